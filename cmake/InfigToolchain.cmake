@@ -1,0 +1,38 @@
+# Language, warnings, sanitizers, ccache, linker: everything that is true of every target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+
+# FMT_HEADER_ONLY: libtorch ships its own copy of fmt; header-only use can never mix the two.
+add_library(infig_flags INTERFACE)
+target_compile_options(infig_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
+target_compile_definitions(infig_flags INTERFACE FMT_HEADER_ONLY=1 INFIG_VERSION="${PROJECT_VERSION}")
+target_include_directories(infig_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+
+if(INFIG_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+find_program(INFIG_CCACHE ccache)
+if(INFIG_CCACHE)
+  # Precompiled headers of g++ are cached only with these settings, so they travel with the build.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${INFIG_CCACHE})
+  add_compile_options(-fpch-preprocess)
+endif()
+
+find_program(INFIG_MOLD mold)
+if(INFIG_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

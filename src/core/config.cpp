@@ -1,0 +1,283 @@
+#include "core/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <yaml-cpp/yaml.h>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace infig {
+namespace {
+
+std::string yaml_quoted(const std::string& text) {
+  YAML::Emitter out;
+  out << YAML::DoubleQuoted << text;
+  return out.c_str();
+}
+
+std::string plain_number(double value) {
+  std::string text = fmt::format("{}", value);
+  return text;
+}
+
+std::string describe(const Range& range) {
+  const bool low = std::isfinite(range.low), high = std::isfinite(range.high);
+  const char* above = range.low_open ? ">" : ">=";
+  const char* below = range.high_open ? "<" : "<=";
+  if (low && high) return fmt::format("{} {} and {} {}", above, range.low, below, range.high);
+  if (low) return fmt::format("{} {}", above, range.low);
+  if (high) return fmt::format("{} {}", below, range.high);
+  return "any";
+}
+
+bool inside(const Range& range, double value) {
+  if (std::isnan(value)) return false;
+  const bool above = range.low_open ? value > range.low : value >= range.low;
+  const bool below = range.high_open ? value < range.high : value <= range.high;
+  return above && below;
+}
+
+template <typename T>
+T parse_scalar(const YAML::Node& node, const char* expected) {
+  T value{};
+  if (!node.IsScalar() || !YAML::convert<T>::decode(node, value)) throw std::invalid_argument(expected);
+  return value;
+}
+
+int64_t parse_integer(const YAML::Node& node, const Range& range) {
+  const std::string expected = fmt::format("a whole number, {}", describe(range));
+  const auto value = parse_scalar<int64_t>(node, expected.c_str());
+  if (!inside(range, static_cast<double>(value))) throw std::invalid_argument(expected);
+  return value;
+}
+
+YAML::Node parse_yaml(const std::string& text) {
+  try {
+    return YAML::Load(text);
+  } catch (const YAML::Exception&) {
+    return YAML::Node(text);
+  }
+}
+
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+std::vector<std::string> known_keys(const ConfigBinder& binder) {
+  std::vector<std::string> keys;
+  for (const auto& field : binder.fields()) keys.push_back(field.key);
+  return keys;
+}
+
+void set_key(const ConfigBinder& binder, const std::string& key, const YAML::Node& value, const std::string& where) {
+  for (const auto& field : binder.fields()) {
+    if (field.key != key) continue;
+    const std::string text = YAML::Dump(value);
+    try {
+      field.set(text);
+    } catch (const std::invalid_argument& problem) {
+      throw ConfigError(fmt::format("{}: {}: expected {}, found {}", where, key, problem.what(), text));
+    }
+    return;
+  }
+  const std::string near = nearest_word(key, known_keys(binder));
+  throw ConfigError(fmt::format("{}: unknown key '{}'{}; configs/reference.yaml lists every key", where, key,
+                                near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+}
+
+void set_tree(const ConfigBinder& binder, const std::string& prefix, const YAML::Node& node, const std::string& where, std::set<std::string>& seen) {
+  const auto known = known_keys(binder);
+  for (const auto& entry : node) {
+    const std::string at = fmt::format("{}:{}", where, entry.first.Mark().line + 1);
+    const std::string key = prefix.empty() ? entry.first.Scalar() : prefix + "." + entry.first.Scalar();
+    const bool leaf = std::find(known.begin(), known.end(), key) != known.end();
+    if (!seen.insert(key).second) throw ConfigError(fmt::format("{}: key '{}' stands twice", at, key));
+    if (!leaf && entry.second.IsMap()) {
+      set_tree(binder, key, entry.second, where, seen);
+    } else {
+      set_key(binder, key, entry.second, at);
+    }
+  }
+}
+
+}  // namespace
+
+void ConfigBinder::add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set, std::function<std::string()> get) {
+  fields_.push_back({section_.empty() ? name : section_ + "." + name, comment, std::move(set), std::move(get)});
+}
+
+void ConfigBinder::field(const std::string& name, bool& value, const std::string& comment) {
+  add(
+      name, comment, [&value](const std::string& text) { value = parse_scalar<bool>(parse_yaml(text), "true or false"); },
+      [&value] { return value ? "true" : "false"; });
+}
+
+void ConfigBinder::field(const std::string& name, int64_t& value, Range range, const std::string& comment) {
+  add(
+      name, comment, [&value, range](const std::string& text) { value = parse_integer(parse_yaml(text), range); },
+      [&value] { return std::to_string(value); });
+}
+
+void ConfigBinder::field(const std::string& name, uint64_t& value, const std::string& comment) {
+  add(
+      name, comment,
+      [&value](const std::string& text) {
+        const std::string scalar = parse_yaml(text).IsScalar() ? parse_yaml(text).Scalar() : "";
+        uint64_t parsed = 0;
+        const auto result = std::from_chars(scalar.data(), scalar.data() + scalar.size(), parsed);
+        if (scalar.empty() || result.ec != std::errc() || result.ptr != scalar.data() + scalar.size()) {
+          throw std::invalid_argument("a whole number from 0 to 18446744073709551615");
+        }
+        value = parsed;
+      },
+      [&value] { return std::to_string(value); });
+}
+
+void ConfigBinder::field(const std::string& name, double& value, Range range, const std::string& comment) {
+  add(
+      name, comment,
+      [&value, range](const std::string& text) {
+        const std::string expected = fmt::format("a number, {}", describe(range));
+        const auto parsed = parse_scalar<double>(parse_yaml(text), expected.c_str());
+        if (!inside(range, parsed) || std::isinf(parsed)) throw std::invalid_argument(expected);
+        value = parsed;
+      },
+      [&value] { return plain_number(value); });
+}
+
+void ConfigBinder::field(const std::string& name, std::string& value, const std::string& comment) {
+  add(
+      name, comment,
+      [&value](const std::string& text) {
+        const YAML::Node node = parse_yaml(text);
+        if (node.IsNull()) {
+          value.clear();
+        } else {
+          value = parse_scalar<std::string>(node, "a text");
+        }
+      },
+      [&value] { return yaml_quoted(value); });
+}
+
+void ConfigBinder::field(const std::string& name, std::vector<int64_t>& value, Range range, const std::string& comment) {
+  add(
+      name, comment,
+      [&value, range](const std::string& text) {
+        const YAML::Node node = parse_yaml(text);
+        if (!node.IsSequence()) throw std::invalid_argument("a list of whole numbers, as [1, 2]");
+        std::vector<int64_t> parsed;
+        for (const auto& item : node) parsed.push_back(parse_integer(item, range));
+        value = parsed;
+      },
+      [&value] { return fmt::format("[{}]", fmt::join(value, ", ")); });
+}
+
+void ConfigBinder::field(const std::string& name, std::vector<std::string>& value, const std::string& comment) {
+  add(
+      name, comment,
+      [&value](const std::string& text) {
+        const YAML::Node node = parse_yaml(text);
+        if (!node.IsSequence()) throw std::invalid_argument("a list of texts, as [a, b]");
+        std::vector<std::string> parsed;
+        for (const auto& item : node) parsed.push_back(parse_scalar<std::string>(item, "a list of texts, as [a, b]"));
+        value = parsed;
+      },
+      [&value] {
+        std::vector<std::string> items;
+        for (const auto& item : value) items.push_back(yaml_quoted(item));
+        return fmt::format("[{}]", fmt::join(items, ", "));
+      });
+}
+
+void ConfigBinder::add_choice(const std::string& name, std::vector<std::string> words, std::function<void(size_t)> set, std::function<size_t()> get,
+                              const std::string& comment) {
+  add(
+      name, comment,
+      [words, set](const std::string& text) {
+        const YAML::Node node = parse_yaml(text);
+        const std::string word = node.IsScalar() ? node.Scalar() : "";
+        const auto found = std::find(words.begin(), words.end(), word);
+        if (found == words.end()) throw std::invalid_argument(fmt::format("one of {}", fmt::join(words, ", ")));
+        set(static_cast<size_t>(found - words.begin()));
+      },
+      [words, get] { return words[get()]; });
+}
+
+void read_config_text(const ConfigBinder& binder, const std::string& yaml, const std::string& where) {
+  YAML::Node root;
+  try {
+    root = YAML::Load(yaml);
+  } catch (const YAML::Exception& problem) {
+    throw ConfigError(fmt::format("{}:{}: not YAML: {}", where, problem.mark.line + 1, problem.msg));
+  }
+  if (root.IsNull()) return;
+  if (!root.IsMap()) throw ConfigError(fmt::format("{}: expected keys with values, found {}", where, root.IsSequence() ? "a list" : "one value"));
+  std::set<std::string> seen;
+  set_tree(binder, "", root, where, seen);
+}
+
+void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path) { read_config_text(binder, read_file(path), path.string()); }
+
+void apply_override(const ConfigBinder& binder, const std::string& assignment) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw ConfigError(fmt::format("'{}': expected key=value, as in gam.queue_size=512", assignment));
+  }
+  const std::string text = assignment.substr(equals + 1);
+  set_key(binder, assignment.substr(0, equals), text.empty() ? YAML::Node(std::string()) : parse_yaml(text), "command line");
+}
+
+std::string dump_config(const ConfigBinder& binder, bool with_comments) {
+  std::string text, section;
+  for (const auto& field : binder.fields()) {
+    const size_t dot = field.key.rfind('.');
+    const std::string here = dot == std::string::npos ? "" : field.key.substr(0, dot);
+    const std::string name = dot == std::string::npos ? field.key : field.key.substr(dot + 1);
+    if (here != section) {
+      if (with_comments) text += "\n";
+      text += here + ":\n";
+      section = here;
+    }
+    const std::string indent = here.empty() ? "" : "  ";
+    text += fmt::format("{}{}: {}", indent, name, field.get());
+    if (with_comments) text += "  # " + field.comment;
+    text += "\n";
+  }
+  return text;
+}
+
+std::string nearest_word(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  size_t best_distance = std::max<size_t>(3, word.size() / 2);
+  for (const auto& candidate : known) {
+    // A key given without its section is as near as its own name is.
+    const size_t dot = candidate.rfind('.');
+    size_t distance = edit_distance(word, candidate);
+    if (dot != std::string::npos) distance = std::min(distance, edit_distance(word, candidate.substr(dot + 1)) + 1);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace infig

@@ -1,0 +1,85 @@
+// Typed options <-> YAML. Each component has an options aggregate and a function `bind_options(ConfigBinder&, Options&)` that
+// names its fields once, with comment and range; reading, dotted overrides, the resolved dump and the reference file all
+// come from that one list. No component ever looks up a value by its name.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace infig {
+
+// One key of the config. `set` takes the YAML text of a value and throws std::invalid_argument with what is expected.
+struct ConfigField {
+  std::string key;      // dotted: "gam.queue_size"
+  std::string comment;  // meaning, unit, range, equation or row of method.md
+  std::function<void(const std::string& yaml)> set;
+  std::function<std::string()> get;  // YAML text of the present value
+};
+
+struct Range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_open = false;   // low itself is not allowed
+  bool high_open = false;  // high itself is not allowed
+};
+
+class ConfigBinder {
+ public:
+  // Keys of later fields start with `section.`; an empty section is the top level.
+  void section(std::string section) { section_ = std::move(section); }
+
+  void field(const std::string& name, bool& value, const std::string& comment);
+  void field(const std::string& name, int64_t& value, Range range, const std::string& comment);
+  void field(const std::string& name, uint64_t& value, const std::string& comment);
+  void field(const std::string& name, double& value, Range range, const std::string& comment);
+  void field(const std::string& name, std::string& value, const std::string& comment);
+  void field(const std::string& name, std::vector<int64_t>& value, Range range, const std::string& comment);
+  void field(const std::string& name, std::vector<std::string>& value, const std::string& comment);
+
+  // An enum: the value is one of the listed words.
+  template <typename Enum>
+  void choice(const std::string& name, Enum& value, std::vector<std::pair<std::string, Enum>> words, const std::string& comment) {
+    static_assert(std::is_enum_v<Enum>);
+    std::vector<std::string> names;
+    for (const auto& word : words) names.push_back(word.first);
+    add_choice(
+        name, names, [&value, words](size_t index) { value = words[index].second; },
+        [&value, words] {
+          size_t index = 0;
+          while (index + 1 < words.size() && words[index].second != value) ++index;
+          return index;
+        },
+        comment);
+  }
+
+  const std::vector<ConfigField>& fields() const { return fields_; }
+
+ private:
+  void add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set, std::function<std::string()> get);
+  void add_choice(const std::string& name, std::vector<std::string> words, std::function<void(size_t)> set,
+                  std::function<size_t()> get, const std::string& comment);
+  std::string section_;
+  std::vector<ConfigField> fields_;
+};
+
+// Sets fields from a YAML file. Throws ConfigError naming file, line, key, what is expected and what was found; an unknown key
+// comes with the nearest known one. DataError where the file cannot be read.
+void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path);
+void read_config_text(const ConfigBinder& binder, const std::string& yaml, const std::string& where);
+
+// Applies "gam.queue_size=512" (value in YAML). Throws ConfigError.
+void apply_override(const ConfigBinder& binder, const std::string& assignment);
+
+// All keys with their present values as YAML; with_comments adds each field's comment, for the reference file.
+std::string dump_config(const ConfigBinder& binder, bool with_comments);
+
+// The known word nearest to `word` by edit distance; empty where none is near.
+std::string nearest_word(const std::string& word, const std::vector<std::string>& known);
+
+}  // namespace infig

@@ -1,0 +1,62 @@
+// Files: whole reads, atomic writes (temporary beside the target, flush, rename), SHA-256.
+// Throws DataError for what cannot be read and ResourceError for what cannot be written; both name the path and the reason.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace infig {
+
+std::string read_file(const std::filesystem::path& path);
+
+// A file that appears whole or not at all. Write to stream(), then commit(); without commit() the temporary is removed.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  std::ostream& stream() { return stream_; }
+  // Flushes to disk and renames over the target. Throws ResourceError (disk full, ...) and leaves the old file as it was.
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  std::ofstream stream_;
+  bool committed_ = false;
+};
+
+void write_file_atomic(const std::filesystem::path& path, std::string_view bytes);
+
+// Flushes a file or folder to the disk itself; throws ResourceError.
+void sync_path(const std::filesystem::path& path);
+
+// Creates a folder and its parents; throws ResourceError with the reason.
+void make_folder(const std::filesystem::path& path);
+
+std::string sha256_hex(std::string_view bytes);             // 64 lower-case hex digits
+std::string sha256_file(const std::filesystem::path& path);  // streamed
+
+// A folder that is deleted with all it holds unless keep() moves it to its final place: half-written folders never stay.
+class StagingFolder {
+ public:
+  explicit StagingFolder(std::filesystem::path target);  // makes `target`.partial-<pid>
+  ~StagingFolder();
+  StagingFolder(const StagingFolder&) = delete;
+  StagingFolder& operator=(const StagingFolder&) = delete;
+  const std::filesystem::path& path() const { return temporary_; }
+  void keep();  // syncs every file in it, then renames it to the target, which must not exist
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  bool kept_ = false;
+};
+
+}  // namespace infig

@@ -1,0 +1,30 @@
+// Log to stderr and, once a run folder is known, to its train.log. Levels: info, warning, error.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace infig {
+
+enum class LogLevel { kInfo, kWarning, kError };
+
+void log_message(LogLevel level, const std::string& message);
+void log_to_file(const std::filesystem::path& path);  // appends; an empty path stops it. Throws ResourceError
+void log_quiet(bool quiet);                           // keep info off stderr (the file still gets it)
+
+template <typename... Args>
+void log_info(fmt::format_string<Args...> format, Args&&... args) {
+  log_message(LogLevel::kInfo, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void log_warning(fmt::format_string<Args...> format, Args&&... args) {
+  log_message(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void log_error(fmt::format_string<Args...> format, Args&&... args) {
+  log_message(LogLevel::kError, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace infig

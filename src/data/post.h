@@ -1,0 +1,35 @@
+// A post: what one row of a data set holds.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace infig {
+
+enum class Split { kTrain, kDev, kTest };
+
+const char* split_name(Split split);          // "train", "dev", "test"
+Split parse_split(const std::string& word);   // also reads "valid" and "val" as dev; throws DataError
+
+struct Post {
+  std::string id;
+  std::string text;              // UTF-8; empty: the text is missing
+  std::filesystem::path image;   // absolute, or relative to the working folder once read; empty: the picture is missing
+  std::string label;             // its name; empty where a file to predict has none
+  int64_t label_id = -1;         // index into DataSet::labels; -1 without a label
+  Split split = Split::kTrain;
+};
+
+struct DataSet {
+  std::string name;
+  std::filesystem::path folder;
+  std::vector<std::string> labels;  // in id order
+  std::vector<Post> posts;          // in file order
+  std::string sha256;               // of posts.jsonl (or of the table that was read)
+
+  std::vector<int64_t> rows_of(Split split) const;  // indices into posts, in file order
+};
+
+}  // namespace infig

@@ -1,0 +1,41 @@
+// Picture files -> RGB. What a file is decides its content, never its name (table "Pictures" in interface.md).
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "image/image.h"
+
+namespace infig {
+
+enum class ImageStatus {
+  kOk,
+  kTruncated,      // decoded; rows that are not in the file are grey
+  kAbsent,         // no such file, or not a readable one
+  kEmpty,          // zero bytes
+  kUnknownFormat,  // none of JPEG, PNG, WebP, GIF, BMP
+  kBroken,         // no row could be decoded
+  kTooLarge,       // more pixels than max_pixels; nothing was allocated
+};
+
+const char* image_status_name(ImageStatus status);  // "ok", "truncated", "absent", ...
+inline bool usable(ImageStatus status) { return status == ImageStatus::kOk || status == ImageStatus::kTruncated; }
+
+struct DecodeOptions {
+  int64_t max_pixels = 100'000'000;  // width x height above it is refused before anything is allocated
+  bool apply_exif = true;            // turn the picture as its EXIF orientation says
+};
+
+struct DecodedImage {
+  Image image;                            // empty unless usable(status)
+  ImageStatus status = ImageStatus::kOk;
+  std::string reason;                     // why, in words, for every status but kOk
+};
+
+// JPEG (baseline, progressive, grey, CMYK, YCCK), PNG (every depth, palette, interlaced; alpha over white), WebP, GIF and other
+// animations (first frame), BMP. A bad picture is a value, never an exception.
+DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options);
+DecodedImage decode_image_file(const std::filesystem::path& path, const DecodeOptions& options);
+
+}  // namespace infig

@@ -1,0 +1,33 @@
+// Classification scores, as scikit-learn defines them (F1 of a class never predicted and never true is 0).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace infig {
+
+struct ClassScores {
+  double precision = 0;  // 0 where nothing was predicted
+  double recall = 0;     // 0 where nothing is true
+  double f1 = 0;
+  int64_t support = 0;   // posts whose truth is this class
+};
+
+struct ClassificationScores {
+  int64_t count = 0;
+  double accuracy = 0;     // micro
+  double f1_macro = 0;     // plain mean over classes that occur in truth or prediction
+  double f1_weighted = 0;  // mean over classes weighted by support
+  double ece = 0;          // expected calibration error, 15 equal-width bins of the top probability
+  double accuracy_low = 0, accuracy_high = 0;  // 95 % Wilson interval of accuracy
+  std::vector<ClassScores> classes;
+  std::vector<std::vector<int64_t>> confusion;  // [truth][prediction]
+};
+
+// probabilities: row-major [N, C]; labels: [N], each 0..C-1. The prediction is the first largest probability.
+// Throws ShapeError for N = 0, sizes that disagree, a label out of range, a probability that is not finite.
+ClassificationScores score_classification(std::span<const double> probabilities, std::span<const int64_t> labels, int64_t classes);
+
+}  // namespace infig

@@ -1,0 +1,34 @@
+// Tensors from and to safetensors archives, and strict loading of modules.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include "archive/safetensors.h"
+
+namespace infig {
+
+using TensorMap = std::map<std::string, at::Tensor>;
+
+at::ScalarType to_scalar_type(DType type);
+DType to_dtype(at::ScalarType type);  // throws ShapeError for a type the format does not know
+
+// Copies every tensor out of the file (own memory, CPU).
+TensorMap load_tensors(const std::filesystem::path& path, std::map<std::string, std::string>* metadata = nullptr);
+
+// Writes tensors (moved to CPU and made contiguous where they are not). Atomic, deterministic.
+void save_tensors(const std::filesystem::path& path, const TensorMap& tensors, const std::map<std::string, std::string>& metadata = {});
+
+// Parameters and buffers of a module under their dotted names.
+TensorMap state_dict(const torch::nn::Module& module);
+
+// Copies `tensors` into the module's parameters and buffers (converted to their dtype). Strict: throws CheckpointError that lists every
+// missing, unexpected and mis-shaped key at once. Keys equal to or ending in one of `ignored` may be missing or unexpected.
+void load_state_dict(torch::nn::Module& module, const TensorMap& tensors, const std::string& where, const std::vector<std::string>& ignored = {});
+
+}  // namespace infig
