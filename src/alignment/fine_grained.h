@@ -15,20 +15,29 @@ struct FineGrainedOptions {
 };
 
 struct FineGrainedSimilarity {
-  at::Tensor image_to_text;  // [B, B] float: row p, column q: S_p2q, eq. 4
-  at::Tensor text_to_image;  // [B, B] float: row = image p, column = text q: S_q2p
+  at::Tensor image_to_text;  // [Bi, Bt] float: row p, column q: S_p2q, eq. 4
+  at::Tensor text_to_image;  // [Bi, Bt] float: row = image p, column = text q: S_q2p
 };
+
+// Which code computes it: kAutomatic takes the CPU kernels for tensors on the CPU and tensor operations elsewhere.
+enum class FineGrainedBackend { kAutomatic, kTensorOperations };
 
 // Similarity of every image with every text of a batch, both ways.
 //   image_tokens  [Bi, P, D] float   without the visual CLS
 //   text_tokens   [Bt, T, D] float   without [CLS]
-//   text_mask     [Bt, T]    int64   1 = counted; every row counts at least one, or ShapeError
+//   text_mask     [Bt, T]    int64   1 = counted; every row counts at least one, or ShapeError. What lies at 0 is never read into a result
+// Token similarity is the cosine; of equal similarities the token with the lowest index is kept. A token of length zero has similarity 0
+// and receives no gradient. In float32 (float64 stays) whatever autocast says. A NaN in a counted token gives NaN in its row or column.
 // Gradients flow to both token sets. No tensor of Bi x Bt x P x T is ever made, forward or backward: memory is bounded by a slice of
-// chunk_texts texts. Backward needs only the kept indices.
+// chunk_texts texts. Backward needs only the kept indices; it cannot be differentiated a second time (Error).
+// Equal inputs give equal bits for any thread count as far as the matrix products do.
 FineGrainedSimilarity fine_grained_similarity(const at::Tensor& image_tokens, const at::Tensor& text_tokens, const at::Tensor& text_mask,
-                                              const FineGrainedOptions& options);
+                                              const FineGrainedOptions& options,
+                                              FineGrainedBackend backend = FineGrainedBackend::kAutomatic);
 
-// Loss of one layer: (L_I + L_T), eq. 5, as a LossTerm over the B posts (sum of both directions; count B), given similarities.
+// Loss of one layer: (L_I + L_T), eq. 5, as a LossTerm over the B posts (sum of both directions; count B), given similarities [B, B] of
+// posts that have both a picture and a text: the caller leaves out the others (index_select on the tokens) beforehand. temperature: one
+// element, gradient flows. B = 0 gives an absent term, as does B = 1 with `decoupled`. Throws ShapeError.
 LossTerm fine_grained_loss(const FineGrainedSimilarity& similarity, const at::Tensor& temperature, const FineGrainedOptions& options);
 
 // tau learnable, clamped to [.001, .5] in place (row 12). No gradient.

@@ -9,10 +9,12 @@ namespace infig {
 
 class FeatureQueue {
  public:
-  FeatureQueue(int64_t capacity, int64_t dimension, const at::Device& device);  // capacity >= 0
-  // Appends rows, overwriting the oldest; wraps around. image, text [B, g] float; ids [B] int64. More rows than capacity: the last ones.
+  FeatureQueue(int64_t capacity, int64_t dimension, const at::Device& device);  // capacity >= 0; throws ConfigError
+  // Appends rows, overwriting the oldest; wraps around. image, text [B, g] float; ids [B] int64. More rows than capacity: the last
+  // ones, as if pushed one by one. No gradient. Throws ShapeError and then changes nothing.
   void push(const at::Tensor& image, const at::Tensor& text, const at::Tensor& ids);
-  // Only the valid entries, in storage order: [V, g], [V, g], [V].
+  // Only the valid entries, in storage order: [V, g] float32, [V, g] float32, [V] int64. Copies, so that a push between the loss
+  // and its backward pass does not disturb the graph.
   at::Tensor image() const;
   at::Tensor text() const;
   at::Tensor ids() const;
@@ -20,13 +22,13 @@ class FeatureQueue {
   int64_t pointer() const { return pointer_; }  // where the next row goes
   int64_t capacity() const { return capacity_; }
 
-  // Whole storage, for checkpoints.
+  // Whole storage, for checkpoints (copies).
   struct State {
-    at::Tensor image, text, ids;  // [capacity, g], [capacity, g], [capacity]
+    at::Tensor image, text, ids;  // [capacity, g] float, [capacity, g] float, [capacity] int64; unused ids are -1
     int64_t pointer = 0, valid = 0;
   };
   State state() const;
-  void restore(const State& state);  // throws CheckpointError if sizes differ
+  void restore(const State& state);  // throws CheckpointError if sizes differ or pointer and valid contradict each other
 
  private:
   int64_t capacity_;

@@ -1,5 +1,6 @@
-// safetensors files: bytes -> names, types, shapes, spans. Free of torch. Writing is deterministic: tensors in name order, metadata in
-// key order, no time, host or path: equal content is equal bytes.
+// safetensors files: bytes -> names, types, shapes, spans. Free of torch. Writing is deterministic: tensors ordered as the reference
+// implementation orders them (I64 F64 F32 I32 BF16 F16 I16 I8 U8 BOOL, inside a dtype by name; so every tensor is aligned to its
+// element), metadata in key order, no time, host or path: equal content is equal bytes.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +15,19 @@ namespace infig {
 
 enum class DType { kBool, kU8, kI8, kI16, kI32, kI64, kF16, kBF16, kF32, kF64 };
 
-int64_t dtype_size(DType type);         // bytes of one element
-const char* dtype_name(DType type);     // "F32", "I64", ... as the format writes them
+int64_t dtype_size(DType type);      // bytes of one element
+const char* dtype_name(DType type);  // "F32", "I64", ... as the format writes them
 
 struct TensorView {
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
-  std::span<const std::byte> data;      // little-endian, contiguous
+  std::span<const std::byte> data;  // little-endian, contiguous; may be unaligned in files of other writers: copy, do not cast
 };
 
-// A memory-mapped file. Views stay valid while the object lives. Opening checks everything before it trusts anything: header length,
-// JSON, dtypes, that each shape's size equals its span, that spans tile the buffer without overlap or hole, and that nothing
-// lies outside the file. Throws CheckpointError naming file and key.
+// A memory-mapped file. Views stay valid while the object lives and nobody cuts the file short. Opening checks everything before it trusts
+// anything: header length, JSON, dtypes, that each shape's size equals its span, that spans tile the buffer without overlap or hole, and
+// that nothing lies outside the file; names and metadata keys occur once; nothing larger than the header (at most 100 MB) is allocated.
+// Throws CheckpointError naming file and key.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
@@ -42,11 +44,13 @@ class SafetensorsFile {
   std::unique_ptr<Impl> impl_;
 };
 
-// Parses a header and buffer that lie in memory (the file reader uses it; so do the fuzzers). `where` names the source in errors.
+// Parses a header and buffer that lie in memory (the file reader uses it; so do the fuzzers). `where` names the source in errors;
+// `metadata` may be null. The views point into `bytes`. Throws CheckpointError as above.
 std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> bytes, const std::string& where,
                                                     std::map<std::string, std::string>* metadata);
 
-// Writes atomically. Views must be contiguous. Throws ResourceError.
+// Writes atomically. Views must be contiguous. Throws ResourceError where the machine refuses, and ShapeError for a view whose data
+// are not as large as its shape and dtype say, a negative size, a tensor called __metadata__, or names that are not UTF-8.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata);
 

@@ -1,14 +1,16 @@
 #include "core/config.h"
 
-#include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <set>
-#include <stdexcept>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -20,11 +22,6 @@ std::string yaml_quoted(const std::string& text) {
   YAML::Emitter out;
   out << YAML::DoubleQuoted << text;
   return out.c_str();
-}
-
-std::string plain_number(double value) {
-  std::string text = fmt::format("{}", value);
-  return text;
 }
 
 std::string describe(const Range& range) {
@@ -51,10 +48,20 @@ T parse_scalar(const YAML::Node& node, const char* expected) {
   return value;
 }
 
+// Decimal digits and nothing else: yaml-cpp would read 010 as 8.
+template <typename T>
+bool parse_decimal(const YAML::Node& node, T& value) {
+  const std::string text = node.IsScalar() ? node.Scalar() : "";
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  return result.ec == std::errc() && result.ptr == end;
+}
+
 int64_t parse_integer(const YAML::Node& node, const Range& range) {
-  const std::string expected = fmt::format("a whole number, {}", describe(range));
-  const auto value = parse_scalar<int64_t>(node, expected.c_str());
-  if (!inside(range, static_cast<double>(value))) throw std::invalid_argument(expected);
+  int64_t value = 0;
+  if (!parse_decimal(node, value) || !inside(range, static_cast<double>(value))) {
+    throw std::invalid_argument(fmt::format("a whole number, {}", describe(range)));
+  }
   return value;
 }
 
@@ -103,24 +110,47 @@ void set_key(const ConfigBinder& binder, const std::string& key, const YAML::Nod
                                 near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
 }
 
-void set_tree(const ConfigBinder& binder, const std::string& prefix, const YAML::Node& node, const std::string& where, std::set<std::string>& seen) {
+bool starts_with_section(const std::string& key, const std::string& section) {
+  return key.size() > section.size() && key[section.size()] == '.' && key.compare(0, section.size(), section) == 0;
+}
+
+// A node of the file: either a field's value, or a section whose keys are looked at in turn.
+void set_tree(const ConfigBinder& binder, const std::string& prefix, const YAML::Node& node, const std::string& where,
+              std::set<std::string>& seen) {
   const auto known = known_keys(binder);
   for (const auto& entry : node) {
     const std::string at = fmt::format("{}:{}", where, entry.first.Mark().line + 1);
     const std::string key = prefix.empty() ? entry.first.Scalar() : prefix + "." + entry.first.Scalar();
-    const bool leaf = std::find(known.begin(), known.end(), key) != known.end();
+    const bool section = std::any_of(known.begin(), known.end(), [&key](const auto& name) { return starts_with_section(name, key); });
     if (!seen.insert(key).second) throw ConfigError(fmt::format("{}: key '{}' stands twice", at, key));
-    if (!leaf && entry.second.IsMap()) {
+    if (section && (entry.second.IsNull() || (entry.second.IsMap() && entry.second.size() == 0)))
+      continue;  // "gam:" with every key below it commented out
+    const bool leaf = std::find(known.begin(), known.end(), key) != known.end();
+    // An unknown section is walked too, so that the message can name its first key; no deeper, since an alias may be endless.
+    if (!leaf && entry.second.IsMap() && entry.second.size() > 0 && (section || prefix.empty())) {
       set_tree(binder, key, entry.second, where, seen);
+    } else if (section && !leaf) {
+      throw ConfigError(
+          fmt::format("{}: '{}' is a section: expected keys with values below it, found {}", at, key, YAML::Dump(entry.second)));
     } else {
       set_key(binder, key, entry.second, at);
     }
   }
 }
 
+// A value as typed on a command line. What is no list and not quoted is taken as it stands: "C# notes", "a: b".
+YAML::Node typed_value(const std::string& text) {
+  const bool structured = !text.empty() && std::string_view("[{\"'").find(text.front()) != std::string_view::npos;
+  if (structured) return parse_yaml(text);
+  YAML::Node plain = text.find('#') == std::string::npos ? parse_yaml(text) : YAML::Node(text);
+  if (text.empty() || !(plain.IsScalar() || plain.IsNull())) plain = YAML::Node(text);
+  return plain;
+}
+
 }  // namespace
 
-void ConfigBinder::add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set, std::function<std::string()> get) {
+void ConfigBinder::add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set,
+                       std::function<std::string()> get) {
   fields_.push_back({section_.empty() ? name : section_ + "." + name, comment, std::move(set), std::move(get)});
 }
 
@@ -140,12 +170,8 @@ void ConfigBinder::field(const std::string& name, uint64_t& value, const std::st
   add(
       name, comment,
       [&value](const std::string& text) {
-        const std::string scalar = parse_yaml(text).IsScalar() ? parse_yaml(text).Scalar() : "";
         uint64_t parsed = 0;
-        const auto result = std::from_chars(scalar.data(), scalar.data() + scalar.size(), parsed);
-        if (scalar.empty() || result.ec != std::errc() || result.ptr != scalar.data() + scalar.size()) {
-          throw std::invalid_argument("a whole number from 0 to 18446744073709551615");
-        }
+        if (!parse_decimal(parse_yaml(text), parsed)) throw std::invalid_argument("a whole number from 0 to 18446744073709551615");
         value = parsed;
       },
       [&value] { return std::to_string(value); });
@@ -160,7 +186,7 @@ void ConfigBinder::field(const std::string& name, double& value, Range range, co
         if (!inside(range, parsed) || std::isinf(parsed)) throw std::invalid_argument(expected);
         value = parsed;
       },
-      [&value] { return plain_number(value); });
+      [&value] { return fmt::format("{}", value); });
 }
 
 void ConfigBinder::field(const std::string& name, std::string& value, const std::string& comment) {
@@ -185,7 +211,7 @@ void ConfigBinder::field(const std::string& name, std::vector<int64_t>& value, R
         if (!node.IsSequence()) throw std::invalid_argument("a list of whole numbers, as [1, 2]");
         std::vector<int64_t> parsed;
         for (const auto& item : node) parsed.push_back(parse_integer(item, range));
-        value = parsed;
+        value = std::move(parsed);
       },
       [&value] { return fmt::format("[{}]", fmt::join(value, ", ")); });
 }
@@ -198,7 +224,7 @@ void ConfigBinder::field(const std::string& name, std::vector<std::string>& valu
         if (!node.IsSequence()) throw std::invalid_argument("a list of texts, as [a, b]");
         std::vector<std::string> parsed;
         for (const auto& item : node) parsed.push_back(parse_scalar<std::string>(item, "a list of texts, as [a, b]"));
-        value = parsed;
+        value = std::move(parsed);
       },
       [&value] {
         std::vector<std::string> items;
@@ -207,8 +233,8 @@ void ConfigBinder::field(const std::string& name, std::vector<std::string>& valu
       });
 }
 
-void ConfigBinder::add_choice(const std::string& name, std::vector<std::string> words, std::function<void(size_t)> set, std::function<size_t()> get,
-                              const std::string& comment) {
+void ConfigBinder::add_choice(const std::string& name, const std::vector<std::string>& words, const std::function<void(size_t)>& set,
+                              const std::function<size_t()>& get, const std::string& comment) {
   add(
       name, comment,
       [words, set](const std::string& text) {
@@ -224,44 +250,63 @@ void ConfigBinder::add_choice(const std::string& name, std::vector<std::string> 
 void read_config_text(const ConfigBinder& binder, const std::string& yaml, const std::string& where) {
   YAML::Node root;
   try {
-    root = YAML::Load(yaml);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(yaml);
+    if (documents.size() > 1)
+      throw ConfigError(fmt::format("{}: expected one YAML document, found {} (parted by '---')", where, documents.size()));
+    if (!documents.empty()) root = documents.front();
   } catch (const YAML::Exception& problem) {
     throw ConfigError(fmt::format("{}:{}: not YAML: {}", where, problem.mark.line + 1, problem.msg));
   }
   if (root.IsNull()) return;
-  if (!root.IsMap()) throw ConfigError(fmt::format("{}: expected keys with values, found {}", where, root.IsSequence() ? "a list" : "one value"));
+  if (!root.IsMap())
+    throw ConfigError(fmt::format("{}: expected keys with values, found {}", where, root.IsSequence() ? "a list" : "one value"));
   std::set<std::string> seen;
   set_tree(binder, "", root, where, seen);
 }
 
-void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path) { read_config_text(binder, read_file(path), path.string()); }
+void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path) {
+  read_config_text(binder, read_file(path), path.string());
+}
 
 void apply_override(const ConfigBinder& binder, const std::string& assignment) {
   const size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
     throw ConfigError(fmt::format("'{}': expected key=value, as in gam.queue_size=512", assignment));
   }
-  const std::string text = assignment.substr(equals + 1);
-  set_key(binder, assignment.substr(0, equals), text.empty() ? YAML::Node(std::string()) : parse_yaml(text), "command line");
+  set_key(binder, assignment.substr(0, equals), typed_value(assignment.substr(equals + 1)), "command line");
 }
 
 std::string dump_config(const ConfigBinder& binder, bool with_comments) {
-  std::string text, section;
+  // Section by section, top-level keys first, whatever the order of binding: a section that came twice would not be read back.
+  std::vector<std::pair<std::string, std::string>> sections = {{"", ""}};
   for (const auto& field : binder.fields()) {
     const size_t dot = field.key.rfind('.');
     const std::string here = dot == std::string::npos ? "" : field.key.substr(0, dot);
-    const std::string name = dot == std::string::npos ? field.key : field.key.substr(dot + 1);
-    if (here != section) {
-      if (with_comments) text += "\n";
-      text += here + ":\n";
-      section = here;
-    }
-    const std::string indent = here.empty() ? "" : "  ";
-    text += fmt::format("{}{}: {}", indent, name, field.get());
-    if (with_comments) text += "  # " + field.comment;
-    text += "\n";
+    auto at = std::find_if(sections.begin(), sections.end(), [&here](const auto& section) { return section.first == here; });
+    if (at == sections.end()) at = sections.insert(at, {here, (with_comments ? "\n" : "") + here + ":\n"});
+    at->second += fmt::format("{}{}: {}", here.empty() ? "" : "  ", field.key.substr(dot == std::string::npos ? 0 : dot + 1), field.get());
+    if (with_comments) at->second += "  # " + field.comment;
+    at->second += "\n";
   }
+  std::string text;
+  for (const auto& section : sections) text += section.second;
   return text;
+}
+
+nlohmann::json config_json(const ConfigBinder& binder) {
+  nlohmann::json root = nlohmann::json::object();
+  for (const auto& field : binder.fields()) {
+    nlohmann::json* place = &root;
+    size_t start = 0;
+    for (size_t dot = field.key.find('.'); dot != std::string::npos; dot = field.key.find('.', start)) {
+      place = &(*place)[field.key.substr(start, dot - start)];
+      start = dot + 1;
+    }
+    const std::string text = field.get();
+    const nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
+    (*place)[field.key.substr(start)] = value.is_discarded() ? nlohmann::json(text) : value;  // a bare word is a text
+  }
+  return root;
 }
 
 std::string nearest_word(const std::string& word, const std::vector<std::string>& known) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -42,10 +43,10 @@ class ConfigBinder {
   void field(const std::string& name, std::vector<int64_t>& value, Range range, const std::string& comment);
   void field(const std::string& name, std::vector<std::string>& value, const std::string& comment);
 
-  // An enum: the value is one of the listed words.
+  // An enum (or a bool whose two values have names): the value is one of the listed words.
   template <typename Enum>
   void choice(const std::string& name, Enum& value, std::vector<std::pair<std::string, Enum>> words, const std::string& comment) {
-    static_assert(std::is_enum_v<Enum>);
+    static_assert(std::is_enum_v<Enum> || std::is_same_v<Enum, bool>);
     std::vector<std::string> names;
     for (const auto& word : words) names.push_back(word.first);
     add_choice(
@@ -61,9 +62,10 @@ class ConfigBinder {
   const std::vector<ConfigField>& fields() const { return fields_; }
 
  private:
-  void add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set, std::function<std::string()> get);
-  void add_choice(const std::string& name, std::vector<std::string> words, std::function<void(size_t)> set,
-                  std::function<size_t()> get, const std::string& comment);
+  void add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set,
+           std::function<std::string()> get);
+  void add_choice(const std::string& name, const std::vector<std::string>& words, const std::function<void(size_t)>& set,
+                  const std::function<size_t()>& get, const std::string& comment);
   std::string section_;
   std::vector<ConfigField> fields_;
 };
@@ -78,6 +80,9 @@ void apply_override(const ConfigBinder& binder, const std::string& assignment);
 
 // All keys with their present values as YAML; with_comments adds each field's comment, for the reference file.
 std::string dump_config(const ConfigBinder& binder, bool with_comments);
+
+// The same as nested JSON, for a checkpoint's config.json; read it back with read_config_text (JSON is YAML).
+nlohmann::json config_json(const ConfigBinder& binder);
 
 // The known word nearest to `word` by edit distance; empty where none is near.
 std::string nearest_word(const std::string& word, const std::vector<std::string>& known);

@@ -1,16 +1,15 @@
 #include "core/files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <system_error>
-
-#include <fmt/format.h>
 
 #include "core/error.h"
 
@@ -18,7 +17,31 @@ namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-std::string reason() { return std::strerror(errno); }
+std::string reason(int error = errno) { return std::generic_category().message(error); }
+
+// Digest or whole bytes: both read a file piece by piece, since a pipe has no size to ask for.
+template <typename Use>
+void read_pieces(const fs::path& path, Use&& use) {
+  std::error_code code;
+  if (fs::is_directory(path, code)) throw DataError(fmt::format("{}: is a folder, expected a file", path.string()));
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), reason()));
+  std::string buffer(1 << 18, '\0');
+  while (in) {
+    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    use(std::string_view(buffer.data(), static_cast<size_t>(in.gcount())));
+  }
+  if (in.bad()) throw DataError(fmt::format("{}: reading stopped: {}", path.string(), reason()));
+}
+
+// What a file or folder is first written to. The count keeps two writers of one process apart.
+fs::path temporary_beside(const fs::path& target) {
+  static std::atomic<int64_t> count{0};
+  fs::path temporary = target;
+  temporary += fmt::format(".partial-{}-{}", ::getpid(), count++);
+  return temporary;
+}
 
 struct DigestFree {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
@@ -44,24 +67,23 @@ class Sha256 {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  std::error_code code;
-  if (fs::is_directory(path, code)) throw DataError(fmt::format("{}: is a folder, expected a file", path.string()));
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), reason()));
   std::string bytes;
-  in.seekg(0, std::ios::end);
-  const auto size = in.tellg();
-  if (size > 0) bytes.resize(static_cast<size_t>(size));
-  in.seekg(0);
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (!in && !bytes.empty()) throw DataError(fmt::format("{}: reading stopped: {}", path.string(), reason()));
+  std::error_code code;
+  const auto size = fs::file_size(path, code);
+  if (!code) bytes.reserve(size);
+  read_pieces(path, [&bytes](std::string_view piece) { bytes += piece; });
   return bytes;
 }
 
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
-  temporary_ = target_;
-  temporary_ += fmt::format(".partial-{}", ::getpid());
+  std::error_code code;
+  const fs::file_status there = fs::status(target_, code);
+  // A rename would put a file in the place of a device, so /dev/stdout and its like are refused.
+  if (fs::exists(there) && !fs::is_regular_file(there)) {
+    throw ResourceError(
+        fmt::format("{}: is a {}, expected the name of a file", target_.string(), fs::is_directory(there) ? "folder" : "device or pipe"));
+  }
+  temporary_ = temporary_beside(target_);
   errno = 0;
   stream_.open(temporary_, std::ios::binary | std::ios::trunc);
   if (!stream_) throw ResourceError(fmt::format("{}: cannot be created: {}", temporary_.string(), reason()));
@@ -78,10 +100,11 @@ void AtomicFile::commit() {
   errno = 0;
   stream_.flush();
   const bool good = stream_.good();
+  const int error = errno;
   stream_.close();
   if (!good || stream_.fail()) {
     throw ResourceError(fmt::format("{}: writing failed: {}; free some space or choose another folder (the old file, if any, is unchanged)",
-                                    target_.string(), errno != 0 ? reason() : "the device took no more bytes"));
+                                    target_.string(), error != 0 ? reason(error) : "the device took no more bytes"));
   }
   sync_path(temporary_);
   std::error_code code;
@@ -99,18 +122,18 @@ void write_file_atomic(const fs::path& path, std::string_view bytes) {
 void sync_path(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path.string(), reason()));
-  const int result = ::fsync(descriptor);
-  const std::string why = reason();
+  const int error = ::fsync(descriptor) == 0 ? 0 : errno;
   ::close(descriptor);
   // Some file systems refuse fsync on folders (EINVAL); the data itself was flushed file by file.
-  if (result != 0 && errno != EINVAL) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path.string(), why));
+  if (error != 0 && error != EINVAL) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path.string(), reason(error)));
 }
 
 void make_folder(const fs::path& path) {
   std::error_code code;
   fs::create_directories(path, code);
   if (code || !fs::is_directory(path)) {
-    throw ResourceError(fmt::format("{}: the folder cannot be made: {}", path.string(), code ? code.message() : "a file of that name is there"));
+    throw ResourceError(
+        fmt::format("{}: the folder cannot be made: {}", path.string(), code ? code.message() : "a file of that name is there"));
   }
 }
 
@@ -121,22 +144,17 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 std::string sha256_file(const fs::path& path) {
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), reason()));
   Sha256 digest;
-  std::string buffer(1 << 18, '\0');
-  while (in) {
-    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    digest.add(buffer.data(), static_cast<size_t>(in.gcount()));
-  }
+  read_pieces(path, [&digest](std::string_view piece) { digest.add(piece.data(), piece.size()); });
   return digest.hex();
 }
 
 StagingFolder::StagingFolder(fs::path target) : target_(std::move(target)) {
   if (!target_.has_filename()) target_ = target_.parent_path();  // "out/" is "out"
-  temporary_ = target_;
-  temporary_ += fmt::format(".partial-{}", ::getpid());
+  temporary_ = temporary_beside(target_);
+  // A killed process of the same number (containers repeat them) may have left its own.
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
   make_folder(temporary_);
 }
 
@@ -148,7 +166,7 @@ StagingFolder::~StagingFolder() {
 
 void StagingFolder::keep() {
   for (const auto& entry : fs::recursive_directory_iterator(temporary_)) {
-    if (entry.is_regular_file() && !entry.is_symlink()) sync_path(entry.path());
+    if ((entry.is_regular_file() || entry.is_directory()) && !entry.is_symlink()) sync_path(entry.path());
   }
   sync_path(temporary_);
   std::error_code code;

@@ -11,12 +11,12 @@
 
 namespace infig {
 
-std::string read_file(const std::filesystem::path& path);
+std::string read_file(const std::filesystem::path& path);  // pipes too
 
 // A file that appears whole or not at all. Write to stream(), then commit(); without commit() the temporary is removed.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path target);
+  explicit AtomicFile(std::filesystem::path target);  // ResourceError at once for a folder, a device, no permission
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -40,18 +40,18 @@ void sync_path(const std::filesystem::path& path);
 // Creates a folder and its parents; throws ResourceError with the reason.
 void make_folder(const std::filesystem::path& path);
 
-std::string sha256_hex(std::string_view bytes);             // 64 lower-case hex digits
+std::string sha256_hex(std::string_view bytes);              // 64 lower-case hex digits
 std::string sha256_file(const std::filesystem::path& path);  // streamed
 
 // A folder that is deleted with all it holds unless keep() moves it to its final place: half-written folders never stay.
 class StagingFolder {
  public:
-  explicit StagingFolder(std::filesystem::path target);  // makes `target`.partial-<pid>
+  explicit StagingFolder(std::filesystem::path target);  // makes `target`.partial-<pid>-<n>
   ~StagingFolder();
   StagingFolder(const StagingFolder&) = delete;
   StagingFolder& operator=(const StagingFolder&) = delete;
   const std::filesystem::path& path() const { return temporary_; }
-  void keep();  // syncs every file in it, then renames it to the target, which must not exist
+  void keep();  // syncs every file in it, then renames it to the target, which must not exist or be an empty folder
 
  private:
   std::filesystem::path target_;

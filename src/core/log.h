@@ -1,10 +1,10 @@
 // Log to stderr and, once a run folder is known, to its train.log. Levels: info, warning, error.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <string>
-
-#include <fmt/format.h>
 
 namespace infig {
 

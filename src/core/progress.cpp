@@ -1,13 +1,13 @@
 #include "core/progress.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
-
-#include <fmt/format.h>
 
 namespace infig {
 namespace {
@@ -23,13 +23,16 @@ int64_t terminal_width() {
 }  // namespace
 
 std::string format_duration(double seconds) {
-  const auto whole = static_cast<int64_t>(std::max(0.0, seconds) + 0.5);
+  const auto whole = std::llround(seconds >= 0 ? std::min(seconds, 1e15) : 0.0);
   if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
 ProgressBar::ProgressBar(std::string title, int64_t total, std::string unit)
-    : title_(std::move(title)), unit_(std::move(unit)), total_(total), terminal_(::isatty(STDERR_FILENO) != 0),
+    : title_(std::move(title)),
+      unit_(std::move(unit)),
+      total_(total),
+      terminal_(::isatty(STDERR_FILENO) != 0),
       start_(std::chrono::steady_clock::now()) {}
 
 ProgressBar::~ProgressBar() { finish(); }
@@ -39,8 +42,11 @@ void ProgressBar::update(int64_t done, const std::string& note) {
   const auto now = std::chrono::steady_clock::now();
   if (!started_) {
     started_ = true;
-    first_done_ = total_ > 0 && done < total_ ? std::max<int64_t>(0, done_) : 0;
-    start_ = last_draw_ = now;
+    last_draw_ = now;
+    if (total_ <= 0 || done < total_) {  // the first call is where counting begins, unless it is the last call as well
+      first_done_ = done;
+      start_ = now;
+    }
   }
   done_ = done;
   if (now - last_draw_ < std::chrono::milliseconds(100) && done != total_) return;
@@ -55,12 +61,13 @@ void ProgressBar::draw(const std::string& note) {
   if (total_ > 0) {
     constexpr int64_t kCells = 20;
     const int64_t filled = std::clamp<int64_t>(done_ * kCells / total_, 0, kCells);
-    line += fmt::format(" [{}{}] {}/{}", std::string(static_cast<size_t>(filled), '#'), std::string(static_cast<size_t>(kCells - filled), '.'), done_, total_);
+    line += fmt::format(" [{}{}] {}/{}", std::string(static_cast<size_t>(filled), '#'),
+                        std::string(static_cast<size_t>(kCells - filled), '.'), done_, total_);
   } else {
     line += fmt::format(" {}", done_);
   }
   line += fmt::format(" {:.0f} {}/s", rate, unit_);
-  if (total_ > 0 && rate > 0) line += " ETA " + format_duration(static_cast<double>(total_ - done_) / rate);
+  if (done_ < total_ && rate > 0) line += " ETA " + format_duration(static_cast<double>(total_ - done_) / rate);
   if (!note.empty()) line += " " + note;
   line.resize(std::min<size_t>(line.size(), static_cast<size_t>(terminal_width() - 1)));
   std::fprintf(stderr, "\r\x1b[K%s", line.c_str());

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <stdexcept>
 
 namespace infig {
 namespace {
@@ -59,6 +60,7 @@ double RandomStream::uniform() { return static_cast<double>(next_u64() >> 11) * 
 double RandomStream::uniform(double low, double high) { return low + (high - low) * uniform(); }
 
 uint64_t RandomStream::below(uint64_t n) {
+  if (n == 0) throw std::invalid_argument("RandomStream: a draw from nothing (n = 0)");
   const uint64_t limit = UINT64_MAX - UINT64_MAX % n;  // values at or above it would favour small results
   uint64_t value = next_u64();
   while (value >= limit) value = next_u64();
@@ -66,7 +68,10 @@ uint64_t RandomStream::below(uint64_t n) {
 }
 
 int64_t RandomStream::between(int64_t low, int64_t high) {
-  return low + static_cast<int64_t>(below(static_cast<uint64_t>(high - low) + 1));
+  if (low > high) throw std::invalid_argument("RandomStream::between: low is above high");
+  const uint64_t span = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);  // unsigned: the whole range of int64 fits
+  const uint64_t offset = span == UINT64_MAX ? next_u64() : below(span + 1);
+  return static_cast<int64_t>(static_cast<uint64_t>(low) + offset);
 }
 
 bool RandomStream::chance(double probability) { return uniform() < probability; }

@@ -24,12 +24,12 @@ class RandomStream {
 
   uint32_t next_u32();
   uint64_t next_u64();
-  double uniform();                          // [0, 1), 53 bits
-  double uniform(double low, double high);   // [low, high)
-  uint64_t below(uint64_t n);                // 0 .. n-1 without modulo bias; n >= 1
-  int64_t between(int64_t low, int64_t high);  // low .. high, both included
+  double uniform();                            // [0, 1), 53 bits
+  double uniform(double low, double high);     // [low, high)
+  uint64_t below(uint64_t n);                  // 0 .. n-1 without modulo bias; throws std::invalid_argument for n = 0
+  int64_t between(int64_t low, int64_t high);  // low .. high, both included; throws std::invalid_argument where low > high
   bool chance(double probability);
-  double normal();                           // mean 0, deviation 1 (Box-Muller, one value a call)
+  double normal();  // mean 0, deviation 1 (Box-Muller, one value a call)
 
   template <typename T>
   void shuffle(std::span<T> items) {  // Fisher-Yates

@@ -2,25 +2,39 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
-
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "data/post.h"
 
 namespace infig {
 
 // Reads a data set: a folder with posts.jsonl and dataset.json, or a CSV/TSV/JSONL table with the same columns (labels are then
-// numbered in alphabetical order). Throws DataError naming file, row and field for: a missing folder or file, a broken
-// line, a text that is not UTF-8, a label outside dataset.json's, a duplicate id, an id that is no plain file name, an unknown split.
+// numbered in alphabetical order). A posts.jsonl that was changed after dataset.json was written is read, with a warning in the log. Throws
+// DataError naming file, row and field for: a missing folder or file, a broken line, a text that is not UTF-8, a label outside
+// dataset.json's, a duplicate id, an id that is no plain file name, an unknown split.
 DataSet read_data_set(const std::filesystem::path& path);
 
-// Reads posts to predict (JSONL, CSV or TSV by extension): `id` (row number where absent), `text`, `image` (absolute or relative to
-// the file's folder), optional `label`. One post a row, in order.
+// As above, but a faulty row goes to `fault` (one message a row, with file, row and field) and is left out; nothing is logged, and
+// `stated_sha256` receives dataset.json's hash (empty for a table).
+DataSet read_data_set(const std::filesystem::path& path, const std::function<void(const std::string&)>& fault, std::string& stated_sha256);
+
+// Reads posts to predict (a data set folder, or JSONL, CSV or TSV by extension): `id` (any text; the 1-based number of the row among the
+// rows where absent), `text`, `image` (absolute or relative to the file's folder), optional `label`. One post a row, in order; label_id
+// stays -1 for a table. Throws DataError naming file, row and field for a row that cannot be read.
 std::vector<Post> read_posts(const std::filesystem::path& path);
 
 // Writes posts.jsonl and dataset.json into `folder` (made if absent). `rules` is stored as it is under "rules".
-// Image paths that lie under `folder` are stored relative to it.
+// Image paths that lie under `folder` are stored relative to it, others absolute. Equal posts give equal bytes. Throws DataError for a post
+// that read_data_set would refuse and ResourceError for what cannot be written.
 void write_data_set(const DataSet& data, const nlohmann::json& rules, const std::filesystem::path& folder);
+
+// Posts of each split and label: {"train": {"posts": 3, "with_text": 3, "with_image": 2, "labels": {"positive": 1, ...}}, ...}, as
+// dataset.json holds it under "counts". Splits without posts are left out; every label is named.
+nlohmann::json count_posts(const DataSet& data);
+
+// Why an id cannot be the name of a file ("is empty", "holds '/'", ...); empty where it can.
+std::string id_fault(const std::string& id);
 
 }  // namespace infig

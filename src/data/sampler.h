@@ -11,14 +11,16 @@
 namespace infig {
 
 struct SamplerOptions {
-  int64_t batch_size = 64;    // posts; >= 1
-  int64_t pool_batches = 8;   // batches a pool; 1 = plain shuffling without bucketing
-  bool drop_last = true;      // leave out a last batch that is not full (method.md row 7)
+  int64_t batch_size = 64;   // posts; >= 1
+  int64_t pool_batches = 8;  // batches a pool; 1 = plain shuffling without bucketing
+  bool drop_last = true;     // leave out a last batch that is not full (method.md row 7): the posts left out are a random draw
+  void validate() const;     // throws ConfigError
 };
 
 // Batches of indices into `lengths` for one epoch. The draws come from `stream` alone. Throws DataError when drop_last
 // leaves no batch at all, saying how many posts there are and how many a batch wants.
-std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& lengths, const SamplerOptions& options, RandomStream& stream);
+std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& lengths, const SamplerOptions& options,
+                                                   RandomStream& stream);
 
 // Batches for evaluation: sorted by length, nothing dropped, no draw.
 std::vector<std::vector<int64_t>> sorted_batches(const std::vector<int64_t>& lengths, int64_t batch_size);

@@ -3,14 +3,17 @@
 // encoder.rel_embeddings.weight, encoder.LayerNorm.weight, ...).
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 #include <torch/nn/module.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/normalization.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "nn/disentangled_attention.h"
 #include "nn/dropout.h"
 #include "nn/transformer.h"
 
@@ -20,41 +23,71 @@ struct DebertaOptions {  // names and meaning as in transformers' DebertaV2Confi
   int64_t vocab_size = 128100;
   int64_t hidden_size = 768;
   int64_t num_hidden_layers = 12;
-  int64_t num_attention_heads = 12;
+  int64_t num_attention_heads = 12;  // divides hidden_size
   int64_t intermediate_size = 3072;
   Activation hidden_act = Activation::kGelu;
-  double hidden_dropout_prob = 0.1;
-  double attention_probs_dropout_prob = 0.1;
+  double hidden_dropout_prob = 0.1;           // [0, 1)
+  double attention_probs_dropout_prob = 0.1;  // [0, 1)
   int64_t max_position_embeddings = 512;
-  int64_t type_vocab_size = 0;
+  int64_t type_vocab_size = 0;  // > 0: row 0 of token_type_embeddings is added to every token
   double layer_norm_eps = 1e-7;
-  double initializer_range = 0.02;
+  double initializer_range = 0.02;  // for random initial weights
   bool relative_attention = true;
-  int64_t max_relative_positions = -1;  // -1: max_position_embeddings
-  int64_t position_buckets = 256;       // -1: no log buckets
+  int64_t max_relative_positions = -1;  // < 1: max_position_embeddings
+  int64_t position_buckets = 256;       // < 1: no log buckets
   bool pos_att_c2p = true;              // pos_att_type holds "c2p"
   bool pos_att_p2c = true;              // pos_att_type holds "p2c"
   bool share_att_key = true;
   bool norm_rel_ebd_layer_norm = true;  // norm_rel_ebd holds "layer_norm"
-  bool position_biased_input = false;
-  int64_t pad_token_id = 0;
-  void validate() const;  // throws ConfigError
+  bool position_biased_input = false;   // absolute positions are added to the embeddings; then L <= max_position_embeddings
+  int64_t pad_token_id = 0;             // its embedding gets no gradient
+  int64_t relative_range() const { return max_relative_positions < 1 ? max_position_embeddings : max_relative_positions; }
+  int64_t relative_rows() const { return 2 * (position_buckets > 0 ? position_buckets : relative_range()); }  // rows of rel_embeddings
+  void validate() const;                                                                                      // throws ConfigError
 };
 
-nlohmann::json to_json(const DebertaOptions& options);             // config.json as transformers writes it
-DebertaOptions deberta_options_from_json(const nlohmann::json& json);  // throws ConfigError for a switch that is not supported
+// config.json as transformers writes and reads it. Absent keys get transformers' defaults, which are not the defaults above (which are
+// deberta-v3's). Throws ConfigError for a wrong type, a value out of range, or a switch that is not supported: conv_kernel_size > 0,
+// embedding_size or attention_head_size other than the hidden size gives, another activation or model_type.
+nlohmann::json to_json(const DebertaOptions& options);
+DebertaOptions deberta_options_from_json(const nlohmann::json& json);
+
+// attention.self.* (disentangled), attention.output.*, intermediate.dense.*, output.*
+class DebertaLayerImpl : public torch::nn::Module {
+ public:
+  explicit DebertaLayerImpl(const DebertaOptions& options);
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& blocked, const at::Tensor& rows, const RelativePositions& positions,
+                     DropoutSource* source);
+
+ private:
+  Activation hidden_act_;
+  DisentangledAttention self_{nullptr};
+  torch::nn::Linear intermediate_{nullptr};
+  ResidualOutput attention_output_{nullptr}, output_{nullptr};
+};
+TORCH_MODULE(DebertaLayer);
 
 class DebertaModelImpl : public torch::nn::Module {
  public:
+  // Weights of the embeddings start at zero and the others at torch's defaults: initialize() or load_state_dict() fills them.
   explicit DebertaModelImpl(const DebertaOptions& options);
-  // input_ids, attention_mask [B, L] int64. Returns the n + 1 hidden states [B, L, D]: embeddings first, last_hidden_state last.
-  // The projections of the relative positions are computed once a layer and call, never once a post. Throws ShapeError.
+  // Random initial weights: initialize_transformer() with initializer_range; the embedding of pad_token_id is zero.
+  void initialize(uint64_t seed);
+  // input_ids, attention_mask [B, L] int64, 1 <= L. Returns the n + 1 hidden states [B, L, D] float: embeddings first, last_hidden_state
+  // last. Padding is defined as in transformers: its embedding is zero, and its rows attend to all L positions alike; tokens never see it.
+  // The projections of the relative positions are computed once a layer and call, never once a post, and only for the distances that
+  // L tokens have. Throws ShapeError; torch reports ids outside of the vocabulary.
   std::vector<at::Tensor> forward(const at::Tensor& input_ids, const at::Tensor& attention_mask, DropoutSource* source);
   const DebertaOptions& options() const { return options_; }
 
  private:
+  at::Tensor embed(const at::Tensor& input_ids, const at::Tensor& attention_mask, DropoutSource* source);
+  void check(const at::Tensor& input_ids, const at::Tensor& attention_mask) const;
+
   DebertaOptions options_;
-  // (members)
+  at::Tensor word_embeddings_, position_embeddings_, token_type_embeddings_, rel_embeddings_;
+  torch::nn::LayerNorm embeddings_norm_{nullptr}, relative_norm_{nullptr};
+  torch::nn::ModuleList layers_;
 };
 TORCH_MODULE(DebertaModel);
 

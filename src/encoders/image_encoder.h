@@ -1,13 +1,13 @@
 // INFIG's image encoder: backbone grid -> projections -> Transformer (method.md rows 19-21).
 #pragma once
 
-#include <vector>
-
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
+
+#include <vector>
 
 #include "encoders/resnet.h"
 #include "nn/dropout.h"
@@ -19,21 +19,22 @@ struct ImageEncoderOptions {
   ResNetOptions backbone;
   TransformerLayerOptions layer;
   int64_t num_hidden_layers = 6;
-  int64_t grid = 7;                        // cells a side that the backbone gives at the training size
-  bool learned_positions = false;          // image.pos = learned | none, row 21
-  double initializer_range = 0.02;
-  void validate() const;                   // throws ConfigError
+  int64_t grid = 7;                 // cells a side that the backbone gives at the training size
+  bool learned_positions = false;   // image.pos = learned | none, row 21
+  double initializer_range = 0.02;  // for random initial weights
+  void validate() const;            // throws ConfigError
 };
 
 // Image tokens are the grid row by row, each through grid_projection and GELU; the visual CLS is the grid's mean through cls_projection
-// and GELU, and stands FIRST: hidden states are [B, 1 + P, D].
-// Parameters: grid_projection.*, cls_projection.*, layer.N.*, position_embeddings (if learned).
-// The backbone is registered as `backbone` in ImageEncoder.
+// and GELU, and stands FIRST: hidden states are [B, 1 + P, D]. Learned positions are added to these.
+// Parameters: grid_projection.*, cls_projection.*, layer.N.*, position_embeddings [1 + grid^2, D] (if learned).
 class ImageTransformerImpl : public torch::nn::Module {  // what has a momentum twin: all but the backbone
  public:
   explicit ImageTransformerImpl(const ImageEncoderOptions& options);
-  // feature_map [B, c, h, w] -> the n + 1 hidden states [B, 1 + h*w, D], projections first.
+  // feature_map [B, c, h, w] float -> the n + 1 hidden states [B, 1 + h*w, D], projections first. h and w are free unless positions are
+  // learned. Throws ShapeError.
   std::vector<at::Tensor> forward(const at::Tensor& feature_map, DropoutSource* source);
+  const ImageEncoderOptions& options() const { return options_; }
 
  private:
   ImageEncoderOptions options_;
@@ -42,5 +43,21 @@ class ImageTransformerImpl : public torch::nn::Module {  // what has a momentum 
   at::Tensor position_embeddings_;  // [1 + P, D], undefined unless learned
 };
 TORCH_MODULE(ImageTransformer);
+
+// The whole encoder: an ImageTransformer's parameters at its own top level, and backbone.* beside them, so that the twin's names are a
+// subset of these. forward() is ImageTransformer's; features() comes before it and can be cached where the backbone is frozen.
+class ImageEncoderImpl : public ImageTransformerImpl {
+ public:
+  explicit ImageEncoderImpl(const ImageEncoderOptions& options);
+  // Random initial weights of Transformer and projections (BERT's rule) and of the backbone (ResNet's rule).
+  void initialize(uint64_t seed);
+  // pixel_values [B, 3, S, S] float -> feature map [B, c, S/stride, S/stride]; see ResNetImpl::forward.
+  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics);
+  ResNet& backbone() { return backbone_; }
+
+ private:
+  ResNet backbone_{nullptr};
+};
+TORCH_MODULE(ImageEncoder);
 
 }  // namespace infig

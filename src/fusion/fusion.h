@@ -1,13 +1,13 @@
 // Fusion Transformer, attention pooling and head: INFIG eq. 7-11, method.md rows 29-33.
 #pragma once
 
-#include <vector>
-
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
+
+#include <vector>
 
 #include "nn/dropout.h"
 #include "nn/transformer.h"
@@ -18,7 +18,8 @@ namespace infig {
 class FusionTransformerImpl : public torch::nn::Module {
  public:
   FusionTransformerImpl(const TransformerLayerOptions& layer, int64_t num_layers);
-  // tokens [B, P + T, D], mask [B, P + T] (1 = takes part). attention: see TransformerLayer, of the last layer.
+  // tokens [B, P + T, D], mask [B, P + T] (1 = takes part): no token sees one that takes no part. Returns [B, P + T, D].
+  // attention: see TransformerLayer, of the last layer. Throws ShapeError; ConfigError for num_layers < 1.
   at::Tensor forward(const at::Tensor& tokens, const at::Tensor& mask, DropoutSource* source, at::Tensor* attention = nullptr);
 
  private:
@@ -27,14 +28,16 @@ class FusionTransformerImpl : public torch::nn::Module {
 TORCH_MODULE(FusionTransformer);
 
 struct Pooled {
-  at::Tensor scores;  // [B, P + T], sums to 1 over tokens that take part
+  at::Tensor scores;  // [B, P + T] float, sums to 1 over tokens that take part and is 0 elsewhere; a row without any is all 0
   at::Tensor output;  // [B, D]
 };
 
-// Registered as `pooling`: hidden (D -> D/2, GELU), score (D/2 -> 1), masked softmax, weighted sum (eq. 8-9).
+// Registered as `pooling`: hidden (D -> D/2, GELU), score (D/2 -> 1), masked softmax in float32, weighted sum (eq. 8-9):
+//   s_i = w . GELU(W x_i + b) + c,  g = softmax over tokens that take part,  K~ = sum_i g_i x_i
 class AttentionPoolingImpl : public torch::nn::Module {
  public:
-  explicit AttentionPoolingImpl(int64_t hidden_size);
+  explicit AttentionPoolingImpl(int64_t hidden_size);  // even, or ConfigError
+  // tokens [B, P + T, D], mask [B, P + T] (bool or int, 1 = takes part). Throws ShapeError.
   Pooled forward(const at::Tensor& tokens, const at::Tensor& mask);
 
  private:
@@ -44,16 +47,17 @@ TORCH_MODULE(AttentionPooling);
 
 struct HeadOptions {
   int64_t hidden_size = 768;
-  int64_t num_labels = 3;
-  double dropout = 0.1;
-  bool gelu_logits = true;  // row 33: GELU on the logits, as eq. 11 reads
+  int64_t num_labels = 3;   // classes, >= 2
+  double dropout = 0.1;     // [0, 1)
+  bool gelu_logits = true;  // row 33: GELU on the logits, as eq. 11 reads; bounds them below at -0.17
+  void validate() const;    // throws ConfigError
 };
 
-// Registered as `head`: dense, GELU, dropout (eq. 10), classifier (eq. 11).
+// Registered as `head`: K = dropout(GELU(dense(K~))) (eq. 10), logits = GELU(classifier(K)) (eq. 11; without the GELU if so chosen).
 class HeadImpl : public torch::nn::Module {
  public:
   explicit HeadImpl(const HeadOptions& options);
-  at::Tensor forward(const at::Tensor& pooled, DropoutSource* source);  // [B, D] -> logits [B, C]
+  at::Tensor forward(const at::Tensor& pooled, DropoutSource* source);  // [B, D] -> logits [B, C]; throws ShapeError
 
  private:
   HeadOptions options_;

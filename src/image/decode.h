@@ -19,7 +19,7 @@ enum class ImageStatus {
   kTooLarge,       // more pixels than max_pixels; nothing was allocated
 };
 
-const char* image_status_name(ImageStatus status);  // "ok", "truncated", "absent", ...
+const char* image_status_name(ImageStatus status);  // "ok", "truncated", "absent", "empty", "unknown_format", "broken", "too_large"
 inline bool usable(ImageStatus status) { return status == ImageStatus::kOk || status == ImageStatus::kTruncated; }
 
 struct DecodeOptions {
@@ -28,14 +28,19 @@ struct DecodeOptions {
 };
 
 struct DecodedImage {
-  Image image;                            // empty unless usable(status)
+  Image image;  // empty unless usable(status)
   ImageStatus status = ImageStatus::kOk;
-  std::string reason;                     // why, in words, for every status but kOk
+  std::string reason;  // why, in words, for every status but kOk
 };
 
 // JPEG (baseline, progressive, grey, CMYK, YCCK), PNG (every depth, palette, interlaced; alpha over white), WebP, GIF and other
-// animations (first frame), BMP. A bad picture is a value, never an exception.
+// animations (first frame), BMP (without RLE). A bad picture is a value, never an exception; only memory running out throws.
+// Pixels equal Pillow's convert("RGB"); as there, CMYK in a JPEG is read as Adobe stores it (inverted), 16-bit samples keep their
+// high byte, and colour profiles and gamma are left alone. Deviates: alpha goes over white, where convert("RGB") drops it.
 DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options);
 DecodedImage decode_image_file(const std::filesystem::path& path, const DecodeOptions& options);
+
+// The format by its signature: "JPEG", "PNG", "WebP", "GIF", "BMP", or null. 32 bytes are enough.
+const char* image_format(std::span<const uint8_t> bytes);
 
 }  // namespace infig

@@ -12,10 +12,11 @@ namespace infig {
 //   targets  [R]    int64
 //   excluded [R, K] bool, true = not in the denominator; may be undefined. The target itself is never excluded unless
 //            `drop_positive`: then the denominator is without the target (the paper's literal reading; the loss can go below 0).
-// A row whose denominator is empty under drop_positive counts as 0 and is left out of the count. Throws ShapeError.
+// A row whose denominator is empty under drop_positive counts as 0 and is left out of the count. R may be 0. Throws ShapeError
+// (shapes, dtypes and, on the CPU, a target outside 0 .. K-1).
 LossTerm info_nce(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& excluded, bool drop_positive = false);
 
-// Cross-entropy summed over rows: logits [B, C], labels [B] int64. In float32.
+// Cross-entropy summed over rows: logits [B, C] float, labels [B] int64. In float32 (float64 stays). Throws ShapeError.
 LossTerm cross_entropy(const at::Tensor& logits, const at::Tensor& labels);
 
 }  // namespace infig

@@ -12,7 +12,7 @@ struct ClassScores {
   double precision = 0;  // 0 where nothing was predicted
   double recall = 0;     // 0 where nothing is true
   double f1 = 0;
-  int64_t support = 0;   // posts whose truth is this class
+  int64_t support = 0;  // posts whose truth is this class
 };
 
 struct ClassificationScores {
@@ -20,14 +20,23 @@ struct ClassificationScores {
   double accuracy = 0;     // micro
   double f1_macro = 0;     // plain mean over classes that occur in truth or prediction
   double f1_weighted = 0;  // mean over classes weighted by support
-  double ece = 0;          // expected calibration error, 15 equal-width bins of the top probability
+  double ece = 0;          // expected calibration error: sum over 15 bins ((b-1)/15, b/15] of the top probability, the first one with 0,
+                           // of |bin's accuracy - bin's mean top probability| * bin's share of posts (Guo et al. 2017)
   double accuracy_low = 0, accuracy_high = 0;  // 95 % Wilson interval of accuracy
   std::vector<ClassScores> classes;
   std::vector<std::vector<int64_t>> confusion;  // [truth][prediction]
 };
 
+struct Interval {
+  double low = 0, high = 0;
+};
+
+// 95 % Wilson score interval of hits / count, without continuity correction. Throws ShapeError unless 0 <= hits <= count, count >= 1.
+Interval wilson_interval(int64_t hits, int64_t count);
+
 // probabilities: row-major [N, C]; labels: [N], each 0..C-1. The prediction is the first largest probability.
-// Throws ShapeError for N = 0, sizes that disagree, a label out of range, a probability that is not finite.
+// Throws ShapeError for N = 0, sizes that disagree, a label out of range, a probability that is not finite or not in [0, 1]
+// (up to 1e-5, for sums in float).
 ClassificationScores score_classification(std::span<const double> probabilities, std::span<const int64_t> labels, int64_t classes);
 
 }  // namespace infig

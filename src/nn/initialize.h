@@ -1,16 +1,19 @@
-// Random initial weights from a named stream: every parameter of a module, in name order.
+// Random initial weights: each parameter has its own stream of the seed, named by the parameter, so that its values depend on seed, name
+// and shape alone, not on what other parameters the module has.
 #pragma once
-
-#include <cstdint>
 
 #include <torch/nn/module.h>
 
+#include <cstdint>
+
 namespace infig {
 
-// BERT's rule: matrices and embeddings N(0, std), biases 0, LayerNorm and BatchNorm weights 1.
+// BERT's rule: matrices and embeddings N(0, std), biases 0, LayerNorm and BatchNorm weights 1. Vectors whose name ends in "weight" are
+// normalisation weights, other vectors biases.
 void initialize_transformer(torch::nn::Module& module, double std, uint64_t seed);
 
-// ResNet's rule (torchvision): convolutions Kaiming normal, fan out, ReLU; BatchNorm weights 1, biases 0.
+// ResNet's rule (torchvision): convolutions [out, in, k, k] Kaiming normal, fan out, ReLU: N(0, 2 / (out k k)); BatchNorm weights 1,
+// biases 0, running means 0, running variances 1, counters 0.
 void initialize_convolutions(torch::nn::Module& module, uint64_t seed);
 
 }  // namespace infig

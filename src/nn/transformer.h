@@ -1,14 +1,15 @@
 // BERT's post-LayerNorm Transformer layer, under BERT's parameter names (attention.self.query.weight, output.LayerNorm.bias, ...).
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include <torch/nn/module.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "nn/dropout.h"
 
@@ -18,32 +19,57 @@ enum class Activation { kGelu, kGeluTanh, kRelu };
 at::Tensor activate(const at::Tensor& x, Activation activation);
 
 struct TransformerLayerOptions {
-  int64_t hidden_size = 768;
-  int64_t num_attention_heads = 12;          // divides hidden_size
-  int64_t intermediate_size = 3072;
-  Activation hidden_act = Activation::kGelu;
-  double hidden_dropout_prob = 0.1;
-  double attention_probs_dropout_prob = 0.1;
-  double layer_norm_eps = 1e-12;
-  void validate() const;  // throws ConfigError
+  int64_t hidden_size = 768;                  // D
+  int64_t num_attention_heads = 12;           // H; divides hidden_size
+  int64_t intermediate_size = 3072;           // width of the feed-forward part
+  Activation hidden_act = Activation::kGelu;  // of the feed-forward part
+  double hidden_dropout_prob = 0.1;           // [0, 1): after the two output projections
+  double attention_probs_dropout_prob = 0.1;  // [0, 1): on the attention probabilities
+  double layer_norm_eps = 1e-12;              // > 0
+  void validate() const;                      // throws ConfigError
 };
+
+// A module without parameters of its own: one part of a dotted name ("attention" of attention.self.query.weight).
+std::shared_ptr<torch::nn::Module> add_scope(torch::nn::Module& parent, const std::string& name);
+
+// y = LN(residual + dropout(dense(x))). Parameters dense.{weight,bias}, LayerNorm.{weight,bias}.
+class ResidualOutputImpl : public torch::nn::Module {
+ public:
+  ResidualOutputImpl(int64_t in_size, int64_t hidden_size, double dropout_prob, double layer_norm_eps);
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& residual, DropoutSource* source);
+
+ private:
+  double dropout_prob_;
+  torch::nn::Linear dense_{nullptr};
+  torch::nn::LayerNorm norm_{nullptr};
+};
+TORCH_MODULE(ResidualOutput);
 
 // y = LN(h + FFN(h)), h = LN(x + Attention(x)).
 class TransformerLayerImpl : public torch::nn::Module {
  public:
   explicit TransformerLayerImpl(const TransformerLayerOptions& options);
-  // x [B, T, D]; bias [B, 1, 1, T] float added to attention scores (0 or the type's lowest value), or undefined.
-  // With `attention` non-null it receives the probabilities [B, H, T, T] (before dropout).
+  // x [B, T, D]; bias [B, 1, 1, T] float added to attention scores (0 or the type's lowest value), or undefined. Returns [B, T, D].
+  // With `attention` non-null it receives the probabilities [B, H, T, T] (before dropout). A row whose bias is lowest everywhere attends
+  // to all tokens alike. Throws ShapeError.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& bias, DropoutSource* source, at::Tensor* attention = nullptr);
 
  private:
+  at::Tensor self_attention(const at::Tensor& x, const at::Tensor& bias, DropoutSource* source, at::Tensor* attention);
+
   TransformerLayerOptions options_;
-  torch::nn::Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, attention_dense_{nullptr}, intermediate_{nullptr}, output_dense_{nullptr};
-  torch::nn::LayerNorm attention_norm_{nullptr}, output_norm_{nullptr};
+  torch::nn::Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, intermediate_{nullptr};
+  ResidualOutput attention_output_{nullptr}, output_{nullptr};
 };
 TORCH_MODULE(TransformerLayer);
 
-// mask [B, T] (bool or int, 1 = attend) -> [B, 1, 1, T] float bias of 0 and lowest(float).
+// mask [B, T] (bool or int, 1 = attend) -> [B, 1, 1, T] float bias of 0 and lowest(float). Throws ShapeError.
 at::Tensor attention_bias(const at::Tensor& mask);
+
+// The lowest finite value of a floating type: what masked scores are filled with.
+double lowest_value(at::ScalarType type);
+
+// Softmax over the last dimension, in float32 where scores are half or bfloat16 (float64 stays).
+at::Tensor softmax_last(const at::Tensor& scores);
 
 }  // namespace infig

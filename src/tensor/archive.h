@@ -1,13 +1,13 @@
 // Tensors from and to safetensors archives, and strict loading of modules.
 #pragma once
 
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
-
-#include <torch/nn/module.h>
-#include <torch/types.h>
 
 #include "archive/safetensors.h"
 
@@ -29,6 +29,7 @@ TensorMap state_dict(const torch::nn::Module& module);
 
 // Copies `tensors` into the module's parameters and buffers (converted to their dtype). Strict: throws CheckpointError that lists every
 // missing, unexpected and mis-shaped key at once. Keys equal to or ending in one of `ignored` may be missing or unexpected.
-void load_state_dict(torch::nn::Module& module, const TensorMap& tensors, const std::string& where, const std::vector<std::string>& ignored = {});
+void load_state_dict(torch::nn::Module& module, const TensorMap& tensors, const std::string& where,
+                     const std::vector<std::string>& ignored = {});
 
 }  // namespace infig

@@ -1,0 +1,72 @@
+# Two commands do the work: `make demo` and `make test`. Each installs what is missing, builds what changed, and may be repeated.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench lint format ci clean asan e2e
+MAKEFLAGS += --no-print-directory
+
+# ccache and pip keep their stores under HOME; containers and CI may have none.
+ifeq ($(strip $(HOME)),)
+export HOME := $(CURDIR)/build/home
+endif
+
+# A source of libtorch takes up to 3 GB of memory to compile, so few cores' worth of jobs may be too many.
+JOBS ?= $(shell awk -v cores=$$(nproc) '/MemAvailable/ {fit = int($$2 / 3e6)} END {n = fit < cores ? fit : cores; print n < 1 ? 1 : n}' /proc/meminfo)
+PRESET ?= release
+PYTHON := .venv/bin/python
+INFIG := build/bin/infig
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup:  ## install what is missing (Debian packages, .venv with libtorch)
+	@tools/setup.sh
+
+build: setup  ## build/bin/infig and the tests
+	@test -f build/build.ninja || cmake --preset $(PRESET)
+	@cmake --build build --parallel $(JOBS)
+
+demo: build  ## built-in data set, a small training run, its evaluation and report, in runs/
+	@test -f runs/postcards/dataset.json || $(INFIG) prepare postcards --out runs/postcards
+	@$(INFIG) train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo --resume latest
+	@if [[ runs/demo/report.html -nt runs/demo/metrics.jsonl ]]; then echo "runs/demo/report.html is up to date"; \
+	  else $(INFIG) evaluate --run runs/demo --data runs/postcards --split test; fi
+
+test: build  ## every test: CTest, then pytest on the command line
+	@rm -rf build/reports
+	@ctest --test-dir build --output-on-failure --no-tests=error --parallel $(JOBS)
+	@$(MAKE) e2e
+
+e2e:
+	@INFIG_BINARY=$(CURDIR)/$(INFIG) $(PYTHON) -m pytest -q -rs -p no:cacheprovider --junitxml build/reports/pytest.xml tests/e2e
+
+asan: setup  ## the torch-free folders under the address and undefined-behaviour sanitizers
+	@test -f build-asan/build.ninja || cmake --preset asan
+	@cmake --build build-asan --parallel $(JOBS)
+	@ctest --test-dir build-asan --output-on-failure --no-tests=error --parallel $(JOBS)
+
+bench: setup  ## build and run the benchmarks
+	@cmake --preset ci
+	@cmake --build build --parallel $(JOBS)
+	@shopt -s nullglob; programs=(build/bin/bench_*); \
+	  [[ $${#programs[@]} -gt 0 ]] || { echo "bench: no build/bin/bench_* was built; bench/NAME_bench.cpp becomes one" >&2; exit 1; }; \
+	  for program in "$${programs[@]}"; do "$$program" --benchmark_min_time=0.2; done
+
+lint: setup  ## the house's rules, clang-format and clang-tidy (on what changed)
+	@test -f build/build.ninja || cmake --preset $(PRESET)
+	@$(PYTHON) tools/lint.py --jobs $(JOBS)
+
+format: setup  ## let clang-format rewrite what changed
+	@$(PYTHON) tools/lint.py --fix
+
+ci: setup  ## everything that must hold before a change lands
+	@cmake --preset ci
+	@$(PYTHON) tools/lint.py --no-tidy
+	@$(MAKE) asan
+	@$(MAKE) build PRESET=ci
+	@$(PYTHON) tools/lint.py --jobs $(JOBS)
+	@$(MAKE) test PRESET=ci
+	@$(PYTHON) tools/check_skips.py build/reports
+
+clean:  ## remove the builds (runs/ and .venv stay)
+	@rm -rf build build-asan build-dev

@@ -1,0 +1,31 @@
+# Text files inside the binary. infig_embed(FOLDER FILE...): each src/FOLDER/assets/FILE becomes
+# `extern const std::string_view infig::assets::<FILE with _ for .>`, declared by hand in src/FOLDER/assets.h.
+# Run as a script (-DOUTPUT= -DFILES=) it writes the source; the build does so whenever a file changes.
+if(CMAKE_SCRIPT_MODE_FILE)
+  set(source "#include <string_view>\n\nnamespace infig::assets {\n\n")
+  foreach(path IN LISTS FILES)
+    get_filename_component(name ${path} NAME)
+    string(MAKE_C_IDENTIFIER ${name} name)
+    file(READ ${path} text)
+    string(APPEND source "extern const std::string_view ${name};\nconst std::string_view ${name} = R\"infig_asset(${text})infig_asset\";\n\n")
+  endforeach()
+  file(WRITE ${OUTPUT} "${source}}  // namespace infig::assets\n")
+  return()
+endif()
+
+function(infig_embed folder)
+  if(NOT TARGET infig_${folder})
+    return()
+  endif()
+  get_target_property(type infig_${folder} TYPE)
+  if(type STREQUAL "INTERFACE_LIBRARY")
+    return()
+  endif()
+  list(TRANSFORM ARGN PREPEND ${CMAKE_SOURCE_DIR}/src/${folder}/assets/ OUTPUT_VARIABLE files)
+  set(output ${CMAKE_BINARY_DIR}/embed/${folder}_assets.cpp)
+  set(script ${CMAKE_SOURCE_DIR}/cmake/InfigEmbed.cmake)
+  add_custom_command(OUTPUT ${output} COMMAND ${CMAKE_COMMAND} "-DOUTPUT=${output}" "-DFILES=${files}" -P ${script}
+    DEPENDS ${files} ${script} VERBATIM COMMENT "Embedding the assets of ${folder}")
+  target_sources(infig_${folder} PRIVATE ${output})
+  set_source_files_properties(${output} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+endfunction()

@@ -1,0 +1,101 @@
+#include "alignment/fine_grained.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "alignment/cosine.h"
+#include "alignment/token_similarity.h"
+#include "core/error.h"
+#include "losses/info_nce.h"
+
+namespace infig {
+namespace {
+
+std::string describe(const at::Tensor& tensor) {
+  return tensor.defined() ? fmt::format("{} {}", c10::toString(tensor.scalar_type()), tensor.sizes().vec()) : "none";
+}
+
+void check_tokens(const at::Tensor& image, const at::Tensor& text, const at::Tensor& mask) {
+  const auto three = [](const at::Tensor& tensor) { return tensor.defined() && tensor.dim() == 3 && tensor.is_floating_point(); };
+  if (!three(image) || image.size(1) < 1) {
+    throw ShapeError(fmt::format("fine-grained alignment: image_tokens must be float [Bi, P >= 1, D], found {}", describe(image)));
+  }
+  if (!three(text) || text.size(2) != image.size(2)) {
+    throw ShapeError(fmt::format("fine-grained alignment: text_tokens must be float [Bt, T, {}], found {}", image.size(2), describe(text)));
+  }
+  if (text.scalar_type() != image.scalar_type() || text.device() != image.device()) {
+    throw ShapeError(fmt::format("fine-grained alignment: image_tokens and text_tokens must agree in type and device, found {} on {} and {} on {}",
+                                 describe(image), image.device().str(), describe(text), text.device().str()));
+  }
+  if (!mask.defined() || mask.scalar_type() != at::kLong || mask.dim() != 2 || mask.size(0) != text.size(0) || mask.size(1) != text.size(1)) {
+    throw ShapeError(fmt::format("fine-grained alignment: text_mask must be Long [{}, {}], found {}", text.size(0), text.size(1), describe(mask)));
+  }
+}
+
+std::vector<int64_t> counted_lengths(const at::Tensor& counted) {
+  const at::Tensor sums = counted.sum(1).cpu();
+  const auto* first = sums.const_data_ptr<int64_t>();
+  std::vector<int64_t> lengths(first, first + sums.numel());
+  for (size_t row = 0; row < lengths.size(); ++row) {
+    if (lengths[row] == 0) {
+      throw ShapeError(fmt::format("fine-grained alignment: row {} of text_mask counts no token; leave posts without text out beforehand", row));
+    }
+  }
+  return lengths;
+}
+
+}  // namespace
+
+void FineGrainedOptions::validate() const {
+  if (top_j < 1) throw ConfigError(fmt::format("hfam.top_j = {}: must be >= 1", top_j));
+  if (chunk_texts < 1) throw ConfigError(fmt::format("hfam.chunk_texts = {}: must be >= 1", chunk_texts));
+}
+
+FineGrainedSimilarity fine_grained_similarity(const at::Tensor& image_tokens, const at::Tensor& text_tokens, const at::Tensor& text_mask,
+                                              const FineGrainedOptions& options, FineGrainedBackend backend) {
+  options.validate();
+  check_tokens(image_tokens, text_tokens, text_mask);
+  const at::Tensor image = similarity_precision(image_tokens), text = similarity_precision(text_tokens);
+  if (image.size(0) == 0 || text.size(0) == 0) {
+    const at::Tensor none = at::matmul(image.sum(1), text.sum(1).t());
+    return {.image_to_text = none, .text_to_image = none};
+  }
+  const at::Tensor counted = text_mask != 0;
+  const std::vector<int64_t> lengths = counted_lengths(counted);
+  // Padding is left behind here: no product, comparison or gradient is spent on it.
+  const at::Tensor positions = counted.flatten().nonzero().squeeze(1);
+  const at::Tensor flat = text.reshape({-1, text.size(2)});
+  const at::Tensor packed = positions.size(0) == flat.size(0) ? flat : flat.index_select(0, positions);
+  const bool kernels = backend == FineGrainedBackend::kAutomatic && image.device().is_cpu();
+  const std::vector<at::Tensor> both = token_similarity(
+      image, packed, {.lengths = lengths, .top_j = options.top_j, .chunk_texts = options.chunk_texts, .kernels = kernels});
+  return {.image_to_text = both[0], .text_to_image = both[1]};
+}
+
+LossTerm fine_grained_loss(const FineGrainedSimilarity& similarity, const at::Tensor& temperature, const FineGrainedOptions& options) {
+  const at::Tensor &to_text = similarity.image_to_text, &to_image = similarity.text_to_image;
+  if (!to_text.defined() || to_text.dim() != 2 || to_text.size(0) != to_text.size(1) || !to_image.defined() ||
+      to_image.sizes() != to_text.sizes()) {
+    throw ShapeError(fmt::format("fine-grained loss: similarities must be float [B, B] both ways, found {} and {}", describe(to_text),
+                                 describe(to_image)));
+  }
+  if (!temperature.defined() || temperature.numel() != 1 || !temperature.is_floating_point()) {
+    throw ShapeError(fmt::format("fine-grained loss: temperature must be one float, found {}", describe(temperature)));
+  }
+  const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
+  const at::Tensor tau = temperature.reshape({});
+  const at::Tensor own = at::arange(to_text.size(0), to_text.options().dtype(at::kLong));
+  const LossTerm image_side = info_nce(to_text / tau, own, {}, options.decoupled);
+  // A text's rivals are the images: its row is a column here.
+  const LossTerm text_side = info_nce(to_image.t() / tau, own, {}, options.decoupled);
+  return {.sum = image_side.sum + text_side.sum, .count = image_side.count};
+}
+
+void clamp_temperature(at::Tensor& temperature) {
+  const at::NoGradGuard no_grad;
+  temperature.clamp_(0.001, 0.5);
+}
+
+}  // namespace infig

@@ -1,0 +1,58 @@
+#include <cstdio>
+#include <memory>
+
+#include <ATen/Parallel.h>
+
+#include "apps/commands.h"
+#include "core/error.h"
+#include "data/data_set.h"
+#include "training/trainer.h"
+
+namespace infig {
+namespace {
+
+struct BenchFlags {
+  std::string config, data;
+  int64_t steps = 40, warmup = 10;
+  std::vector<std::string> overrides;
+};
+
+void bench_verb(const BenchFlags& flags) {
+  const RunConfig config = load_run_config(flags.config, flags.overrides);
+  const DataSet data = read_data_set(flags.data);
+  StageTimer timer;
+  const double rate = time_training(config, data, flags.warmup, flags.steps, timer);
+  const double total = static_cast<double>(flags.steps * config.train.batch_size) / rate;
+  std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads, %s\n", rate, static_cast<long long>(flags.steps),
+              static_cast<long long>(config.train.batch_size), static_cast<long long>(flags.warmup), at::get_num_threads(), flags.config.c_str());
+  std::printf("%-18s %9s %7s\n", "stage", "ms/step", "share");
+  const auto seconds = timer.seconds();
+  double listed = 0;
+  for (const char* stage : {"waiting for data", "image", "text", "momentum", "GAM", "HFAM", "fusion", "backward", "optimizer"}) {
+    const double value = seconds.contains(stage) ? seconds.at(stage) : 0;
+    listed += value;
+    std::printf("%-18s %9.2f %6.1f%%\n", stage, 1e3 * value / static_cast<double>(flags.steps), 100 * value / total);
+  }
+  std::printf("%-18s %9.2f %6.1f%%\n", "rest of the step", 1e3 * (total - listed) / static_cast<double>(flags.steps), 100 * (total - listed) / total);
+  std::printf("on worker threads, beside the step:\n");
+  for (const char* stage : {"read", "decode", "resize", "normalize"}) {
+    const double value = seconds.contains(stage) ? seconds.at(stage) : 0;
+    std::printf("%-18s %9.2f %6.1f%%\n", stage, 1e3 * value / static_cast<double>(flags.steps), 100 * value / total);
+  }
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("bench", "posts/s of training and the share of each stage");
+  auto flags = std::make_shared<BenchFlags>();
+  verb->add_option("--config", flags->config, "YAML file")->required();
+  verb->add_option("--data", flags->data, "data set folder")->required();
+  verb->add_option("--steps", flags->steps, "steps timed")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option("--warmup", flags->warmup, "steps before them")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option("overrides", flags->overrides, "key=value pairs over the config");
+  verb->footer("Example:\n  infig bench --config configs/tiny.yaml --data runs/postcards");
+  verb->callback([flags] { bench_verb(*flags); });
+}
+
+}  // namespace infig

@@ -1,0 +1,80 @@
+#include <cstdio>
+#include <memory>
+
+#include <ATen/Parallel.h>
+
+#include "apps/commands.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "data/data_set.h"
+#include "evaluation/evaluate.h"
+#include "evaluation/reports.h"
+
+namespace infig {
+namespace {
+
+struct EvaluateFlags {
+  std::string run, data, split = "test", without, bad_image = "missing", precision = "auto", device = "auto";
+  int64_t batch_size = 64, threads = 0, workers = 2;
+  bool no_report = false;
+};
+
+void print_scores(const EvaluationResult& result) {
+  const auto& s = result.scores;
+  std::printf("%s%s%s: %lld posts\n", result.split.c_str(), result.without.empty() ? "" : " without ", result.without.c_str(), static_cast<long long>(s.count));
+  std::printf("  accuracy     %.4f  (95 %% interval %.4f to %.4f; majority class %.4f)\n", s.accuracy, s.accuracy_low, s.accuracy_high, majority_accuracy(s));
+  std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro, s.f1_weighted, s.ece, result.loss);
+  std::printf("  %-16s precision  recall      f1  posts   confusion (row = truth)\n", "class");
+  for (size_t c = 0; c < result.labels.size(); ++c) {
+    const auto& scores = s.classes[c];
+    std::printf("  %-16s    %.4f  %.4f  %.4f  %5lld  ", result.labels[c].c_str(), scores.precision, scores.recall, scores.f1, static_cast<long long>(scores.support));
+    for (const int64_t count : s.confusion[c]) std::printf(" %5lld", static_cast<long long>(count));
+    std::printf("\n");
+  }
+}
+
+void evaluate_verb(const EvaluateFlags& flags) {
+  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
+  const DataSet data = read_data_set(flags.data);
+  EvaluateOptions options;
+  ConfigBinder binder;
+  bind_options(binder, options);
+  std::vector<std::string> settings = {"bad_image=" + flags.bad_image, "precision=" + flags.precision, "device=" + flags.device,
+                                       fmt::format("batch_size={}", flags.batch_size), fmt::format("workers={}", flags.workers)};
+  if (!flags.without.empty()) settings.push_back("without=" + flags.without);
+  for (const auto& setting : settings) apply_override(binder, setting);
+  const EvaluationResult result = evaluate(flags.run, data, parse_split(flags.split), options);
+  print_scores(result);
+  write_evaluation(result, flags.run);
+  if (result.without.empty() && !flags.no_report) {
+    write_report(flags.run, data, result.split, {.threads = flags.workers});
+    write_model_card(flags.run, data, result.split);
+    std::printf("wrote %s and %s\n", evaluation_path(flags.run, result.split, "", ".json").c_str(), (std::filesystem::path(flags.run) / "report.html").c_str());
+  } else {
+    std::printf("wrote %s\n", evaluation_path(flags.run, result.split, result.without, ".json").c_str());
+  }
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("evaluate", "score a run's best checkpoint on a split; write eval/, report.html and model-card.md");
+  auto flags = std::make_shared<EvaluateFlags>();
+  verb->add_option("--run", flags->run, "run folder that train wrote")->required();
+  verb->add_option("--data", flags->data, "data set folder, or a CSV/TSV/JSONL table")->required();
+  verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str();
+  verb->add_option("--without", flags->without, "hide one side of every post: image | text");
+  verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing | skip | error")->capture_default_str();
+  verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option("--precision", flags->precision, "fp32 | bf16 | auto")->capture_default_str();
+  verb->add_option("--device", flags->device, "cpu | cuda | auto")->capture_default_str();
+  verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
+  verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_flag("--no-report", flags->no_report, "leave report.html and model-card.md alone");
+  verb->footer(
+      "Examples:\n  infig evaluate --run runs/demo --data runs/postcards --split test\n"
+      "  infig evaluate --run runs/demo --data runs/postcards --split test --without image");
+  verb->callback([flags] { evaluate_verb(*flags); });
+}
+
+}  // namespace infig

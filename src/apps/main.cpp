@@ -1,0 +1,65 @@
+// infig VERB ...: the list of verbs, exit codes, signals.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <c10/util/Exception.h>
+
+#include "apps/commands.h"
+#include "apps/signals.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  infig prepare postcards --out runs/postcards\n"
+    "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
+    "  infig evaluate --run runs/demo --data runs/postcards --split test\n"
+    "  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n\n"
+    "Exit codes: 0 done, 1 the work failed, 2 wrong usage or config, 130 and 143 stopped by SIGINT and SIGTERM after saving.";
+
+int run(int argc, char** argv) {
+  CLI::App app{"infig reads a social-media post, its text and its image, and says what it expresses."};
+  app.set_version_flag("--version", INFIG_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  infig::add_prepare(app);
+  infig::add_verify_data(app);
+  infig::add_train(app);
+  infig::add_evaluate(app);
+  infig::add_predict(app);
+  // infig::add_losses(app);
+  infig::add_doctor(app);
+  infig::add_bench(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    const int code = app.exit(problem);
+    return code == 0 ? 0 : 2;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv);
+  } catch (const infig::Error& error) {
+    infig::log_error("{}", error.what());
+    return error.exit_code();
+  } catch (const c10::Error& error) {
+    infig::log_error("libtorch: {}", error.what_without_backtrace());
+    return 1;
+  } catch (const std::bad_alloc&) {
+    infig::log_error("out of memory; a smaller train.batch_size, hfam.chunk_texts or data.cache_mb needs less");
+    return 1;
+  } catch (const std::exception& error) {
+    infig::log_error("{}", error.what());
+    return 1;
+  }
+}

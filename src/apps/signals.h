@@ -1,0 +1,11 @@
+// Ctrl-C and SIGTERM as a flag that long work looks at between steps; a second one ends the process at once.
+#pragma once
+
+#include <atomic>
+
+namespace infig {
+
+// Installs the handlers and returns the flag: 0, or the signal's number.
+const std::atomic<int>* watch_signals();
+
+}  // namespace infig

@@ -1,0 +1,182 @@
+#include "archive/safetensors.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "archive/safetensors_header.h"
+#include "core/error.h"
+
+namespace infig {
+namespace {
+
+struct DTypeRow {
+  DType type;
+  const char* name;
+  int64_t size;
+};
+
+constexpr std::array<DTypeRow, 10> kDTypes = {{
+    {DType::kBool, "BOOL", 1},
+    {DType::kU8, "U8", 1},
+    {DType::kI8, "I8", 1},
+    {DType::kI16, "I16", 2},
+    {DType::kI32, "I32", 4},
+    {DType::kI64, "I64", 8},
+    {DType::kF16, "F16", 2},
+    {DType::kBF16, "BF16", 2},
+    {DType::kF32, "F32", 4},
+    {DType::kF64, "F64", 8},
+}};
+
+const DTypeRow& row_of(DType type) {
+  const auto* found = std::find_if(kDTypes.begin(), kDTypes.end(), [type](const DTypeRow& row) { return row.type == type; });
+  if (found == kDTypes.end()) throw ShapeError(fmt::format("dtype number {} is none of safetensors'", static_cast<int>(type)));
+  return *found;
+}
+
+std::string known_dtypes() {
+  std::string names;
+  for (const DTypeRow& row : kDTypes) names += (names.empty() ? "" : " ") + std::string(row.name);
+  return names;
+}
+
+// Size in bytes that the shape asks for; nothing where it does not fit into 64 bits.
+std::optional<uint64_t> bytes_of(const std::vector<int64_t>& shape, int64_t element) {
+  uint64_t total = 1;
+  for (const int64_t size : shape) {
+    if (__builtin_mul_overflow(total, static_cast<uint64_t>(size), &total)) return std::nullopt;
+  }
+  if (__builtin_mul_overflow(total, static_cast<uint64_t>(element), &total)) return std::nullopt;
+  return total;
+}
+
+// Every byte of the buffer belongs to exactly one tensor.
+void check_tiling(const SafetensorsHeader& header, uint64_t buffer_size, const std::string& where) {
+  std::vector<std::pair<std::array<uint64_t, 2>, const std::string*>> spans;
+  for (const auto& [name, entry] : header.entries) {
+    const auto [begin, end] = entry.offsets;
+    if (begin > end) throw CheckpointError(fmt::format("{}: tensor '{}': data_offsets [{}, {}] run backwards", where, name, begin, end));
+    if (end > buffer_size) {
+      throw CheckpointError(
+          fmt::format("{}: tensor '{}': data_offsets [{}, {}] lie outside the {} bytes of data; the file is cut off or damaged", where,
+                      name, begin, end, buffer_size));
+    }
+    spans.emplace_back(entry.offsets, &name);
+  }
+  std::sort(spans.begin(), spans.end());
+  uint64_t reached = 0;
+  for (const auto& [offsets, name] : spans) {
+    if (offsets[0] != reached) {
+      throw CheckpointError(fmt::format("{}: tensor '{}': data_offsets begin at {}, expected {}: the data {}", where, *name, offsets[0],
+                                        reached, offsets[0] < reached ? "overlap another tensor's" : "leave a hole"));
+    }
+    reached = offsets[1];
+  }
+  if (reached != buffer_size) {
+    throw CheckpointError(fmt::format("{}: {} bytes of data stand behind the last tensor, which ends at {}; the file is damaged", where,
+                                      buffer_size - reached, reached));
+  }
+}
+
+TensorView make_view(const std::string& name, SafetensorsEntry& entry, std::span<const std::byte> buffer, const std::string& where) {
+  const auto* row = std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeRow& candidate) { return entry.dtype == candidate.name; });
+  if (row == kDTypes.end()) {
+    throw CheckpointError(fmt::format("{}: tensor '{}': dtype '{}' is not readable, expected one of {}; convert the tensor and save again",
+                                      where, name, entry.dtype, known_dtypes()));
+  }
+  const auto [begin, end] = entry.offsets;
+  const std::optional<uint64_t> wanted = bytes_of(entry.shape, row->size);
+  if (!wanted || *wanted != end - begin) {
+    throw CheckpointError(fmt::format("{}: tensor '{}': shape [{}] of {} needs {} bytes, data_offsets [{}, {}] hold {}", where, name,
+                                      fmt::join(entry.shape, ", "), row->name, wanted ? fmt::format("{}", *wanted) : "over 2^64", begin,
+                                      end, end - begin));
+  }
+  return {.dtype = row->type, .shape = std::move(entry.shape), .data = buffer.subspan(begin, end - begin)};
+}
+
+}  // namespace
+
+int64_t dtype_size(DType type) { return row_of(type).size; }
+const char* dtype_name(DType type) { return row_of(type).name; }
+
+std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> bytes, const std::string& where,
+                                                    std::map<std::string, std::string>* metadata) {
+  if (bytes.size() < 8) {
+    throw CheckpointError(fmt::format("{}: {} bytes, expected the 8 bytes of a safetensors header length; the file is cut off or empty",
+                                      where, bytes.size()));
+  }
+  uint64_t length = 0;
+  for (size_t i = 8; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(bytes[i]);
+  if (length > kSafetensorsMaxHeader) {
+    throw CheckpointError(fmt::format("{}: the header claims {} bytes, at most {} are allowed; this is no safetensors file", where, length,
+                                      kSafetensorsMaxHeader));
+  }
+  if (length > bytes.size() - 8) {
+    throw CheckpointError(fmt::format("{}: the header claims {} bytes, the file holds {} behind its length; the file is cut off", where,
+                                      length, bytes.size() - 8));
+  }
+  const std::string_view json(reinterpret_cast<const char*>(bytes.data()) + 8, length);
+  SafetensorsHeader header = parse_safetensors_header(json, where);
+  const std::span<const std::byte> buffer = bytes.subspan(8 + length);
+  check_tiling(header, buffer.size(), where);
+  std::map<std::string, TensorView> tensors;
+  for (auto& [name, entry] : header.entries) tensors.emplace(name, make_view(name, entry, buffer, where));
+  if (metadata != nullptr) *metadata = std::move(header.metadata);
+  return tensors;
+}
+
+struct SafetensorsFile::Impl {
+  std::filesystem::path path;
+  void* address = nullptr;
+  size_t size = 0;
+  std::map<std::string, TensorView> tensors;
+  std::map<std::string, std::string> metadata;
+
+  Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() {
+    if (address != nullptr) ::munmap(address, size);
+  }
+};
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : impl_(std::make_unique<Impl>()) {
+  impl_->path = path;
+  const std::string where = path.string();
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw CheckpointError(fmt::format("{}: cannot be opened: {}", where, std::strerror(errno)));
+  struct stat status{};
+  const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  void* address = nullptr;
+  int code = 0;
+  if (regular && status.st_size > 0) {
+    address = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
+    code = errno;
+  }
+  ::close(descriptor);
+  if (!regular) throw CheckpointError(fmt::format("{}: is no regular file, expected a safetensors file", where));
+  if (address == MAP_FAILED) throw CheckpointError(fmt::format("{}: cannot be mapped into memory: {}", where, std::strerror(code)));
+  impl_->address = address;
+  impl_->size = static_cast<size_t>(status.st_size);
+  impl_->tensors = parse_safetensors({static_cast<const std::byte*>(address), impl_->size}, where, &impl_->metadata);
+}
+
+SafetensorsFile::~SafetensorsFile() = default;
+SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
+SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
+
+const std::map<std::string, TensorView>& SafetensorsFile::tensors() const { return impl_->tensors; }
+const std::map<std::string, std::string>& SafetensorsFile::metadata() const { return impl_->metadata; }
+const std::filesystem::path& SafetensorsFile::path() const { return impl_->path; }
+
+}  // namespace infig

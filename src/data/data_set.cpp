@@ -1,0 +1,283 @@
+#include "data/data_set.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "data/rows.h"
+#include "data/utf8.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kPostsFile = "posts.jsonl";
+constexpr const char* kDescriptionFile = "dataset.json";
+
+struct Description {
+  std::string name;
+  std::vector<std::string> labels;
+  std::string sha256;
+};
+
+Description read_description(const fs::path& folder) {
+  const fs::path path = folder / kDescriptionFile;
+  if (!fs::exists(path)) {
+    throw DataError(fmt::format("{}: is absent; a data set folder holds {} and {} (infig prepare makes both)", path.string(), kPostsFile,
+                                kDescriptionFile));
+  }
+  try {
+    const auto json = nlohmann::json::parse(read_file(path));
+    Description description;
+    description.labels = json.at("labels").get<std::vector<std::string>>();
+    description.name = json.value("name", folder.filename().string());
+    description.sha256 = json.value("sha256", "");
+    const std::set<std::string> distinct(description.labels.begin(), description.labels.end());
+    if (distinct.empty() || distinct.size() != description.labels.size() || distinct.contains("")) {
+      throw DataError(
+          fmt::format("{}: \"labels\" is {}, expected distinct label names in id order", path.string(), json.at("labels").dump()));
+    }
+    return description;
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format(
+        "{}: cannot be understood ({}); expected an object with \"name\", \"labels\" (a list of names in id order) and \"sha256\"",
+        path.string(), error.what()));
+  }
+}
+
+std::string refusal(const std::string& field, const std::string& message) { return fmt::format("field \"{}\" {}", field, message); }
+
+// The path of a picture as a table names it, seen from the working folder.
+fs::path picture_path(const std::optional<std::string>& cell, const fs::path& folder) {
+  if (!cell || cell->empty()) return {};
+  const fs::path path(*cell);
+  return path.is_absolute() ? path : folder / path;
+}
+
+// Turns rows into posts. `known_labels` null: any label is taken (a table numbers them afterwards).
+class PostReader {
+ public:
+  PostReader(fs::path folder, const std::vector<std::string>* known_labels) : folder_(std::move(folder)), known_labels_(known_labels) {}
+
+  // Returns why the row is refused, or nothing and the post.
+  std::string read(PostRow& row, Post& post) {
+    if (!row.id) return refusal("id", "is missing");
+    if (const std::string fault = id_fault(*row.id); !fault.empty()) return refusal("id", fault);
+    const auto [first, fresh] = lines_.try_emplace(*row.id, row.line);
+    if (!fresh) return refusal("id", fmt::format("\"{}\" stands already in row {}; every id must occur once", *row.id, first->second));
+    if (!row.label || row.label->empty()) return refusal("label", "is missing");
+    if (known_labels_ != nullptr) {
+      const auto found = std::find(known_labels_->begin(), known_labels_->end(), *row.label);
+      if (found == known_labels_->end()) {
+        return refusal("label", fmt::format("is \"{}\", expected one of {}", *row.label, fmt::join(*known_labels_, ", ")));
+      }
+      post.label_id = found - known_labels_->begin();
+    }
+    if (!row.split) return refusal("split", "is missing; expected train, dev or test");
+    try {
+      post.split = parse_split(*row.split);
+    } catch (const DataError& error) {
+      return refusal("split", error.what());
+    }
+    post.id = std::move(*row.id);
+    post.text = std::move(row.text).value_or("");
+    post.image = picture_path(row.image, folder_);
+    post.label = std::move(*row.label);
+    return "";
+  }
+
+ private:
+  fs::path folder_;
+  const std::vector<std::string>* known_labels_;
+  std::unordered_map<std::string, int64_t> lines_;
+};
+
+void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fault, DataSet& data) {
+  for_each_row(
+      table,
+      [&](PostRow&& row) {
+        Post post;
+        const std::string why = reader.read(row, post);
+        if (why.empty()) {
+          data.posts.push_back(std::move(post));
+          return;
+        }
+        const std::string message = fmt::format("{}: {}", row_place(table, row.line), why);
+        if (!fault) throw DataError(message);
+        fault(message);
+      },
+      fault);
+}
+
+void require_columns(const fs::path& table, const std::vector<std::string>& wanted) {
+  const auto present = table_columns(table);
+  for (const auto& name : wanted) {
+    if (!present.contains(name)) {
+      throw DataError(
+          fmt::format("{}, header: column \"{}\" is missing; expected id, text, image, label, split (infig prepare table can add splits)",
+                      table.string(), name));
+    }
+  }
+}
+
+DataSet read_folder(const fs::path& folder, const RowFaultSink& fault, std::string& stated) {
+  const Description description = read_description(folder);
+  const fs::path posts = folder / kPostsFile;
+  if (!fs::exists(posts))
+    throw DataError(fmt::format("{}: is absent; the folder is no complete data set, make it again with infig prepare", posts.string()));
+  DataSet data;
+  data.name = description.name;
+  data.folder = folder;
+  data.labels = description.labels;
+  data.sha256 = sha256_file(posts);
+  stated = description.sha256;
+  PostReader reader(folder, &data.labels);
+  read_all(posts, reader, fault, data);
+  return data;
+}
+
+DataSet read_table(const fs::path& table, const RowFaultSink& fault) {
+  require_columns(table, {"id", "label", "split"});
+  DataSet data;
+  data.name = table.stem().string();
+  data.folder = table.parent_path();
+  data.sha256 = sha256_file(table);
+  PostReader reader(data.folder, nullptr);
+  read_all(table, reader, fault, data);
+  std::map<std::string, int64_t> ids;  // a map is in alphabetical order
+  for (const auto& post : data.posts) ids[post.label] = 0;
+  for (auto& [label, id] : ids) {
+    id = static_cast<int64_t>(data.labels.size());
+    data.labels.push_back(label);
+  }
+  for (auto& post : data.posts) post.label_id = ids.at(post.label);
+  return data;
+}
+
+// Relative to `folder` where the path lies in it.
+std::string stored_path(const fs::path& image, const fs::path& folder) {
+  const fs::path whole = fs::absolute(image).lexically_normal();
+  const fs::path base = fs::absolute(folder / "").lexically_normal();
+  const fs::path relative = whole.lexically_relative(base);
+  const bool inside = !relative.empty() && *relative.begin() != "..";
+  return (inside ? relative : whole).generic_string();
+}
+
+void check_post(const Post& post, const DataSet& data, std::set<std::string>& seen) {
+  const auto fail = [&](const std::string& why) { throw DataError(fmt::format("data set {}, post \"{}\": {}", data.name, post.id, why)); };
+  if (const std::string fault = id_fault(post.id); !fault.empty()) fail(refusal("id", fault));
+  if (!seen.insert(post.id).second) fail(refusal("id", "occurs twice"));
+  if (post.label_id < 0 || post.label_id >= static_cast<int64_t>(data.labels.size())) {
+    fail(refusal("label", fmt::format("has number {}, expected 0 to {}", post.label_id, static_cast<int64_t>(data.labels.size()) - 1)));
+  }
+  const std::string& label = data.labels[static_cast<size_t>(post.label_id)];
+  if (!post.label.empty() && post.label != label) {
+    fail(refusal("label", fmt::format("is \"{}\", but its number {} means \"{}\"", post.label, post.label_id, label)));
+  }
+  if (find_invalid_utf8(post.text) != std::string::npos) fail(refusal("text", "is not UTF-8"));
+  if (find_invalid_utf8(post.image.string()) != std::string::npos) fail(refusal("image", "is not UTF-8"));
+}
+
+}  // namespace
+
+std::string id_fault(const std::string& id) {
+  constexpr size_t kLongest = 200;  // file systems stop at 255 bytes, and an extension follows
+  if (id.empty()) return "is empty; every post needs an id of its own";
+  if (id == "." || id == "..") return fmt::format("is \"{}\", which names a folder", id);
+  if (id.size() > kLongest) return fmt::format("has {} bytes, at most {} are allowed", id.size(), kLongest);
+  for (const char c : id) {
+    if (c == '/' || c == '\\') return fmt::format("\"{}\" holds '{}', which would make it a path; use a plain name", id, c);
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+      return fmt::format("holds the control character 0x{:02X}", static_cast<unsigned char>(c));
+  }
+  return find_invalid_utf8(id) == std::string::npos ? "" : "is not UTF-8";
+}
+
+DataSet read_data_set(const fs::path& path) {
+  std::string stated;
+  DataSet data = read_data_set(path, nullptr, stated);
+  if (!stated.empty() && stated != data.sha256) {
+    log_warning("{}: {} was changed after {} was written (SHA-256 {}, stated {}); infig verify-data says what it holds now", path.string(),
+                kPostsFile, kDescriptionFile, data.sha256, stated);
+  }
+  return data;
+}
+
+DataSet read_data_set(const fs::path& path, const RowFaultSink& fault, std::string& stated_sha256) {
+  stated_sha256.clear();
+  if (!fs::exists(path)) throw DataError(fmt::format("{}: no such data set; infig prepare makes one", path.string()));
+  DataSet data = fs::is_directory(path) ? read_folder(path, fault, stated_sha256) : read_table(path, fault);
+  if (data.posts.empty() && !fault) throw DataError(fmt::format("{}: holds no posts", path.string()));
+  return data;
+}
+
+std::vector<Post> read_posts(const fs::path& path) {
+  if (fs::is_directory(path)) return read_data_set(path).posts;
+  if (!fs::exists(path)) throw DataError(fmt::format("{}: no such file", path.string()));
+  const auto present = table_columns(path);
+  if (!present.contains("text") && !present.contains("image")) {
+    throw DataError(
+        fmt::format("{}, header: neither a column \"text\" nor a column \"image\"; expected at least one of them", path.string()));
+  }
+  std::vector<Post> posts;
+  for_each_row(path, [&](PostRow&& row) {
+    Post post;
+    post.id = row.id && !row.id->empty() ? std::move(*row.id) : fmt::format("{}", posts.size() + 1);
+    post.text = std::move(row.text).value_or("");
+    post.image = picture_path(row.image, path.parent_path());
+    post.label = std::move(row.label).value_or("");
+    posts.push_back(std::move(post));
+  });
+  return posts;
+}
+
+nlohmann::json count_posts(const DataSet& data) {
+  nlohmann::json counts = nlohmann::json::object();
+  for (const auto& post : data.posts) {
+    auto& split = counts[split_name(post.split)];
+    if (split.is_null()) {
+      split = {{"posts", 0}, {"with_text", 0}, {"with_image", 0}, {"labels", nlohmann::json::object()}};
+      for (const auto& label : data.labels) split["labels"][label] = 0;
+    }
+    const auto add = [](nlohmann::json& value) { value = value.get<int64_t>() + 1; };
+    add(split["posts"]);
+    if (!post.text.empty()) add(split["with_text"]);
+    if (!post.image.empty()) add(split["with_image"]);
+    add(split["labels"][data.labels.at(static_cast<size_t>(post.label_id))]);
+  }
+  return counts;
+}
+
+void write_data_set(const DataSet& data, const nlohmann::json& rules, const fs::path& folder) {
+  make_folder(folder);
+  std::set<std::string> seen;
+  std::string bytes;
+  for (const auto& post : data.posts) {
+    check_post(post, data, seen);
+    nlohmann::ordered_json row{{"id", post.id}};
+    if (!post.text.empty()) row["text"] = post.text;
+    if (!post.image.empty()) row["image"] = stored_path(post.image, folder);
+    row["label"] = data.labels[static_cast<size_t>(post.label_id)];
+    row["split"] = split_name(post.split);
+    bytes += row.dump() + '\n';
+  }
+  write_file_atomic(folder / kPostsFile, bytes);
+  nlohmann::ordered_json description;
+  description["name"] = data.name;
+  description["labels"] = data.labels;
+  description["counts"] = count_posts(data);
+  description["sha256"] = sha256_hex(bytes);
+  description["rules"] = rules;
+  write_file_atomic(folder / kDescriptionFile, description.dump(2) + '\n');
+}
+
+}  // namespace infig

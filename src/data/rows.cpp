@@ -1,0 +1,279 @@
+#include "data/rows.h"
+
+#include <csv.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "data/utf8.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+namespace {
+
+using Field = std::optional<std::string> PostRow::*;
+const std::map<std::string, Field>& fields() {
+  static const std::map<std::string, Field> all{
+      {"id", &PostRow::id}, {"text", &PostRow::text}, {"image", &PostRow::image}, {"label", &PostRow::label}, {"split", &PostRow::split}};
+  return all;
+}
+
+// A row that cannot be used; the place is added where it is caught.
+struct RowFault {
+  std::string message;
+};
+
+void require_utf8(std::string_view bytes, const std::string& what) {
+  const size_t offset = find_invalid_utf8(bytes);
+  if (offset == std::string_view::npos) return;
+  throw RowFault{fmt::format("{} is not UTF-8 (byte {}: 0x{:02X}); convert the file, for example with iconv -f ENCODING -t UTF-8", what,
+                             offset, static_cast<unsigned char>(bytes[offset]))};
+}
+
+class LineReader {
+ public:
+  explicit LineReader(const fs::path& path) : path_(path) {
+    std::error_code code;
+    if (fs::is_directory(path, code)) throw DataError(fmt::format("{}: is a folder, expected a file", path.string()));
+    errno = 0;
+    in_.open(path, std::ios::binary);
+    if (!in_) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+  }
+
+  // The next line with its LF, if it has one.
+  bool next(std::string& line) {
+    errno = 0;
+    if (!std::getline(in_, line)) {
+      if (in_.bad()) throw DataError(fmt::format("{}: reading stopped after line {}: {}", path_.string(), number_, std::strerror(errno)));
+      return false;
+    }
+    if (!in_.eof()) line += '\n';
+    if (++number_ == 1) skip_mark(line);
+    return true;
+  }
+  int64_t number() const { return number_; }
+
+ private:
+  void skip_mark(std::string& line) const {
+    if (line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+    if (line.starts_with("\xFF\xFE") || line.starts_with("\xFE\xFF")) {
+      throw DataError(fmt::format("{}: is UTF-16, expected UTF-8; convert it, for example with iconv -f UTF-16 -t UTF-8", path_.string()));
+    }
+  }
+  fs::path path_;
+  std::ifstream in_;
+  int64_t number_ = 0;
+};
+
+enum class TableKind { kJsonLines, kComma, kTab };
+
+TableKind kind_of(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (extension == ".jsonl" || extension == ".ndjson") return TableKind::kJsonLines;
+  if (extension == ".csv") return TableKind::kComma;
+  if (extension == ".tsv" || extension == ".tab") return TableKind::kTab;
+  throw DataError(fmt::format("{}: unknown kind of table \"{}\"; expected .jsonl, .csv or .tsv", path.string(), extension));
+}
+
+std::optional<std::string> json_field(const nlohmann::json& value, const std::string& key) {
+  if (value.is_null()) return std::nullopt;
+  if (value.is_string()) return value.get<std::string>();
+  if ((key == "id" || key == "label") && value.is_number_integer()) return value.dump();
+  throw RowFault{fmt::format("field \"{}\" is {} {}, expected text", key, value.type_name(), value.dump().substr(0, 40))};
+}
+
+PostRow parse_json_row(std::string_view line) {
+  require_utf8(line, "the line");
+  nlohmann::json object;
+  try {
+    object = nlohmann::json::parse(line);
+  } catch (const nlohmann::json::exception& error) {
+    throw RowFault{fmt::format("no valid JSON ({}); expected one object a line with id, text, image, label, split", error.what())};
+  }
+  if (!object.is_object()) throw RowFault{fmt::format("a JSON {}, expected an object", object.type_name())};
+  PostRow row;
+  for (const auto& [key, field] : fields()) {
+    if (const auto found = object.find(key); found != object.end()) row.*field = json_field(*found, key);
+  }
+  return row;
+}
+
+// Cells of a CSV or TSV row by row. libcsv calls back for every cell and every row end; lines go in one by one, so that a
+// row knows at which line it began.
+class DelimitedReader {
+ public:
+  DelimitedReader(const fs::path& path, char delimiter) : path_(path), lines_(path) {
+    if (csv_init(&parser_, 0) != 0) throw ResourceError("libcsv cannot be set up: too little memory");
+    csv_set_delim(&parser_, static_cast<unsigned char>(delimiter));
+    csv_set_space_func(&parser_, [](unsigned char) { return 0; });  // texts keep their spaces
+  }
+  ~DelimitedReader() { csv_free(&parser_); }
+  DelimitedReader(const DelimitedReader&) = delete;
+  DelimitedReader& operator=(const DelimitedReader&) = delete;
+
+  // False at the end of the file. A blank line yields no row.
+  bool next(std::vector<std::string>& cells, int64_t& first_line) {
+    std::string line;
+    while (ready_.empty()) {
+      if (at_end_) return false;
+      if (lines_.next(line)) {
+        feed(line);
+      } else {
+        finish();
+      }
+    }
+    cells = std::move(ready_.front().second);
+    first_line = ready_.front().first;
+    ready_.erase(ready_.begin());
+    return true;
+  }
+
+ private:
+  static void on_cell(void* cell, size_t length, void* self) {
+    static_cast<DelimitedReader*>(self)->cells_.emplace_back(static_cast<const char*>(cell), length);
+  }
+  static void on_row(int, void* self_pointer) {
+    auto* self = static_cast<DelimitedReader*>(self_pointer);
+    self->ready_.emplace_back(self->row_line_, std::move(self->cells_));
+    self->cells_.clear();
+    self->row_line_ = 0;
+  }
+  void feed(const std::string& line) {
+    if (row_line_ == 0) {
+      if (line.find_first_not_of("\r\n") == std::string::npos) return;  // a blank line between rows
+      row_line_ = lines_.number();
+    }
+    if (csv_parse(&parser_, line.data(), line.size(), on_cell, on_row, this) != line.size()) {
+      throw DataError(fmt::format("{}: cannot be parsed: {}", row_place(path_, lines_.number()), csv_strerror(csv_error(&parser_))));
+    }
+  }
+  void finish() {
+    at_end_ = true;
+    csv_set_opts(&parser_, CSV_STRICT | CSV_STRICT_FINI);  // only now: a quote that was never closed
+    if (csv_fini(&parser_, on_cell, on_row, this) != 0) {
+      throw DataError(
+          fmt::format("{}: a quoted cell that begins in this row is never closed; add the missing quote or double it inside the cell",
+                      row_place(path_, row_line_)));
+    }
+  }
+
+  fs::path path_;
+  LineReader lines_;
+  csv_parser parser_{};
+  std::vector<std::string> cells_;
+  std::vector<std::pair<int64_t, std::vector<std::string>>> ready_;
+  int64_t row_line_ = 0;
+  bool at_end_ = false;
+};
+
+std::map<size_t, std::string> header_columns(const std::vector<std::string>& cells, const fs::path& path) {
+  std::map<size_t, std::string> columns;
+  std::set<std::string> seen;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const std::string name(strip_ascii_space(cells[i]));
+    if (!fields().contains(name)) continue;
+    if (!seen.insert(name).second) throw DataError(fmt::format("{}, header: column \"{}\" occurs twice; keep one", path.string(), name));
+    columns[i] = name;
+  }
+  if (columns.empty()) {
+    throw DataError(
+        fmt::format("{}, header: none of the columns id, text, image, label, split; found: {}", path.string(), fmt::join(cells, " | ")));
+  }
+  return columns;
+}
+
+PostRow parse_cells(std::vector<std::string>& cells, size_t expected, const std::map<size_t, std::string>& columns) {
+  if (cells.size() != expected) {
+    throw RowFault{fmt::format("{} cells, expected {} as in the header; quote a cell that holds the separator", cells.size(), expected)};
+  }
+  PostRow row;
+  for (const auto& [index, name] : columns) {
+    require_utf8(cells[index], fmt::format("field \"{}\"", name));
+    row.*fields().at(name) = std::move(cells[index]);
+  }
+  return row;
+}
+
+void read_json_lines(const fs::path& path, const std::function<void(int64_t, const std::function<PostRow()>&)>& take) {
+  LineReader lines(path);
+  std::string line;
+  while (lines.next(line)) {
+    const std::string_view content = strip_ascii_space(line);
+    if (content.empty()) continue;
+    take(lines.number(), [&] { return parse_json_row(content); });
+  }
+}
+
+void read_delimited(const fs::path& path, char delimiter, const std::function<void(int64_t, const std::function<PostRow()>&)>& take) {
+  DelimitedReader reader(path, delimiter);
+  std::vector<std::string> cells;
+  int64_t line = 0;
+  if (!reader.next(cells, line))
+    throw DataError(fmt::format("{}: is empty; expected a header row with id, text, image, label, split", path.string()));
+  const size_t width = cells.size();
+  const auto columns = header_columns(cells, path);
+  while (reader.next(cells, line)) take(line, [&] { return parse_cells(cells, width, columns); });
+}
+
+}  // namespace
+
+std::string row_place(const fs::path& path, int64_t line) { return fmt::format("{}, row {}", path.string(), line); }
+
+void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& fault) {
+  const auto take = [&](int64_t line, const std::function<PostRow()>& parse) {
+    PostRow parsed;
+    try {
+      parsed = parse();
+    } catch (const RowFault& found) {
+      const std::string message = fmt::format("{}: {}", row_place(path, line), found.message);
+      if (!fault) throw DataError(message);
+      fault(message);
+      return;
+    }
+    parsed.line = line;
+    row(std::move(parsed));
+  };
+  switch (kind_of(path)) {
+    case TableKind::kJsonLines:
+      return read_json_lines(path, take);
+    case TableKind::kComma:
+      return read_delimited(path, ',', take);
+    case TableKind::kTab:
+      return read_delimited(path, '\t', take);
+  }
+}
+
+std::set<std::string> table_columns(const fs::path& path) {
+  const TableKind kind = kind_of(path);
+  std::set<std::string> names;
+  if (kind == TableKind::kJsonLines) {
+    for (const auto& [name, field] : fields()) names.insert(name);
+    return names;
+  }
+  DelimitedReader reader(path, kind == TableKind::kComma ? ',' : '\t');
+  std::vector<std::string> cells;
+  int64_t line = 0;
+  if (!reader.next(cells, line))
+    throw DataError(fmt::format("{}: is empty; expected a header row with id, text, image, label, split", path.string()));
+  for (const auto& [index, name] : header_columns(cells, path)) names.insert(name);
+  return names;
+}
+
+std::string csv_cell(const std::string& value) {
+  if (value.find_first_of(",\"\r\n") == std::string::npos) return value;
+  std::string quoted(value.size() * 2 + 2, '\0');
+  quoted.resize(csv_write(quoted.data(), quoted.size(), value.data(), value.size()));
+  return quoted;
+}
+
+}  // namespace infig

@@ -1,0 +1,82 @@
+#include "data/sampler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <tuple>
+
+#include "core/error.h"
+
+namespace infig {
+namespace {
+
+// Ties stay in the order that they come in: the place is part of the key.
+void sort_by_length(std::span<int64_t> rows, const std::vector<int64_t>& lengths) {
+  struct Key {
+    int64_t length;
+    size_t place;
+    int64_t row;
+  };
+  std::vector<Key> keys;
+  keys.reserve(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) keys.push_back({lengths[static_cast<size_t>(rows[i])], i, rows[i]});
+  std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) { return std::tie(a.length, a.place) < std::tie(b.length, b.place); });
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = keys[i].row;
+}
+
+void cut_into_batches(std::span<const int64_t> rows, size_t batch_size, std::vector<std::vector<int64_t>>& batches) {
+  for (size_t begin = 0; begin < rows.size(); begin += batch_size) {
+    const auto batch = rows.subspan(begin, std::min(batch_size, rows.size() - begin));
+    batches.emplace_back(batch.begin(), batch.end());
+  }
+}
+
+}  // namespace
+
+void SamplerOptions::validate() const {
+  if (batch_size < 1) throw ConfigError(fmt::format("sampler batch_size: is {}, expected at least 1", batch_size));
+  if (pool_batches < 1) throw ConfigError(fmt::format("sampler pool_batches: is {}, expected at least 1", pool_batches));
+}
+
+std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& lengths, const SamplerOptions& options,
+                                                   RandomStream& stream) {
+  options.validate();
+  const auto batch_size = static_cast<size_t>(options.batch_size);
+  std::vector<int64_t> epoch(lengths.size());
+  std::iota(epoch.begin(), epoch.end(), 0);
+  stream.shuffle(std::span<int64_t>(epoch));
+  if (options.drop_last) {
+    // Cut before sorting: the posts left out are then a random draw, not the longest ones.
+    epoch.resize(epoch.size() / batch_size * batch_size);
+    if (epoch.empty()) {
+      throw DataError(
+          fmt::format("{} posts are too few for one batch of {} (the last batch that is not full is left out); lower the batch size",
+                      lengths.size(), options.batch_size));
+    }
+  }
+  // A pool larger than the epoch is the whole epoch; bounding it first keeps the product from overflowing.
+  const size_t pool_batches = std::min(static_cast<size_t>(options.pool_batches), epoch.size() / batch_size + 1);
+  const size_t pool_size = pool_batches * batch_size;
+  std::vector<std::vector<int64_t>> batches;
+  for (size_t begin = 0; begin < epoch.size(); begin += pool_size) {
+    const auto pool = std::span<int64_t>(epoch).subspan(begin, std::min(pool_size, epoch.size() - begin));
+    if (options.pool_batches > 1) sort_by_length(pool, lengths);
+    cut_into_batches(pool, batch_size, batches);
+  }
+  stream.shuffle(std::span<std::vector<int64_t>>(batches));
+  return batches;
+}
+
+std::vector<std::vector<int64_t>> sorted_batches(const std::vector<int64_t>& lengths, int64_t batch_size) {
+  SamplerOptions{.batch_size = batch_size}.validate();
+  std::vector<int64_t> rows(lengths.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  sort_by_length(rows, lengths);
+  std::vector<std::vector<int64_t>> batches;
+  cut_into_batches(rows, static_cast<size_t>(batch_size), batches);
+  return batches;
+}
+
+}  // namespace infig

@@ -1,0 +1,39 @@
+// The folder that a data set is prepared into: it appears whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "core/files.h"
+
+namespace infig {
+
+// How a picture of the raw files gets into images/.
+enum class PictureTransfer {
+  kHardLink,  // no second copy on the disk; copied where the file system refuses (another device, no right)
+  kCopy,
+  kSymlink,  // refers to the raw file, which must stay where it is
+};
+
+class DataSetTarget {
+ public:
+  // Throws DataError where `out` exists: an empty folder is always taken; with `overwrite` also a folder that holds a data set (a
+  // dataset.json), which is replaced as a whole by keep(). Any other folder or file is never touched.
+  DataSetTarget(std::filesystem::path out, bool overwrite);
+
+  // Where to write until keep().
+  const std::filesystem::path& folder() const { return staging_->path(); }
+
+  // Puts `source` into images/`name` and returns its path; an empty path where `source` is no readable file. Throws ResourceError.
+  std::filesystem::path add_picture(const std::filesystem::path& source, const std::string& name, PictureTransfer transfer);
+
+  // Moves everything to `out`. Throws ResourceError; the old folder is then where it was.
+  void keep();
+
+ private:
+  std::filesystem::path out_;
+  std::unique_ptr<StagingFolder> staging_;
+};
+
+}  // namespace infig

@@ -1,0 +1,67 @@
+#include "encoders/image_encoder.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "nn/initialize.h"
+
+namespace infig {
+
+void ImageEncoderOptions::validate() const {
+  backbone.validate();
+  layer.validate();
+  if (num_hidden_layers < 1) throw ConfigError(fmt::format("image encoder: num_hidden_layers is {}; allowed is >= 1", num_hidden_layers));
+  if (grid < 1) throw ConfigError(fmt::format("image encoder: grid is {}; allowed is >= 1", grid));
+  if (!(initializer_range > 0.0))
+    throw ConfigError(fmt::format("image encoder: initializer_range is {}; allowed is > 0", initializer_range));
+}
+
+ImageTransformerImpl::ImageTransformerImpl(const ImageEncoderOptions& options) : options_(options) {
+  options.validate();
+  const int64_t channels = options.backbone.feature_size(), hidden = options.layer.hidden_size;
+  grid_projection_ = register_module("grid_projection", torch::nn::Linear(channels, hidden));
+  cls_projection_ = register_module("cls_projection", torch::nn::Linear(channels, hidden));
+  layers_ = register_module("layer", torch::nn::ModuleList());
+  for (int64_t n = 0; n < options.num_hidden_layers; ++n) layers_->push_back(TransformerLayer(options.layer));
+  if (options.learned_positions) {
+    position_embeddings_ = register_parameter("position_embeddings", at::zeros({1 + options.grid * options.grid, hidden}));
+  }
+}
+
+std::vector<at::Tensor> ImageTransformerImpl::forward(const at::Tensor& feature_map, DropoutSource* source) {
+  if (feature_map.dim() != 4 || feature_map.size(1) != options_.backbone.feature_size()) {
+    throw ShapeError(fmt::format("image encoder: expected a feature map [B, {}, h, w], found [{}]", options_.backbone.feature_size(),
+                                 fmt::join(feature_map.sizes(), ", ")));
+  }
+  const int64_t rows = feature_map.size(2), columns = feature_map.size(3);
+  if (position_embeddings_.defined() && (rows != options_.grid || columns != options_.grid)) {
+    throw ShapeError(
+        fmt::format("image encoder: learned positions are for a grid of {0} x {0}, the picture gives {1} x {2}; use pictures "
+                    "of the training size",
+                    options_.grid, rows, columns));
+  }
+  const at::Tensor grid = feature_map.flatten(2).transpose(1, 2);  // [B, P, c]; a view of a channels-last map
+  const at::Tensor tokens = at::gelu(grid_projection_->forward(grid));
+  const at::Tensor cls = at::gelu(cls_projection_->forward(grid.mean(1, true)));
+  std::vector<at::Tensor> states = {at::cat({cls, tokens}, 1)};
+  if (position_embeddings_.defined()) states[0] = states[0] + position_embeddings_;
+  for (const auto& layer : *layers_) states.push_back(layer->as<TransformerLayer>()->forward(states.back(), at::Tensor(), source));
+  return states;
+}
+
+ImageEncoderImpl::ImageEncoderImpl(const ImageEncoderOptions& options) : ImageTransformerImpl(options) {
+  backbone_ = register_module("backbone", ResNet(options.backbone));
+}
+
+void ImageEncoderImpl::initialize(uint64_t seed) {
+  initialize_transformer(*this, options().initializer_range, seed);
+  initialize_convolutions(*backbone_, seed);
+}
+
+at::Tensor ImageEncoderImpl::features(const at::Tensor& pixel_values, bool batch_statistics) {
+  return backbone_->forward(pixel_values, batch_statistics);
+}
+
+}  // namespace infig

@@ -1,0 +1,88 @@
+#include "evaluation/evaluate.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "model/inference.h"
+#include "model/pretrained.h"
+
+namespace infig {
+namespace {
+
+// The split's posts, with label ids in the order of the model's labels.
+std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<std::string>& model) {
+  std::vector<int64_t> map;
+  for (const auto& label : data.labels) {
+    const auto found = std::find(model.begin(), model.end(), label);
+    if (found == model.end()) {
+      throw DataError(fmt::format("{}: label '{}' is none of the model's labels ({})", data.folder.string(), label, fmt::join(model, ", ")));
+    }
+    map.push_back(found - model.begin());
+  }
+  std::vector<Post> posts;
+  for (const int64_t row : data.rows_of(split)) {
+    Post post = data.posts[static_cast<size_t>(row)];
+    if (post.label_id >= 0) post.label_id = map[static_cast<size_t>(post.label_id)];
+    posts.push_back(std::move(post));
+  }
+  if (posts.empty()) throw DataError(fmt::format("{}: the split {} has no posts", data.folder.string(), split_name(split)));
+  return posts;
+}
+
+}  // namespace
+
+void bind_options(ConfigBinder& binder, EvaluateOptions& options) {
+  bind_options(binder, options.loader);
+  binder.field("batch_size", options.batch_size, {.low = 1}, "posts a batch");
+  binder.choice("precision", options.precision, {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}, {"auto", Precision::kAuto}}, "fp32 | bf16 | auto");
+  binder.choice("device", options.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}}, "cpu | cuda | auto");
+}
+
+EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data, Split split, const EvaluateOptions& options) {
+  LoadedModel loaded = load_model(find_checkpoint(run));
+  const at::Device device = resolve_device(options.device);
+  loaded.model->to(device);
+  const std::vector<Post> posts = posts_of(data, split, loaded.labels);
+  std::vector<int64_t> all(posts.size());
+  std::iota(all.begin(), all.end(), int64_t{0});
+
+  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, options.loader, 0);
+  const std::vector<int64_t> rows = loader.prepare(all, "reading pictures");
+  const ScoredRows scored = score_rows(loaded.model, loader, rows,
+                                       {.batch_size = options.batch_size, .precision = resolve_precision(options.precision, device), .title = "evaluating"});
+  EvaluationResult result;
+  result.split = split_name(split);
+  result.without = options.loader.without == Without::kImage ? "image" : options.loader.without == Without::kText ? "text" : "";
+  result.labels = loaded.labels;
+  result.loss = scored.loss;
+  const size_t classes = loaded.labels.size();
+  std::vector<double> labelled;
+  std::vector<int64_t> truths;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Post& post = posts[static_cast<size_t>(rows[i])];
+    Prediction prediction;
+    prediction.id = post.id;
+    const double* row = scored.probabilities.data() + i * classes;
+    prediction.probabilities.assign(row, row + classes);
+    prediction.predicted_id = std::max_element(row, row + classes) - row;
+    if (post.label_id >= 0) {
+      prediction.label_id = post.label_id;
+      truths.push_back(prediction.label_id);
+      labelled.insert(labelled.end(), row, row + classes);
+    }
+    result.texts_missing += post.text.empty() ? 1 : 0;
+    result.predictions.push_back(std::move(prediction));
+  }
+  for (const auto& bad : loader.bad_pictures()) ++(bad.status == "truncated" ? result.images_truncated : result.images_missing);
+  result.images_skipped = static_cast<int64_t>(all.size() - rows.size());
+  result.images_missing -= result.images_skipped;
+  if (truths.empty()) throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.folder.string(), split_name(split)));
+  result.scores = score_classification(labelled, truths, static_cast<int64_t>(classes));
+  return result;
+}
+
+}  // namespace infig

@@ -1,0 +1,23 @@
+// Posts of a report: which are shown, and how.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "evaluation/html.h"
+#include "evaluation/reports.h"
+
+namespace infig {
+
+// Rows of the wrongly classified posts, the most confident first; equal confidence stays in the order of the split. At most `count`.
+std::vector<int64_t> most_confident_wrong(const std::vector<Prediction>& predictions, int64_t count);
+
+// Rows of rightly classified posts: the same number of every class as far as there are so many, and within a class evenly spread from the
+// most to the least confident. Ordered as most_confident_wrong. At most `count`.
+std::vector<int64_t> spread_of_right(const std::vector<Prediction>& predictions, int64_t classes, int64_t count);
+
+// The sections "Wrong" and "Right": picture, text, truth, prediction, probabilities. A missing picture or text is drawn as such.
+// Throws DataError for a prediction whose post is not in `data`.
+std::vector<PageSection> gallery_sections(const EvaluationResult& result, const DataSet& data, const ReportOptions& options);
+
+}  // namespace infig

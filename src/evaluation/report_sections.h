@@ -1,0 +1,36 @@
+// The sections of report.html. A section is a function of ReportInput; html_report.cpp lists them in order.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evaluation/html.h"
+#include "evaluation/reports.h"
+#include "evaluation/run_record.h"
+
+namespace infig {
+
+struct ReportInput {
+  RunRecord run;
+  const DataSet& data;
+  EvaluationResult result;                // of the whole model
+  std::vector<EvaluationResult> without;  // of the same split with a part withheld, where the run folder has it
+  const ReportOptions& options;
+};
+
+// Run name, facts, cards with the key figures, one sentence that sets accuracy against the majority baseline, and notices.
+std::string report_header(const ReportInput& input);
+
+PageSection training_section(const ReportInput& input);   // dev scores, every loss part, temperatures; folded away: rate, gradient, numbers
+PageSection confusion_section(const ReportInput& input);  // counts and row shares as a heat table
+PageSection classes_section(const ReportInput& input);    // precision, recall, F1, support
+PageSection calibration_section(const ReportInput& input);           // accuracy by confidence
+std::optional<PageSection> parts_section(const ReportInput& input);  // with and without picture or text; none where not evaluated
+PageSection settings_section(const ReportInput& input);              // config.yaml, folded away
+
+// Posts in 15 equal-width bins of their top probability, as ECE counts them.
+struct CalibrationBin;
+std::vector<CalibrationBin> calibration_bins(const std::vector<Prediction>& predictions);
+
+}  // namespace infig

@@ -1,0 +1,197 @@
+#include "evaluation/reports.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace infig {
+namespace {
+
+// Per-class keys share their prefix with the means: eval_f1_macro must stay the mean whatever a class is called.
+bool key_is_taken(const std::string& label) { return label == "macro" || label == "weighted"; }
+
+nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
+  const auto& scores = result.scores;
+  nlohmann::ordered_json json;
+  json["split"] = result.split;
+  if (!result.without.empty()) json["without"] = result.without;
+  json["eval_loss"] = result.loss;
+  json["eval_accuracy"] = scores.accuracy;
+  json["eval_accuracy_low"] = scores.accuracy_low;
+  json["eval_accuracy_high"] = scores.accuracy_high;
+  json["eval_f1_macro"] = scores.f1_macro;
+  json["eval_f1_weighted"] = scores.f1_weighted;
+  json["eval_ece"] = scores.ece;
+  json["eval_majority_accuracy"] = majority_accuracy(scores);
+  json["eval_samples"] = scores.count;
+  auto classes = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < result.labels.size(); ++i) {
+    const auto& label = result.labels[i];
+    const auto& own = scores.classes[i];
+    classes.push_back({{"label", label}, {"precision", own.precision}, {"recall", own.recall}, {"f1", own.f1}, {"support", own.support}});
+    if (key_is_taken(label)) continue;
+    json["eval_f1_" + label] = own.f1;
+    json["eval_precision_" + label] = own.precision;
+    json["eval_recall_" + label] = own.recall;
+    json["eval_support_" + label] = own.support;
+  }
+  json["labels"] = result.labels;
+  json["classes"] = classes;
+  json["confusion_matrix"] = scores.confusion;
+  json["images_missing"] = result.images_missing;
+  json["images_truncated"] = result.images_truncated;
+  json["images_skipped"] = result.images_skipped;
+  json["texts_missing"] = result.texts_missing;
+  return json;
+}
+
+// Reads keys of one JSON file with messages that name both.
+class JsonReader {
+ public:
+  explicit JsonReader(std::filesystem::path path) : path_(std::move(path)) {
+    const std::string bytes = read_file(path_);
+    try {
+      json_ = nlohmann::json::parse(bytes);
+    } catch (const nlohmann::json::exception& error) {
+      throw DataError(fmt::format("{}: not JSON ({}); evaluate the run again to write it anew", path_.string(), error.what()));
+    }
+  }
+
+  template <typename T>
+  T get(const std::string& key) const {
+    return get_from<T>(json_, key, key);
+  }
+
+  template <typename T>
+  T get_from(const nlohmann::json& object, const std::string& key, const std::string& where) const {
+    if (!object.is_object() || !object.contains(key)) fail(where, "is absent");
+    try {
+      return object.at(key).get<T>();
+    } catch (const nlohmann::json::exception& error) {
+      fail(where, error.what());
+    }
+  }
+
+  // JSON has no NaN: the writer puts null for a loss that is not finite.
+  double get_loss(const std::string& key) const {
+    if (json_.contains(key) && json_.at(key).is_null()) return std::numeric_limits<double>::quiet_NaN();
+    return get<double>(key);
+  }
+
+  [[noreturn]] void fail(const std::string& key, const std::string& what) const {
+    throw DataError(fmt::format("{}: key {}: {}; evaluate the run again to write the file anew", path_.string(), key, what));
+  }
+
+ private:
+  std::filesystem::path path_;
+  nlohmann::json json_;
+};
+
+std::vector<ClassScores> read_classes(const JsonReader& reader, const std::vector<std::string>& labels) {
+  const auto list = reader.get<nlohmann::json>("classes");
+  if (!list.is_array() || list.size() != labels.size()) reader.fail("classes", fmt::format("expected a list of {} classes", labels.size()));
+  std::vector<ClassScores> classes;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const std::string where = fmt::format("classes[{}]", i);
+    if (reader.get_from<std::string>(list[i], "label", where) != labels[i]) reader.fail(where, "expected the class " + labels[i]);
+    classes.push_back({.precision = reader.get_from<double>(list[i], "precision", where),
+                       .recall = reader.get_from<double>(list[i], "recall", where),
+                       .f1 = reader.get_from<double>(list[i], "f1", where),
+                       .support = reader.get_from<int64_t>(list[i], "support", where)});
+  }
+  return classes;
+}
+
+}  // namespace
+
+void EvaluationResult::validate() const {
+  const size_t classes = labels.size();
+  const auto square = [classes](const auto& row) { return row.size() == classes; };
+  if (classes == 0 || scores.classes.size() != classes || scores.confusion.size() != classes ||
+      !std::all_of(scores.confusion.begin(), scores.confusion.end(), square)) {
+    throw ShapeError(fmt::format("evaluation of {}: {} labels, scores of {} classes, a confusion matrix of {} rows", split, classes,
+                                 scores.classes.size(), scores.confusion.size()));
+  }
+  int64_t counted = 0;
+  for (const auto& row : scores.confusion) {
+    for (const int64_t cell : row) counted += cell;
+  }
+  const auto labelled = std::count_if(predictions.begin(), predictions.end(), [](const auto& p) { return p.label_id >= 0; });
+  if (counted != scores.count || labelled != scores.count || scores.count == 0) {
+    throw ShapeError(
+        fmt::format("evaluation of {}: {} posts scored, {} in the confusion matrix, {} predictions with a label; expected the "
+                    "same number, at least 1",
+                    split, scores.count, counted, labelled));
+  }
+}
+
+double majority_accuracy(const ClassificationScores& scores) {
+  int64_t largest = 0;
+  for (const auto& own : scores.classes) largest = std::max(largest, own.support);
+  return scores.count == 0 ? 0.0 : static_cast<double>(largest) / static_cast<double>(scores.count);
+}
+
+std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, const std::string& split, const std::string& without,
+                                      const std::string& tail) {
+  return run_folder / "eval" / (split + (without.empty() ? "" : "-without-" + without) + tail);
+}
+
+void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder) {
+  result.validate();
+  make_folder(run_folder / "eval");
+  AtomicFile predictions(evaluation_path(run_folder, result.split, result.without, "-predictions.csv"));
+  predictions.stream() << prediction_header(result.labels);
+  for (const auto& prediction : result.predictions) predictions.stream() << prediction_row(prediction, result.labels);
+  predictions.commit();
+
+  std::string confusion = "truth";
+  for (const auto& label : result.labels) confusion += "," + csv_field(label);
+  for (size_t row = 0; row < result.labels.size(); ++row) {
+    confusion += fmt::format("\n{},{}", csv_field(result.labels[row]), fmt::join(result.scores.confusion[row], ","));
+  }
+  write_file_atomic(evaluation_path(run_folder, result.split, result.without, "-confusion.csv"), confusion + "\n");
+  write_file_atomic(evaluation_path(run_folder, result.split, result.without, ".json"), evaluation_json(result).dump(2) + "\n");
+}
+
+EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const std::string& split, const std::string& without) {
+  const auto path = evaluation_path(run_folder, split, without, ".json");
+  if (!std::filesystem::exists(path)) {
+    throw DataError(
+        fmt::format("{}: no such file; run `infig evaluate --run {} --split {}` first", path.string(), run_folder.string(), split));
+  }
+  const JsonReader reader(path);
+  EvaluationResult result{.split = split, .without = without};
+  result.labels = reader.get<std::vector<std::string>>("labels");
+  result.loss = reader.get_loss("eval_loss");
+  auto& scores = result.scores;
+  scores.count = reader.get<int64_t>("eval_samples");
+  scores.accuracy = reader.get<double>("eval_accuracy");
+  scores.accuracy_low = reader.get<double>("eval_accuracy_low");
+  scores.accuracy_high = reader.get<double>("eval_accuracy_high");
+  scores.f1_macro = reader.get<double>("eval_f1_macro");
+  scores.f1_weighted = reader.get<double>("eval_f1_weighted");
+  scores.ece = reader.get<double>("eval_ece");
+  scores.classes = read_classes(reader, result.labels);
+  scores.confusion = reader.get<std::vector<std::vector<int64_t>>>("confusion_matrix");
+  result.images_missing = reader.get<int64_t>("images_missing");
+  result.images_truncated = reader.get<int64_t>("images_truncated");
+  result.images_skipped = reader.get<int64_t>("images_skipped");
+  result.texts_missing = reader.get<int64_t>("texts_missing");
+  result.predictions = read_predictions(evaluation_path(run_folder, split, without, "-predictions.csv"), result.labels);
+  try {
+    result.validate();
+  } catch (const ShapeError& error) {
+    throw DataError(fmt::format("{}: {}; evaluate the run again", path.string(), error.what()));
+  }
+  return result;
+}
+
+}  // namespace infig

@@ -1,0 +1,68 @@
+// What an evaluation leaves in the run folder, and the pages made of it: eval/SPLIT.json, eval/SPLIT-predictions.csv,
+// eval/SPLIT-confusion.csv, report.html, model-card.md. Equal runs give equal bytes: no file holds a time, a host or a command.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/post.h"
+#include "evaluation/predictions.h"
+#include "metrics/classification.h"
+
+namespace infig {
+
+struct EvaluationResult {
+  std::string split;                         // "train", "dev", "test"
+  std::string without = {};                  // "" or the part that was withheld from the model: "image", "text"
+  std::vector<std::string> labels = {};      // in id order
+  ClassificationScores scores = {};          // over the posts with a label
+  double loss = 0;                           // mean cross-entropy of the classifier over the posts with a label, nats
+  std::vector<Prediction> predictions = {};  // in the order of the split
+  int64_t images_missing = 0;                // posts read without a picture: none named, or none that could be decoded
+  int64_t images_truncated = 0;              // pictures of which only the first rows could be decoded
+  int64_t images_skipped = 0;                // posts left out by --bad-image skip
+  int64_t texts_missing = 0;                 // posts without a text
+
+  // Throws ShapeError where labels, scores and predictions do not fit each other, or no post has a label.
+  void validate() const;
+};
+
+// Share of the split's largest class: what always answering that class would score.
+double majority_accuracy(const ClassificationScores& scores);
+
+// "RUN/eval/test.json", "RUN/eval/test-without-image-predictions.csv": `tail` is ".json", "-predictions.csv" or "-confusion.csv".
+std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, const std::string& split, const std::string& without,
+                                      const std::string& tail);
+
+// Writes the three files, each atomically. Keys at the top level of the JSON: eval_loss, eval_accuracy, eval_accuracy_low,
+// eval_accuracy_high (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, per class
+// eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]) and
+// the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key being taken.
+void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
+
+// Reads SPLIT.json and SPLIT-predictions.csv. Throws DataError naming file and key where one is absent or does not fit.
+EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const std::string& split, const std::string& without = "");
+
+struct ReportOptions {
+  int64_t right_posts = 24;          // rightly classified posts shown; 0..1000
+  int64_t wrong_posts = 24;          // wrongly classified posts shown; 0..1000
+  int64_t thumbnail = 320;           // longer side of a picture, pixels; 16..2048; smaller pictures stay as they are
+  int64_t jpeg_quality = 80;         // 1..100
+  bool exif = true;                  // turn pictures as their EXIF orientation says
+  int64_t max_pixels = 100'000'000;  // larger pictures are shown as unreadable
+  int64_t threads = 1;               // pictures decoded at once; >= 1; changes no byte
+  void validate() const;             // throws ConfigError
+};
+
+// RUN/report.html, atomically: one file without links to anything outside itself. From metrics.jsonl, config.yaml, description.json
+// and eval/SPLIT.*, with the pictures and texts of `data`. Throws DataError where one of them cannot be read, or where a predicted post is
+// not in `data` (the run was evaluated on another data set).
+void write_report(const std::filesystem::path& run_folder, const DataSet& data, const std::string& split, const ReportOptions& options);
+
+// RUN/model-card.md, atomically: what the model is, data and splits, main settings, scores with interval, per-class table, limits;
+// with the metadata block that Hugging Face's hub reads. Throws as write_report does.
+void write_model_card(const std::filesystem::path& run_folder, const DataSet& data, const std::string& split);
+
+}  // namespace infig

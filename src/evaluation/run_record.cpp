@@ -1,0 +1,114 @@
+#include "evaluation/run_record.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace infig {
+namespace {
+
+void add_line(const nlohmann::json& line, std::map<std::string, MetricSeries>& metrics) {
+  const double step = line.at("step").get<double>();
+  const double epoch = line.value("epoch", 0.0);
+  for (const auto& [key, value] : line.items()) {
+    if (key == "step" || key == "epoch" || !value.is_number() || !std::isfinite(value.get<double>())) continue;
+    auto& series = metrics[key];
+    while (!series.step.empty() && series.step.back() >= step) {
+      series.step.pop_back();
+      series.epoch.pop_back();
+      series.value.pop_back();
+    }
+    series.step.push_back(step);
+    series.epoch.push_back(epoch);
+    series.value.push_back(value.get<double>());
+  }
+}
+
+void flatten(const YAML::Node& node, const std::string& prefix, std::vector<std::pair<std::string, std::string>>& leaves) {
+  if (node.IsMap()) {
+    for (const auto& entry : node) {
+      const auto key = entry.first.as<std::string>();
+      flatten(entry.second, prefix.empty() ? key : prefix + "." + key, leaves);
+    }
+    return;
+  }
+  YAML::Emitter emitter;
+  emitter << YAML::Flow << node;
+  leaves.emplace_back(prefix, emitter.c_str());
+}
+
+// The value of a key as text, whatever its type; "" where it is absent or null.
+std::string text_of(const nlohmann::json& object, const std::string& key) {
+  if (!object.contains(key) || object.at(key).is_null()) return "";
+  const auto& value = object.at(key);
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+}  // namespace
+
+std::map<std::string, MetricSeries> read_metrics(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  std::map<std::string, MetricSeries> metrics;
+  int64_t row = 0;
+  for (size_t begin = 0; begin < bytes.size();) {
+    ++row;
+    const size_t newline = bytes.find('\n', begin);
+    const bool cut_short = newline == std::string::npos;
+    const auto line = bytes.substr(begin, cut_short ? newline : newline - begin);
+    begin = cut_short ? bytes.size() : newline + 1;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    try {
+      add_line(nlohmann::json::parse(line), metrics);
+    } catch (const nlohmann::json::exception& error) {
+      if (cut_short) break;
+      throw DataError(fmt::format("{}: row {}: expected a JSON object with a number `step` ({})", path.string(), row, error.what()));
+    }
+  }
+  return metrics;
+}
+
+std::string RunRecord::setting(const std::string& key) const {
+  for (const auto& [name_of_key, value] : config) {
+    if (name_of_key == key) return value;
+  }
+  return "";
+}
+
+RunRecord read_run_record(const std::filesystem::path& run_folder) {
+  RunRecord record;
+  const auto absolute = std::filesystem::weakly_canonical(run_folder);
+  record.name = (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+
+  const auto description_path = run_folder / "description.json";
+  const std::string description_bytes = read_file(description_path);
+  try {
+    const auto description = nlohmann::json::parse(description_bytes);
+    if (!description.is_object()) throw DataError(description_path.string() + ": expected a JSON object");
+    record.preset = text_of(description, "preset");
+    record.seed = text_of(description, "seed");
+    record.version = text_of(description, "infig_version");
+    if (record.version.empty()) record.version = text_of(description, "version");
+    record.git = text_of(description, "git");
+    record.data_sha256 = text_of(description, "data_sha256");
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("{}: not JSON ({})", description_path.string(), error.what()));
+  }
+
+  const auto config_path = run_folder / "config.yaml";
+  record.config_yaml = read_file(config_path);
+  try {
+    flatten(YAML::Load(record.config_yaml), "", record.config);
+  } catch (const YAML::Exception& error) {
+    throw DataError(fmt::format("{}: line {}: {}", config_path.string(), error.mark.line + 1, error.msg));
+  }
+  if (record.seed.empty()) record.seed = record.setting("seed");
+  if (std::filesystem::exists(run_folder / "metrics.jsonl")) record.metrics = read_metrics(run_folder / "metrics.jsonl");
+  return record;
+}
+
+}  // namespace infig

@@ -1,0 +1,144 @@
+#include "image/decode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+#include "image/decoders.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+namespace {
+
+struct Format {
+  const char* name;
+  bool (*matches)(std::span<const uint8_t>);
+  DecodedFile (*decode)(std::span<const uint8_t>, const DecodeOptions&);
+};
+
+bool has_text(std::span<const uint8_t> bytes, size_t at, std::string_view text) {
+  return bytes.size() >= at + text.size() && std::memcmp(bytes.data() + at, text.data(), text.size()) == 0;
+}
+
+// "BM" alone begins many texts, so the size of the second header must be one that exists.
+bool is_bmp(std::span<const uint8_t> bytes) {
+  if (bytes.size() < 18 || !has_text(bytes, 0, "BM") || bytes[15] != 0 || bytes[16] != 0 || bytes[17] != 0) return false;
+  constexpr uint8_t kSizes[] = {12, 40, 52, 56, 64, 108, 124};
+  return std::find(std::begin(kSizes), std::end(kSizes), bytes[14]) != std::end(kSizes);
+}
+
+constexpr Format kFormats[] = {
+    {"JPEG", [](std::span<const uint8_t> b) { return has_text(b, 0, "\xFF\xD8\xFF"); }, decode_jpeg},
+    {"PNG", [](std::span<const uint8_t> b) { return has_text(b, 0, "\x89PNG\r\n\x1A\n"); }, decode_png},
+    {"WebP", [](std::span<const uint8_t> b) { return has_text(b, 0, "RIFF") && has_text(b, 8, "WEBP"); }, decode_webp},
+    {"GIF", [](std::span<const uint8_t> b) { return has_text(b, 0, "GIF87a") || has_text(b, 0, "GIF89a"); }, decode_gif},
+    {"BMP", is_bmp, decode_bmp},
+};
+
+const Format* find_format(std::span<const uint8_t> bytes) {
+  for (const auto& format : kFormats) {
+    if (format.matches(bytes)) return &format;
+  }
+  return nullptr;
+}
+
+DecodedImage unknown_format(std::span<const uint8_t> bytes) {
+  std::string start;
+  for (size_t i = 0; i < std::min<size_t>(bytes.size(), 8); ++i) start += fmt::format("{}{:02x}", i == 0 ? "" : " ", bytes[i]);
+  return failed(ImageStatus::kUnknownFormat,
+                fmt::format("not a picture: expected JPEG, PNG, WebP, GIF or BMP, found a file that begins with {}", start));
+}
+
+constexpr size_t kSignatureBytes = 32;
+
+}  // namespace
+
+const char* image_status_name(ImageStatus status) {
+  switch (status) {
+    case ImageStatus::kOk:
+      return "ok";
+    case ImageStatus::kTruncated:
+      return "truncated";
+    case ImageStatus::kAbsent:
+      return "absent";
+    case ImageStatus::kEmpty:
+      return "empty";
+    case ImageStatus::kUnknownFormat:
+      return "unknown_format";
+    case ImageStatus::kBroken:
+      return "broken";
+    case ImageStatus::kTooLarge:
+      return "too_large";
+  }
+  return "unknown status";
+}
+
+DecodedImage failed(ImageStatus status, std::string reason) { return {.image = {}, .status = status, .reason = std::move(reason)}; }
+
+DecodedImage too_large(const char* format, int64_t width, int64_t height, int64_t max_pixels) {
+  return failed(ImageStatus::kTooLarge, fmt::format("{} of {} x {} pixels, more than max_pixels {}; raise it or shrink the picture", format,
+                                                    width, height, max_pixels));
+}
+
+DecodedImage rows_outcome(Image image, int64_t rows, const char* format, const std::string& why) {
+  if (rows >= image.height) return {.image = std::move(image), .status = ImageStatus::kOk, .reason = {}};
+  if (rows <= 0) return failed(ImageStatus::kBroken, fmt::format("broken {}: no row could be decoded: {}", format, why));
+  const auto reason = fmt::format("truncated {}: {} of {} rows decoded, the rest is grey: {}", format, rows, image.height, why);
+  return {.image = std::move(image), .status = ImageStatus::kTruncated, .reason = reason};
+}
+
+void blend_over_white(const uint8_t* rgba, int64_t count, uint8_t* rgb) {
+  for (int64_t i = 0; i < count; ++i, rgba += 4, rgb += 3) {
+    const uint32_t alpha = rgba[3], white = 255 * (255 - alpha);
+    for (int c = 0; c < 3; ++c) {
+      const uint32_t sum = rgba[c] * alpha + white + 128;  // (sum + (sum >> 8)) >> 8 is the rounded division by 255
+      rgb[c] = static_cast<uint8_t>((sum + (sum >> 8)) >> 8);
+    }
+  }
+}
+
+const char* image_format(std::span<const uint8_t> bytes) {
+  const Format* format = find_format(bytes);
+  return format != nullptr ? format->name : nullptr;
+}
+
+DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options) {
+  if (bytes.empty()) return failed(ImageStatus::kEmpty, "the file has zero bytes");
+  const Format* format = find_format(bytes);
+  if (format == nullptr) return unknown_format(bytes);
+  DecodedFile file = format->decode(bytes, options);
+  if (usable(file.decoded.status) && options.apply_exif && !file.exif.empty()) {
+    file.decoded.image = apply_orientation(std::move(file.decoded.image), exif_orientation(file.exif));
+  }
+  return std::move(file.decoded);
+}
+
+DecodedImage decode_image_file(const fs::path& path, const DecodeOptions& options) {
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  if (!fs::exists(status)) return failed(ImageStatus::kAbsent, "no such file");
+  if (!fs::is_regular_file(status)) return failed(ImageStatus::kAbsent, "not a regular file");
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  const auto size = static_cast<size_t>(fs::file_size(path, code));
+  if (!in || code) {
+    return failed(ImageStatus::kAbsent, fmt::format("cannot be read: {}", std::generic_category().message(code ? code.value() : errno)));
+  }
+  // The signature first: a film under a picture's name is not read into memory.
+  std::vector<uint8_t> bytes(std::min(size, kSignatureBytes));
+  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (in && !bytes.empty() && find_format(bytes) == nullptr) return unknown_format(bytes);
+  const size_t have = bytes.size();
+  bytes.resize(size);
+  in.read(reinterpret_cast<char*>(bytes.data() + have), static_cast<std::streamsize>(size - have));
+  if (in.bad()) return failed(ImageStatus::kAbsent, fmt::format("reading stopped: {}", std::generic_category().message(errno)));
+  if (in.eof()) bytes.resize(have + static_cast<size_t>(in.gcount()));  // became shorter while it was read
+  return decode_image(bytes, options);
+}
+
+}  // namespace infig

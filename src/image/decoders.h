@@ -1,0 +1,44 @@
+// One decoder per format, behind decode_image. Each gets bytes whose signature it knows, checks the size before it allocates, and
+// returns a bad picture as a value. Rows that are not in the file stay grey (128).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "image/decode.h"
+
+namespace infig {
+
+// What a decoder returns: the picture as stored, before its orientation is applied.
+struct DecodedFile {
+  DecodedImage decoded;
+  std::vector<uint8_t> exif;  // a TIFF block, with or without "Exif\0\0" before it; empty where the file has none or nobody asked
+};
+
+DecodedFile decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options);
+DecodedFile decode_png(std::span<const uint8_t> bytes, const DecodeOptions& options);
+DecodedFile decode_webp(std::span<const uint8_t> bytes, const DecodeOptions& options);
+DecodedFile decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& options);
+DecodedFile decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& options);
+
+// EXIF orientation 1..8 of a TIFF block; 1 where there is none.
+int exif_orientation(std::span<const uint8_t> exif);
+
+// Turns and mirrors the picture so that orientation becomes 1 (EXIF 2.32, table 5).
+Image apply_orientation(Image image, int orientation);
+
+inline constexpr uint8_t kMissingRow = 128;
+
+DecodedImage failed(ImageStatus status, std::string reason);
+DecodedImage too_large(const char* format, int64_t width, int64_t height, int64_t max_pixels);
+inline bool exceeds(int64_t width, int64_t height, int64_t max_pixels) { return width > 0 && height > max_pixels / width; }
+
+// What became of a decoded picture of which `rows` of `image.height` rows came out of the file; `why` stands in the reason.
+DecodedImage rows_outcome(Image image, int64_t rows, const char* format, const std::string& why);
+
+// Alpha over white: (c * a + 255 * (255 - a)) / 255, rounded. `rgba` and `rgb` hold `count` pixels.
+void blend_over_white(const uint8_t* rgba, int64_t count, uint8_t* rgb);
+
+}  // namespace infig

@@ -1,0 +1,28 @@
+// A model over many posts: probabilities in the order of the rows asked for.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/infig.h"
+#include "model/precision.h"
+#include "tensor/loader.h"
+
+namespace infig {
+
+struct InferenceOptions {
+  int64_t batch_size = 64;
+  Precision precision = Precision::kFp32;  // resolved
+  std::string title;                       // of the progress bar; empty: no bar
+};
+
+struct ScoredRows {
+  std::vector<double> probabilities;  // [N, C], softmax of the logits in double
+  double loss = 0;                    // mean cross-entropy over the rows that have a label; 0 where none has
+};
+
+// Batches by length; no gradient, no dropout. The model's device is used.
+ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options);
+
+}  // namespace infig

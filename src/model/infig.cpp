@@ -1,0 +1,71 @@
+#include "model/infig.h"
+
+#include "core/random.h"
+#include "nn/initialize.h"
+
+namespace infig {
+
+AlignmentParametersImpl::AlignmentParametersImpl(int64_t hidden_size, int64_t proj_dim, double start, bool learn_temperature) {
+  temperature = register_parameter("temperature", at::full({}, start, at::kFloat), learn_temperature);
+  if (proj_dim > 0) {
+    image_projection = register_module("image_projection", torch::nn::Linear(hidden_size, proj_dim));
+    text_projection = register_module("text_projection", torch::nn::Linear(hidden_size, proj_dim));
+  }
+}
+
+InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed) : options_(options), num_labels_(num_labels) {
+  const int64_t d = options.hidden_size();
+  text_encoder = register_module("text_encoder", DebertaModel(options.text.encoder));
+  image_encoder = register_module("image_encoder", ImageEncoder(options.image.encoder));
+  fusion = register_module("fusion", FusionTransformer(options.fusion.layer, options.fusion.layers));
+  pooling = register_module("pooling", AttentionPooling(d));
+  head = register_module("head", Head(HeadOptions{.hidden_size = d, .num_labels = num_labels, .dropout = options.head_dropout, .gelu_logits = options.gelu_logits}));
+  gam = register_module("gam", AlignmentParameters(d, options.gam.proj_dim, options.gam.temperature, options.gam.learn_temperature));
+  hfam = register_module("hfam", AlignmentParameters(d, options.hfam.proj_dim, options.hfam.temperature, options.hfam.learn_temperature));
+
+  text_encoder->initialize(derive_seed(seed, "init.text_encoder"));
+  image_encoder->initialize(derive_seed(seed, "init.image_encoder"));
+  initialize_transformer(*fusion, options.image.encoder.initializer_range, derive_seed(seed, "init.fusion"));
+  initialize_transformer(*pooling, options.image.encoder.initializer_range, derive_seed(seed, "init.pooling"));
+  initialize_transformer(*head, options.image.encoder.initializer_range, derive_seed(seed, "init.head"));
+  for (AlignmentParameters* parameters : {&gam, &hfam}) {
+    if ((*parameters)->image_projection.is_empty()) continue;
+    const char* name = parameters == &gam ? "init.gam" : "init.hfam";
+    initialize_transformer(*(*parameters)->image_projection, options.image.encoder.initializer_range, derive_seed(seed, name, 0));
+    initialize_transformer(*(*parameters)->text_projection, options.image.encoder.initializer_range, derive_seed(seed, name, 1));
+  }
+  if (!options.image.finetune) {
+    for (auto& parameter : image_encoder->backbone()->parameters()) parameter.set_requires_grad(false);
+  }
+}
+
+ForwardResult InfigModelImpl::forward(const Batch& batch, const ForwardOptions& how) {
+  ForwardResult result;
+  {
+    const StageScope scope(how.timer, "image");
+    const at::AutoGradMode grad(options_.image.finetune && at::GradMode::is_enabled());
+    result.feature_map = image_encoder->features(batch.pixel_values, how.training && options_.image.batch_norm_train);
+  }
+  {
+    const StageScope scope(how.timer, "image");
+    result.image_hidden = image_encoder->forward(result.feature_map, how.dropout);
+  }
+  {
+    const StageScope scope(how.timer, "text");
+    result.text_hidden = text_encoder->forward(batch.input_ids, batch.attention_mask, how.dropout);
+  }
+  const StageScope scope(how.timer, "fusion");
+  const int64_t skip = options_.fusion.with_cls ? 0 : 1;  // row 29
+  const at::Tensor image = result.image_hidden.back().slice(1, skip);
+  const at::Tensor text = result.text_hidden.back().slice(1, skip);
+  const at::Tensor text_mask = batch.attention_mask.slice(1, skip).to(at::kBool).logical_and(batch.has_text.unsqueeze(1));
+  const at::Tensor image_mask = batch.has_image.unsqueeze(1).expand({image.size(0), image.size(1)});
+  const at::Tensor mask = at::cat({image_mask, text_mask}, 1);
+  const at::Tensor fused = fusion->forward(at::cat({image, text}, 1), mask, how.dropout, how.want_attention ? &result.attention : nullptr);
+  Pooled pooled = pooling->forward(fused, mask);
+  result.scores = pooled.scores;
+  result.logits = head->forward(pooled.output, how.dropout).to(at::kFloat);
+  return result;
+}
+
+}  // namespace infig

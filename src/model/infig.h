@@ -1,0 +1,70 @@
+// INFIG assembled: text and image encoder, fusion, pooling, head (paper section 3, method.md "Shapes").
+#pragma once
+
+#include <vector>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include "core/stage_timer.h"
+#include "encoders/deberta.h"
+#include "encoders/image_encoder.h"
+#include "fusion/fusion.h"
+#include "model/infig_options.h"
+#include "nn/dropout.h"
+#include "tensor/batch.h"
+
+namespace infig {
+
+// Holder of the alignment modules' own parameters, so that they are called gam.temperature, hfam.temperature, ...
+class AlignmentParametersImpl : public torch::nn::Module {
+ public:
+  // proj_dim 0: no projections. image and text projections are Linear(hidden, proj_dim).
+  AlignmentParametersImpl(int64_t hidden_size, int64_t proj_dim, double temperature, bool learn_temperature);
+  at::Tensor temperature;  // scalar
+  torch::nn::Linear image_projection{nullptr}, text_projection{nullptr};
+};
+TORCH_MODULE(AlignmentParameters);
+
+struct ForwardResult {
+  at::Tensor logits;                      // [B, C] float
+  std::vector<at::Tensor> text_hidden;    // n_t + 1 of [B, L, d]; [CLS] at position 0
+  std::vector<at::Tensor> image_hidden;   // n_i + 1 of [B, 1 + P, d]; visual CLS at position 0
+  at::Tensor feature_map;                 // [B, c, h, w]
+  at::Tensor scores;                      // [B, P + T]: attention pooling, image tokens first
+  at::Tensor attention;                   // [B, H, P + T, P + T] of the last fusion layer; undefined unless asked for
+};
+
+struct ForwardOptions {
+  DropoutSource* dropout = nullptr;  // null: evaluation
+  bool training = false;             // BatchNorm as image.batch_norm_train says
+  bool want_attention = false;
+  StageTimer* timer = nullptr;
+};
+
+class InfigModelImpl : public torch::nn::Module {
+ public:
+  // `num_labels` classes. Weights are drawn from streams of `seed`. Options must be finish()ed.
+  InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed);
+
+  ForwardResult forward(const Batch& batch, const ForwardOptions& how);
+
+  const InfigOptions& options() const { return options_; }
+  int64_t num_labels() const { return num_labels_; }
+
+  DebertaModel text_encoder{nullptr};
+  ImageEncoder image_encoder{nullptr};
+  FusionTransformer fusion{nullptr};
+  AttentionPooling pooling{nullptr};
+  Head head{nullptr};
+  AlignmentParameters gam{nullptr}, hfam{nullptr};
+
+ private:
+  InfigOptions options_;
+  int64_t num_labels_;
+};
+TORCH_MODULE(InfigModel);
+
+}  // namespace infig

@@ -1,0 +1,148 @@
+#include "model/infig_options.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace infig {
+namespace {
+
+constexpr Range kAtLeastOne{.low = 1};
+constexpr Range kProbability{.low = 0, .high = 1, .high_open = true};
+
+std::vector<std::pair<std::string, Activation>> activations() {
+  return {{"gelu", Activation::kGelu}, {"gelu_tanh", Activation::kGeluTanh}, {"relu", Activation::kRelu}};
+}
+
+void bind_layer(ConfigBinder& binder, TransformerLayerOptions& layer) {
+  binder.field("num_attention_heads", layer.num_attention_heads, kAtLeastOne, "heads; divides the hidden size");
+  binder.field("intermediate_size", layer.intermediate_size, kAtLeastOne, "width of the feed-forward part");
+  binder.choice("hidden_act", layer.hidden_act, activations(), "activation of the feed-forward part: gelu | gelu_tanh | relu");
+  binder.field("hidden_dropout_prob", layer.hidden_dropout_prob, kProbability, "dropout of hidden states, row 30");
+  binder.field("attention_probs_dropout_prob", layer.attention_probs_dropout_prob, kProbability, "dropout of attention weights");
+  binder.field("layer_norm_eps", layer.layer_norm_eps, {.low = 0, .low_open = true}, "epsilon of LayerNorm");
+}
+
+void bind_text(ConfigBinder& binder, TextOptions& text) {
+  DebertaOptions& e = text.encoder;
+  binder.section("text");
+  binder.field("max_length", text.max_length, {.low = 3}, "tokens a text, special ones included; longer texts are cut and keep [SEP], row 34");
+  binder.field("vocab_size", text.vocab_size, {.low = 16}, "pieces of the vocabulary trained on the run's own training texts");
+  binder.field("character_coverage", text.character_coverage, {.low = 0.5, .high = 1}, "share of the characters that get a piece of their own");
+  binder.field("hidden_size", e.hidden_size, kAtLeastOne, "width d of every part of the model");
+  binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne, "DeBERTa layers");
+  binder.field("num_attention_heads", e.num_attention_heads, kAtLeastOne, "heads; divides hidden_size");
+  binder.field("intermediate_size", e.intermediate_size, kAtLeastOne, "width of the feed-forward part");
+  binder.choice("hidden_act", e.hidden_act, activations(), "activation of the feed-forward part: gelu | gelu_tanh | relu");
+  binder.field("hidden_dropout_prob", e.hidden_dropout_prob, kProbability, "dropout of hidden states");
+  binder.field("attention_probs_dropout_prob", e.attention_probs_dropout_prob, kProbability, "dropout of attention weights");
+  binder.field("max_position_embeddings", e.max_position_embeddings, kAtLeastOne, "largest position");
+  binder.field("layer_norm_eps", e.layer_norm_eps, {.low = 0, .low_open = true}, "epsilon of LayerNorm");
+  binder.field("initializer_range", e.initializer_range, {.low = 0, .low_open = true}, "deviation of random initial weights");
+  binder.field("relative_attention", e.relative_attention, "disentangled attention with relative positions");
+  binder.field("max_relative_positions", e.max_relative_positions, {.low = -1}, "largest distance told apart; -1: max_position_embeddings");
+  binder.field("position_buckets", e.position_buckets, {.low = -1}, "log buckets of distances; -1: one bucket a distance");
+  binder.field("pos_att_c2p", e.pos_att_c2p, "content-to-position attention");
+  binder.field("pos_att_p2c", e.pos_att_p2c, "position-to-content attention");
+  binder.field("share_att_key", e.share_att_key, "positions use the content's query and key projections");
+  binder.field("norm_rel_ebd", e.norm_rel_ebd_layer_norm, "LayerNorm over the relative embeddings");
+  binder.field("position_biased_input", e.position_biased_input, "absolute positions added to the embeddings");
+}
+
+void bind_image(ConfigBinder& binder, ImageModelOptions& image) {
+  ImageEncoderOptions& e = image.encoder;
+  binder.section("image");
+  bind_options(binder, image.pixels);
+  binder.field("bottleneck", e.backbone.bottleneck, "ResNet blocks of 1x1, 3x3, 1x1 (ResNet-50 and larger) instead of two 3x3");
+  binder.field("stage_blocks", e.backbone.layers, kAtLeastOne, "blocks in each ResNet stage");
+  binder.field("stage_widths", e.backbone.widths, kAtLeastOne, "channels of each ResNet stage (bottleneck blocks give 4 times as many)");
+  binder.field("stem_kernel", e.backbone.stem_kernel, kAtLeastOne, "kernel of the first convolution, odd");
+  binder.field("stem_stride", e.backbone.stem_stride, kAtLeastOne, "stride of the first convolution");
+  binder.field("stem_width", e.backbone.stem_width, kAtLeastOne, "channels of the first convolution");
+  binder.field("stem_pool", e.backbone.stem_pool, "3x3 max pooling of stride 2 after the first convolution");
+  binder.field("finetune", image.finetune, "train the ResNet, row 20");
+  binder.field("batch_norm_train", image.batch_norm_train, "BatchNorm uses the batch's statistics in training, row 20");
+  binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne, "layers of the image Transformer, row 21");
+  bind_layer(binder, e.layer);
+  binder.choice("pos", e.learned_positions, {{"none", false}, {"learned", true}}, "position embeddings of the image tokens: none | learned, row 21");
+  binder.field("initializer_range", e.initializer_range, {.low = 0, .low_open = true}, "deviation of random initial weights, row 21");
+}
+
+void bind_gam(ConfigBinder& binder, GamOptions& gam) {
+  binder.section("gam");
+  binder.field("layer", gam.layer, kAtLeastOne, "layer from the end whose CLS is aligned; 1 = last (Figure 3)");
+  binder.field("queue_size", gam.queue_size, {.low = 0}, "entries of the momentum queues, row 4; clamped to the training split less a batch");
+  binder.choice("queue_start", gam.queue_start, {{"empty", QueueStart::kEmpty}, {"random", QueueStart::kRandom}},
+                "empty = only entries that were written count; random = unit vectors, row 6");
+  binder.field("momentum", gam.momentum, {.low = 0, .high = 1}, "momentum of the twins, row 8");
+  binder.choice("momentum_mode", gam.momentum_train_mode, {{"eval", false}, {"train", true}}, "eval | train (dropout in the twins), row 10");
+  binder.field("momentum_backbone", gam.momentum_backbone, "a trained ResNet gets a twin too instead of being shared, row 9");
+  binder.field("proj_dim", gam.proj_dim, {.low = 0}, "extra linear projection of the CLS; 0: none, row 17");
+  binder.field("literal", gam.loss.literal, "leave the positive out of the denominator, as eq. 1 reads, row 1");
+  binder.choice("partner", gam.loss.online_partner, {{"momentum", false}, {"online", true}}, "the positive's other side: momentum | online, row 2");
+  binder.field("batch_negatives", gam.loss.batch_negatives, "other posts of the batch are negatives, row 3");
+  binder.field("mask_equal_ids", gam.loss.mask_equal_ids, "entries of the same post are no negatives, row 5");
+  binder.field("soft_targets", gam.loss.soft_targets, {.low = 0, .high = 1}, "weight of the momentum model's soft targets (ALBEF's alpha), row 11");
+  binder.field("temperature", gam.temperature, {.low = 0.001, .high = 0.5}, "tau at the start, row 12");
+  binder.field("learn_temperature", gam.learn_temperature, "tau is learned, clamped to [.001, .5], row 12");
+}
+
+void bind_hfam(ConfigBinder& binder, HfamOptions& hfam) {
+  binder.section("hfam");
+  binder.field("layers", hfam.layers, kAtLeastOne, "pairs of layers from the end, eq. 6, row 24");
+  binder.field("top_j", hfam.loss.top_j, kAtLeastOne, "tokens kept on each side, eq. 3; fewer where fewer are there, row 25");
+  binder.field("decoupled", hfam.loss.decoupled, "leave the positive out of the denominator, as eq. 5 reads, row 27");
+  binder.field("keep_sep", hfam.keep_sep, "[SEP] is a counted token, row 22");
+  binder.field("proj_dim", hfam.proj_dim, {.low = 0}, "linear projection before the cosine; 0: none, row 23");
+  binder.field("temperature", hfam.temperature, {.low = 0.001, .high = 0.5}, "tau at the start, row 12");
+  binder.field("learn_temperature", hfam.learn_temperature, "tau is learned, clamped to [.001, .5], row 12");
+  binder.field("chunk_texts", hfam.loss.chunk_texts, kAtLeastOne, "texts compared at once: bounds memory, changes no result");
+}
+
+}  // namespace
+
+void bind_options(ConfigBinder& binder, InfigOptions& options) {
+  bind_text(binder, options.text);
+  bind_image(binder, options.image);
+  bind_gam(binder, options.gam);
+  bind_hfam(binder, options.hfam);
+  binder.section("fusion");
+  binder.field("num_hidden_layers", options.fusion.layers, kAtLeastOne, "layers of the fusion Transformer, eq. 7");
+  bind_layer(binder, options.fusion.layer);
+  binder.field("with_cls", options.fusion.with_cls, "both CLS tokens take part in fusion, row 29");
+  binder.section("head");
+  binder.field("dropout", options.head_dropout, kProbability, "dropout before the classifier, row 32");
+  binder.field("gelu_logits", options.gelu_logits, "GELU on the logits, as eq. 11 reads, row 33");
+  binder.section("loss");
+  binder.field("lambda_g", options.loss.lambda_g, {.low = 0}, "weight of the global alignment loss, eq. 12; 0: no GAM at all");
+  binder.field("lambda_f", options.loss.lambda_f, {.low = 0}, "weight of the fine-grained alignment loss, eq. 12; 0: no HFAM at all");
+}
+
+void InfigOptions::finish() {
+  const int64_t d = hidden_size();
+  image.encoder.layer.hidden_size = d;
+  fusion.layer.hidden_size = d;
+  image.pixels.validate();
+  const int64_t stride = image.encoder.backbone.stride();
+  if (image.pixels.size % stride != 0) {
+    throw ConfigError(fmt::format("image.size: {} pixels are no multiple of the ResNet's stride {}; choose one, as {}", image.pixels.size, stride,
+                                  (image.pixels.size / stride + 1) * stride));
+  }
+  image.encoder.grid = image.pixels.size / stride;
+  text.encoder.validate();
+  image.encoder.validate();
+  fusion.layer.validate();
+  gam.loss.validate();
+  hfam.loss.validate();
+  const int64_t shared_layers = std::min(text.encoder.num_hidden_layers, image.encoder.num_hidden_layers);
+  if (gam.layer > shared_layers) throw ConfigError(fmt::format("gam.layer: {} from the end, but the encoders share only {} layers", gam.layer, shared_layers));
+  if (hfam.layers > shared_layers) throw ConfigError(fmt::format("hfam.layers: {} pairs, but the encoders share only {} layers", hfam.layers, shared_layers));
+  if (text.max_length > text.encoder.max_position_embeddings && text.encoder.position_biased_input) {
+    throw ConfigError(fmt::format("text.max_length: {} is more than text.max_position_embeddings {}", text.max_length, text.encoder.max_position_embeddings));
+  }
+  if (image.batch_norm_train && !image.finetune) {
+    throw ConfigError("image.batch_norm_train: true needs image.finetune: true (a frozen ResNet keeps its running statistics)");
+  }
+}
+
+}  // namespace infig

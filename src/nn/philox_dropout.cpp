@@ -1,0 +1,86 @@
+// The mask kernel, written so that the compiler turns it into vectors: blocks side by side in arrays of fixed length.
+#include <ATen/Parallel.h>
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+#include "nn/dropout.h"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+// One binary for every x86-64: the loader picks the widest version the CPU has. -O2 alone would not vectorise the rounds.
+#define INFIG_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
+#else
+#define INFIG_VECTOR_CLONES
+#endif
+
+namespace infig {
+namespace {
+
+constexpr int64_t kBlocks = 32;          // Philox blocks computed side by side
+constexpr int64_t kWords = kBlocks * 8;  // 16-bit words, one an element
+constexpr int64_t kGrain = 16 * kWords;  // elements a thread takes at once
+
+// words[8 b + 2 w + h] = half h (low first) of word w of block `first + b`: the order of elements. Kept elements get 1.
+INFIG_VECTOR_CLONES
+void keep_flags(uint64_t first, uint64_t key, uint32_t call, uint32_t threshold, uint8_t* flags) {
+  std::array<uint32_t, kBlocks> c0, c1, c2, c3;  // NOLINT: filled right below
+  for (int64_t b = 0; b < kBlocks; ++b) {
+    const uint64_t counter = first + static_cast<uint64_t>(b);
+    c0[b] = static_cast<uint32_t>(counter);
+    c1[b] = static_cast<uint32_t>(counter >> 32);
+    c2[b] = call;
+    c3[b] = 0;
+  }
+  auto k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
+  for (int round = 0; round < 10; ++round) {
+    for (int64_t b = 0; b < kBlocks; ++b) {
+      const uint64_t product0 = uint64_t{0xD2511F53} * c0[b];
+      const uint64_t product1 = uint64_t{0xCD9E8D57} * c2[b];
+      c0[b] = static_cast<uint32_t>(product1 >> 32) ^ c1[b] ^ k0;
+      c1[b] = static_cast<uint32_t>(product1);
+      c2[b] = static_cast<uint32_t>(product0 >> 32) ^ c3[b] ^ k1;
+      c3[b] = static_cast<uint32_t>(product0);
+    }
+    k0 += 0x9E3779B9;
+    k1 += 0xBB67AE85;
+  }
+  for (int64_t b = 0; b < kBlocks; ++b) {
+    const std::array<uint32_t, 4> block = {c0[b], c1[b], c2[b], c3[b]};
+    for (int64_t w = 0; w < 4; ++w) {
+      flags[8 * b + 2 * w] = static_cast<uint8_t>((block[w] & 0xFFFFU) >= threshold);
+      flags[8 * b + 2 * w + 1] = static_cast<uint8_t>((block[w] >> 16) >= threshold);
+    }
+  }
+}
+
+template <typename T>
+void scale_kept(const T* x, T* y, int64_t count, const uint8_t* flags, float scale) {
+  using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  // The choice, not a product: an infinite or NaN element that is dropped must become 0.
+  for (int64_t i = 0; i < count; ++i) y[i] = flags[i] != 0 ? static_cast<T>(static_cast<Wide>(x[i]) * static_cast<Wide>(scale)) : T(0);
+}
+
+}  // namespace
+
+template <typename T>
+void philox_dropout(const T* x, T* y, int64_t count, uint64_t key, uint32_t call, uint32_t threshold, float scale) {
+  const int64_t groups = (count + kWords - 1) / kWords;
+  at::parallel_for(0, groups, kGrain / kWords, [&](int64_t begin, int64_t end) {
+    alignas(64) std::array<uint8_t, kWords> flags;  // NOLINT: filled by keep_flags
+    for (int64_t group = begin; group < end; ++group) {
+      keep_flags(static_cast<uint64_t>(group * kBlocks), key, call, threshold, flags.data());
+      const int64_t start = group * kWords;
+      scale_kept(x + start, y + start, std::min(kWords, count - start), flags.data(), scale);
+    }
+  });
+}
+
+template void philox_dropout<float>(const float*, float*, int64_t, uint64_t, uint32_t, uint32_t, float);
+template void philox_dropout<double>(const double*, double*, int64_t, uint64_t, uint32_t, uint32_t, float);
+template void philox_dropout<c10::Half>(const c10::Half*, c10::Half*, int64_t, uint64_t, uint32_t, uint32_t, float);
+template void philox_dropout<c10::BFloat16>(const c10::BFloat16*, c10::BFloat16*, int64_t, uint64_t, uint32_t, uint32_t, float);
+
+}  // namespace infig

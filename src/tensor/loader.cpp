@@ -1,0 +1,272 @@
+#include "tensor/loader.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/parallel.h"
+#include "core/progress.h"
+
+namespace infig {
+
+void bind_options(ConfigBinder& binder, LoaderOptions& options) {
+  binder.field("workers", options.workers, {.low = 1, .high = 256}, "threads that read, decode and collate ahead of the step");
+  binder.field("prefetch", options.prefetch, {.low = 1, .high = 1024}, "batches made ahead");
+  binder.field("cache_mb", options.cache_mb, {.low = 0}, "MiB of memory for pictures already resized (augment none or flip); 0: none");
+  binder.choice("bad_image", options.bad_image, {{"missing", BadImage::kMissing}, {"skip", BadImage::kSkip}, {"error", BadImage::kError}},
+                "a post whose picture cannot be used: missing = its text alone takes part, skip = the post is dropped, error = stop");
+  binder.choice("without", options.without, {{"nothing", Without::kNothing}, {"image", Without::kImage}, {"text", Without::kText}},
+                "hide one side of every post: nothing | image | text");
+}
+
+struct PostLoader::Impl {
+  const std::vector<Post>* posts;
+  ImageOptions image;
+  LoaderOptions options;
+  uint64_t seed = 0;
+  int64_t pad_id = 0;
+  std::vector<std::vector<int64_t>> ids;  // a row of token ids a post
+  std::vector<uint8_t> text_there;
+
+  // Pictures after resize and crop, before the flip. A slot is written once, under the mutex.
+  mutable std::mutex mutex;
+  mutable std::vector<std::shared_ptr<const Image>> cache;
+  mutable int64_t cached_bytes = 0;
+  mutable std::map<int64_t, BadPicture> bad;
+
+  bool cacheable() const { return image.augment != Augment::kRand && options.cache_mb > 0; }
+  std::shared_ptr<const Image> read_picture(int64_t row, RandomStream* stream, StageTimer* timer) const;
+  std::shared_ptr<const Image> picture(int64_t row, int64_t epoch, StageTimer* timer) const;
+  void note_bad(int64_t row, ImageStatus status, const std::string& reason) const;
+};
+
+// The network's view of a row's picture without the training flip; null where there is none that can be used.
+std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomStream* stream, StageTimer* timer) const {
+  const Post& post = (*posts)[static_cast<size_t>(row)];
+  if (post.image.empty()) {
+    note_bad(row, ImageStatus::kAbsent, "the post names no picture");
+    return nullptr;
+  }
+  DecodedImage decoded;
+  {
+    const StageScope scope(timer, "decode");
+    decoded = decode_image_file(post.image, image.decode());
+  }
+  if (decoded.status != ImageStatus::kOk) note_bad(row, decoded.status, decoded.reason);
+  if (!usable(decoded.status)) return nullptr;
+  const StageScope scope(timer, "resize");
+  return std::make_shared<const Image>(transform_image(decoded.image, image, stream));
+}
+
+void PostLoader::Impl::note_bad(int64_t row, ImageStatus status, const std::string& reason) const {
+  const Post& post = (*posts)[static_cast<size_t>(row)];
+  if (!usable(status) && options.bad_image == BadImage::kError) {
+    throw DataError(fmt::format("post {}: picture {}: {}: {}; --bad-image missing keeps such posts with their text alone, skip drops them", post.id,
+                                post.image.string(), image_status_name(status), reason));
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  bad.emplace(row, BadPicture{post.id, post.image.string(), image_status_name(status), reason});
+}
+
+std::shared_ptr<const Image> PostLoader::Impl::picture(int64_t row, int64_t epoch, StageTimer* timer) const {
+  const bool training = epoch >= 0;
+  RandomStream stream(derive_seed(seed, "augment", static_cast<uint64_t>(std::max<int64_t>(epoch, 0))), "row", static_cast<uint64_t>(row));
+  if (training && image.augment == Augment::kRand) return read_picture(row, &stream, timer);
+  std::shared_ptr<const Image> base;
+  if (cacheable()) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    base = cache[static_cast<size_t>(row)];
+  }
+  if (base == nullptr) {
+    base = read_picture(row, nullptr, timer);
+    if (base != nullptr && cacheable()) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      const auto bytes = static_cast<int64_t>(base->pixels.size());
+      auto& slot = cache[static_cast<size_t>(row)];
+      if (slot == nullptr && cached_bytes + bytes <= options.cache_mb << 20) {
+        slot = base;
+        cached_bytes += bytes;
+      }
+    }
+  }
+  if (base != nullptr && training && image.augment == Augment::kFlip && stream.chance(0.5)) return std::make_shared<const Image>(flip_horizontal(*base));
+  return base;
+}
+
+PostLoader::PostLoader(const std::vector<Post>& posts, const Tokenizer& tokenizer, const ImageOptions& image, int64_t max_length,
+                       const LoaderOptions& options, uint64_t seed)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->posts = &posts;
+  impl_->image = image;
+  impl_->options = options;
+  impl_->seed = seed;
+  impl_->pad_id = tokenizer.pad_id();
+  impl_->ids.resize(posts.size());
+  impl_->text_there.resize(posts.size());
+  impl_->cache.resize(posts.size());
+  parallel_for(static_cast<int64_t>(posts.size()), options.workers, [&](int64_t row) {
+    const auto r = static_cast<size_t>(row);
+    const bool there = options.without != Without::kText && !posts[r].text.empty();
+    impl_->text_there[r] = there ? 1 : 0;
+    impl_->ids[r] = tokenizer.encode(there ? posts[r].text : "", max_length).ids;
+  });
+}
+
+PostLoader::~PostLoader() = default;
+
+std::vector<int64_t> PostLoader::prepare(const std::vector<int64_t>& rows, const std::string& title) {
+  const bool image_used = impl_->options.without != Without::kImage;
+  const bool must_know = impl_->options.bad_image != BadImage::kMissing;
+  if (!image_used || (!impl_->cacheable() && !must_know)) return rows;
+  ProgressBar bar(title, static_cast<int64_t>(rows.size()));
+  std::mutex bar_mutex;
+  int64_t done = 0;
+  parallel_for(static_cast<int64_t>(rows.size()), std::max<int64_t>(impl_->options.workers, 1), [&](int64_t i) {
+    static_cast<void>(impl_->picture(rows[static_cast<size_t>(i)], -1, nullptr));
+    const std::lock_guard<std::mutex> lock(bar_mutex);
+    bar.update(++done);
+  });
+  bar.finish();
+  if (impl_->options.bad_image != BadImage::kSkip) return rows;
+  std::vector<int64_t> kept;
+  for (const int64_t row : rows) {
+    const auto found = impl_->bad.find(row);
+    if (found == impl_->bad.end() || found->second.status == image_status_name(ImageStatus::kTruncated)) kept.push_back(row);
+  }
+  return kept;
+}
+
+int64_t PostLoader::text_length(int64_t row) const { return static_cast<int64_t>(impl_->ids[static_cast<size_t>(row)].size()); }
+
+std::vector<BadPicture> PostLoader::bad_pictures() const {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  std::vector<BadPicture> list;
+  for (const auto& [row, bad] : impl_->bad) list.push_back(bad);
+  return list;
+}
+
+std::map<int64_t, BadPicture> PostLoader::bad_by_row() const {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  return impl_->bad;
+}
+
+Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, StageTimer* timer) const {
+  const auto count = static_cast<int64_t>(rows.size());
+  int64_t length = 0;
+  for (const int64_t row : rows) length = std::max(length, text_length(row));
+  Batch batch;
+  batch.rows = rows;
+  batch.input_ids = at::full({count, length}, impl_->pad_id, at::kLong);
+  batch.attention_mask = at::zeros({count, length}, at::kLong);
+  batch.labels = at::empty({count}, at::kLong);
+  batch.post_ids = at::empty({count}, at::kLong);
+  batch.has_text = at::empty({count}, at::kBool);
+  batch.has_image = at::empty({count}, at::kBool);
+  const int64_t size = impl_->image.size;
+  // Written as [B, S, S, 3] and seen as [B, 3, S, S]: channels-last without a copy.
+  const at::Tensor pixels = at::empty({count, size, size, 3}, at::kFloat);
+  for (int64_t i = 0; i < count; ++i) {
+    const auto row = static_cast<size_t>(rows[static_cast<size_t>(i)]);
+    const auto& ids = impl_->ids[row];
+    std::copy(ids.begin(), ids.end(), batch.input_ids.data_ptr<int64_t>() + i * length);
+    std::fill_n(batch.attention_mask.data_ptr<int64_t>() + i * length, ids.size(), int64_t{1});
+    batch.labels.data_ptr<int64_t>()[i] = (*impl_->posts)[row].label_id;
+    batch.post_ids.data_ptr<int64_t>()[i] = static_cast<int64_t>(row);
+    batch.has_text.data_ptr<bool>()[i] = impl_->text_there[row] != 0;
+    std::shared_ptr<const Image> image;
+    if (impl_->options.without != Without::kImage) image = impl_->picture(static_cast<int64_t>(row), epoch, timer);
+    batch.has_image.data_ptr<bool>()[i] = image != nullptr;
+    float* out = pixels.data_ptr<float>() + i * size * size * 3;
+    const StageScope scope(timer, "normalize");
+    if (image != nullptr) {
+      normalize_image(*image, impl_->image, out);
+    } else {
+      std::fill_n(out, size * size * 3, 0.0F);
+    }
+  }
+  batch.pixel_values = pixels.permute({0, 3, 1, 2});
+  return batch;
+}
+
+// Workers take batch numbers in order and put results into a map; next() hands them out in order. `next_wanted` bounds how far ahead they run.
+struct PostLoader::Stream::State {
+  const PostLoader* loader = nullptr;
+  std::vector<std::vector<int64_t>> batches;
+  int64_t epoch = -1;
+  StageTimer* timer = nullptr;
+  std::mutex mutex;
+  std::condition_variable changed;
+  size_t next_job = 0;
+  size_t next_wanted = 0;
+  size_t window = 1;
+  bool stop = false;
+  std::exception_ptr failure;
+  std::map<size_t, Batch> ready;
+  std::vector<std::thread> threads;
+
+  void work() {
+    std::unique_lock<std::mutex> lock(mutex);
+    while (true) {
+      changed.wait(lock, [&] { return stop || next_job >= batches.size() || next_job < next_wanted + window; });
+      if (stop || next_job >= batches.size()) return;
+      const size_t job = next_job++;
+      lock.unlock();
+      try {
+        Batch batch = loader->make_batch(batches[job], epoch, timer);
+        lock.lock();
+        ready.emplace(job, std::move(batch));
+      } catch (...) {
+        if (!lock.owns_lock()) lock.lock();
+        if (!failure) failure = std::current_exception();
+        stop = true;
+      }
+      changed.notify_all();
+    }
+  }
+};
+
+PostLoader::Stream::Stream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PostLoader::Stream::Stream(Stream&&) noexcept = default;
+
+PostLoader::Stream::~Stream() {
+  if (state_ == nullptr) return;
+  {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    state_->stop = true;
+  }
+  state_->changed.notify_all();
+  for (auto& thread : state_->threads) thread.join();
+}
+
+std::optional<Batch> PostLoader::Stream::next() {
+  const StageScope scope(state_->timer, "waiting for data");
+  std::unique_lock<std::mutex> lock(state_->mutex);
+  if (state_->next_wanted >= state_->batches.size()) return std::nullopt;
+  state_->changed.wait(lock, [&] { return state_->failure || state_->ready.contains(state_->next_wanted); });
+  if (state_->failure) std::rethrow_exception(state_->failure);
+  auto node = state_->ready.extract(state_->next_wanted++);
+  lock.unlock();
+  state_->changed.notify_all();
+  return std::move(node.mapped());
+}
+
+PostLoader::Stream PostLoader::stream(std::vector<std::vector<int64_t>> batches, int64_t epoch, StageTimer* timer) const {
+  auto state = std::make_unique<Stream::State>();
+  state->loader = this;
+  state->batches = std::move(batches);
+  state->epoch = epoch;
+  state->timer = timer;
+  state->window = static_cast<size_t>(impl_->options.prefetch);
+  Stream::State* shared = state.get();
+  for (int64_t i = 0; i < impl_->options.workers; ++i) state->threads.emplace_back([shared] { shared->work(); });
+  return Stream(std::move(state));
+}
+
+}  // namespace infig

@@ -1,0 +1,126 @@
+#include "training/journal.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <map>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "data/rows.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+// Keeps the lines up to a step, so that a resumed run's file is the one it would have been.
+void keep_lines(const fs::path& path, int64_t last_step) {
+  if (!fs::exists(path)) return;
+  std::ifstream in(path);
+  std::string kept, line;
+  while (std::getline(in, line)) {
+    const json parsed = json::parse(line, nullptr, false);
+    if (parsed.is_discarded() || parsed.value("step", int64_t{0}) > last_step) continue;
+    kept += line + "\n";
+  }
+  write_file_atomic(path, kept);
+}
+
+void append_line(std::ofstream& out, const fs::path& path, const json& line) {
+  out << line.dump() << "\n" << std::flush;
+  if (!out) throw ResourceError(fmt::format("{}: writing failed; is the disk full?", path.string()));
+}
+
+}  // namespace
+
+Journal::Journal(fs::path run, int64_t from_step) : run_(std::move(run)) {
+  for (const char* name : {"metrics.jsonl", "timings.jsonl"}) {
+    if (from_step >= 0) keep_lines(run_ / name, from_step);
+  }
+  const auto mode = from_step >= 0 ? std::ios::app : std::ios::trunc;
+  metrics_.open(run_ / "metrics.jsonl", mode);
+  timings_.open(run_ / "timings.jsonl", mode);
+  if (!metrics_ || !timings_) throw ResourceError(fmt::format("{}: metrics.jsonl cannot be written; is the folder read-only?", run_.string()));
+}
+
+void Journal::write_metrics(const json& line) { append_line(metrics_, run_ / "metrics.jsonl", line); }
+void Journal::write_timing(const json& line) { append_line(timings_, run_ / "timings.jsonl", line); }
+
+void Journal::write_bad_pictures(const std::vector<BadPicture>& pictures) {
+  if (pictures.empty()) return;
+  std::string table = "id,file,status,reason\n";
+  std::map<std::string, int64_t> counts;
+  for (const auto& picture : pictures) {
+    table += fmt::format("{},{},{},{}\n", csv_cell(picture.id), csv_cell(picture.file), picture.status, csv_cell(picture.reason));
+    ++counts[picture.status];
+  }
+  write_file_atomic(run_ / "bad-pictures.csv", table);
+  std::string summary;
+  for (const auto& [status, count] : counts) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", count, status);
+  log_warning("pictures that are not whole: {} (listed in {})", summary, (run_ / "bad-pictures.csv").string());
+}
+
+void LossWindow::add(const StepResult& step) {
+  ++steps_;
+  loss_ += step.loss;
+  classification_ += step.classification;
+  grad_norm_ += step.grad_norm;
+  if (step.gam_count > 0) {
+    ++gam_steps_;
+    gam_ += step.gam;
+  }
+  if (step.hfam_count > 0) {
+    ++hfam_steps_;
+    hfam_ += step.hfam;
+  }
+}
+
+json LossWindow::line() const {
+  const auto mean = [](double sum, int64_t count) { return sum / static_cast<double>(count); };
+  json line = {{"loss", mean(loss_, steps_)}, {"loss_classification", mean(classification_, steps_)}, {"grad_norm", mean(grad_norm_, steps_)}};
+  if (gam_steps_ > 0) line["loss_gam"] = mean(gam_, gam_steps_);
+  if (hfam_steps_ > 0) line["loss_hfam"] = mean(hfam_, hfam_steps_);
+  return line;
+}
+
+std::string LossWindow::note() const {
+  if (empty()) return "";
+  const json means = line();
+  std::string note = fmt::format("loss {:.3f} ce {:.3f}", means["loss"].get<double>(), means["loss_classification"].get<double>());
+  if (means.contains("loss_gam")) note += fmt::format(" gam {:.3f}", means["loss_gam"].get<double>());
+  if (means.contains("loss_hfam")) note += fmt::format(" hfam {:.3f}", means["loss_hfam"].get<double>());
+  return note;
+}
+
+json LossWindow::state() const { return json::array({steps_, gam_steps_, hfam_steps_, loss_, classification_, gam_, hfam_, grad_norm_}); }
+
+void LossWindow::restore(const json& state) {
+  if (!state.is_array() || state.size() != 8) return;
+  steps_ = state[0];
+  gam_steps_ = state[1];
+  hfam_steps_ = state[2];
+  loss_ = state[3];
+  classification_ = state[4];
+  gam_ = state[5];
+  hfam_ = state[6];
+  grad_norm_ = state[7];
+}
+
+double resident_mib() {
+  std::ifstream in("/proc/self/statm");
+  int64_t pages = 0, resident = 0;
+  in >> pages >> resident;
+  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
+double peak_resident_mib() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+}  // namespace infig

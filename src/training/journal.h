@@ -1,0 +1,50 @@
+// What a run writes besides checkpoints: config.yaml, description.json, metrics.jsonl, timings.jsonl, bad-pictures.csv.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tensor/loader.h"
+#include "training/session.h"
+
+namespace infig {
+
+class Journal {
+ public:
+  // Opens the run's files. When `from_step` >= 0 the run continues there: later lines of metrics.jsonl are dropped.
+  Journal(std::filesystem::path run, int64_t from_step);
+
+  void write_metrics(const nlohmann::json& line);  // one line, flushed; throws ResourceError
+  void write_timing(const nlohmann::json& line);
+  void write_bad_pictures(const std::vector<BadPicture>& pictures);  // bad-pictures.csv, and a summary in the log
+
+ private:
+  std::filesystem::path run_;
+  std::ofstream metrics_, timings_;
+};
+
+// Sums of step results between two lines of metrics.jsonl. Kept in the checkpoint, so that a resumed run writes the same lines.
+class LossWindow {
+ public:
+  void add(const StepResult& step);
+  bool empty() const { return steps_ == 0; }
+  nlohmann::json line() const;      // means: loss, loss_classification, loss_gam, loss_hfam, grad_norm
+  std::string note() const;         // for the progress bar
+  void clear() { *this = LossWindow(); }
+  nlohmann::json state() const;
+  void restore(const nlohmann::json& state);
+
+ private:
+  int64_t steps_ = 0, gam_steps_ = 0, hfam_steps_ = 0;
+  double loss_ = 0, classification_ = 0, gam_ = 0, hfam_ = 0, grad_norm_ = 0;
+};
+
+double resident_mib();       // memory of the process now
+double peak_resident_mib();  // and at its largest
+
+}  // namespace infig

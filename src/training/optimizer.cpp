@@ -1,0 +1,105 @@
+#include "training/optimizer.h"
+
+#include <cmath>
+#include <numbers>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+
+namespace infig {
+
+Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options) : options_(options) {
+  for (const auto& item : module.named_parameters()) {
+    const at::Tensor& parameter = item.value();
+    if (!parameter.requires_grad()) continue;
+    const at::NoGradGuard no_grad;
+    slots_.push_back({item.key(), parameter, at::zeros_like(parameter), at::zeros_like(parameter), at::zeros({}, at::kFloat)});
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (auto& slot : slots_) slot.parameter.mutable_grad() = at::Tensor();
+}
+
+double Optimizer::step(double learning_rate) {
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> all_grads;
+  struct Group {
+    std::vector<at::Tensor> parameters, grads, exp_avgs, exp_avg_sqs, steps;
+  };
+  Group groups[2];  // without and with weight decay
+  for (auto& slot : slots_) {
+    const at::Tensor grad = slot.parameter.grad();
+    if (!grad.defined()) continue;
+    all_grads.push_back(grad);
+    Group& group = groups[options_.weight_decay > 0 && slot.parameter.dim() >= 2 ? 1 : 0];
+    group.parameters.push_back(slot.parameter);
+    group.grads.push_back(grad);
+    group.exp_avgs.push_back(slot.exp_avg);
+    group.exp_avg_sqs.push_back(slot.exp_avg_sq);
+    group.steps.push_back(slot.step);
+  }
+  if (all_grads.empty()) return 0;
+  const double norm = at::stack(at::_foreach_norm(all_grads, 2)).to(at::kDouble).norm().item<double>();
+  if (!std::isfinite(norm)) return norm;
+  if (options_.clip > 0 && norm > options_.clip) at::_foreach_mul_(all_grads, options_.clip / (norm + 1e-6));
+  for (int decayed = 0; decayed < 2; ++decayed) {
+    Group& group = groups[decayed];
+    if (group.parameters.empty()) continue;
+    at::_foreach_add_(group.steps, 1);
+    const double decay = decayed == 1 ? options_.weight_decay : 0.0;
+    if (options_.name == OptimizerName::kAdam) {
+      at::_fused_adam_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1, options_.beta2, decay,
+                       options_.eps, false, false, std::nullopt, std::nullopt);
+    } else {
+      at::_fused_adamw_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1, options_.beta2, decay,
+                        options_.eps, false, false, std::nullopt, std::nullopt);
+    }
+  }
+  return norm;
+}
+
+TensorMap Optimizer::state() const {
+  TensorMap tensors;
+  for (const auto& slot : slots_) {
+    tensors["exp_avg." + slot.name] = slot.exp_avg;
+    tensors["exp_avg_sq." + slot.name] = slot.exp_avg_sq;
+    tensors["step." + slot.name] = slot.step;
+  }
+  return tensors;
+}
+
+void Optimizer::restore(const TensorMap& tensors, const std::string& where) {
+  const at::NoGradGuard no_grad;
+  std::vector<std::string> problems;
+  TensorMap mine = state();
+  for (auto& [name, tensor] : mine) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) {
+      problems.push_back(name + " is missing");
+    } else if (found->second.sizes() != tensor.sizes()) {
+      problems.push_back(name + " has another shape");
+    } else {
+      tensor.copy_(found->second);
+    }
+  }
+  if (!problems.empty()) throw CheckpointError(fmt::format("{}: the optimizer's state does not fit this model: {}", where, fmt::join(problems, "; ")));
+}
+
+double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total) {
+  const double warm = std::floor(options.warmup * static_cast<double>(total));
+  const auto at = static_cast<double>(step);
+  if (at < warm) return options.lr * (at + 1) / warm;
+  const double rest = std::max(1.0, static_cast<double>(total) - warm);
+  const double progress = std::min(1.0, (at - warm) / rest);
+  switch (options.schedule) {
+    case Schedule::kConstant: return options.lr;
+    case Schedule::kLinear: return options.lr * (1.0 - progress);
+    case Schedule::kCosine: return options.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  }
+  return options.lr;
+}
+
+}  // namespace infig

@@ -1,0 +1,74 @@
+#include "training/run_config.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace infig {
+namespace {
+
+void bind_optim(ConfigBinder& binder, OptimOptions& optim) {
+  binder.section("optim");
+  binder.choice("name", optim.name, {{"adam", OptimizerName::kAdam}, {"adamw", OptimizerName::kAdamW}}, "adam | adamw, row 39");
+  binder.field("lr", optim.lr, {.low = 0, .low_open = true}, "learning rate at the end of warm-up");
+  binder.field("weight_decay", optim.weight_decay, {.low = 0}, "L2 penalty (adam) or decoupled decay (adamw) of matrices, row 39");
+  binder.field("beta1", optim.beta1, {.low = 0, .high = 1, .high_open = true}, "decay of the first moment");
+  binder.field("beta2", optim.beta2, {.low = 0, .high = 1, .high_open = true}, "decay of the second moment");
+  binder.field("eps", optim.eps, {.low = 0, .low_open = true}, "Adam's epsilon");
+  binder.field("clip", optim.clip, {.low = 0}, "largest gradient norm; 0: no clipping, row 39");
+  binder.choice("schedule", optim.schedule, {{"linear", Schedule::kLinear}, {"constant", Schedule::kConstant}, {"cosine", Schedule::kCosine}},
+                "after warm-up: linear to 0 | constant | cosine to 0, row 38");
+  binder.field("warmup", optim.warmup, {.low = 0, .high = 1}, "share of all steps in which the rate rises from 0, row 38");
+}
+
+void bind_train(ConfigBinder& binder, TrainOptions& train) {
+  binder.section("train");
+  binder.field("epochs", train.epochs, {.low = 1}, "passes over the training split, row 37");
+  binder.field("batch_size", train.batch_size, {.low = 1}, "posts a step, over all ranks");
+  binder.field("patience", train.patience, {.low = 0}, "evaluations without a better dev accuracy before stopping; 0: never");
+  binder.field("eval_every", train.eval_every, {.low = 0}, "steps between evaluations on dev; 0: at each epoch's end");
+  binder.field("eval_batch_size", train.eval_batch_size, {.low = 1}, "posts a batch in evaluation");
+  binder.field("save_every", train.save_every, {.low = 0}, "steps between checkpoints; 0: at each evaluation");
+  binder.field("save_total_limit", train.save_total_limit, {.low = 1}, "checkpoints kept besides the best");
+  binder.field("log_every", train.log_every, {.low = 1}, "steps between lines of metrics.jsonl");
+}
+
+}  // namespace
+
+void bind_options(ConfigBinder& binder, RunConfig& config) {
+  binder.section("");
+  binder.field("seed", config.seed, "every random draw of the run comes from a named stream of it, row 41");
+  binder.choice("device", config.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}},
+                "cpu | cuda | auto (cuda where there is one)");
+  binder.choice("precision", config.precision, {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}, {"auto", Precision::kAuto}},
+                "fp32 | bf16 | auto (bf16 where the hardware multiplies it natively), row 40");
+  binder.field("threads", config.threads, {.low = 0, .high = 1024}, "compute threads; 0: all cores. Equal bits need an equal number");
+  binder.section("data");
+  bind_options(binder, config.data.loader);
+  binder.field("drop_last", config.data.drop_last, "leave out a last training batch that is not full, row 7");
+  binder.field("pool_batches", config.data.pool_batches, {.low = 1}, "batches among which posts of like length are grouped; 1: plain shuffling");
+  bind_options(binder, config.model);
+  bind_optim(binder, config.optim);
+  bind_train(binder, config.train);
+}
+
+void RunConfig::finish() { model.finish(); }
+
+RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  RunConfig config;
+  ConfigBinder binder;
+  bind_options(binder, config);
+  if (!file.empty()) read_config_file(binder, file);
+  for (const auto& assignment : overrides) apply_override(binder, assignment);
+  config.finish();
+  return config;
+}
+
+std::string dump_run_config(const RunConfig& config, bool with_comments) {
+  RunConfig copy = config;
+  ConfigBinder binder;
+  bind_options(binder, copy);
+  return dump_config(binder, with_comments);
+}
+
+}  // namespace infig

@@ -1,0 +1,67 @@
+// Everything a training run can be told: configs/*.yaml, RUN/config.yaml. configs/reference.yaml lists every key.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "model/infig_options.h"
+#include "model/precision.h"
+#include "tensor/loader.h"
+
+namespace infig {
+
+struct DataOptions {
+  LoaderOptions loader;
+  bool drop_last = true;        // row 7
+  int64_t pool_batches = 8;     // batches among which posts of like length are grouped; see data/sampler.h
+};
+
+enum class OptimizerName { kAdam, kAdamW };
+enum class Schedule { kLinear, kConstant, kCosine };
+
+struct OptimOptions {
+  OptimizerName name = OptimizerName::kAdam;  // row 39
+  double lr = 2e-5;
+  double weight_decay = 0;
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double clip = 1.0;                          // largest gradient norm; 0: no clipping
+  Schedule schedule = Schedule::kLinear;      // row 38
+  double warmup = 0.1;                        // share of all steps
+};
+
+struct TrainOptions {
+  int64_t epochs = 20;           // row 37
+  int64_t batch_size = 64;
+  int64_t patience = 5;          // evaluations without a better dev accuracy before stopping; 0: never
+  int64_t eval_every = 0;        // steps; 0: at each epoch's end
+  int64_t eval_batch_size = 64;
+  int64_t save_every = 0;        // steps; 0: at each evaluation
+  int64_t save_total_limit = 2;  // checkpoints kept besides the best
+  int64_t log_every = 10;        // steps
+};
+
+struct RunConfig {
+  uint64_t seed = 1;
+  DeviceChoice device = DeviceChoice::kAuto;
+  Precision precision = Precision::kAuto;
+  int64_t threads = 0;           // 0: all cores
+  DataOptions data;
+  InfigOptions model;
+  OptimOptions optim;
+  TrainOptions train;
+
+  void finish();  // derives shared values and validates; throws ConfigError
+};
+
+void bind_options(ConfigBinder& binder, RunConfig& config);
+
+// File (may be empty: defaults), then dotted overrides, then finish().
+RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+
+// YAML of all keys: RUN/config.yaml (plain), configs/reference.yaml (with comments).
+std::string dump_run_config(const RunConfig& config, bool with_comments);
+
+}  // namespace infig

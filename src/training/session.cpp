@@ -1,0 +1,104 @@
+#include "training/session.h"
+
+#include <cmath>
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "data/sampler.h"
+
+namespace infig {
+namespace {
+
+std::unique_ptr<Tokenizer> vocabulary_of(const DataSet& data, const TextOptions& options) {
+  std::vector<std::string> texts;
+  for (const int64_t row : data.rows_of(Split::kTrain)) {
+    const auto& text = data.posts[static_cast<size_t>(row)].text;
+    if (!text.empty()) texts.push_back(text);
+  }
+  log_info("training a vocabulary of {} pieces on {} texts", options.vocab_size, texts.size());
+  return train_sentencepiece(texts, {.vocab_size = options.vocab_size, .character_coverage = options.character_coverage});
+}
+
+}  // namespace
+
+Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer)
+    : config_(std::move(config)), data_(&data), device_(resolve_device(config_.device)), precision_(resolve_precision(config_.precision, device_)),
+      tokenizer_(std::move(tokenizer)), dropout_(derive_seed(config_.seed, "dropout")) {
+  if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
+  if (tokenizer_ == nullptr) tokenizer_ = vocabulary_of(data, config_.model.text);
+  config_.model.text.encoder.vocab_size = tokenizer_->vocab_size();
+  config_.model.text.encoder.pad_token_id = tokenizer_->pad_id();
+
+  loader_ = std::make_unique<PostLoader>(data.posts, *tokenizer_, config_.model.image.pixels, config_.model.text.max_length, config_.data.loader, config_.seed);
+  train_rows_ = loader_->prepare(data.rows_of(Split::kTrain), "reading train pictures");
+  dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
+  for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
+  const auto posts = static_cast<int64_t>(train_rows_.size());
+  steps_per_epoch_ = posts / config_.train.batch_size + (!config_.data.drop_last && posts % config_.train.batch_size != 0 ? 1 : 0);
+  if (steps_per_epoch_ == 0) {
+    throw DataError(fmt::format("{}: the training split has {} posts, fewer than one batch of train.batch_size={}; choose a smaller batch (or data.drop_last=false)",
+                                data.folder.string(), posts, config_.train.batch_size));
+  }
+  model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"));
+  model_->to(device_);
+  objective_ = std::make_unique<Objective>(model_, posts, config_.train.batch_size, config_.seed);
+  optimizer_ = std::make_unique<Optimizer>(*model_, config_.optim);
+}
+
+std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
+  RandomStream stream(config_.seed, "order", static_cast<uint64_t>(epoch));
+  auto batches = bucketed_batches(
+      train_lengths_, {.batch_size = config_.train.batch_size, .pool_batches = config_.data.pool_batches, .drop_last = config_.data.drop_last}, stream);
+  for (auto& batch : batches) {
+    for (auto& position : batch) position = train_rows_[static_cast<size_t>(position)];
+  }
+  return batches;
+}
+
+StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* timer) {
+  const Batch batch = host_batch.to(device_);
+  dropout_.begin_step(step);
+  Losses losses;
+  {
+    const AutocastScope autocast(precision_, device_);
+    losses = objective_->step(batch, {.dropout = &dropout_, .training = true, .want_attention = false, .timer = timer});
+  }
+  StepResult result;
+  result.loss = losses.total.item<double>();
+  const auto mean = [](const LossTerm& term) { return term.count > 0 ? term.mean().item<double>() : 0.0; };
+  result.classification = mean(losses.classification);
+  result.gam = mean(losses.gam);
+  result.hfam = mean(losses.hfam);
+  result.classification_count = losses.classification.count;
+  result.gam_count = losses.gam.count;
+  result.hfam_count = losses.hfam.count;
+  if (!std::isfinite(result.loss)) {
+    fail_not_finite(batch, step, fmt::format("the loss is {} (classification {}, gam {}, hfam {})", result.loss, result.classification, result.gam, result.hfam));
+  }
+  {
+    const StageScope scope(timer, "backward");
+    optimizer_->zero_grad();
+    losses.total.backward();
+  }
+  const StageScope scope(timer, "optimizer");
+  result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
+  result.grad_norm = optimizer_->step(result.learning_rate);
+  if (!std::isfinite(result.grad_norm)) fail_not_finite(batch, step, fmt::format("the gradient's norm is {} (loss {})", result.grad_norm, result.loss));
+  objective_->clamp_temperatures();
+  return result;
+}
+
+void Session::fail_not_finite(const Batch& batch, int64_t step, const std::string& what) const {
+  std::vector<std::string> ids;
+  for (const int64_t row : batch.rows) ids.push_back(data_->posts[static_cast<size_t>(row)].id);
+  throw DataError(fmt::format(
+      "step {}: {}; posts of the batch: {}. The last good checkpoint is kept. A lower optim.lr, precision=fp32 or a look at these posts may help", step + 1, what,
+      fmt::join(ids, ", ")));
+}
+
+}  // namespace infig

@@ -1,0 +1,67 @@
+// What a run works with: tokenizer, loader, model, objective, optimizer, and the order of its batches.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "data/post.h"
+#include "model/objective.h"
+#include "nn/dropout.h"
+#include "tensor/loader.h"
+#include "training/optimizer.h"
+#include "training/run_config.h"
+
+namespace infig {
+
+struct StepResult {
+  double loss = 0, classification = 0, gam = 0, hfam = 0;  // means over their posts
+  int64_t classification_count = 0, gam_count = 0, hfam_count = 0;
+  double grad_norm = 0;
+  double learning_rate = 0;
+};
+
+class Session {
+ public:
+  // Trains a vocabulary on the training texts unless `tokenizer` is given (a resumed run). Reads pictures into the cache with a progress bar.
+  Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer);
+
+  // Batches of rows of an epoch: a function of (seed, epoch) alone.
+  std::vector<std::vector<int64_t>> epoch_batches(int64_t epoch) const;
+  int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  int64_t total_steps() const { return steps_per_epoch_ * config_.train.epochs; }
+
+  // Forward, backward and update number `step` (0-based). Throws DataError naming the posts when loss or gradient is not finite; nothing was
+  // updated then.
+  StepResult step(const Batch& batch, int64_t step, StageTimer* timer);
+
+  const RunConfig& config() const { return config_; }
+  const DataSet& data() const { return *data_; }
+  const PostLoader& loader() const { return *loader_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  InfigModel& model() { return model_; }
+  Objective& objective() { return *objective_; }
+  Optimizer& optimizer() { return *optimizer_; }
+  const std::vector<int64_t>& dev_rows() const { return dev_rows_; }
+  Precision precision() const { return precision_; }
+
+ private:
+  [[noreturn]] void fail_not_finite(const Batch& batch, int64_t step, const std::string& what) const;
+
+  RunConfig config_;
+  const DataSet* data_;
+  at::Device device_;
+  Precision precision_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<PostLoader> loader_;
+  std::vector<int64_t> train_rows_, dev_rows_;
+  std::vector<int64_t> train_lengths_;
+  int64_t steps_per_epoch_ = 0;
+  InfigModel model_{nullptr};
+  std::unique_ptr<Objective> objective_;
+  std::unique_ptr<Optimizer> optimizer_;
+  DropoutSource dropout_;
+};
+
+}  // namespace infig

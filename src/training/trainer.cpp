@@ -1,0 +1,253 @@
+#include "training/trainer.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/progress.h"
+#include "metrics/classification.h"
+#include "model/inference.h"
+#include "training/checkpoint.h"
+#include "training/journal.h"
+#include "training/session.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+namespace {
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Keys that may change when a run continues: they change no result.
+bool may_change(const std::string& key) {
+  static const std::vector<std::string> kFree = {"data.workers", "data.prefetch", "data.cache_mb", "train.save_every", "train.save_total_limit", "train.eval_batch_size"};
+  return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
+}
+
+void check_same_config(const fs::path& written, const RunConfig& now) {
+  RunConfig then, copy = now;
+  ConfigBinder then_binder, now_binder;
+  bind_options(then_binder, then);
+  bind_options(now_binder, copy);
+  read_config_file(then_binder, written);
+  for (size_t i = 0; i < now_binder.fields().size(); ++i) {
+    const auto& key = now_binder.fields()[i].key;
+    const std::string old_value = then_binder.fields()[i].get(), new_value = now_binder.fields()[i].get();
+    if (old_value == new_value || may_change(key)) continue;
+    throw ConfigError(fmt::format("{}: the run was started with {}={}, now it is {}; resume with the same config or choose another --output-dir", written.string(), key,
+                                  old_value, new_value));
+  }
+}
+
+class Run {
+ public:
+  Run(const TrainRequest& request, const DataSet& data) : request_(request), data_(data) {}
+  TrainOutcome execute();
+
+ private:
+  bool open_folder();  // false: the run is finished already
+  void train_epoch(int64_t epoch);
+  void after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar);
+  void evaluate();
+  void save();
+  void stop_if_asked();
+
+  const TrainRequest& request_;
+  const DataSet& data_;
+  std::optional<fs::path> checkpoint_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Journal> journal_;
+  TrainerState state_;
+  LossWindow window_;
+  bool evaluated_ = false;  // at this very step
+};
+
+bool Run::open_folder() {
+  const fs::path& run = request_.run;
+  const bool there = fs::exists(run / "config.yaml");
+  if (fs::exists(run) && !request_.resume && !fs::is_empty(run)) {
+    throw ConfigError(fmt::format("{}: the run folder exists already; continue it with --resume latest, or choose another --output-dir", run.string()));
+  }
+  if (there) {
+    check_same_config(run / "config.yaml", request_.config);
+    checkpoint_ = latest_checkpoint(run);
+  }
+  if (checkpoint_) {
+    state_ = read_trainer_state(*checkpoint_);
+    const json description = json::parse(read_file(run / "description.json"), nullptr, false);
+    const std::string hash = description.is_object() ? description.value("data_sha256", "") : "";
+    if (hash != data_.sha256) {
+      throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data", run.string(), hash, data_.sha256));
+    }
+    if (state_.finished) return false;
+  }
+  make_folder(run);
+  write_file_atomic(run / "config.yaml", dump_run_config(request_.config, false));
+  json description = request_.description_json.empty() ? json::object() : json::parse(request_.description_json);
+  description["seed"] = request_.config.seed;
+  description["data"] = data_.name;
+  description["data_sha256"] = data_.sha256;
+  write_file_atomic(run / "description.json", description.dump(2) + "\n");
+  log_to_file(run / "train.log");
+  return true;
+}
+
+TrainOutcome Run::execute() {
+  if (!open_folder()) {
+    log_info("{}: the run is finished ({} steps, best dev accuracy {:.4f} at step {}); nothing to do", request_.run.string(), state_.global_step, state_.best_metric,
+             state_.best_step);
+    return {.steps = state_.global_step, .best_step = state_.best_step, .best_accuracy = state_.best_metric, .best_f1_weighted = state_.best_f1_weighted, .already_finished = true};
+  }
+  session_ = std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr);
+  if (checkpoint_) {
+    load_checkpoint(*checkpoint_, session_->model(), session_->optimizer(), session_->objective());
+    window_.restore(state_.window);
+    log_info("resuming from {} at step {}", checkpoint_->string(), state_.global_step);
+  }
+  journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1);
+  journal_->write_bad_pictures(session_->loader().bad_pictures());
+  if (session_->dev_rows().empty()) log_warning("{}: no dev posts: no early stop, the last step counts as best", data_.folder.string());
+  int64_t parameters = 0;
+  for (const auto& parameter : session_->model()->parameters()) parameters += parameter.requires_grad() ? parameter.numel() : 0;
+  log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads", request_.config.train.batch_size,
+           session_->steps_per_epoch(), request_.config.train.epochs, static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads());
+  const auto start = Clock::now();
+  while (!state_.finished) train_epoch(state_.epoch);
+  log_info("done: {} steps in {}, best dev accuracy {:.4f} (weighted F1 {:.4f}) at step {}, peak memory {:.0f} MiB", state_.global_step, format_duration(seconds_since(start)),
+           state_.best_metric, state_.best_f1_weighted, state_.best_step, peak_resident_mib());
+  return {.steps = state_.global_step, .best_step = state_.best_step, .best_accuracy = state_.best_metric, .best_f1_weighted = state_.best_f1_weighted};
+}
+
+void Run::train_epoch(int64_t epoch) {
+  auto batches = session_->epoch_batches(epoch);
+  const auto total = static_cast<int64_t>(batches.size());
+  const int64_t skip = state_.batch_in_epoch;
+  batches.erase(batches.begin(), batches.begin() + skip);
+  StageTimer timer;
+  auto stream = session_->loader().stream(std::move(batches), epoch, &timer);
+  const auto start = Clock::now();
+  ProgressBar bar(fmt::format("epoch {}/{}", epoch + 1, request_.config.train.epochs), total * request_.config.train.batch_size);
+  int64_t posts = 0;
+  while (auto batch = stream.next()) {
+    const StepResult step = session_->step(*batch, state_.global_step, nullptr);
+    posts += batch->size();
+    after_step(step, epoch, total, bar);
+    if (state_.finished) break;
+  }
+  bar.finish();
+  const double seconds = seconds_since(start);
+  const double waiting = timer.seconds()["waiting for data"];
+  journal_->write_timing({{"step", state_.global_step}, {"epoch", epoch + 1}, {"seconds", seconds}, {"posts_per_second", static_cast<double>(posts) / seconds},
+                          {"waiting_share", waiting / seconds}, {"resident_mib", resident_mib()}, {"peak_resident_mib", peak_resident_mib()}});
+  log_info("epoch {}: {} posts in {}, {:.0f} posts/s with evaluation, {:.0f} % waiting for data", epoch + 1, posts, format_duration(seconds),
+           static_cast<double>(posts) / seconds, 100 * waiting / seconds);
+}
+
+void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar) {
+  const TrainOptions& train = request_.config.train;
+  ++state_.global_step;
+  ++state_.batch_in_epoch;
+  evaluated_ = false;
+  window_.add(step);
+  bar.update(state_.batch_in_epoch * train.batch_size, window_.note());
+  const double epochs_done = static_cast<double>(epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(batches);
+  const bool epoch_end = state_.batch_in_epoch == batches;
+  const bool last = epoch_end && epoch + 1 == train.epochs;
+  if (state_.global_step % train.log_every == 0 || last) {
+    json line = window_.line();
+    line["step"] = state_.global_step;
+    line["epoch"] = epochs_done;
+    line["learning_rate"] = step.learning_rate;
+    if (step.gam_count > 0) line["temperature_gam"] = session_->model()->gam->temperature.item<double>();
+    if (step.hfam_count > 0) line["temperature_hfam"] = session_->model()->hfam->temperature.item<double>();
+    journal_->write_metrics(line);
+    window_.clear();
+  }
+  if (epoch_end) {
+    state_.batch_in_epoch = 0;
+    ++state_.epoch;
+  }
+  const bool evaluate_now = train.eval_every > 0 ? state_.global_step % train.eval_every == 0 || last : epoch_end;
+  if (evaluate_now) evaluate();
+  if (last || (train.patience > 0 && state_.evaluations_without_gain >= train.patience)) {
+    if (!last) log_info("stopping early: {} evaluations without a better dev accuracy", state_.evaluations_without_gain);
+    state_.finished = true;
+  }
+  const bool improved = evaluated_ && state_.best_step == state_.global_step;
+  if (state_.finished || improved || (train.save_every > 0 ? state_.global_step % train.save_every == 0 : evaluate_now)) save();
+  stop_if_asked();
+}
+
+void Run::evaluate() {
+  evaluated_ = true;
+  const auto& rows = session_->dev_rows();
+  if (rows.empty()) {
+    state_.best_step = state_.global_step;
+    return;
+  }
+  std::vector<int64_t> labels;
+  for (const int64_t row : rows) labels.push_back(data_.posts[static_cast<size_t>(row)].label_id);
+  const ScoredRows scored = score_rows(session_->model(), session_->loader(), rows,
+                                       {.batch_size = request_.config.train.eval_batch_size, .precision = session_->precision(), .title = ""});
+  const auto scores = score_classification(scored.probabilities, labels, static_cast<int64_t>(data_.labels.size()));
+  const double epochs_done = static_cast<double>(state_.epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(session_->steps_per_epoch());
+  const json line = {{"step", state_.global_step}, {"epoch", epochs_done}, {"eval_loss", scored.loss}, {"eval_accuracy", scores.accuracy},
+                     {"eval_f1_macro", scores.f1_macro}, {"eval_f1_weighted", scores.f1_weighted}};
+  journal_->write_metrics(line);
+  state_.log_history.push_back(line);
+  // Best dev accuracy, ties by weighted F1, then the earlier (datasets.md 6.4).
+  const bool better = scores.accuracy > state_.best_metric || (scores.accuracy == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
+  state_.evaluations_without_gain = scores.accuracy > state_.best_metric ? 0 : state_.evaluations_without_gain + 1;
+  if (better) {
+    state_.best_metric = scores.accuracy;
+    state_.best_f1_weighted = scores.f1_weighted;
+    state_.best_step = state_.global_step;
+  }
+  log_info("step {}: dev loss {:.4f}, accuracy {:.4f}, macro F1 {:.4f}, weighted F1 {:.4f}{}", state_.global_step, scored.loss, scores.accuracy, scores.f1_macro,
+           scores.f1_weighted, better ? " (best so far)" : "");
+}
+
+void Run::save() {
+  state_.window = window_.state();
+  save_checkpoint(request_.run, {session_->model(), session_->tokenizer(), data_.labels, session_->optimizer(), session_->objective(), state_},
+                  request_.config.train.save_total_limit);
+}
+
+void Run::stop_if_asked() {
+  const int signal = request_.stop != nullptr ? request_.stop->load() : 0;
+  if (signal == 0 || state_.finished) return;
+  save();
+  throw Interrupted(fmt::format("stopped at step {} by request; saved. Continue with the same command and --resume latest", state_.global_step), 128 + signal);
+}
+
+}  // namespace
+
+TrainOutcome train(const TrainRequest& request, const DataSet& data) { return Run(request, data).execute(); }
+
+double time_training(const RunConfig& config, const DataSet& data, int64_t warmup, int64_t steps, StageTimer& timer) {
+  Session session(config, data, nullptr);
+  int64_t done = 0, posts = 0;
+  Clock::time_point start = Clock::now();
+  for (int64_t epoch = 0; done < warmup + steps; ++epoch) {
+    auto stream = session.loader().stream(session.epoch_batches(epoch), epoch, &timer);
+    while (done < warmup + steps) {
+      const auto batch = stream.next();
+      if (!batch) break;
+      session.step(*batch, done % session.total_steps(), &timer);
+      posts += batch->size();
+      if (++done == warmup) {
+        timer.clear();
+        posts = 0;
+        start = Clock::now();
+      }
+    }
+  }
+  return static_cast<double>(posts) / seconds_since(start);
+}
+
+}  // namespace infig

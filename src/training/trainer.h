@@ -1,0 +1,41 @@
+// One training run: data in, run folder out (interface.md "Run folder").
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/stage_timer.h"
+#include "data/post.h"
+#include "training/run_config.h"
+
+namespace infig {
+
+struct TrainRequest {
+  RunConfig config;
+  std::filesystem::path run;               // made if absent
+  bool resume = false;                     // continue from checkpoints/latest; start where there is none; nothing to do on a finished run
+  std::string description_json;            // what the caller knows of the run: version, git, command, host; seed and data hash are added
+  const std::atomic<int>* stop = nullptr;  // a signal's number once the run is to stop: the step is ended, saved, and Interrupted thrown
+};
+
+struct TrainOutcome {
+  int64_t steps = 0;
+  int64_t best_step = -1;
+  double best_accuracy = 0;
+  double best_f1_weighted = 0;
+  bool already_finished = false;
+};
+
+// Throws ConfigError (run folder there without resume; resumed with another config), DataError (a training split below one batch; a loss
+// that is not finite, naming the posts; the last good checkpoint stays), ResourceError, Interrupted.
+TrainOutcome train(const TrainRequest& request, const DataSet& data);
+
+// Runs `steps` optimizer steps without a run folder and fills `timer` with the seconds of each stage. Returns posts/s over the steps
+// after `warmup`.
+double time_training(const RunConfig& config, const DataSet& data, int64_t warmup, int64_t steps, StageTimer& timer);
+
+}  // namespace infig

@@ -1,0 +1,113 @@
+#include "data/rows.h"
+
+#include "scratch.h"
+
+namespace infig {
+namespace {
+
+using test::Scratch;
+using test::thrown;
+using ::testing::HasSubstr;
+
+std::vector<PostRow> rows_of(const std::filesystem::path& path) {
+  std::vector<PostRow> rows;
+  for_each_row(path, [&](PostRow&& row) { rows.push_back(std::move(row)); });
+  return rows;
+}
+
+TEST(Rows, CsvWithQuotesLineEndsAndColumnsInAnyOrder) {
+  const Scratch scratch;
+  const auto path = scratch.file("posts.csv",
+                                 "\xEF\xBB\xBFlabel,likes,text,id\r\n"
+                                 "positive,3,\"so, \"\"good\"\"\r\nreally\",a\r\n"
+                                 "\r\n"
+                                 "negative,4,  two spaces  ,b\r\n"
+                                 "neutral,,\"\",c");
+  const auto rows = rows_of(path);
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].id, "a");
+  EXPECT_EQ(rows[0].text, "so, \"good\"\r\nreally");
+  EXPECT_EQ(rows[0].label, "positive");
+  EXPECT_EQ(rows[0].line, 2);
+  EXPECT_FALSE(rows[0].image.has_value());
+  EXPECT_EQ(rows[1].text, "  two spaces  ");
+  EXPECT_EQ(rows[1].line, 5);
+  EXPECT_EQ(rows[2].text, "");
+  EXPECT_EQ(rows[2].id, "c");
+  EXPECT_EQ(rows[2].line, 6);
+  EXPECT_EQ(table_columns(path), (std::set<std::string>{"id", "label", "text"}));
+}
+
+TEST(Rows, TsvKeepsCommasAndEmptyCells) {
+  const Scratch scratch;
+  const auto rows = rows_of(scratch.file("posts.TSV", "id\ttext\timage\nx\ta, b\t\n\tsay \"hi\"\ty.jpg\n"));
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].text, "a, b");
+  EXPECT_EQ(rows[0].image, "");
+  EXPECT_EQ(rows[1].id, "");
+  EXPECT_EQ(rows[1].text, "say \"hi\"");
+  EXPECT_EQ(rows[1].image, "y.jpg");
+}
+
+TEST(Rows, JsonLines) {
+  const Scratch scratch;
+  const auto rows = rows_of(scratch.file("posts.jsonl",
+                                         "{\"id\": 7, \"text\": \"caf\\u00e9\\nbar\", \"extra\": [1], \"image\": null}\r\n\n"
+                                         "{\"label\": 2, \"id\": \"b\", \"split\": \"dev\"}"));
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].id, "7");
+  EXPECT_EQ(rows[0].text, "caf\xC3\xA9\nbar");
+  EXPECT_FALSE(rows[0].image.has_value());
+  EXPECT_EQ(rows[1].label, "2");
+  EXPECT_EQ(rows[1].split, "dev");
+  EXPECT_EQ(rows[1].line, 3);
+}
+
+TEST(Rows, FaultsNameFileRowAndField) {
+  const Scratch scratch;
+  const auto message = [&](const std::string& name, const std::string& bytes) {
+    const auto path = scratch.file(name, bytes);
+    const auto text = thrown<DataError>([&] { rows_of(path); });
+    EXPECT_THAT(text, HasSubstr(path.string()));
+    return text;
+  };
+  EXPECT_THAT(message("a.jsonl", "{\"id\": \"a\"}\n{\"id\": \"b\"\n"), HasSubstr("row 2: no valid JSON"));
+  EXPECT_THAT(message("b.jsonl", "[1]\n"), HasSubstr("row 1: a JSON array, expected an object"));
+  EXPECT_THAT(message("c.jsonl", "{\"id\": \"a\", \"text\": 5}\n"), HasSubstr("row 1: field \"text\" is number 5, expected text"));
+  EXPECT_THAT(message("d.jsonl", "\n\n{\"id\": \"a\xFF\"}\n"), HasSubstr("row 3: the line is not UTF-8 (byte 9: 0xFF)"));
+  EXPECT_THAT(message("e.csv", "id,text\na,b\nc\n"), HasSubstr("row 3: 1 cells, expected 2"));
+  EXPECT_THAT(message("f.csv", "id,text\na,caf\xE9\n"), HasSubstr("row 2: field \"text\" is not UTF-8 (byte 3: 0xE9)"));
+  EXPECT_THAT(message("g.csv", "id,text\na,b\nc,\"open\nd,e\n"), HasSubstr("row 3: a quoted cell that begins in this row is never closed"));
+  EXPECT_THAT(message("h.csv", ""), HasSubstr("is empty; expected a header row"));
+  EXPECT_THAT(message("i.csv", "id;text\na;b\n"), HasSubstr("header: none of the columns id, text, image, label, split; found: id;text"));
+  EXPECT_THAT(message("j.csv", "id,text,id\na,b,c\n"), HasSubstr("column \"id\" occurs twice"));
+  EXPECT_THAT(message("k.csv", "\xFF\xFEi\0d"), HasSubstr("is UTF-16, expected UTF-8"));
+  EXPECT_THAT(message("l.parquet", "x"), HasSubstr("unknown kind of table \".parquet\""));
+  EXPECT_THAT(thrown<DataError>([&] { rows_of(scratch / "none.csv"); }), HasSubstr("cannot be opened: No such file"));
+  EXPECT_THAT(thrown<DataError>([&] {
+                std::filesystem::create_directories(scratch / "folder.csv");
+                rows_of(scratch / "folder.csv");
+              }),
+              HasSubstr("is a folder"));
+}
+
+TEST(Rows, AFaultSinkGetsTheFaultAndTheRestIsRead) {
+  const Scratch scratch;
+  const auto path = scratch.file("a.jsonl", "{\"id\": \"a\"}\nbroken\n{\"id\": \"c\"}\n");
+  std::vector<std::string> ids;
+  std::vector<std::string> faults;
+  for_each_row(path, [&](PostRow&& row) { ids.push_back(*row.id); }, [&](const std::string& message) { faults.push_back(message); });
+  EXPECT_EQ(ids, (std::vector<std::string>{"a", "c"}));
+  ASSERT_EQ(faults.size(), 1U);
+  EXPECT_THAT(faults[0], HasSubstr("a.jsonl, row 2"));
+}
+
+TEST(Rows, CsvCells) {
+  EXPECT_EQ(csv_cell("plain"), "plain");
+  EXPECT_EQ(csv_cell("a,b"), "\"a,b\"");
+  EXPECT_EQ(csv_cell("say \"hi\""), "\"say \"\"hi\"\"\"");
+  EXPECT_EQ(csv_cell("two\nlines"), "\"two\nlines\"");
+}
+
+}  // namespace
+}  // namespace infig

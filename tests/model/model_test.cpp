@@ -1,0 +1,263 @@
+// The assembled model and its objective: masks, ablations, momentum, save and load.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "model/infig.h"
+#include "model/objective.h"
+#include "model/pretrained.h"
+
+namespace infig {
+namespace {
+
+namespace fs = std::filesystem;
+
+InfigOptions small_options() {
+  InfigOptions o;
+  o.text.encoder.vocab_size = 50;
+  o.text.encoder.hidden_size = 16;
+  o.text.encoder.num_hidden_layers = 3;
+  o.text.encoder.num_attention_heads = 2;
+  o.text.encoder.intermediate_size = 32;
+  o.text.encoder.max_position_embeddings = 32;
+  o.text.encoder.position_buckets = 8;
+  o.image.pixels.size = 32;
+  o.image.pixels.resize = 32;
+  o.image.encoder.backbone = {.bottleneck = false, .layers = {1, 1, 1, 1}, .widths = {4, 4, 8, 8}, .stem_kernel = 3, .stem_stride = 2, .stem_width = 4, .stem_pool = false};
+  o.image.encoder.num_hidden_layers = 3;
+  o.image.encoder.layer.num_attention_heads = 2;
+  o.image.encoder.layer.intermediate_size = 32;
+  o.image.finetune = true;
+  o.fusion.layers = 1;
+  o.fusion.layer.num_attention_heads = 2;
+  o.fusion.layer.intermediate_size = 32;
+  o.gam.queue_size = 12;
+  o.finish();
+  return o;
+}
+
+Batch random_batch(int64_t size, int64_t length, uint64_t seed) {
+  at::Generator g = at::detail::createCPUGenerator(seed);
+  Batch batch;
+  batch.input_ids = at::randint(4, 50, {size, length}, g, at::kLong);
+  batch.attention_mask = at::ones({size, length}, at::kLong);
+  batch.pixel_values = at::randn({size, 3, 32, 32}, g, at::kFloat);
+  batch.labels = at::arange(size, at::kLong).remainder(3);
+  batch.has_text = at::ones({size}, at::kBool);
+  batch.has_image = at::ones({size}, at::kBool);
+  batch.post_ids = at::arange(size, at::kLong);
+  for (int64_t i = 0; i < size; ++i) batch.rows.push_back(i);
+  return batch;
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  EXPECT_EQ(a.sizes(), b.sizes());
+  EXPECT_GT(a.numel(), 0);
+  EXPECT_TRUE(a.isfinite().all().item<bool>());
+  return (a - b).abs().max().item<double>();
+}
+
+TEST(Model, ParameterNamesAreTheContracts) {
+  InfigOptions options = small_options();
+  options.gam.proj_dim = 6;
+  const InfigModel model(options, 3, 1);
+  const TensorMap state = state_dict(*model);
+  for (const char* name :
+       {"text_encoder.embeddings.word_embeddings.weight", "text_encoder.encoder.layer.2.attention.self.query_proj.weight", "text_encoder.encoder.rel_embeddings.weight",
+        "image_encoder.backbone.conv1.weight", "image_encoder.backbone.layer1.0.bn1.running_mean", "image_encoder.grid_projection.weight", "image_encoder.cls_projection.bias",
+        "image_encoder.layer.0.attention.self.query.weight", "image_encoder.layer.2.output.LayerNorm.bias", "fusion.layer.0.output.LayerNorm.bias", "pooling.hidden.weight",
+        "pooling.score.bias", "head.dense.weight", "head.classifier.bias", "gam.temperature", "gam.image_projection.weight", "gam.text_projection.bias", "hfam.temperature"}) {
+    EXPECT_TRUE(state.contains(name)) << name;
+  }
+}
+
+TEST(Model, MissingSidesAndPaddingHaveNoSay) {
+  InfigModel model(small_options(), 3, 1);
+  const at::NoGradGuard no_grad;
+  Batch batch = random_batch(4, 7, 1);
+  batch.has_image[1] = false;
+  batch.has_text[2] = false;
+  batch.attention_mask.index_put_({3, at::indexing::Slice(4, 7)}, 0);
+  const at::Tensor before = model->forward(batch, {}).logits;
+  batch.pixel_values[1].fill_(3.0);
+  batch.input_ids.index_put_({2, at::indexing::Slice(1, 7)}, 9);
+  batch.input_ids.index_put_({3, at::indexing::Slice(4, 7)}, 11);
+  const ForwardResult after = model->forward(batch, {});
+  EXPECT_LT(largest_difference(before, after.logits), 1e-6);
+  EXPECT_NEAR(after.scores[1].slice(0, 0, 4).sum().item<double>(), 0, 1e-12);  // 2 x 2 image tokens
+  EXPECT_NEAR(after.scores[1].sum().item<double>(), 1, 1e-6);
+  EXPECT_NEAR(after.scores[2].slice(0, 4).sum().item<double>(), 0, 1e-12);
+  batch.pixel_values[0].fill_(3.0);  // and a picture that is there does matter
+  EXPECT_GT(largest_difference(after.logits[0], model->forward(batch, {}).logits[0]), 1e-6);
+}
+
+TEST(Model, AttentionIsReturnedOnRequest) {
+  InfigModel model(small_options(), 3, 1);
+  const at::NoGradGuard no_grad;
+  const Batch batch = random_batch(2, 5, 1);
+  EXPECT_FALSE(model->forward(batch, {}).attention.defined());
+  const ForwardResult result = model->forward(batch, {.want_attention = true});
+  EXPECT_EQ(result.attention.sizes(), (std::vector<int64_t>{2, 2, 8, 8}));
+  EXPECT_LT(largest_difference(result.attention.sum(-1), at::ones({2, 2, 8})), 1e-5);
+}
+
+TEST(Objective, TotalIsTheWeightedSum) {
+  InfigOptions options = small_options();
+  InfigModel model(options, 3, 1);
+  Objective objective(model, 100, 4, 1);
+  const Losses losses = objective.step(random_batch(4, 6, 2), {});
+  ASSERT_EQ(losses.gam.count, 4);
+  ASSERT_EQ(losses.hfam.count, 4);
+  const double expected = losses.classification.mean().item<double>() + 0.3 * losses.gam.mean().item<double>() + 0.2 * losses.hfam.mean().item<double>();
+  EXPECT_NEAR(losses.total.item<double>(), expected, 1e-5);
+  // Untrained and with an empty queue, both contrastive losses lie near the log of their number of keys.
+  EXPECT_GT(losses.gam.mean().item<double>(), 0);
+  EXPECT_GT(losses.hfam.mean().item<double>(), 0);
+}
+
+TEST(Objective, AblationsSwitchPartsOff) {
+  InfigOptions options = small_options();
+  options.loss.lambda_g = 0;
+  options.loss.lambda_f = 0;
+  InfigModel model(options, 3, 1);
+  Objective objective(model, 100, 4, 1);
+  const Losses losses = objective.step(random_batch(4, 6, 2), {});
+  EXPECT_EQ(losses.gam.count, 0);
+  EXPECT_EQ(losses.hfam.count, 0);
+  EXPECT_EQ(objective.queue(), nullptr);
+  EXPECT_TRUE(objective.state().empty());
+  EXPECT_NEAR(losses.total.item<double>(), losses.classification.mean().item<double>(), 1e-7);
+}
+
+TEST(Objective, PostsWithoutBothSidesAreLeftOutOfAlignment) {
+  InfigModel model(small_options(), 3, 1);
+  Objective objective(model, 100, 4, 1);
+  Batch batch = random_batch(4, 6, 2);
+  batch.has_image[1] = false;
+  const Losses losses = objective.step(batch, {});
+  EXPECT_EQ(losses.classification.count, 4);
+  EXPECT_EQ(losses.gam.count, 3);
+  EXPECT_EQ(losses.hfam.count, 3);
+  EXPECT_EQ(objective.queue()->valid(), 3);
+  batch.has_image.fill_(false);
+  const Losses none = objective.step(batch, {});
+  EXPECT_EQ(none.gam.count, 0);
+  EXPECT_EQ(none.hfam.count, 0);
+  EXPECT_TRUE(none.total.isfinite().item<bool>());
+}
+
+TEST(Objective, TwinsStartEqualMoveSlowlyAndGetNoGradient) {
+  InfigModel model(small_options(), 3, 1);
+  Objective objective(model, 100, 4, 1);
+  const TensorMap online = state_dict(*model);
+  TensorMap twin = objective.state();
+  ASSERT_TRUE(twin.contains("momentum.text_encoder.embeddings.word_embeddings.weight"));
+  EXPECT_EQ(twin.count("momentum.image_encoder.backbone.conv1.weight"), 0U);  // the ResNet is shared, row 9
+  for (const auto& [name, tensor] : twin) {
+    if (name.rfind("momentum.", 0) == 0) EXPECT_TRUE(at::equal(tensor, online.at(name.substr(9)))) << name;
+  }
+  // Move the model by 1 everywhere: after one step the twin has gone (1 - .995) of the way.
+  const at::Tensor start = twin["momentum.fusion"].defined() ? at::Tensor() : twin["momentum.text_encoder.embeddings.word_embeddings.weight"].clone();
+  {
+    const at::NoGradGuard no_grad;
+    for (auto& parameter : model->text_encoder->parameters()) parameter.add_(1.0);
+  }
+  const Losses losses = objective.step(random_batch(4, 6, 2), {});
+  const at::Tensor moved = objective.state()["momentum.text_encoder.embeddings.word_embeddings.weight"];
+  EXPECT_LT(largest_difference(moved, start + 0.005), 1e-6);
+  losses.total.backward();
+  for (const auto& parameter : objective.twins()->parameters()) EXPECT_FALSE(parameter.grad().defined());
+}
+
+TEST(Objective, QueueIsClampedToTheTrainingSplit) {
+  InfigModel model(small_options(), 3, 1);
+  EXPECT_EQ(Objective(model, 10, 4, 1).queue()->capacity(), 6);
+  EXPECT_EQ(Objective(model, 1000, 4, 1).queue()->capacity(), 12);
+}
+
+TEST(Objective, RandomQueueStartHoldsUnitVectors) {
+  InfigOptions options = small_options();
+  options.gam.queue_start = QueueStart::kRandom;
+  InfigModel model(options, 3, 1);
+  const Objective objective(model, 1000, 4, 1);
+  EXPECT_EQ(objective.queue()->valid(), 12);
+  EXPECT_LT(largest_difference(objective.queue()->image().norm(2, {1}), at::ones({12})), 1e-5);
+}
+
+TEST(Objective, SepCanBeLeftOutOfHfam) {
+  // With [SEP] left out, changing the last token of a text changes its own state only through attention; a text of one counted token
+  // keeps it, so that the loss stays defined.
+  InfigOptions options = small_options();
+  options.hfam.keep_sep = false;
+  InfigModel model(options, 3, 1);
+  Objective objective(model, 100, 4, 1);
+  Batch batch = random_batch(4, 6, 2);
+  batch.attention_mask.index_put_({0, at::indexing::Slice(2, 6)}, 0);  // [CLS] [SEP]
+  EXPECT_TRUE(objective.step(batch, {}).total.isfinite().item<bool>());
+}
+
+TEST(Objective, StateRoundTrip) {
+  InfigModel model(small_options(), 3, 1);
+  Objective first(model, 100, 4, 1), second(model, 100, 4, 1);
+  first.step(random_batch(4, 6, 2), {});
+  first.step(random_batch(4, 6, 3), {});
+  TensorMap copy;
+  for (const auto& [name, tensor] : first.state()) copy[name] = tensor.clone();
+  second.restore(copy, "test");
+  for (const auto& [name, tensor] : second.state()) EXPECT_TRUE(at::equal(tensor, copy.at(name))) << name;
+  EXPECT_EQ(second.queue()->valid(), 8);
+  copy.erase("gam.queue_ids");
+  EXPECT_THROW(second.restore(copy, "test"), CheckpointError);
+}
+
+TEST(Pretrained, SavedFolderGivesTheSameLogits) {
+  std::string pattern = (fs::temp_directory_path() / "infig-model-XXXXXX").string();
+  const fs::path folder = ::mkdtemp(pattern.data());
+  std::vector<std::string> corpus;
+  for (int i = 0; i < 30; ++i) corpus.insert(corpus.end(), {"a lovely day at the beach", "the storm took the roof of the house", "hello there rain"});
+  const auto tokenizer = train_sentencepiece(corpus, {.vocab_size = 60});
+  InfigOptions options = small_options();
+  options.text.encoder.vocab_size = tokenizer->vocab_size();
+  options.gam.loss.literal = true;
+  InfigModel model(options, 2, 1);
+  save_model(model, *tokenizer, {"neg", "pos"}, folder);
+  LoadedModel loaded = load_model(folder);
+  EXPECT_EQ(loaded.labels, (std::vector<std::string>{"neg", "pos"}));
+  EXPECT_TRUE(loaded.model->options().gam.loss.literal);
+  const at::NoGradGuard no_grad;
+  Batch batch = random_batch(3, 5, 4);
+  batch.input_ids = batch.input_ids.remainder(tokenizer->vocab_size());
+  EXPECT_TRUE(at::equal(model->forward(batch, {}).logits, loaded.model->forward(batch, {}).logits));
+  // Saved twice: the same bytes.
+  const std::string once = sha256_file(folder / "model.safetensors");
+  save_model(loaded.model, *loaded.tokenizer, loaded.labels, folder);
+  EXPECT_EQ(sha256_file(folder / "model.safetensors"), once);
+  fs::remove(folder / "model.safetensors");
+  EXPECT_THROW(load_model(folder), Error);
+  fs::remove(folder / "config.json");
+  EXPECT_THROW(load_model(folder), CheckpointError);
+  fs::remove_all(folder);
+}
+
+TEST(Options, DisagreementsAreNamed) {
+  const auto message = [](auto change) {
+    InfigOptions options = small_options();
+    change(options);
+    try {
+      options.finish();
+    } catch (const ConfigError& problem) {
+      return std::string(problem.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message([](InfigOptions& o) { o.image.pixels.size = 33; o.image.pixels.resize = 40; }).find("image.size"), std::string::npos);
+  EXPECT_NE(message([](InfigOptions& o) { o.gam.layer = 4; }).find("gam.layer"), std::string::npos);
+  EXPECT_NE(message([](InfigOptions& o) { o.hfam.layers = 4; }).find("hfam.layers"), std::string::npos);
+  EXPECT_NE(message([](InfigOptions& o) { o.text.encoder.num_attention_heads = 3; }), "");
+}
+
+}  // namespace
+}  // namespace infig
