@@ -157,7 +157,9 @@ TEST(Objective, TwinsStartEqualMoveSlowlyAndGetNoGradient) {
   ASSERT_TRUE(twin.contains("momentum.text_encoder.embeddings.word_embeddings.weight"));
   EXPECT_EQ(twin.count("momentum.image_encoder.backbone.conv1.weight"), 0U);  // the ResNet is shared, row 9
   for (const auto& [name, tensor] : twin) {
-    if (name.rfind("momentum.", 0) == 0) EXPECT_TRUE(at::equal(tensor, online.at(name.substr(9)))) << name;
+    if (name.rfind("momentum.", 0) == 0) {
+      EXPECT_TRUE(at::equal(tensor, online.at(name.substr(9)))) << name;
+    }
   }
   // Move the model by 1 everywhere: after one step the twin has gone (1 - .995) of the way.
   const at::Tensor start = twin["momentum.fusion"].defined() ? at::Tensor() : twin["momentum.text_encoder.embeddings.word_embeddings.weight"].clone();
