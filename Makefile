@@ -50,7 +50,9 @@ bench: setup  ## build and run the benchmarks
 	@cmake --build build --parallel $(JOBS)
 	@shopt -s nullglob; programs=(build/bin/bench_*); \
 	  [[ $${#programs[@]} -gt 0 ]] || { echo "bench: no build/bin/bench_* was built; bench/NAME_bench.cpp becomes one" >&2; exit 1; }; \
-	  for program in "$${programs[@]}"; do "$$program" --benchmark_min_time=0.2; done
+	  for program in "$${programs[@]}"; do "$$program"; done
+	@test -f runs/postcards/dataset.json || $(INFIG) prepare postcards --out runs/postcards
+	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards
 
 lint: setup  ## the house's rules, clang-format and clang-tidy (on what changed)
 	@test -f build/build.ninja || cmake --preset $(PRESET)

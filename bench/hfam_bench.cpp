@@ -69,8 +69,8 @@ Result measure(const Setting& setting, bool ours, int repeats) {
   std::vector<double> seconds;
   const double before = peak_gigabytes();
   for (int run = 0; run <= repeats; ++run) {  // the first warms up
-    image.mutable_grad() = {};
-    text.mutable_grad() = {};
+    image.mutable_grad() = at::Tensor();
+    text.mutable_grad() = at::Tensor();
     const auto start = std::chrono::steady_clock::now();
     const infig::FineGrainedOptions options{.top_j = kTopJ};
     const auto similarity = ours ? infig::fine_grained_similarity(image, text, mask, options) : naive(image, text, mask);

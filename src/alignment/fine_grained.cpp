@@ -13,24 +13,24 @@
 namespace infig {
 namespace {
 
-std::string describe(const at::Tensor& tensor) {
+std::string describe_tokens(const at::Tensor& tensor) {
   return tensor.defined() ? fmt::format("{} {}", c10::toString(tensor.scalar_type()), tensor.sizes().vec()) : "none";
 }
 
 void check_tokens(const at::Tensor& image, const at::Tensor& text, const at::Tensor& mask) {
   const auto three = [](const at::Tensor& tensor) { return tensor.defined() && tensor.dim() == 3 && tensor.is_floating_point(); };
   if (!three(image) || image.size(1) < 1) {
-    throw ShapeError(fmt::format("fine-grained alignment: image_tokens must be float [Bi, P >= 1, D], found {}", describe(image)));
+    throw ShapeError(fmt::format("fine-grained alignment: image_tokens must be float [Bi, P >= 1, D], found {}", describe_tokens(image)));
   }
   if (!three(text) || text.size(2) != image.size(2)) {
-    throw ShapeError(fmt::format("fine-grained alignment: text_tokens must be float [Bt, T, {}], found {}", image.size(2), describe(text)));
+    throw ShapeError(fmt::format("fine-grained alignment: text_tokens must be float [Bt, T, {}], found {}", image.size(2), describe_tokens(text)));
   }
   if (text.scalar_type() != image.scalar_type() || text.device() != image.device()) {
     throw ShapeError(fmt::format("fine-grained alignment: image_tokens and text_tokens must agree in type and device, found {} on {} and {} on {}",
-                                 describe(image), image.device().str(), describe(text), text.device().str()));
+                                 describe_tokens(image), image.device().str(), describe_tokens(text), text.device().str()));
   }
   if (!mask.defined() || mask.scalar_type() != at::kLong || mask.dim() != 2 || mask.size(0) != text.size(0) || mask.size(1) != text.size(1)) {
-    throw ShapeError(fmt::format("fine-grained alignment: text_mask must be Long [{}, {}], found {}", text.size(0), text.size(1), describe(mask)));
+    throw ShapeError(fmt::format("fine-grained alignment: text_mask must be Long [{}, {}], found {}", text.size(0), text.size(1), describe_tokens(mask)));
   }
 }
 
@@ -78,11 +78,11 @@ LossTerm fine_grained_loss(const FineGrainedSimilarity& similarity, const at::Te
   const at::Tensor &to_text = similarity.image_to_text, &to_image = similarity.text_to_image;
   if (!to_text.defined() || to_text.dim() != 2 || to_text.size(0) != to_text.size(1) || !to_image.defined() ||
       to_image.sizes() != to_text.sizes()) {
-    throw ShapeError(fmt::format("fine-grained loss: similarities must be float [B, B] both ways, found {} and {}", describe(to_text),
-                                 describe(to_image)));
+    throw ShapeError(fmt::format("fine-grained loss: similarities must be float [B, B] both ways, found {} and {}", describe_tokens(to_text),
+                                 describe_tokens(to_image)));
   }
   if (!temperature.defined() || temperature.numel() != 1 || !temperature.is_floating_point()) {
-    throw ShapeError(fmt::format("fine-grained loss: temperature must be one float, found {}", describe(temperature)));
+    throw ShapeError(fmt::format("fine-grained loss: temperature must be one float, found {}", describe_tokens(temperature)));
   }
   const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
   const at::Tensor tau = temperature.reshape({});

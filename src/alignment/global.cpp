@@ -14,25 +14,25 @@
 namespace infig {
 namespace {
 
-std::string describe(const at::Tensor& tensor) {
+std::string describe_features(const at::Tensor& tensor) {
   return tensor.defined() ? fmt::format("{} {}", c10::toString(tensor.scalar_type()), tensor.sizes().vec()) : "none";
 }
 
 void expect_rows(const at::Tensor& tensor, int64_t rows, int64_t width, const char* name) {
   if (!tensor.defined() || tensor.dim() != 2 || tensor.size(0) != rows || tensor.size(1) != width || !tensor.is_floating_point()) {
-    throw ShapeError(fmt::format("global alignment: {} must be float [{}, {}], found {}", name, rows, width, describe(tensor)));
+    throw ShapeError(fmt::format("global alignment: {} must be float [{}, {}], found {}", name, rows, width, describe_features(tensor)));
   }
 }
 
 void expect_vector(const at::Tensor& tensor, int64_t size, at::ScalarType type, const char* name) {
   if (!tensor.defined() || tensor.dim() != 1 || tensor.size(0) != size || tensor.scalar_type() != type) {
-    throw ShapeError(fmt::format("global alignment: {} must be {} [{}], found {}", name, c10::toString(type), size, describe(tensor)));
+    throw ShapeError(fmt::format("global alignment: {} must be {} [{}], found {}", name, c10::toString(type), size, describe_features(tensor)));
   }
 }
 
 void check(const GlobalAlignmentInput& input, const at::Tensor& temperature) {
   if (!input.image.defined() || input.image.dim() != 2) {
-    throw ShapeError(fmt::format("global alignment: image must be float [B, g], found {}", describe(input.image)));
+    throw ShapeError(fmt::format("global alignment: image must be float [B, g], found {}", describe_features(input.image)));
   }
   const int64_t batch = input.image.size(0), width = input.image.size(1);
   expect_rows(input.image, batch, width, "image");
@@ -46,7 +46,7 @@ void check(const GlobalAlignmentInput& input, const at::Tensor& temperature) {
   expect_vector(input.queue_ids, queued, at::kLong, "queue_ids");
   if (input.counted.defined()) expect_vector(input.counted, batch, at::kBool, "counted");
   if (!temperature.defined() || temperature.numel() != 1 || !temperature.is_floating_point()) {
-    throw ShapeError(fmt::format("global alignment: temperature must be one float, found {}", describe(temperature)));
+    throw ShapeError(fmt::format("global alignment: temperature must be one float, found {}", describe_features(temperature)));
   }
 }
 
@@ -129,11 +129,11 @@ LossTerm global_alignment_loss(const GlobalAlignmentInput& input, const at::Tens
 
 at::Tensor global_representation(const at::Tensor& cls, const at::Tensor& clip, bool literal_concat) {
   if (!cls.defined() || cls.dim() != 2 || !cls.is_floating_point()) {
-    throw ShapeError(fmt::format("global representation: cls must be float [B, d], found {}", describe(cls)));
+    throw ShapeError(fmt::format("global representation: cls must be float [B, d], found {}", describe_features(cls)));
   }
   if (!clip.defined()) return cls;
   if (clip.dim() != 2 || clip.size(0) != cls.size(0) || !clip.is_floating_point()) {
-    throw ShapeError(fmt::format("global representation: clip must be float [{}, c], found {}", cls.size(0), describe(clip)));
+    throw ShapeError(fmt::format("global representation: clip must be float [{}, c], found {}", cls.size(0), describe_features(clip)));
   }
   if (literal_concat) return at::cat({similarity_precision(cls), similarity_precision(clip)}, 1);
   return at::cat({unit_rows(cls), unit_rows(clip)}, 1);

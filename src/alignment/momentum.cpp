@@ -18,7 +18,7 @@ struct Pairs {
   std::vector<at::Tensor> online, twin;
 };
 
-std::string describe(const at::Tensor& tensor) {
+std::string describe_twin(const at::Tensor& tensor) {
   return fmt::format("{} {} on {}", c10::toString(tensor.scalar_type()), tensor.sizes().vec(), tensor.device().str());
 }
 
@@ -30,7 +30,7 @@ Pairs match(const NamedTensors& online, const NamedTensors& twin, std::vector<st
       faults.push_back(fmt::format("{} is not in the online module", item.key()));
     } else if (source->sizes() != item.value().sizes() || source->dtype() != item.value().dtype() ||
                source->device() != item.value().device()) {
-      faults.push_back(fmt::format("{}: the twin has {}, the online module {}", item.key(), describe(item.value()), describe(*source)));
+      faults.push_back(fmt::format("{}: the twin has {}, the online module {}", item.key(), describe_twin(item.value()), describe_twin(*source)));
     } else {
       pairs.online.push_back(*source);
       pairs.twin.push_back(item.value());

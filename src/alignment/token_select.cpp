@@ -2,8 +2,11 @@
 // that a vector of columns is compared at once with the running best held in registers; for an image token the tokens of a text lie side
 // by side, where a scalar scan whose branch is almost never taken beats any shuffling.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "alignment/simd.h"
 #include "alignment/token_kernels.h"
@@ -108,8 +111,9 @@ INFIG_INLINE void select_of_image(const SliceShape& shape, const T* rows, int64_
   const int64_t count = std::min(shape.top_j, shape.image_tokens);
   constexpr int64_t kLanes = kLaneCount<T>;
   Column<T> registers[kJ > 0 ? kJ : 1];
-  std::vector<Column<T>> heap(kJ > 0 ? 0 : count);
-  Column<T>* best = kJ > 0 ? registers : heap.data();
+  // Not a vector: its allocator was seen to hand out memory that is aligned to 16 bytes only.
+  const std::unique_ptr<void, decltype(&std::free)> heap(kJ > 0 ? nullptr : std::aligned_alloc(kVectorBytes, sizeof(Column<T>) * count), &std::free);
+  Column<T>* best = kJ > 0 ? registers : static_cast<Column<T>*>(heap.get());
   std::vector<T> sums(columns);
   int32_t* indices = kept.of_image + image * count * columns;
   int64_t column = 0;

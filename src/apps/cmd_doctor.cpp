@@ -8,6 +8,7 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
+#include "apps/build_info.h"
 #include "apps/commands.h"
 #include "model/precision.h"
 
@@ -47,7 +48,7 @@ void doctor_verb() {
   const double fp32 = gemm_rate(at::kFloat), bf16 = gemm_rate(at::kBFloat16);
   const at::Device device = resolve_device(DeviceChoice::kAuto);
   const Precision precision = resolve_precision(Precision::kAuto, device);
-  std::printf("infig            %s (%s)\n", INFIG_VERSION, INFIG_GIT);
+  std::printf("infig            %s (%s)\n", INFIG_VERSION, build_commit());
   std::printf("CPU              %s\n", cpu_field("model name").c_str());
   std::printf("CPU features     %s\n", features.c_str());
   std::printf("cores            %u, compute threads %d\n", std::thread::hardware_concurrency(), at::get_num_threads());

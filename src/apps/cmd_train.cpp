@@ -1,12 +1,13 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 
 #include <nlohmann/json.hpp>
 
+#include "apps/build_info.h"
 #include "apps/commands.h"
 #include "apps/signals.h"
 #include "core/error.h"
@@ -31,10 +32,12 @@ std::string command_line() {
   return line;
 }
 
-std::string describe_run() {
+std::string describe_run(const std::string& config) {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
-  return nlohmann::json{{"infig_version", INFIG_VERSION}, {"git", INFIG_GIT}, {"command", command_line()}, {"host", host.data()}}.dump();
+  return nlohmann::json{
+      {"version", INFIG_VERSION}, {"git", build_commit()}, {"command", command_line()}, {"host", host.data()}, {"preset", std::filesystem::path(config).stem().string()}}
+      .dump();
 }
 
 void train_verb(const TrainFlags& flags) {
@@ -47,7 +50,7 @@ void train_verb(const TrainFlags& flags) {
   request.config = load_run_config(flags.config, overrides);
   request.run = flags.output_dir;
   request.resume = !flags.resume.empty();
-  request.description_json = describe_run();
+  request.description_json = describe_run(flags.config);
   request.stop = watch_signals();
   const DataSet data = read_data_set(flags.data);
   train(request, data);

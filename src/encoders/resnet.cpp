@@ -21,18 +21,18 @@ torch::nn::Conv2d make_convolution(int64_t in, int64_t out, int64_t kernel, int6
   return conv;
 }
 
-// What tells one state of a tensor from another: writes raise the version, set_data() (as Module::to() does) moves the storage.
-struct State {
-  explicit State(const at::Tensor& tensor) : storage(tensor.const_data_ptr()), version(tensor._version()), type(tensor.scalar_type()) {}
-  bool operator==(const State&) const = default;
-  const void* storage;
-  int64_t version;
-  at::ScalarType type;
-};
-
 }  // namespace
 
 struct ConvolutionNorm::Folded {
+  // What tells one state of a tensor from another: writes raise the version, set_data() (as Module::to() does) moves the storage.
+  struct State {
+    explicit State(const at::Tensor& tensor) : storage(tensor.const_data_ptr()), version(tensor._version()), type(tensor.scalar_type()) {}
+    bool operator==(const State&) const = default;
+    const void* storage;
+    int64_t version;
+    at::ScalarType type;
+  };
+
   std::mutex mutex;
   std::vector<State> of;  // the tensors that weight and bias were folded from
   at::Tensor weight, bias;
@@ -43,6 +43,7 @@ ConvolutionNorm::ConvolutionNorm(int64_t in_channels, int64_t out_channels, int6
 
 std::pair<at::Tensor, at::Tensor> ConvolutionNorm::fold() {
   // The counter stands for the running statistics, too: batch_norm() writes those without raising their version.
+  using State = Folded::State;
   const std::vector<State> now = {State(convolution_->weight), State(norm_->weight),      State(norm_->bias),
                                   State(norm_->running_mean),  State(norm_->running_var), State(norm_->num_batches_tracked)};
   const std::lock_guard<std::mutex> lock(folded_->mutex);

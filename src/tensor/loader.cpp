@@ -56,7 +56,7 @@ std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomS
   }
   DecodedImage decoded;
   {
-    const StageScope scope(timer, "decode");
+    const StageScope scope(timer, "read and decode");
     decoded = decode_image_file(post.image, image.decode());
   }
   if (decoded.status != ImageStatus::kOk) note_bad(row, decoded.status, decoded.reason);

@@ -51,7 +51,8 @@ void Journal::write_metrics(const json& line) { append_line(metrics_, run_ / "me
 void Journal::write_timing(const json& line) { append_line(timings_, run_ / "timings.jsonl", line); }
 
 void Journal::write_bad_pictures(const std::vector<BadPicture>& pictures) {
-  if (pictures.empty()) return;
+  if (pictures.size() == written_bad_pictures_) return;
+  written_bad_pictures_ = pictures.size();
   std::string table = "id,file,status,reason\n";
   std::map<std::string, int64_t> counts;
   for (const auto& picture : pictures) {

@@ -21,11 +21,13 @@ class Journal {
 
   void write_metrics(const nlohmann::json& line);  // one line, flushed; throws ResourceError
   void write_timing(const nlohmann::json& line);
-  void write_bad_pictures(const std::vector<BadPicture>& pictures);  // bad-pictures.csv, and a summary in the log
+  // bad-pictures.csv, and a summary in the log; nothing where there are no more of them than last time.
+  void write_bad_pictures(const std::vector<BadPicture>& pictures);
 
  private:
   std::filesystem::path run_;
   std::ofstream metrics_, timings_;
+  size_t written_bad_pictures_ = 0;
 };
 
 // Sums of step results between two lines of metrics.jsonl. Kept in the checkpoint, so that a resumed run writes the same lines.

@@ -118,6 +118,8 @@ TrainOutcome Run::execute() {
            session_->steps_per_epoch(), request_.config.train.epochs, static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads());
   const auto start = Clock::now();
   while (!state_.finished) train_epoch(state_.epoch);
+  // Pictures that are augmented live are first looked at during training.
+  journal_->write_bad_pictures(session_->loader().bad_pictures());
   log_info("done: {} steps in {}, best dev accuracy {:.4f} (weighted F1 {:.4f}) at step {}, peak memory {:.0f} MiB", state_.global_step, format_duration(seconds_since(start)),
            state_.best_metric, state_.best_f1_weighted, state_.best_step, peak_resident_mib());
   return {.steps = state_.global_step, .best_step = state_.best_step, .best_accuracy = state_.best_metric, .best_f1_weighted = state_.best_f1_weighted};

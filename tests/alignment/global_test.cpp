@@ -45,16 +45,16 @@ reference::NaiveGlobalInput plain_input(const GlobalAlignmentInput& input) {
   return plain;
 }
 
-struct Case {
+struct GlobalCase {
   int64_t batch, queued;
   bool equal_ids, some_missing, literal;
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const GlobalCase& c, std::ostream* out) {
   *out << "B" << c.batch << " V" << c.queued << " equal" << c.equal_ids << " missing" << c.some_missing << " literal" << c.literal;
 }
 
-class GlobalAgainstLoops : public ::testing::TestWithParam<std::tuple<Case, at::ScalarType>> {};
+class GlobalAgainstLoops : public ::testing::TestWithParam<std::tuple<GlobalCase, at::ScalarType>> {};
 
 TEST_P(GlobalAgainstLoops, LossGradientsAndTemperature) {
   const auto& [c, type] = GetParam();
@@ -82,9 +82,9 @@ TEST_P(GlobalAgainstLoops, LossGradientsAndTemperature) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GlobalAgainstLoops,
-                         ::testing::Combine(::testing::Values(Case{4, 0, false, false, false}, Case{4, 7, false, false, false},
-                                                              Case{5, 9, true, false, false}, Case{5, 9, true, true, false},
-                                                              Case{6, 3, false, true, true}, Case{5, 8, true, false, true}),
+                         ::testing::Combine(::testing::Values(GlobalCase{4, 0, false, false, false}, GlobalCase{4, 7, false, false, false},
+                                                              GlobalCase{5, 9, true, false, false}, GlobalCase{5, 9, true, true, false},
+                                                              GlobalCase{6, 3, false, true, true}, GlobalCase{5, 8, true, false, true}),
                                             ::testing::Values(at::kFloat, at::kDouble)));
 
 TEST(GlobalAlignment, OtherReadingsOfTheEquation) {

@@ -11,7 +11,7 @@
 namespace infig {
 namespace {
 
-ImageEncoderOptions small_options(bool learned_positions = false) {
+ImageEncoderOptions small_image_options(bool learned_positions = false) {
   return {.backbone = {.bottleneck = false, .layers = {1, 1, 1, 1}, .widths = {4, 4, 4, 6}, .stem_width = 4},
           .layer = {.hidden_size = 8, .num_attention_heads = 2, .intermediate_size = 12},
           .num_hidden_layers = 2,
@@ -42,7 +42,7 @@ at::Tensor naive_tokens(const TensorMap& weights, const at::Tensor& map) {
 
 TEST(ImageTransformer, OrdersTokensRowByRowWithClsFirst) {
   for (const bool learned : {false, true}) {
-    ImageTransformer model(small_options(learned));
+    ImageTransformer model(small_image_options(learned));
     model->to(at::kDouble);
     reference::fill(*model);
     const at::NoGradGuard no_grad;
@@ -55,7 +55,7 @@ TEST(ImageTransformer, OrdersTokensRowByRowWithClsFirst) {
       ASSERT_EQ(states.size(), 3U);
       EXPECT_TRUE(reference::close(states[0], expected, 1e-12));
       // The layers are those under layer.N: tests/nn holds them against the published layer.
-      TransformerLayer layer(small_options().layer);
+      TransformerLayer layer(small_image_options().layer);
       layer->to(at::kDouble);
       TensorMap first;
       for (const auto& [name, tensor] : weights) {
@@ -68,7 +68,7 @@ TEST(ImageTransformer, OrdersTokensRowByRowWithClsFirst) {
 }
 
 TEST(ImageTransformer, TakesAnyGridUnlessPositionsAreLearned) {
-  ImageTransformer free(small_options(false)), fixed(small_options(true));
+  ImageTransformer free(small_image_options(false)), fixed(small_image_options(true));
   EXPECT_EQ(free->forward(at::zeros({1, 6, 3, 5}), nullptr).back().sizes(), (std::vector<int64_t>{1, 16, 8}));
   EXPECT_EQ(fixed->forward(at::zeros({1, 6, 2, 2}), nullptr).back().sizes(), (std::vector<int64_t>{1, 5, 8}));
   EXPECT_THROW(fixed->forward(at::zeros({1, 6, 3, 2}), nullptr), ShapeError);
@@ -77,7 +77,7 @@ TEST(ImageTransformer, TakesAnyGridUnlessPositionsAreLearned) {
 }
 
 TEST(ImageTransformer, GradientsEqualCentralDifferences) {
-  ImageEncoderOptions options = small_options(true);
+  ImageEncoderOptions options = small_image_options(true);
   options.layer = {.hidden_size = 4, .num_attention_heads = 2, .intermediate_size = 3};
   options.num_hidden_layers = 1;
   ImageTransformer model(options);
@@ -91,8 +91,8 @@ TEST(ImageTransformer, GradientsEqualCentralDifferences) {
 }
 
 TEST(ImageEncoder, NamesAreTheTwinsAndTheBackbones) {
-  const ImageEncoder encoder(small_options(true));
-  const ImageTransformer twin(small_options(true));
+  const ImageEncoder encoder(small_image_options(true));
+  const ImageTransformer twin(small_image_options(true));
   std::set<std::string> names, expected;
   for (const auto& item : state_dict(*encoder)) names.insert(item.first);
   for (const auto& item : state_dict(*twin)) expected.insert(item.first);
@@ -100,12 +100,12 @@ TEST(ImageEncoder, NamesAreTheTwinsAndTheBackbones) {
   EXPECT_TRUE(expected.contains("grid_projection.weight"));
   EXPECT_TRUE(expected.contains("cls_projection.bias"));
   EXPECT_TRUE(expected.contains("layer.1.attention.self.query.weight"));
-  for (const auto& item : state_dict(*ResNet(small_options().backbone))) expected.insert("backbone." + item.first);
+  for (const auto& item : state_dict(*ResNet(small_image_options().backbone))) expected.insert("backbone." + item.first);
   EXPECT_EQ(names, expected);
 }
 
 TEST(ImageEncoder, FeaturesGoThroughTheBackboneAlone) {
-  ImageEncoder encoder(small_options());
+  ImageEncoder encoder(small_image_options());
   encoder->initialize(3);
   const at::Tensor pixels = reference::wave({2, 3, 64, 64});
   const at::Tensor map = encoder->features(pixels, false);
@@ -118,7 +118,7 @@ TEST(ImageEncoder, FeaturesGoThroughTheBackboneAlone) {
 }
 
 TEST(ImageEncoder, InitializeFollowsBothRules) {
-  ImageEncoderOptions options = small_options();
+  ImageEncoderOptions options = small_image_options();
   options.backbone.widths = {16, 16, 16, 64};
   options.layer.hidden_size = 64;
   options.layer.intermediate_size = 64;
@@ -131,13 +131,13 @@ TEST(ImageEncoder, InitializeFollowsBothRules) {
 }
 
 TEST(ImageEncoder, RefusesWrongOptions) {
-  ImageEncoderOptions options = small_options();
+  ImageEncoderOptions options = small_image_options();
   options.num_hidden_layers = 0;
   EXPECT_THROW(options.validate(), ConfigError);
-  options = small_options();
+  options = small_image_options();
   options.grid = 0;
   EXPECT_THROW(options.validate(), ConfigError);
-  options = small_options();
+  options = small_image_options();
   options.layer.num_attention_heads = 3;
   EXPECT_THROW(ImageEncoder{options}, ConfigError);
 }

@@ -1,6 +1,6 @@
 """Golden files of tests/nn and tests/encoders, made by transformers with random weights.
 
-    python tools/golden/make_encoders.py          (transformers, safetensors and torch as pinned in requirements-dev.txt)
+    python tools/golden/make_encoders.py          (transformers, safetensors and torch as pinned in tools/requirements-golden.txt)
 
 Each file holds the weights under the names that the checkpoints publish ("weight.NAME"), the inputs, every output and, in some files,
 for a fixed scalar function of the outputs the gradient of each weight ("grad.NAME"). The settings stand in the file's metadata as JSON.
