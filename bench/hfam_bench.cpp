@@ -1,6 +1,8 @@
 // HFAM of one layer, forward and backward: the chunked kernels against the broadcast form that materialises [B, B, P, T].
 // Each measurement runs in a child process of its own, so that its peak memory is its own; results are compared before times are.
 //   bench_hfam [--threads N] [--repeats N]
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,9 +15,6 @@
 #include <cstring>
 #include <limits>
 #include <vector>
-
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "alignment/fine_grained.h"
 
@@ -50,7 +49,8 @@ infig::FineGrainedSimilarity naive(const at::Tensor& image, const at::Tensor& te
                                     .view({images, kImageTokens, texts, mask.size(1)})
                                     .permute({0, 2, 1, 3});
   const at::Tensor lengths = mask.sum(1), kept = lengths.clamp_max(kTopJ);
-  const at::Tensor best = std::get<0>(similarity.masked_fill(padding, std::numeric_limits<float>::lowest()).topk(std::min(kTopJ, mask.size(1)), 3));
+  const at::Tensor best =
+      std::get<0>(similarity.masked_fill(padding, std::numeric_limits<float>::lowest()).topk(std::min(kTopJ, mask.size(1)), 3));
   const at::Tensor there = (at::arange(best.size(3)).view({1, -1}) < kept.view({-1, 1})).view({1, texts, 1, best.size(3)});
   const at::Tensor to_text = best.masked_fill(there.logical_not(), 0).sum({2, 3}) / (kept * kImageTokens);
   const at::Tensor to_image = (std::get<0>(similarity.topk(kTopJ, 2)).sum(2) * mask.view({1, texts, -1})).sum(2) / (lengths * kTopJ);
@@ -61,8 +61,8 @@ Result measure(const Setting& setting, bool ours, int repeats) {
   at::manual_seed(1);
   const at::Tensor image = at::randn({setting.posts, kImageTokens, kWidth}).requires_grad_(true);
   const at::Tensor text = at::randn({setting.posts, setting.text_tokens, kWidth}).requires_grad_(true);
-  at::Tensor lengths = setting.full ? at::full({setting.posts}, setting.text_tokens)
-                                    : at::arange(setting.posts) * setting.text_tokens / setting.posts + 1;
+  at::Tensor lengths =
+      setting.full ? at::full({setting.posts}, setting.text_tokens) : at::arange(setting.posts) * setting.text_tokens / setting.posts + 1;
   const at::Tensor mask = (at::arange(setting.text_tokens).unsqueeze(0) < lengths.to(at::kLong).unsqueeze(1)).to(at::kLong);
   const at::Tensor tau = at::tensor(0.07f);
   Result result;
@@ -120,22 +120,27 @@ double naive_gigabytes(const Setting& setting) {
 }
 
 int compare(const char* program, int threads, int repeats) {
-  std::printf("HFAM, one layer, forward and backward: P = %lld, d = %lld, j = %lld, float32, %d threads, median (fastest .. slowest) of %d\n",
-              static_cast<long long>(kImageTokens), static_cast<long long>(kWidth), static_cast<long long>(kTopJ), threads, repeats);
-  std::printf("%4s %4s %-6s | %-26s %8s | %-26s %8s | %6s %6s\n", "B", "T", "texts", "chunked kernels, s", "GiB", "broadcast, s", "GiB", "faster", "leaner");
+  std::printf(
+      "HFAM, one layer, forward and backward: P = %lld, d = %lld, j = %lld, float32, %d threads, median (fastest .. slowest) of %d\n",
+      static_cast<long long>(kImageTokens), static_cast<long long>(kWidth), static_cast<long long>(kTopJ), threads, repeats);
+  std::printf("%4s %4s %-6s | %-26s %8s | %-26s %8s | %6s %6s\n", "B", "T", "texts", "chunked kernels, s", "GiB", "broadcast, s", "GiB",
+              "faster", "leaner");
   int faults = 0;
-  for (const Setting& setting : std::vector<Setting>{{64, 64, true}, {64, 128, true}, {64, 128, false}, {128, 64, true}, {128, 128, true}, {128, 128, false}}) {
+  for (const Setting& setting :
+       std::vector<Setting>{{64, 64, true}, {64, 128, true}, {64, 128, false}, {128, 64, true}, {128, 128, true}, {128, 128, false}}) {
     Result ours, other;
     const bool ran = in_child(program, setting, true, threads, repeats, ours);
-    std::printf("%4lld %4lld %-6s | %6.3f (%6.3f .. %6.3f) %8.2f | ", static_cast<long long>(setting.posts), static_cast<long long>(setting.text_tokens),
-                setting.full ? "full" : "1..T", ours.median, ours.fastest, ours.slowest, ours.peak_gigabytes);
+    std::printf("%4lld %4lld %-6s | %6.3f (%6.3f .. %6.3f) %8.2f | ", static_cast<long long>(setting.posts),
+                static_cast<long long>(setting.text_tokens), setting.full ? "full" : "1..T", ours.median, ours.fastest, ours.slowest,
+                ours.peak_gigabytes);
     if (naive_gigabytes(setting) > kNaiveLimitGigabytes) {
       std::printf("skipped: it would need about %.0f GiB\n", naive_gigabytes(setting));
     } else if (!ran || !in_child(program, setting, false, threads, repeats, other)) {
       std::printf("a measurement failed\n");
       ++faults;
     } else {
-      const bool same = agree(ours.loss, other.loss) && agree(ours.image_gradient, other.image_gradient) && agree(ours.text_gradient, other.text_gradient);
+      const bool same = agree(ours.loss, other.loss) && agree(ours.image_gradient, other.image_gradient) &&
+                        agree(ours.text_gradient, other.text_gradient);
       std::printf("%6.3f (%6.3f .. %6.3f) %8.2f | %5.1fx %5.1fx%s\n", other.median, other.fastest, other.slowest, other.peak_gigabytes,
                   other.median / ours.median, other.peak_gigabytes / ours.peak_gigabytes, same ? "" : "  RESULTS DIFFER");
       faults += same ? 0 : 1;
@@ -152,7 +157,8 @@ int main(int argc, char** argv) {
     at::set_num_threads(std::atoi(argv[6]));
     const Result r = measure({.posts = std::atoll(argv[2]), .text_tokens = std::atoll(argv[3]), .full = std::atoi(argv[4]) != 0},
                              std::atoi(argv[5]) != 0, std::atoi(argv[7]));
-    std::printf("%.9g %.9g %.9g %.9g %.9g %.9g %.9g\n", r.median, r.fastest, r.slowest, r.peak_gigabytes, r.loss, r.image_gradient, r.text_gradient);
+    std::printf("%.9g %.9g %.9g %.9g %.9g %.9g %.9g\n", r.median, r.fastest, r.slowest, r.peak_gigabytes, r.loss, r.image_gradient,
+                r.text_gradient);
     return 0;
   }
   int threads = at::get_num_threads(), repeats = 3;

@@ -1,8 +1,8 @@
 #include "alignment/cosine.h"
 
-#include <limits>
-
 #include <ATen/ATen.h>
+
+#include <limits>
 
 namespace infig {
 

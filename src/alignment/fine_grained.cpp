@@ -23,14 +23,18 @@ void check_tokens(const at::Tensor& image, const at::Tensor& text, const at::Ten
     throw ShapeError(fmt::format("fine-grained alignment: image_tokens must be float [Bi, P >= 1, D], found {}", describe_tokens(image)));
   }
   if (!three(text) || text.size(2) != image.size(2)) {
-    throw ShapeError(fmt::format("fine-grained alignment: text_tokens must be float [Bt, T, {}], found {}", image.size(2), describe_tokens(text)));
+    throw ShapeError(
+        fmt::format("fine-grained alignment: text_tokens must be float [Bt, T, {}], found {}", image.size(2), describe_tokens(text)));
   }
   if (text.scalar_type() != image.scalar_type() || text.device() != image.device()) {
-    throw ShapeError(fmt::format("fine-grained alignment: image_tokens and text_tokens must agree in type and device, found {} on {} and {} on {}",
-                                 describe_tokens(image), image.device().str(), describe_tokens(text), text.device().str()));
+    throw ShapeError(
+        fmt::format("fine-grained alignment: image_tokens and text_tokens must agree in type and device, found {} on {} and {} on {}",
+                    describe_tokens(image), image.device().str(), describe_tokens(text), text.device().str()));
   }
-  if (!mask.defined() || mask.scalar_type() != at::kLong || mask.dim() != 2 || mask.size(0) != text.size(0) || mask.size(1) != text.size(1)) {
-    throw ShapeError(fmt::format("fine-grained alignment: text_mask must be Long [{}, {}], found {}", text.size(0), text.size(1), describe_tokens(mask)));
+  if (!mask.defined() || mask.scalar_type() != at::kLong || mask.dim() != 2 || mask.size(0) != text.size(0) ||
+      mask.size(1) != text.size(1)) {
+    throw ShapeError(fmt::format("fine-grained alignment: text_mask must be Long [{}, {}], found {}", text.size(0), text.size(1),
+                                 describe_tokens(mask)));
   }
 }
 
@@ -40,7 +44,8 @@ std::vector<int64_t> counted_lengths(const at::Tensor& counted) {
   std::vector<int64_t> lengths(first, first + sums.numel());
   for (size_t row = 0; row < lengths.size(); ++row) {
     if (lengths[row] == 0) {
-      throw ShapeError(fmt::format("fine-grained alignment: row {} of text_mask counts no token; leave posts without text out beforehand", row));
+      throw ShapeError(
+          fmt::format("fine-grained alignment: row {} of text_mask counts no token; leave posts without text out beforehand", row));
     }
   }
   return lengths;
@@ -69,8 +74,8 @@ FineGrainedSimilarity fine_grained_similarity(const at::Tensor& image_tokens, co
   const at::Tensor flat = text.reshape({-1, text.size(2)});
   const at::Tensor packed = positions.size(0) == flat.size(0) ? flat : flat.index_select(0, positions);
   const bool kernels = backend == FineGrainedBackend::kAutomatic && image.device().is_cpu();
-  const std::vector<at::Tensor> both = token_similarity(
-      image, packed, {.lengths = lengths, .top_j = options.top_j, .chunk_texts = options.chunk_texts, .kernels = kernels});
+  const std::vector<at::Tensor> both =
+      token_similarity(image, packed, {.lengths = lengths, .top_j = options.top_j, .chunk_texts = options.chunk_texts, .kernels = kernels});
   return {.image_to_text = both[0], .text_to_image = both[1]};
 }
 
@@ -78,8 +83,8 @@ LossTerm fine_grained_loss(const FineGrainedSimilarity& similarity, const at::Te
   const at::Tensor &to_text = similarity.image_to_text, &to_image = similarity.text_to_image;
   if (!to_text.defined() || to_text.dim() != 2 || to_text.size(0) != to_text.size(1) || !to_image.defined() ||
       to_image.sizes() != to_text.sizes()) {
-    throw ShapeError(fmt::format("fine-grained loss: similarities must be float [B, B] both ways, found {} and {}", describe_tokens(to_text),
-                                 describe_tokens(to_image)));
+    throw ShapeError(fmt::format("fine-grained loss: similarities must be float [B, B] both ways, found {} and {}",
+                                 describe_tokens(to_text), describe_tokens(to_image)));
   }
   if (!temperature.defined() || temperature.numel() != 1 || !temperature.is_floating_point()) {
     throw ShapeError(fmt::format("fine-grained loss: temperature must be one float, found {}", describe_tokens(temperature)));

@@ -1,11 +1,11 @@
 #include "alignment/global.h"
 
-#include <limits>
-
 #include <ATen/ATen.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <limits>
 
 #include "alignment/cosine.h"
 #include "core/error.h"
@@ -26,7 +26,8 @@ void expect_rows(const at::Tensor& tensor, int64_t rows, int64_t width, const ch
 
 void expect_vector(const at::Tensor& tensor, int64_t size, at::ScalarType type, const char* name) {
   if (!tensor.defined() || tensor.dim() != 1 || tensor.size(0) != size || tensor.scalar_type() != type) {
-    throw ShapeError(fmt::format("global alignment: {} must be {} [{}], found {}", name, c10::toString(type), size, describe_features(tensor)));
+    throw ShapeError(
+        fmt::format("global alignment: {} must be {} [{}], found {}", name, c10::toString(type), size, describe_features(tensor)));
   }
 }
 
@@ -66,13 +67,16 @@ at::Tensor logits_of(const at::Tensor& queries, const at::Tensor& keys, const at
 }  // namespace
 
 void GlobalAlignmentOptions::validate() const {
-  if (!(soft_targets >= 0 && soft_targets <= 1)) throw ConfigError(fmt::format("gam.soft_targets: expected a number from 0 to 1, found {}", soft_targets));
+  if (!(soft_targets >= 0 && soft_targets <= 1))
+    throw ConfigError(fmt::format("gam.soft_targets: expected a number from 0 to 1, found {}", soft_targets));
   if (literal && soft_targets > 0) {
-    throw ConfigError("gam.soft_targets: needs gam.literal=false (soft targets put weight on every key, which the literal denominator leaves out)");
+    throw ConfigError(
+        "gam.soft_targets: needs gam.literal=false (soft targets put weight on every key, which the literal denominator leaves out)");
   }
 }
 
-GlobalLogits global_alignment_logits(const GlobalAlignmentInput& input, const at::Tensor& temperature, const GlobalAlignmentOptions& options) {
+GlobalLogits global_alignment_logits(const GlobalAlignmentInput& input, const at::Tensor& temperature,
+                                     const GlobalAlignmentOptions& options) {
   check(input, temperature);
   const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
   const auto rows = [&, kept = input.counted.defined() ? input.counted.nonzero().squeeze(1) : at::Tensor()](const at::Tensor& tensor) {
@@ -121,7 +125,8 @@ LossTerm global_alignment_loss(const GlobalAlignmentInput& input, const at::Tens
     momentum.text = input.text_key;
     const GlobalLogits teacher = global_alignment_logits(momentum, temperature.detach(), options);
     const at::Tensor soft = (soft_loss(logits.image_to_text, teacher.image_to_text, logits.excluded) +
-                             soft_loss(logits.text_to_image, teacher.text_to_image, logits.excluded)) / 2;
+                             soft_loss(logits.text_to_image, teacher.text_to_image, logits.excluded)) /
+                            2;
     loss.sum = loss.sum * (1 - options.soft_targets) + soft * options.soft_targets;
   }
   return loss;

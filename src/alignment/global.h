@@ -27,9 +27,9 @@ struct GlobalAlignmentInput {
 
 // L_i2t: -log softmax over [the B text keys ; the V queue texts] of cos(image_b, key) / tau at the post's own key; keys of the same id
 // (in queue or batch) other than the own one are left out of the denominator. L_t2i likewise. Returns (L_i2t + L_t2i) / 2 as a LossTerm
-// over the counted posts. With soft_targets = a the target is (1 - a) one-hot + a softmax(cos(momentum query, key) / tau), without gradient.
-// temperature: one element, gradient flows. Keys and queue are detached. Computed in float32 (float64 stays)
-// whatever autocast says. Throws ShapeError.
+// over the counted posts. With soft_targets = a the target is (1 - a) one-hot + a softmax(cos(momentum query, key) / tau), without
+// gradient. temperature: one element, gradient flows. Keys and queue are detached. Computed in float32 (float64 stays) whatever autocast
+// says. Throws ShapeError.
 LossTerm global_alignment_loss(const GlobalAlignmentInput& input, const at::Tensor& temperature, const GlobalAlignmentOptions& options);
 
 // The logits of both directions and what the denominator leaves out, for the counted posts (B' of them), keys = batch then queue.
@@ -39,7 +39,8 @@ struct GlobalLogits {
   at::Tensor excluded;       // [B', B' + V] bool: the same id as the row's, the own key (column = row) aside; without batch_negatives also
                              // the other posts of the batch
 };
-GlobalLogits global_alignment_logits(const GlobalAlignmentInput& input, const at::Tensor& temperature, const GlobalAlignmentOptions& options);
+GlobalLogits global_alignment_logits(const GlobalAlignmentInput& input, const at::Tensor& temperature,
+                                     const GlobalAlignmentOptions& options);
 
 // Row 16: concat(norm(cls), norm(clip)): [B, d], [B, c] float -> [B, d + c], float32 at least; clip undefined gives cls itself;
 // literal concatenates without norms. Throws ShapeError.

@@ -1,11 +1,11 @@
 #include "alignment/momentum.h"
 
-#include <string>
-#include <vector>
-
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
 
 #include "core/error.h"
 
@@ -30,7 +30,8 @@ Pairs match(const NamedTensors& online, const NamedTensors& twin, std::vector<st
       faults.push_back(fmt::format("{} is not in the online module", item.key()));
     } else if (source->sizes() != item.value().sizes() || source->dtype() != item.value().dtype() ||
                source->device() != item.value().device()) {
-      faults.push_back(fmt::format("{}: the twin has {}, the online module {}", item.key(), describe_twin(item.value()), describe_twin(*source)));
+      faults.push_back(
+          fmt::format("{}: the twin has {}, the online module {}", item.key(), describe_twin(item.value()), describe_twin(*source)));
     } else {
       pairs.online.push_back(*source);
       pairs.twin.push_back(item.value());

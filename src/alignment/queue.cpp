@@ -1,10 +1,10 @@
 #include "alignment/queue.h"
 
-#include <algorithm>
-
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "core/error.h"
 
@@ -13,8 +13,9 @@ namespace {
 
 void expect(const at::Tensor& tensor, at::IntArrayRef shape, bool floating, const char* name) {
   if (!tensor.defined() || tensor.sizes() != shape || (floating ? !tensor.is_floating_point() : tensor.scalar_type() != at::kLong)) {
-    throw ShapeError(fmt::format("feature queue: {} must be {} {}, found {}", name, floating ? "float" : "Long", shape.vec(),
-                                 tensor.defined() ? fmt::format("{} {}", c10::toString(tensor.scalar_type()), tensor.sizes().vec()) : "none"));
+    throw ShapeError(
+        fmt::format("feature queue: {} must be {} {}, found {}", name, floating ? "float" : "Long", shape.vec(),
+                    tensor.defined() ? fmt::format("{} {}", c10::toString(tensor.scalar_type()), tensor.sizes().vec()) : "none"));
   }
 }
 
@@ -72,8 +73,9 @@ void FeatureQueue::restore(const State& state) {
   const bool sound = state.valid >= 0 && state.valid <= capacity_ && state.pointer >= 0 &&
                      (full ? state.pointer < std::max<int64_t>(capacity_, 1) : state.pointer == state.valid);
   if (!sound) {
-    throw CheckpointError(fmt::format("feature queue: a queue of {} cannot hold {} valid entries with the next place {}; the checkpoint is broken",
-                                      capacity_, state.valid, state.pointer));
+    throw CheckpointError(
+        fmt::format("feature queue: a queue of {} cannot hold {} valid entries with the next place {}; the checkpoint is broken", capacity_,
+                    state.valid, state.pointer));
   }
   const at::NoGradGuard no_grad;
   image_.copy_(state.image);

@@ -1,9 +1,9 @@
 // The queue of momentum representations (eq. 1): a ring buffer with a valid count and the post's id beside each entry.
 #pragma once
 
-#include <cstdint>
-
 #include <torch/types.h>
+
+#include <cstdint>
 
 namespace infig {
 

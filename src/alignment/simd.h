@@ -35,25 +35,25 @@ using IndexVector = typename VectorTypes<T>::Index;
 // INFIG_DISPATCH(name, body, (parameters), (arguments)): defines template <typename T> void name(parameters) that calls the
 // always-inlined template `body` compiled for the best instruction set this CPU has. Parameters may use T.
 #if defined(__x86_64__)
-#define INFIG_DISPATCH(name, body, parameters, arguments)                                            \
-  namespace {                                                                                        \
-  template <typename T>                                                                              \
-  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,fma"))) void name##_avx512 parameters {  \
-    body arguments;                                                                                  \
-  }                                                                                                  \
-  template <typename T>                                                                              \
-  __attribute__((target("avx2,fma"))) void name##_avx2 parameters {                                  \
-    body arguments;                                                                                  \
-  }                                                                                                  \
-  }                                                                                                  \
-  template <typename T>                                                                              \
-  void name parameters {                                                                             \
+#define INFIG_DISPATCH(name, body, parameters, arguments)                                                 \
+  namespace {                                                                                             \
+  template <typename T>                                                                                   \
+  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,fma"))) void name##_avx512 parameters {       \
+    body arguments;                                                                                       \
+  }                                                                                                       \
+  template <typename T>                                                                                   \
+  __attribute__((target("avx2,fma"))) void name##_avx2 parameters {                                       \
+    body arguments;                                                                                       \
+  }                                                                                                       \
+  }                                                                                                       \
+  template <typename T>                                                                                   \
+  void name parameters {                                                                                  \
     static const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && \
-                               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"); \
-    static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");         \
-    if (avx512) return name##_avx512<T> arguments;                                                   \
-    if (avx2) return name##_avx2<T> arguments;                                                       \
-    body arguments;                                                                                  \
+                               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");  \
+    static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");             \
+    if (avx512) return name##_avx512<T> arguments;                                                        \
+    if (avx2) return name##_avx2<T> arguments;                                                            \
+    body arguments;                                                                                       \
   }
 #else
 #define INFIG_DISPATCH(name, body, parameters, arguments) \

@@ -18,7 +18,8 @@ struct TokenSlice {
 };
 
 // similarity [images * P, columns] (may be overwritten): fills the slice's columns of the two [images, all_texts] matrices.
-KeptIndices select_with_kernels(const TokenSlice& slice, const at::Tensor& similarity, at::Tensor& image_to_text, at::Tensor& text_to_image);
+KeptIndices select_with_kernels(const TokenSlice& slice, const at::Tensor& similarity, at::Tensor& image_to_text,
+                                at::Tensor& text_to_image);
 KeptIndices select_with_operations(const TokenSlice& slice, const at::Tensor& similarity, at::Tensor& image_to_text,
                                    at::Tensor& text_to_image);
 

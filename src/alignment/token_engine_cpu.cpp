@@ -35,7 +35,8 @@ void add_product(const SparseRows<T>& matrix, const at::Tensor& x, at::Tensor& o
 
 }  // namespace
 
-KeptIndices select_with_kernels(const TokenSlice& slice, const at::Tensor& similarity, at::Tensor& image_to_text, at::Tensor& text_to_image) {
+KeptIndices select_with_kernels(const TokenSlice& slice, const at::Tensor& similarity, at::Tensor& image_to_text,
+                                at::Tensor& text_to_image) {
   const auto options = similarity.options().dtype(at::kInt);
   const int64_t of_image = std::min(slice.top_j, slice.image_tokens);
   const KeptIndices kept{.of_text = at::empty({slice.images, slice.texts.texts(), slice.image_tokens, slice.top_j}, options),
@@ -57,10 +58,12 @@ void backward_with_kernels(const TokenSlice& slice, const KeptIndices& kept, Tok
     const auto* to_text = gradients.image_to_text.const_data_ptr<scalar_t>();
     const auto* to_image = gradients.text_to_image.const_data_ptr<scalar_t>();
     if (gradients.image_gradient.defined()) {
-      add_product(gradient_by_image_token(shape, pointers(kept), to_text, to_image, threads), gradients.text_units, gradients.image_gradient);
+      add_product(gradient_by_image_token(shape, pointers(kept), to_text, to_image, threads), gradients.text_units,
+                  gradients.image_gradient);
     }
     if (gradients.text_gradient.defined()) {
-      add_product(gradient_by_text_token(shape, pointers(kept), to_text, to_image, threads), gradients.image_units, gradients.text_gradient);
+      add_product(gradient_by_text_token(shape, pointers(kept), to_text, to_image, threads), gradients.image_units,
+                  gradients.text_gradient);
     }
   });
 }

@@ -1,8 +1,8 @@
 // The same by tensor operations, for devices without kernels of their own: texts of a slice padded to its longest.
+#include <ATen/ATen.h>
+
 #include <limits>
 #include <utility>
-
-#include <ATen/ATen.h>
 
 #include "alignment/token_engine.h"
 
@@ -79,8 +79,8 @@ KeptIndices select_with_operations(const TokenSlice& slice, const at::Tensor& si
 void backward_with_operations(const TokenSlice& slice, const KeptIndices& kept, TokenGradients& gradients) {
   const Padding padding = pad(slice.texts, gradients.image_to_text.device());
   const int64_t texts = slice.texts.texts(), of_image = std::min(slice.top_j, slice.image_tokens);
-  const at::Tensor text_weight = gradients.image_to_text.narrow(1, slice.texts.first, texts) /
-                                 (padding.lengths.clamp_max(slice.top_j) * slice.image_tokens);
+  const at::Tensor text_weight =
+      gradients.image_to_text.narrow(1, slice.texts.first, texts) / (padding.lengths.clamp_max(slice.top_j) * slice.image_tokens);
   const at::Tensor image_weight = gradients.text_to_image.narrow(1, slice.texts.first, texts) / (padding.lengths * of_image);
   const at::Tensor there = kept_of_text(padding, kept.of_text.size(3));
   at::Tensor slice_gradient = at::zeros({slice.images, slice.image_tokens, texts, padding.longest}, gradients.image_to_text.options());

@@ -9,8 +9,8 @@ namespace infig {
 
 // Where the texts of a slice lie. Text q (0 .. texts-1 within the slice) owns the columns begin[q] .. begin[q+1]-1.
 struct TextSlice {
-  int64_t first = 0;                   // index of the slice's first text among all texts
-  std::vector<int64_t> begin;          // texts + 1 column offsets from the slice's first column
+  int64_t first = 0;           // index of the slice's first text among all texts
+  std::vector<int64_t> begin;  // texts + 1 column offsets from the slice's first column
   int64_t texts() const { return static_cast<int64_t>(begin.size()) - 1; }
   int64_t columns() const { return begin.back(); }
   int64_t length(int64_t text) const { return begin[text + 1] - begin[text]; }

@@ -112,7 +112,8 @@ INFIG_INLINE void select_of_image(const SliceShape& shape, const T* rows, int64_
   constexpr int64_t kLanes = kLaneCount<T>;
   Column<T> registers[kJ > 0 ? kJ : 1];
   // Not a vector: its allocator was seen to hand out memory that is aligned to 16 bytes only.
-  const std::unique_ptr<void, decltype(&std::free)> heap(kJ > 0 ? nullptr : std::aligned_alloc(kVectorBytes, sizeof(Column<T>) * count), &std::free);
+  const std::unique_ptr<void, decltype(&std::free)> heap(kJ > 0 ? nullptr : std::aligned_alloc(kVectorBytes, sizeof(Column<T>) * count),
+                                                         &std::free);
   Column<T>* best = kJ > 0 ? registers : static_cast<Column<T>*>(heap.get());
   std::vector<T> sums(columns);
   int32_t* indices = kept.of_image + image * count * columns;
@@ -136,16 +137,30 @@ INFIG_INLINE void select_image(const SliceShape& shape, const T* slice, int64_t 
                                T* text_to_image) {
   const T* rows = slice + image * shape.image_tokens * shape.texts->columns();
   switch (shape.top_j) {
-    case 1: select_of_texts<1>(shape, rows, image, kept, image_to_text); break;
-    case 2: select_of_texts<2>(shape, rows, image, kept, image_to_text); break;
-    case 3: select_of_texts<3>(shape, rows, image, kept, image_to_text); break;
-    default: select_of_texts<0>(shape, rows, image, kept, image_to_text);
+    case 1:
+      select_of_texts<1>(shape, rows, image, kept, image_to_text);
+      break;
+    case 2:
+      select_of_texts<2>(shape, rows, image, kept, image_to_text);
+      break;
+    case 3:
+      select_of_texts<3>(shape, rows, image, kept, image_to_text);
+      break;
+    default:
+      select_of_texts<0>(shape, rows, image, kept, image_to_text);
   }
   switch (std::min(shape.top_j, shape.image_tokens)) {
-    case 1: select_of_image<1>(shape, rows, image, kept, text_to_image); break;
-    case 2: select_of_image<2>(shape, rows, image, kept, text_to_image); break;
-    case 3: select_of_image<3>(shape, rows, image, kept, text_to_image); break;
-    default: select_of_image<0>(shape, rows, image, kept, text_to_image);
+    case 1:
+      select_of_image<1>(shape, rows, image, kept, text_to_image);
+      break;
+    case 2:
+      select_of_image<2>(shape, rows, image, kept, text_to_image);
+      break;
+    case 3:
+      select_of_image<3>(shape, rows, image, kept, text_to_image);
+      break;
+    default:
+      select_of_image<0>(shape, rows, image, kept, text_to_image);
   }
 }
 

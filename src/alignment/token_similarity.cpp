@@ -1,10 +1,10 @@
 #include "alignment/token_similarity.h"
 
-#include <algorithm>
-
 #include <ATen/ATen.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/autograd.h>
+
+#include <algorithm>
 
 #include "alignment/cosine.h"
 #include "alignment/token_engine.h"
@@ -73,7 +73,8 @@ struct TokenSimilarity : torch::autograd::Function<TokenSimilarity> {
       const int64_t columns = slice.texts.columns();
       const at::Tensor text_units = text.narrow(0, row, columns) * text_inverse.narrow(0, row, columns).unsqueeze(-1);
       const at::Tensor similarity = at::mm(image_units, text_units.t());
-      const KeptIndices kept = (plan.kernels ? select_with_kernels : select_with_operations)(slice, similarity, image_to_text, text_to_image);
+      const KeptIndices kept =
+          (plan.kernels ? select_with_kernels : select_with_operations)(slice, similarity, image_to_text, text_to_image);
       of_text.push_back(kept.of_text);
       of_image.push_back(kept.of_image);
       row += columns;
@@ -89,7 +90,8 @@ struct TokenSimilarity : torch::autograd::Function<TokenSimilarity> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list outputs) {
-    if (at::GradMode::is_enabled()) throw Error("fine-grained similarity: second derivatives are not available; call backward without create_graph");
+    if (at::GradMode::is_enabled())
+      throw Error("fine-grained similarity: second derivatives are not available; call backward without create_graph");
     const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &image = saved[0], &text = saved[1], &image_inverse = saved[2], &text_inverse = saved[3];

@@ -1,10 +1,10 @@
 // The differentiable core of the fine-grained alignment: packed tokens in, both similarity matrices out (eq. 3-4).
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <vector>
-
-#include <torch/types.h>
 
 namespace infig {
 

@@ -1,7 +1,7 @@
+#include <ATen/Parallel.h>
+
 #include <cstdio>
 #include <memory>
-
-#include <ATen/Parallel.h>
 
 #include "apps/commands.h"
 #include "core/error.h"
@@ -23,8 +23,9 @@ void bench_verb(const BenchFlags& flags) {
   StageTimer timer;
   const double rate = time_training(config, data, flags.warmup, flags.steps, timer);
   const double total = static_cast<double>(flags.steps * config.train.batch_size) / rate;
-  std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads, %s\n", rate, static_cast<long long>(flags.steps),
-              static_cast<long long>(config.train.batch_size), static_cast<long long>(flags.warmup), at::get_num_threads(), flags.config.c_str());
+  std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads, %s\n", rate,
+              static_cast<long long>(flags.steps), static_cast<long long>(config.train.batch_size), static_cast<long long>(flags.warmup),
+              at::get_num_threads(), flags.config.c_str());
   std::printf("%-18s %9s %7s\n", "stage", "ms/step", "share");
   const auto seconds = timer.seconds();
   double listed = 0;
@@ -33,7 +34,8 @@ void bench_verb(const BenchFlags& flags) {
     listed += value;
     std::printf("%-18s %9.2f %6.1f%%\n", stage, 1e3 * value / static_cast<double>(flags.steps), 100 * value / total);
   }
-  std::printf("%-18s %9.2f %6.1f%%\n", "rest of the step", 1e3 * (total - listed) / static_cast<double>(flags.steps), 100 * (total - listed) / total);
+  std::printf("%-18s %9.2f %6.1f%%\n", "rest of the step", 1e3 * (total - listed) / static_cast<double>(flags.steps),
+              100 * (total - listed) / total);
   std::printf("on worker threads, beside the step:\n");
   for (const char* stage : {"read and decode", "resize", "normalize"}) {
     const double value = seconds.contains(stage) ? seconds.at(stage) : 0;

@@ -1,12 +1,12 @@
-#include <chrono>
-#include <cstdio>
-#include <fstream>
-#include <thread>
-
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/version.h>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <thread>
 
 #include "apps/build_info.h"
 #include "apps/commands.h"

@@ -1,7 +1,7 @@
+#include <ATen/Parallel.h>
+
 #include <cstdio>
 #include <memory>
-
-#include <ATen/Parallel.h>
 
 #include "apps/commands.h"
 #include "core/error.h"
@@ -21,13 +21,17 @@ struct EvaluateFlags {
 
 void print_scores(const EvaluationResult& result) {
   const auto& s = result.scores;
-  std::printf("%s%s%s: %lld posts\n", result.split.c_str(), result.without.empty() ? "" : " without ", result.without.c_str(), static_cast<long long>(s.count));
-  std::printf("  accuracy     %.4f  (95 %% interval %.4f to %.4f; majority class %.4f)\n", s.accuracy, s.accuracy_low, s.accuracy_high, majority_accuracy(s));
-  std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro, s.f1_weighted, s.ece, result.loss);
+  std::printf("%s%s%s: %lld posts\n", result.split.c_str(), result.without.empty() ? "" : " without ", result.without.c_str(),
+              static_cast<long long>(s.count));
+  std::printf("  accuracy     %.4f  (95 %% interval %.4f to %.4f; majority class %.4f)\n", s.accuracy, s.accuracy_low, s.accuracy_high,
+              majority_accuracy(s));
+  std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro, s.f1_weighted, s.ece,
+              result.loss);
   std::printf("  %-16s precision  recall      f1  posts   confusion (row = truth)\n", "class");
   for (size_t c = 0; c < result.labels.size(); ++c) {
     const auto& scores = s.classes[c];
-    std::printf("  %-16s    %.4f  %.4f  %.4f  %5lld  ", result.labels[c].c_str(), scores.precision, scores.recall, scores.f1, static_cast<long long>(scores.support));
+    std::printf("  %-16s    %.4f  %.4f  %.4f  %5lld  ", result.labels[c].c_str(), scores.precision, scores.recall, scores.f1,
+                static_cast<long long>(scores.support));
     for (const int64_t count : s.confusion[c]) std::printf(" %5lld", static_cast<long long>(count));
     std::printf("\n");
   }
@@ -49,7 +53,8 @@ void evaluate_verb(const EvaluateFlags& flags) {
   if (result.without.empty() && !flags.no_report) {
     write_report(flags.run, data, result.split, {.threads = flags.workers});
     write_model_card(flags.run, data, result.split);
-    std::printf("wrote %s and %s\n", evaluation_path(flags.run, result.split, "", ".json").c_str(), (std::filesystem::path(flags.run) / "report.html").c_str());
+    std::printf("wrote %s and %s\n", evaluation_path(flags.run, result.split, "", ".json").c_str(),
+                (std::filesystem::path(flags.run) / "report.html").c_str());
   } else {
     std::printf("wrote %s\n", evaluation_path(flags.run, result.split, result.without, ".json").c_str());
   }

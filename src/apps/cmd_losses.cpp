@@ -1,14 +1,14 @@
 // infig losses: GAM and HFAM on given tensors, with gradients, for comparing with any other implementation.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <set>
-
-#include <ATen/ATen.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "alignment/fine_grained.h"
 #include "alignment/global.h"
@@ -56,7 +56,8 @@ at::Tensor checked(const LossesInput& input, const std::string& name, const std:
   bool fits = tensor.dim() == static_cast<int64_t>(shape.size());
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || tensor.size(static_cast<int64_t>(i)) == shape[i];
   fits = fits && (type ? tensor.scalar_type() == *type : !tensor.is_floating_point() && !tensor.is_complex());
-  if (!fits) throw DataError(fmt::format("{}: tensor {}: expected {} = {}, found {} (-1: any)", input.where, name, wanted, shape, describe(tensor)));
+  if (!fits)
+    throw DataError(fmt::format("{}: tensor {}: expected {} = {}, found {} (-1: any)", input.where, name, wanted, shape, describe(tensor)));
   return type ? tensor : tensor.to(at::kLong);
 }
 
@@ -105,7 +106,8 @@ void check_names(const LossesInput& input) {
   for (const auto& [name, tensor] : input.tensors) {
     const bool ours = name.starts_with("hfam.") || name.starts_with("gam.");
     if (ours && !kKnown.contains(name) && !name.starts_with("hfam.image.") && !name.starts_with("hfam.text.")) {
-      throw DataError(fmt::format("{}: unknown tensor {}; known are hfam.image.K, hfam.text.K, {}", input.where, name, fmt::join(kKnown, ", ")));
+      throw DataError(
+          fmt::format("{}: unknown tensor {}; known are hfam.image.K, hfam.text.K, {}", input.where, name, fmt::join(kKnown, ", ")));
     }
   }
 }
@@ -125,7 +127,8 @@ void compute_fine_grained(const LossesInput& input, const LossesFlags& flags, Lo
   const at::Tensor mask = (checked(input, "hfam.text_mask", {posts, -1}, "[B, T]", std::nullopt) != 0).to(at::kLong);
   const at::Tensor bare = (mask.sum(1) == 0).nonzero();
   if (bare.size(0) > 0) {
-    throw DataError(fmt::format("{}: tensor hfam.text_mask: row {} counts no token; leave that post out", input.where, bare[0][0].item<int64_t>()));
+    throw DataError(
+        fmt::format("{}: tensor hfam.text_mask: row {} counts no token; leave that post out", input.where, bare[0][0].item<int64_t>()));
   }
   at::Tensor total;
   std::map<std::string, at::Tensor> leaves;
@@ -152,7 +155,9 @@ void compute_global(const LossesInput& input, const LossesFlags& flags, LossesOu
   const at::Tensor image = leaf(checked(input, "gam.image", {-1, -1}, "[B, g]", type));
   const int64_t posts = image.size(0), width = image.size(1);
   if (posts == 0) throw DataError(fmt::format("{}: tensor gam.image: no posts, found {}", input.where, describe(image)));
-  const auto rows = [&](const char* name, int64_t count, const char* letters) { return checked(input, name, {count, width}, letters, type); };
+  const auto rows = [&](const char* name, int64_t count, const char* letters) {
+    return checked(input, name, {count, width}, letters, type);
+  };
   const at::Tensor text = leaf(rows("gam.text", posts, "[B, g]"));
   const at::Tensor queue_image = rows("gam.queue_image", -1, "[M, g]");
   const int64_t queued = queue_image.size(0);
@@ -179,7 +184,8 @@ void losses_verb(const LossesFlags& flags) {
   input.tensors = load_tensors(flags.input, &input.metadata);
   check_names(input);
   const bool fine_grained = input.has_part("hfam."), global = input.has_part("gam.");
-  if (!fine_grained && !global) throw DataError(fmt::format("{}: neither hfam.* nor gam.* tensors; infig losses --help lists them", flags.input));
+  if (!fine_grained && !global)
+    throw DataError(fmt::format("{}: neither hfam.* nor gam.* tensors; infig losses --help lists them", flags.input));
   LossesOutput output;
   if (fine_grained) compute_fine_grained(input, flags, output);
   if (global) compute_global(input, flags, output);
@@ -191,11 +197,13 @@ void losses_verb(const LossesFlags& flags) {
 }  // namespace
 
 void add_losses(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("losses", "GAM and HFAM on given tensors, with gradients: for comparing with any other implementation");
+  CLI::App* verb =
+      app.add_subcommand("losses", "GAM and HFAM on given tensors, with gradients: for comparing with any other implementation");
   auto flags = std::make_shared<LossesFlags>();
   verb->add_option("--input", flags->input, "safetensors file with the tensors below")->required();
   verb->add_option("--output", flags->output, "safetensors file that is written")->required();
-  verb->add_flag("--hfam-decoupled", flags->decoupled, "leave the positive out of HFAM's denominator, as eq. 5 reads literally (hfam.decoupled)");
+  verb->add_flag("--hfam-decoupled", flags->decoupled,
+                 "leave the positive out of HFAM's denominator, as eq. 5 reads literally (hfam.decoupled)");
   verb->add_flag("--gam-literal", flags->literal, "leave the positive out of GAM's denominator, as eq. 1 reads literally (gam.literal)");
   verb->footer(
       "Input, F32 or F64 (which is what it is computed in); hfam.* or gam.* may be absent:\n"

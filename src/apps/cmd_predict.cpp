@@ -1,11 +1,11 @@
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <numeric>
-
-#include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "apps/commands.h"
 #include "core/error.h"
@@ -55,7 +55,8 @@ std::vector<InputRow> read_input(const fs::path& path) {
   return rows;
 }
 
-std::string json_line(const InputRow& row, const std::vector<std::string>& labels, const double* probabilities, const std::string& picture) {
+std::string json_line(const InputRow& row, const std::vector<std::string>& labels, const double* probabilities,
+                      const std::string& picture) {
   nlohmann::ordered_json line;
   line["id"] = row.post.id;
   if (!row.error.empty()) {
@@ -82,8 +83,8 @@ std::string csv_line(const InputRow& row, const std::vector<std::string>& labels
   return line + "\n";
 }
 
-void write_predictions(const PredictFlags& flags, const std::vector<InputRow>& rows, const LoadedModel& loaded, const std::vector<double>& probabilities,
-                       const std::vector<std::string>& pictures) {
+void write_predictions(const PredictFlags& flags, const std::vector<InputRow>& rows, const LoadedModel& loaded,
+                       const std::vector<double>& probabilities, const std::vector<std::string>& pictures) {
   const std::string extension = fs::path(flags.output).extension();
   AtomicFile file(flags.output);
   if (extension == ".csv") {
@@ -93,18 +94,21 @@ void write_predictions(const PredictFlags& flags, const std::vector<InputRow>& r
   }
   for (size_t i = 0; i < rows.size(); ++i) {
     const double* row = probabilities.data() + i * loaded.labels.size();
-    file.stream() << (extension == ".csv" ? csv_line(rows[i], loaded.labels, row, pictures[i]) : json_line(rows[i], loaded.labels, row, pictures[i]));
+    file.stream() << (extension == ".csv" ? csv_line(rows[i], loaded.labels, row, pictures[i])
+                                          : json_line(rows[i], loaded.labels, row, pictures[i]));
   }
   file.commit();
 }
 
 void predict_file(const PredictFlags& flags, LoadedModel& loaded, const LoaderOptions& loader_options) {
   const std::string extension = fs::path(flags.output).extension();
-  if (extension != ".csv" && extension != ".jsonl") throw ConfigError(fmt::format("--output {}: expected a .jsonl or .csv file", flags.output));
+  if (extension != ".csv" && extension != ".jsonl")
+    throw ConfigError(fmt::format("--output {}: expected a .jsonl or .csv file", flags.output));
   std::vector<InputRow> rows = read_input(flags.input);
   std::vector<Post> posts;
   for (const auto& row : rows) posts.push_back(row.post);
-  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options, 0);
+  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options,
+                    0);
   std::vector<int64_t> wanted;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].error.empty()) wanted.push_back(static_cast<int64_t>(i));
@@ -138,7 +142,8 @@ void predict_one(const PredictFlags& flags, LoadedModel& loaded, const LoaderOpt
   row.post.text = flags.text;
   row.post.image = flags.image;
   const std::vector<Post> posts = {row.post};
-  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options, 0);
+  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options,
+                    0);
   const ScoredRows scored = score_rows(loaded.model, loader, {0}, {.batch_size = 1, .title = ""});
   std::string picture;
   for (const auto& bad : loader.bad_pictures()) {
@@ -152,7 +157,8 @@ void predict_one(const PredictFlags& flags, LoadedModel& loaded, const LoaderOpt
 
 void predict_verb(const PredictFlags& flags) {
   const bool one = !flags.text.empty() || !flags.image.empty();
-  if (one == !flags.input.empty()) throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
+  if (one == !flags.input.empty())
+    throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
   if (!one && flags.output.empty()) throw ConfigError("predict: --input needs --output FILE.jsonl or FILE.csv");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   LoaderOptions loader{.workers = one ? 1 : flags.workers, .cache_mb = 0};
@@ -177,7 +183,9 @@ void add_predict(CLI::App& app) {
   verb->add_option("--image", flags->image, "the post's picture");
   verb->add_option("--input", flags->input, "JSONL, CSV or TSV with id, text, image (paths from the file's folder)");
   verb->add_option("--output", flags->output, "JSONL or CSV to write, one row for each input row, in order");
-  verb->add_option("--bad-image", flags->bad_image, "rows whose picture cannot be used: missing (text alone) | skip (row gets an error) | error (stop)")->capture_default_str();
+  verb->add_option("--bad-image", flags->bad_image,
+                   "rows whose picture cannot be used: missing (text alone) | skip (row gets an error) | error (stop)")
+      ->capture_default_str();
   verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
   verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::PositiveNumber);

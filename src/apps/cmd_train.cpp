@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-
 #include <nlohmann/json.hpp>
 
 #include "apps/build_info.h"
@@ -35,8 +34,11 @@ std::string command_line() {
 std::string describe_run(const std::string& config) {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
-  return nlohmann::json{
-      {"version", INFIG_VERSION}, {"git", build_commit()}, {"command", command_line()}, {"host", host.data()}, {"preset", std::filesystem::path(config).stem().string()}}
+  return nlohmann::json{{"version", INFIG_VERSION},
+                        {"git", build_commit()},
+                        {"command", command_line()},
+                        {"host", host.data()},
+                        {"preset", std::filesystem::path(config).stem().string()}}
       .dump();
 }
 
@@ -64,7 +66,8 @@ void add_train(CLI::App& app) {
   verb->add_option("--config", flags->config, "YAML file, as configs/tiny.yaml; configs/reference.yaml lists every key")->required();
   verb->add_option("--data", flags->data, "data set folder that prepare wrote, or a CSV/TSV/JSONL table")->required();
   verb->add_option("--output-dir", flags->output_dir, "run folder to write")->required();
-  verb->add_option("--resume", flags->resume, "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
+  verb->add_option("--resume", flags->resume,
+                   "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing (default) | skip | error");
   verb->add_option("overrides", flags->overrides, "key=value pairs over the config, as gam.layer=2 train.epochs=5");
   verb->footer(

@@ -1,10 +1,10 @@
 // infig VERB ...: the list of verbs, exit codes, signals.
+#include <c10/util/Exception.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
-
-#include <c10/util/Exception.h>
 
 #include "apps/commands.h"
 #include "apps/signals.h"

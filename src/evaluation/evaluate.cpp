@@ -1,10 +1,10 @@
 #include "evaluation/evaluate.h"
 
-#include <algorithm>
-#include <numeric>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
 
 #include "core/error.h"
 #include "model/inference.h"
@@ -19,7 +19,8 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
   for (const auto& label : data.labels) {
     const auto found = std::find(model.begin(), model.end(), label);
     if (found == model.end()) {
-      throw DataError(fmt::format("{}: label '{}' is none of the model's labels ({})", data.folder.string(), label, fmt::join(model, ", ")));
+      throw DataError(
+          fmt::format("{}: label '{}' is none of the model's labels ({})", data.folder.string(), label, fmt::join(model, ", ")));
     }
     map.push_back(found - model.begin());
   }
@@ -38,8 +39,10 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
 void bind_options(ConfigBinder& binder, EvaluateOptions& options) {
   bind_options(binder, options.loader);
   binder.field("batch_size", options.batch_size, {.low = 1}, "posts a batch");
-  binder.choice("precision", options.precision, {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}, {"auto", Precision::kAuto}}, "fp32 | bf16 | auto");
-  binder.choice("device", options.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}}, "cpu | cuda | auto");
+  binder.choice("precision", options.precision, {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}, {"auto", Precision::kAuto}},
+                "fp32 | bf16 | auto");
+  binder.choice("device", options.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}},
+                "cpu | cuda | auto");
 }
 
 EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data, Split split, const EvaluateOptions& options) {
@@ -50,10 +53,12 @@ EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data,
   std::vector<int64_t> all(posts.size());
   std::iota(all.begin(), all.end(), int64_t{0});
 
-  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, options.loader, 0);
+  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, options.loader,
+                    0);
   const std::vector<int64_t> rows = loader.prepare(all, "reading pictures");
-  const ScoredRows scored = score_rows(loaded.model, loader, rows,
-                                       {.batch_size = options.batch_size, .precision = resolve_precision(options.precision, device), .title = "evaluating"});
+  const ScoredRows scored =
+      score_rows(loaded.model, loader, rows,
+                 {.batch_size = options.batch_size, .precision = resolve_precision(options.precision, device), .title = "evaluating"});
   EvaluationResult result;
   result.split = split_name(split);
   result.without = options.loader.without == Without::kImage ? "image" : options.loader.without == Without::kText ? "text" : "";
@@ -80,7 +85,8 @@ EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data,
   for (const auto& bad : loader.bad_pictures()) ++(bad.status == "truncated" ? result.images_truncated : result.images_missing);
   result.images_skipped = static_cast<int64_t>(all.size() - rows.size());
   result.images_missing -= result.images_skipped;
-  if (truths.empty()) throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.folder.string(), split_name(split)));
+  if (truths.empty())
+    throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.folder.string(), split_name(split)));
   result.scores = score_classification(labelled, truths, static_cast<int64_t>(classes));
   return result;
 }

@@ -1,10 +1,10 @@
 #include "losses/info_nce.h"
 
-#include <limits>
-
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <limits>
 
 #include "core/error.h"
 
@@ -13,12 +13,14 @@ namespace {
 
 void check_logits(const at::Tensor& logits, const at::Tensor& targets, const char* where, const char* target_name) {
   if (!logits.defined() || logits.dim() != 2 || !logits.is_floating_point()) {
-    throw ShapeError(fmt::format("{}: logits must be a floating [rows, columns] tensor, found {}", where,
-                                 logits.defined() ? fmt::format("{} {}", c10::toString(logits.scalar_type()), logits.sizes().vec()) : "none"));
+    throw ShapeError(
+        fmt::format("{}: logits must be a floating [rows, columns] tensor, found {}", where,
+                    logits.defined() ? fmt::format("{} {}", c10::toString(logits.scalar_type()), logits.sizes().vec()) : "none"));
   }
   if (!targets.defined() || targets.dim() != 1 || targets.scalar_type() != at::kLong || targets.size(0) != logits.size(0)) {
-    throw ShapeError(fmt::format("{}: {} must be Long [{}] (one a row of the logits), found {}", where, target_name, logits.size(0),
-                                 targets.defined() ? fmt::format("{} {}", c10::toString(targets.scalar_type()), targets.sizes().vec()) : "none"));
+    throw ShapeError(
+        fmt::format("{}: {} must be Long [{}] (one a row of the logits), found {}", where, target_name, logits.size(0),
+                    targets.defined() ? fmt::format("{} {}", c10::toString(targets.scalar_type()), targets.sizes().vec()) : "none"));
   }
   // Reading values of a device tensor would stall the stream; there the gather's own assertion has to do.
   if (targets.numel() > 0 && targets.device().is_cpu()) {

@@ -6,8 +6,8 @@
 namespace infig {
 
 struct LossTerm {
-  at::Tensor sum;    // scalar float, with gradient
-  int64_t count = 0; // items summed; 0: the term is absent from this batch and sum is 0
+  at::Tensor sum;     // scalar float, with gradient
+  int64_t count = 0;  // items summed; 0: the term is absent from this batch and sum is 0
 
   at::Tensor mean() const { return count > 0 ? sum / static_cast<double>(count) : sum; }
 };

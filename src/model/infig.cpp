@@ -13,13 +13,16 @@ AlignmentParametersImpl::AlignmentParametersImpl(int64_t hidden_size, int64_t pr
   }
 }
 
-InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed) : options_(options), num_labels_(num_labels) {
+InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed)
+    : options_(options), num_labels_(num_labels) {
   const int64_t d = options.hidden_size();
   text_encoder = register_module("text_encoder", DebertaModel(options.text.encoder));
   image_encoder = register_module("image_encoder", ImageEncoder(options.image.encoder));
   fusion = register_module("fusion", FusionTransformer(options.fusion.layer, options.fusion.layers));
   pooling = register_module("pooling", AttentionPooling(d));
-  head = register_module("head", Head(HeadOptions{.hidden_size = d, .num_labels = num_labels, .dropout = options.head_dropout, .gelu_logits = options.gelu_logits}));
+  head = register_module(
+      "head",
+      Head(HeadOptions{.hidden_size = d, .num_labels = num_labels, .dropout = options.head_dropout, .gelu_logits = options.gelu_logits}));
   gam = register_module("gam", AlignmentParameters(d, options.gam.proj_dim, options.gam.temperature, options.gam.learn_temperature));
   hfam = register_module("hfam", AlignmentParameters(d, options.hfam.proj_dim, options.hfam.temperature, options.hfam.learn_temperature));
 

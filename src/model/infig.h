@@ -1,12 +1,12 @@
 // INFIG assembled: text and image encoder, fusion, pooling, head (paper section 3, method.md "Shapes").
 #pragma once
 
-#include <vector>
-
 #include <torch/nn/module.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
+
+#include <vector>
 
 #include "core/stage_timer.h"
 #include "encoders/deberta.h"
@@ -29,12 +29,12 @@ class AlignmentParametersImpl : public torch::nn::Module {
 TORCH_MODULE(AlignmentParameters);
 
 struct ForwardResult {
-  at::Tensor logits;                      // [B, C] float
-  std::vector<at::Tensor> text_hidden;    // n_t + 1 of [B, L, d]; [CLS] at position 0
-  std::vector<at::Tensor> image_hidden;   // n_i + 1 of [B, 1 + P, d]; visual CLS at position 0
-  at::Tensor feature_map;                 // [B, c, h, w]
-  at::Tensor scores;                      // [B, P + T]: attention pooling, image tokens first
-  at::Tensor attention;                   // [B, H, P + T, P + T] of the last fusion layer; undefined unless asked for
+  at::Tensor logits;                     // [B, C] float
+  std::vector<at::Tensor> text_hidden;   // n_t + 1 of [B, L, d]; [CLS] at position 0
+  std::vector<at::Tensor> image_hidden;  // n_i + 1 of [B, 1 + P, d]; visual CLS at position 0
+  at::Tensor feature_map;                // [B, c, h, w]
+  at::Tensor scores;                     // [B, P + T]: attention pooling, image tokens first
+  at::Tensor attention;                  // [B, H, P + T, P + T] of the last fusion layer; undefined unless asked for
 };
 
 struct ForwardOptions {

@@ -26,9 +26,11 @@ void bind_layer(ConfigBinder& binder, TransformerLayerOptions& layer) {
 void bind_text(ConfigBinder& binder, TextOptions& text) {
   DebertaOptions& e = text.encoder;
   binder.section("text");
-  binder.field("max_length", text.max_length, {.low = 3}, "tokens a text, special ones included; longer texts are cut and keep [SEP], row 34");
+  binder.field("max_length", text.max_length, {.low = 3},
+               "tokens a text, special ones included; longer texts are cut and keep [SEP], row 34");
   binder.field("vocab_size", text.vocab_size, {.low = 16}, "pieces of the vocabulary trained on the run's own training texts");
-  binder.field("character_coverage", text.character_coverage, {.low = 0.5, .high = 1}, "share of the characters that get a piece of their own");
+  binder.field("character_coverage", text.character_coverage, {.low = 0.5, .high = 1},
+               "share of the characters that get a piece of their own");
   binder.field("hidden_size", e.hidden_size, kAtLeastOne, "width d of every part of the model");
   binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne, "DeBERTa layers");
   binder.field("num_attention_heads", e.num_attention_heads, kAtLeastOne, "heads; divides hidden_size");
@@ -64,25 +66,30 @@ void bind_image(ConfigBinder& binder, ImageModelOptions& image) {
   binder.field("batch_norm_train", image.batch_norm_train, "BatchNorm uses the batch's statistics in training, row 20");
   binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne, "layers of the image Transformer, row 21");
   bind_layer(binder, e.layer);
-  binder.choice("pos", e.learned_positions, {{"none", false}, {"learned", true}}, "position embeddings of the image tokens: none | learned, row 21");
+  binder.choice("pos", e.learned_positions, {{"none", false}, {"learned", true}},
+                "position embeddings of the image tokens: none | learned, row 21");
   binder.field("initializer_range", e.initializer_range, {.low = 0, .low_open = true}, "deviation of random initial weights, row 21");
 }
 
 void bind_gam(ConfigBinder& binder, GamOptions& gam) {
   binder.section("gam");
   binder.field("layer", gam.layer, kAtLeastOne, "layer from the end whose CLS is aligned; 1 = last (Figure 3)");
-  binder.field("queue_size", gam.queue_size, {.low = 0}, "entries of the momentum queues, row 4; clamped to the training split less a batch");
+  binder.field("queue_size", gam.queue_size, {.low = 0},
+               "entries of the momentum queues, row 4; clamped to the training split less a batch");
   binder.choice("queue_start", gam.queue_start, {{"empty", QueueStart::kEmpty}, {"random", QueueStart::kRandom}},
                 "empty = only entries that were written count; random = unit vectors, row 6");
   binder.field("momentum", gam.momentum, {.low = 0, .high = 1}, "momentum of the twins, row 8");
-  binder.choice("momentum_mode", gam.momentum_train_mode, {{"eval", false}, {"train", true}}, "eval | train (dropout in the twins), row 10");
+  binder.choice("momentum_mode", gam.momentum_train_mode, {{"eval", false}, {"train", true}},
+                "eval | train (dropout in the twins), row 10");
   binder.field("momentum_backbone", gam.momentum_backbone, "a trained ResNet gets a twin too instead of being shared, row 9");
   binder.field("proj_dim", gam.proj_dim, {.low = 0}, "extra linear projection of the CLS; 0: none, row 17");
   binder.field("literal", gam.loss.literal, "leave the positive out of the denominator, as eq. 1 reads, row 1");
-  binder.choice("partner", gam.loss.online_partner, {{"momentum", false}, {"online", true}}, "the positive's other side: momentum | online, row 2");
+  binder.choice("partner", gam.loss.online_partner, {{"momentum", false}, {"online", true}},
+                "the positive's other side: momentum | online, row 2");
   binder.field("batch_negatives", gam.loss.batch_negatives, "other posts of the batch are negatives, row 3");
   binder.field("mask_equal_ids", gam.loss.mask_equal_ids, "entries of the same post are no negatives, row 5");
-  binder.field("soft_targets", gam.loss.soft_targets, {.low = 0, .high = 1}, "weight of the momentum model's soft targets (ALBEF's alpha), row 11");
+  binder.field("soft_targets", gam.loss.soft_targets, {.low = 0, .high = 1},
+               "weight of the momentum model's soft targets (ALBEF's alpha), row 11");
   binder.field("temperature", gam.temperature, {.low = 0.001, .high = 0.5}, "tau at the start, row 12");
   binder.field("learn_temperature", gam.learn_temperature, "tau is learned, clamped to [.001, .5], row 12");
 }
@@ -125,8 +132,8 @@ void InfigOptions::finish() {
   image.pixels.validate();
   const int64_t stride = image.encoder.backbone.stride();
   if (image.pixels.size % stride != 0) {
-    throw ConfigError(fmt::format("image.size: {} pixels are no multiple of the ResNet's stride {}; choose one, as {}", image.pixels.size, stride,
-                                  (image.pixels.size / stride + 1) * stride));
+    throw ConfigError(fmt::format("image.size: {} pixels are no multiple of the ResNet's stride {}; choose one, as {}", image.pixels.size,
+                                  stride, (image.pixels.size / stride + 1) * stride));
   }
   image.encoder.grid = image.pixels.size / stride;
   text.encoder.validate();
@@ -135,10 +142,13 @@ void InfigOptions::finish() {
   gam.loss.validate();
   hfam.loss.validate();
   const int64_t shared_layers = std::min(text.encoder.num_hidden_layers, image.encoder.num_hidden_layers);
-  if (gam.layer > shared_layers) throw ConfigError(fmt::format("gam.layer: {} from the end, but the encoders share only {} layers", gam.layer, shared_layers));
-  if (hfam.layers > shared_layers) throw ConfigError(fmt::format("hfam.layers: {} pairs, but the encoders share only {} layers", hfam.layers, shared_layers));
+  if (gam.layer > shared_layers)
+    throw ConfigError(fmt::format("gam.layer: {} from the end, but the encoders share only {} layers", gam.layer, shared_layers));
+  if (hfam.layers > shared_layers)
+    throw ConfigError(fmt::format("hfam.layers: {} pairs, but the encoders share only {} layers", hfam.layers, shared_layers));
   if (text.max_length > text.encoder.max_position_embeddings && text.encoder.position_biased_input) {
-    throw ConfigError(fmt::format("text.max_length: {} is more than text.max_position_embeddings {}", text.max_length, text.encoder.max_position_embeddings));
+    throw ConfigError(fmt::format("text.max_length: {} is more than text.max_position_embeddings {}", text.max_length,
+                                  text.encoder.max_position_embeddings));
   }
   if (image.batch_norm_train && !image.finetune) {
     throw ConfigError("image.batch_norm_train: true needs image.finetune: true (a frozen ResNet keeps its running statistics)");

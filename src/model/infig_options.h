@@ -1,12 +1,11 @@
-// What an INFIG is: sizes, decisions and loss weights. Stored in every checkpoint's config.json; evaluate, predict and serve read it from there.
-// The defaults are method.md's table; "row N" names the row.
+// What an INFIG is: sizes, decisions and loss weights. Stored in every checkpoint's config.json; evaluate, predict and serve read it from
+// there. The defaults are method.md's table; "row N" names the row.
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "alignment/fine_grained.h"
 #include "alignment/global.h"
@@ -18,52 +17,52 @@
 namespace infig {
 
 struct TextOptions {
-  int64_t max_length = 128;        // row 34: tokens a text, special ones included
-  int64_t vocab_size = 8000;       // pieces of a vocabulary trained on the run's own texts
+  int64_t max_length = 128;   // row 34: tokens a text, special ones included
+  int64_t vocab_size = 8000;  // pieces of a vocabulary trained on the run's own texts
   double character_coverage = 0.9995;
-  DebertaOptions encoder;          // its vocab_size is set from the tokenizer
+  DebertaOptions encoder;  // its vocab_size is set from the tokenizer
 };
 
 struct ImageModelOptions {
   ImageOptions pixels;
   ImageEncoderOptions encoder;
-  bool finetune = false;              // row 20: train the ResNet
-  bool batch_norm_train = false;      // row 20: BatchNorm uses the statistics of the batch
+  bool finetune = false;          // row 20: train the ResNet
+  bool batch_norm_train = false;  // row 20: BatchNorm uses the statistics of the batch
 };
 
 enum class GamPartner { kMomentum, kOnline };
 enum class QueueStart { kEmpty, kRandom };
 
 struct GamOptions {
-  int64_t layer = 1;                   // which layer from the end gives the CLS; Figure 3
-  int64_t queue_size = 4096;           // row 4; entries
-  double momentum = 0.995;             // row 8
-  bool momentum_train_mode = false;    // row 10: dropout in the twins
-  bool momentum_backbone = false;      // row 9: give a trained ResNet a twin of its own instead of sharing it
-  int64_t proj_dim = 0;                // row 17: extra linear projection of the CLS; 0: none
+  int64_t layer = 1;                            // which layer from the end gives the CLS; Figure 3
+  int64_t queue_size = 4096;                    // row 4; entries
+  double momentum = 0.995;                      // row 8
+  bool momentum_train_mode = false;             // row 10: dropout in the twins
+  bool momentum_backbone = false;               // row 9: give a trained ResNet a twin of its own instead of sharing it
+  int64_t proj_dim = 0;                         // row 17: extra linear projection of the CLS; 0: none
   QueueStart queue_start = QueueStart::kEmpty;  // row 6
-  double temperature = 0.07;           // row 12
-  bool learn_temperature = true;       // row 12
+  double temperature = 0.07;                    // row 12
+  bool learn_temperature = true;                // row 12
   GlobalAlignmentOptions loss;
 };
 
 struct HfamOptions {
-  int64_t layers = 3;                  // eq. 6: pairs of layers from the end
-  int64_t proj_dim = 0;                // row 23
-  bool keep_sep = true;                // row 22: [SEP] is a counted token
-  double temperature = 0.07;           // row 12
-  bool learn_temperature = true;       // row 12
+  int64_t layers = 3;             // eq. 6: pairs of layers from the end
+  int64_t proj_dim = 0;           // row 23
+  bool keep_sep = true;           // row 22: [SEP] is a counted token
+  double temperature = 0.07;      // row 12
+  bool learn_temperature = true;  // row 12
   FineGrainedOptions loss;
 };
 
 struct FusionOptions {
   int64_t layers = 3;
   TransformerLayerOptions layer;
-  bool with_cls = false;               // row 29
+  bool with_cls = false;  // row 29
 };
 
 struct LossOptions {
-  double lambda_g = 0.3;               // eq. 12
+  double lambda_g = 0.3;  // eq. 12
   double lambda_f = 0.2;
 };
 
@@ -74,7 +73,7 @@ struct InfigOptions {
   HfamOptions hfam;
   FusionOptions fusion;
   double head_dropout = 0.1;
-  bool gelu_logits = true;             // row 33
+  bool gelu_logits = true;  // row 33
   LossOptions loss;
 
   int64_t hidden_size() const { return text.encoder.hidden_size; }

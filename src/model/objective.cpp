@@ -1,8 +1,8 @@
 #include "model/objective.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "alignment/fine_grained.h"
 #include "alignment/global.h"
@@ -15,13 +15,17 @@
 namespace infig {
 namespace {
 
-const at::Tensor& from_end(const std::vector<at::Tensor>& hidden, int64_t layer) { return hidden[hidden.size() - static_cast<size_t>(layer)]; }
+const at::Tensor& from_end(const std::vector<at::Tensor>& hidden, int64_t layer) {
+  return hidden[hidden.size() - static_cast<size_t>(layer)];
+}
 
 int64_t clamped_queue(int64_t wanted, int64_t train_posts, int64_t batch_size) {
   const int64_t limit = std::max<int64_t>(0, train_posts - batch_size);
   if (wanted <= limit) return wanted;
-  log_warning("gam.queue_size {} is clamped to {}: the training split has {} posts and a batch {}, and a longer queue would hold stale copies of the batch's own posts",
-              wanted, limit, train_posts, batch_size);
+  log_warning(
+      "gam.queue_size {} is clamped to {}: the training split has {} posts and a batch {}, and a longer queue would hold stale copies of "
+      "the batch's own posts",
+      wanted, limit, train_posts, batch_size);
   return limit;
 }
 
@@ -36,7 +40,8 @@ MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options) {
   }
 }
 
-Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed) : model_(std::move(model)), options_(model_->options()) {
+Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed)
+    : model_(std::move(model)), options_(model_->options()) {
   if (options_.loss.lambda_g == 0) return;  // row 45: without GAM there are no twins and no queue
   const at::Device device = model_->parameters().front().device();
   twins_ = MomentumTwins(options_);
@@ -98,7 +103,8 @@ LossTerm Objective::gam_loss(const Batch& batch, const ForwardResult& forward, c
     if (!twins_->backbone.is_empty()) update_twin(*model_->image_encoder->backbone(), *twins_->backbone, options_.gam.momentum);
     if (!twins_->gam.is_empty()) update_twin(*model_->gam, *twins_->gam, options_.gam.momentum);
     DropoutSource* source = options_.gam.momentum_train_mode ? how.dropout : nullptr;
-    const at::Tensor features = twins_->backbone.is_empty() ? forward.feature_map.detach() : twins_->backbone->forward(batch.pixel_values, false);
+    const at::Tensor features =
+        twins_->backbone.is_empty() ? forward.feature_map.detach() : twins_->backbone->forward(batch.pixel_values, false);
     const auto text = twins_->text_encoder->forward(batch.input_ids, batch.attention_mask, source);
     const auto image = twins_->image_encoder->forward(features, source);
     input.image_key = image_representation(from_end(image, layer).select(1, 0), twins_->gam).to(at::kFloat);
@@ -172,12 +178,16 @@ void Objective::restore(const TensorMap& tensors, const std::string& where) {
   load_state_dict(*twins_, momentum, where);
   const auto need = [&](const char* name) {
     const auto found = tensors.find(name);
-    if (found == tensors.end()) throw CheckpointError(fmt::format("{}: tensor {} is missing; the checkpoint is of a run without GAM", where, name));
+    if (found == tensors.end())
+      throw CheckpointError(fmt::format("{}: tensor {} is missing; the checkpoint is of a run without GAM", where, name));
     return found->second;
   };
   const at::Tensor position = need("gam.queue_position");
-  queue_->restore({.image = need("gam.queue_image"), .text = need("gam.queue_text"), .ids = need("gam.queue_ids"),
-                   .pointer = position[0].item<int64_t>(), .valid = position[1].item<int64_t>()});
+  queue_->restore({.image = need("gam.queue_image"),
+                   .text = need("gam.queue_text"),
+                   .ids = need("gam.queue_ids"),
+                   .pointer = position[0].item<int64_t>(),
+                   .valid = position[1].item<int64_t>()});
 }
 
 }  // namespace infig

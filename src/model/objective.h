@@ -1,12 +1,12 @@
 // The training objective: L = L_sc + lambda_g L_g + lambda_f L_f (eq. 12), with the momentum twins and queues that L_g needs.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
+
+#include <cstdint>
+#include <optional>
 
 #include "alignment/queue.h"
 #include "losses/loss_term.h"
@@ -22,8 +22,8 @@ class MomentumTwinsImpl : public torch::nn::Module {
   explicit MomentumTwinsImpl(const InfigOptions& options);
   DebertaModel text_encoder{nullptr};
   ImageTransformer image_encoder{nullptr};
-  ResNet backbone{nullptr};            // only with gam.momentum_backbone
-  AlignmentParameters gam{nullptr};    // only with gam.proj_dim > 0
+  ResNet backbone{nullptr};          // only with gam.momentum_backbone
+  AlignmentParameters gam{nullptr};  // only with gam.proj_dim > 0
 };
 TORCH_MODULE(MomentumTwins);
 

@@ -10,7 +10,9 @@ namespace infig {
 at::Device resolve_device(DeviceChoice choice) {
   const bool cuda = at::hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0;
   if (choice == DeviceChoice::kCuda && !cuda) {
-    throw ConfigError("device: cuda was asked for, but this libtorch is built without CUDA or no GPU answers; use device=cpu or auto (`infig doctor` shows what is there)");
+    throw ConfigError(
+        "device: cuda was asked for, but this libtorch is built without CUDA or no GPU answers; use device=cpu or auto (`infig doctor` "
+        "shows what is there)");
   }
   return cuda && choice != DeviceChoice::kCpu ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
 }
@@ -30,9 +32,12 @@ Precision resolve_precision(Precision precision, const at::Device& device) {
 
 const char* precision_name(Precision precision) {
   switch (precision) {
-    case Precision::kFp32: return "fp32";
-    case Precision::kBf16: return "bf16";
-    case Precision::kAuto: return "auto";
+    case Precision::kFp32:
+      return "fp32";
+    case Precision::kBf16:
+      return "bf16";
+    case Precision::kAuto:
+      return "auto";
   }
   return "?";
 }

@@ -1,9 +1,9 @@
 // Number formats of the forward pass. Losses, softmax and LayerNorm stay in float32 whatever is chosen (row 40).
 #pragma once
 
-#include <string>
-
 #include <torch/types.h>
+
+#include <string>
 
 namespace infig {
 

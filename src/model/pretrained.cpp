@@ -1,6 +1,7 @@
 #include "model/pretrained.h"
 
 #include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -33,8 +34,10 @@ LoadedModel load_model(const fs::path& folder) {
     throw CheckpointError(fmt::format("{}: not a model folder: config.json is missing", folder.string()));
   }
   const json config = json::parse(read_file(config_path), nullptr, false);
-  if (config.is_discarded() || !config.is_object() || config.value("model_type", "") != "infig" || !config.contains("infig") || !config.contains("id2label")) {
-    throw CheckpointError(fmt::format("{}: not the config of an infig model (model_type, id2label and infig are expected)", config_path.string()));
+  if (config.is_discarded() || !config.is_object() || config.value("model_type", "") != "infig" || !config.contains("infig") ||
+      !config.contains("id2label")) {
+    throw CheckpointError(
+        fmt::format("{}: not the config of an infig model (model_type, id2label and infig are expected)", config_path.string()));
   }
   LoadedModel loaded;
   InfigOptions options;
@@ -62,8 +65,9 @@ fs::path find_checkpoint(const fs::path& run) {
   const fs::path best = run / "checkpoints" / "best";
   if (fs::exists(best / "model.safetensors")) return best;
   throw CheckpointError(fmt::format("{}: holds no checkpoints/best; {}", run.string(),
-                                    fs::exists(run / "checkpoints") ? "the run was stopped before its first evaluation: continue it with train --resume latest"
-                                                                    : "give the folder that train --output-dir wrote"));
+                                    fs::exists(run / "checkpoints")
+                                        ? "the run was stopped before its first evaluation: continue it with train --resume latest"
+                                        : "give the folder that train --output-dir wrote"));
 }
 
 }  // namespace infig

@@ -18,7 +18,8 @@ struct LoadedModel {
 };
 
 // Writes into an existing folder; every file appears whole or not at all.
-void save_model(const InfigModel& model, const Tokenizer& tokenizer, const std::vector<std::string>& labels, const std::filesystem::path& folder);
+void save_model(const InfigModel& model, const Tokenizer& tokenizer, const std::vector<std::string>& labels,
+                const std::filesystem::path& folder);
 
 // Throws CheckpointError naming the missing or broken file or key.
 LoadedModel load_model(const std::filesystem::path& folder);

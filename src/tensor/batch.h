@@ -1,10 +1,10 @@
 // A batch of posts as tensors.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <vector>
-
-#include <torch/types.h>
 
 namespace infig {
 

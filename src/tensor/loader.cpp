@@ -1,13 +1,13 @@
 #include "tensor/loader.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <mutex>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -68,8 +68,8 @@ std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomS
 void PostLoader::Impl::note_bad(int64_t row, ImageStatus status, const std::string& reason) const {
   const Post& post = (*posts)[static_cast<size_t>(row)];
   if (!usable(status) && options.bad_image == BadImage::kError) {
-    throw DataError(fmt::format("post {}: picture {}: {}: {}; --bad-image missing keeps such posts with their text alone, skip drops them", post.id,
-                                post.image.string(), image_status_name(status), reason));
+    throw DataError(fmt::format("post {}: picture {}: {}: {}; --bad-image missing keeps such posts with their text alone, skip drops them",
+                                post.id, post.image.string(), image_status_name(status), reason));
   }
   const std::lock_guard<std::mutex> lock(mutex);
   bad.emplace(row, BadPicture{post.id, post.image.string(), image_status_name(status), reason});
@@ -96,7 +96,8 @@ std::shared_ptr<const Image> PostLoader::Impl::picture(int64_t row, int64_t epoc
       }
     }
   }
-  if (base != nullptr && training && image.augment == Augment::kFlip && stream.chance(0.5)) return std::make_shared<const Image>(flip_horizontal(*base));
+  if (base != nullptr && training && image.augment == Augment::kFlip && stream.chance(0.5))
+    return std::make_shared<const Image>(flip_horizontal(*base));
   return base;
 }
 
@@ -195,7 +196,8 @@ Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, St
   return batch;
 }
 
-// Workers take batch numbers in order and put results into a map; next() hands them out in order. `next_wanted` bounds how far ahead they run.
+// Workers take batch numbers in order and put results into a map; next() hands them out in order. `next_wanted` bounds how far ahead they
+// run.
 struct PostLoader::Stream::State {
   const PostLoader* loader = nullptr;
   std::vector<std::vector<int64_t>> batches;

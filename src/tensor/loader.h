@@ -22,11 +22,11 @@ enum class BadImage { kMissing, kSkip, kError };
 enum class Without { kNothing, kImage, kText };
 
 struct LoaderOptions {
-  int64_t workers = 2;                     // threads that make batches; >= 1
-  int64_t prefetch = 4;                    // batches made ahead; >= 1
-  int64_t cache_mb = 2048;                 // MiB for pictures already resized (augment none or flip); beyond it they are decoded anew
-  BadImage bad_image = BadImage::kMissing; // what happens to a post whose picture cannot be used (table "Pictures")
-  Without without = Without::kNothing;     // hide one side of every post
+  int64_t workers = 2;                      // threads that make batches; >= 1
+  int64_t prefetch = 4;                     // batches made ahead; >= 1
+  int64_t cache_mb = 2048;                  // MiB for pictures already resized (augment none or flip); beyond it they are decoded anew
+  BadImage bad_image = BadImage::kMissing;  // what happens to a post whose picture cannot be used (table "Pictures")
+  Without without = Without::kNothing;      // hide one side of every post
 };
 
 void bind_options(ConfigBinder& binder, LoaderOptions& options);
@@ -45,8 +45,8 @@ class PostLoader {
              const LoaderOptions& options, uint64_t seed);
   ~PostLoader();
 
-  // Reads the pictures of these rows once, on all workers, with a progress bar, filling the cache; finds the bad ones. Returns the rows that
-  // take part: all, or under `skip` those with a usable picture. Throws DataError under `error`, naming the first bad one.
+  // Reads the pictures of these rows once, on all workers, with a progress bar, filling the cache; finds the bad ones. Returns the rows
+  // that take part: all, or under `skip` those with a usable picture. Throws DataError under `error`, naming the first bad one.
   std::vector<int64_t> prepare(const std::vector<int64_t>& rows, const std::string& title);
 
   int64_t text_length(int64_t row) const;  // ids of a row, special tokens included
@@ -69,8 +69,8 @@ class PostLoader {
 
   Batch make_batch(const std::vector<int64_t>& rows, int64_t epoch, StageTimer* timer = nullptr) const;
 
-  std::vector<BadPicture> bad_pictures() const;            // found so far, in row order
-  std::map<int64_t, BadPicture> bad_by_row() const;        // the same under their rows
+  std::vector<BadPicture> bad_pictures() const;      // found so far, in row order
+  std::map<int64_t, BadPicture> bad_by_row() const;  // the same under their rows
 
  private:
   struct Impl;

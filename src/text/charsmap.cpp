@@ -1,10 +1,10 @@
 #include "text/charsmap.h"
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <cstring>
 #include <optional>
-
-#include <fmt/format.h>
 
 namespace infig {
 namespace {
@@ -94,7 +94,8 @@ std::string table_fault(std::string_view table) {
     const uint32_t unit = unit_at(trie, i);
     if ((unit >> 31) != 0) {
       const size_t value = unit & 0x7fffffff;
-      if (value >= replacements.size()) return fmt::format("its normalisation table points at replacement {} of {}", value, replacements.size());
+      if (value >= replacements.size())
+        return fmt::format("its normalisation table points at replacement {} of {}", value, replacements.size());
       continue;
     }
     const size_t child = i ^ (static_cast<size_t>(unit >> 10) << ((unit & (1U << 9)) >> 6));

@@ -1,4 +1,3 @@
-#include "text/charsmap.h"
 #include "text/sentencepiece.h"
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "text/charsmap.h"
 
 namespace infig {
 namespace {

@@ -1,8 +1,8 @@
 #include "training/checkpoint.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -46,9 +46,17 @@ void delete_old(const fs::path& folder, const std::string& latest, int64_t best_
 }  // namespace
 
 json TrainerState::to_json() const {
-  return {{"global_step", global_step}, {"epoch", epoch}, {"batch_in_epoch", batch_in_epoch}, {"best_metric", best_metric},
-          {"best_f1_weighted", best_f1_weighted}, {"best_step", best_step}, {"best_model_checkpoint", best_step >= 0 ? json("checkpoints/" + step_name(best_step)) : json()},
-          {"evaluations_without_gain", evaluations_without_gain}, {"finished", finished}, {"window", window}, {"log_history", log_history}};
+  return {{"global_step", global_step},
+          {"epoch", epoch},
+          {"batch_in_epoch", batch_in_epoch},
+          {"best_metric", best_metric},
+          {"best_f1_weighted", best_f1_weighted},
+          {"best_step", best_step},
+          {"best_model_checkpoint", best_step >= 0 ? json("checkpoints/" + step_name(best_step)) : json()},
+          {"evaluations_without_gain", evaluations_without_gain},
+          {"finished", finished},
+          {"window", window},
+          {"log_history", log_history}};
 }
 
 TrainerState TrainerState::from_json(const json& stored, const std::string& where) {

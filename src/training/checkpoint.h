@@ -3,11 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "model/objective.h"
 #include "model/pretrained.h"
@@ -17,15 +16,15 @@ namespace infig {
 
 // Where a run is: all that is not a tensor. Stored as trainer_state.json under the names Hugging Face uses.
 struct TrainerState {
-  int64_t global_step = 0;      // optimizer steps done
-  int64_t epoch = 0;            // epoch under way (0-based)
-  int64_t batch_in_epoch = 0;   // batches of it done
-  double best_metric = -1;      // dev accuracy
-  double best_f1_weighted = -1; // breaks ties
+  int64_t global_step = 0;       // optimizer steps done
+  int64_t epoch = 0;             // epoch under way (0-based)
+  int64_t batch_in_epoch = 0;    // batches of it done
+  double best_metric = -1;       // dev accuracy
+  double best_f1_weighted = -1;  // breaks ties
   int64_t best_step = -1;
   int64_t evaluations_without_gain = 0;
   bool finished = false;
-  nlohmann::json window;        // sums since the last line of metrics.jsonl
+  nlohmann::json window;                                 // sums since the last line of metrics.jsonl
   nlohmann::json log_history = nlohmann::json::array();  // evaluations so far
 
   nlohmann::json to_json() const;

@@ -1,11 +1,10 @@
 #include "training/journal.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <map>
-
-#include <fmt/format.h>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -44,7 +43,8 @@ Journal::Journal(fs::path run, int64_t from_step) : run_(std::move(run)) {
   const auto mode = from_step >= 0 ? std::ios::app : std::ios::trunc;
   metrics_.open(run_ / "metrics.jsonl", mode);
   timings_.open(run_ / "timings.jsonl", mode);
-  if (!metrics_ || !timings_) throw ResourceError(fmt::format("{}: metrics.jsonl cannot be written; is the folder read-only?", run_.string()));
+  if (!metrics_ || !timings_)
+    throw ResourceError(fmt::format("{}: metrics.jsonl cannot be written; is the folder read-only?", run_.string()));
 }
 
 void Journal::write_metrics(const json& line) { append_line(metrics_, run_ / "metrics.jsonl", line); }
@@ -82,7 +82,8 @@ void LossWindow::add(const StepResult& step) {
 
 json LossWindow::line() const {
   const auto mean = [](double sum, int64_t count) { return sum / static_cast<double>(count); };
-  json line = {{"loss", mean(loss_, steps_)}, {"loss_classification", mean(classification_, steps_)}, {"grad_norm", mean(grad_norm_, steps_)}};
+  json line = {
+      {"loss", mean(loss_, steps_)}, {"loss_classification", mean(classification_, steps_)}, {"grad_norm", mean(grad_norm_, steps_)}};
   if (gam_steps_ > 0) line["loss_gam"] = mean(gam_, gam_steps_);
   if (hfam_steps_ > 0) line["loss_hfam"] = mean(hfam_, hfam_steps_);
   return line;

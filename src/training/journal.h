@@ -4,10 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "tensor/loader.h"
 #include "training/session.h"
@@ -35,8 +34,8 @@ class LossWindow {
  public:
   void add(const StepResult& step);
   bool empty() const { return steps_ == 0; }
-  nlohmann::json line() const;      // means: loss, loss_classification, loss_gam, loss_hfam, grad_norm
-  std::string note() const;         // for the progress bar
+  nlohmann::json line() const;  // means: loss, loss_classification, loss_gam, loss_hfam, grad_norm
+  std::string note() const;     // for the progress bar
   void clear() { *this = LossWindow(); }
   nlohmann::json state() const;
   void restore(const nlohmann::json& state);

@@ -1,10 +1,10 @@
 #include "training/optimizer.h"
 
-#include <cmath>
-#include <numbers>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <cmath>
+#include <numbers>
 
 #include "core/error.h"
 
@@ -51,11 +51,11 @@ double Optimizer::step(double learning_rate) {
     at::_foreach_add_(group.steps, 1);
     const double decay = decayed == 1 ? options_.weight_decay : 0.0;
     if (options_.name == OptimizerName::kAdam) {
-      at::_fused_adam_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1, options_.beta2, decay,
-                       options_.eps, false, false, std::nullopt, std::nullopt);
+      at::_fused_adam_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1,
+                       options_.beta2, decay, options_.eps, false, false, std::nullopt, std::nullopt);
     } else {
-      at::_fused_adamw_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1, options_.beta2, decay,
-                        options_.eps, false, false, std::nullopt, std::nullopt);
+      at::_fused_adamw_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1,
+                        options_.beta2, decay, options_.eps, false, false, std::nullopt, std::nullopt);
     }
   }
   return norm;
@@ -85,7 +85,8 @@ void Optimizer::restore(const TensorMap& tensors, const std::string& where) {
       tensor.copy_(found->second);
     }
   }
-  if (!problems.empty()) throw CheckpointError(fmt::format("{}: the optimizer's state does not fit this model: {}", where, fmt::join(problems, "; ")));
+  if (!problems.empty())
+    throw CheckpointError(fmt::format("{}: the optimizer's state does not fit this model: {}", where, fmt::join(problems, "; ")));
 }
 
 double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total) {
@@ -95,9 +96,12 @@ double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total) 
   const double rest = std::max(1.0, static_cast<double>(total) - warm);
   const double progress = std::min(1.0, (at - warm) / rest);
   switch (options.schedule) {
-    case Schedule::kConstant: return options.lr;
-    case Schedule::kLinear: return options.lr * (1.0 - progress);
-    case Schedule::kCosine: return options.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    case Schedule::kConstant:
+      return options.lr;
+    case Schedule::kLinear:
+      return options.lr * (1.0 - progress);
+    case Schedule::kCosine:
+      return options.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
   }
   return options.lr;
 }

@@ -1,12 +1,12 @@
 // Adam and AdamW over a module's named parameters, with clipping by the global norm (libtorch's fused kernels).
 #pragma once
 
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
 #include <map>
 #include <string>
 #include <vector>
-
-#include <torch/nn/module.h>
-#include <torch/types.h>
 
 #include "tensor/archive.h"
 #include "training/run_config.h"
@@ -15,7 +15,8 @@ namespace infig {
 
 class Optimizer {
  public:
-  // Takes every parameter that wants a gradient. Weight decay leaves out biases, norms and temperatures (tensors of fewer than two dimensions).
+  // Takes every parameter that wants a gradient. Weight decay leaves out biases, norms and temperatures (tensors of fewer than two
+  // dimensions).
   Optimizer(const torch::nn::Module& module, const OptimOptions& options);
 
   void zero_grad();
@@ -23,7 +24,7 @@ class Optimizer {
   // was updated.
   double step(double learning_rate);
 
-  TensorMap state() const;  // exp_avg.NAME, exp_avg_sq.NAME, step.NAME
+  TensorMap state() const;                                           // exp_avg.NAME, exp_avg_sq.NAME, step.NAME
   void restore(const TensorMap& tensors, const std::string& where);  // throws CheckpointError listing what is missing or mis-shaped
 
  private:

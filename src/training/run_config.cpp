@@ -16,7 +16,8 @@ void bind_optim(ConfigBinder& binder, OptimOptions& optim) {
   binder.field("beta2", optim.beta2, {.low = 0, .high = 1, .high_open = true}, "decay of the second moment");
   binder.field("eps", optim.eps, {.low = 0, .low_open = true}, "Adam's epsilon");
   binder.field("clip", optim.clip, {.low = 0}, "largest gradient norm; 0: no clipping, row 39");
-  binder.choice("schedule", optim.schedule, {{"linear", Schedule::kLinear}, {"constant", Schedule::kConstant}, {"cosine", Schedule::kCosine}},
+  binder.choice("schedule", optim.schedule,
+                {{"linear", Schedule::kLinear}, {"constant", Schedule::kConstant}, {"cosine", Schedule::kCosine}},
                 "after warm-up: linear to 0 | constant | cosine to 0, row 38");
   binder.field("warmup", optim.warmup, {.low = 0, .high = 1}, "share of all steps in which the rate rises from 0, row 38");
 }
@@ -46,7 +47,8 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.section("data");
   bind_options(binder, config.data.loader);
   binder.field("drop_last", config.data.drop_last, "leave out a last training batch that is not full, row 7");
-  binder.field("pool_batches", config.data.pool_batches, {.low = 1}, "batches among which posts of like length are grouped; 1: plain shuffling");
+  binder.field("pool_batches", config.data.pool_batches, {.low = 1},
+               "batches among which posts of like length are grouped; 1: plain shuffling");
   bind_options(binder, config.model);
   bind_optim(binder, config.optim);
   bind_train(binder, config.train);

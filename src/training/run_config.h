@@ -15,8 +15,8 @@ namespace infig {
 
 struct DataOptions {
   LoaderOptions loader;
-  bool drop_last = true;        // row 7
-  int64_t pool_batches = 8;     // batches among which posts of like length are grouped; see data/sampler.h
+  bool drop_last = true;     // row 7
+  int64_t pool_batches = 8;  // batches among which posts of like length are grouped; see data/sampler.h
 };
 
 enum class OptimizerName { kAdam, kAdamW };
@@ -27,16 +27,16 @@ struct OptimOptions {
   double lr = 2e-5;
   double weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double clip = 1.0;                          // largest gradient norm; 0: no clipping
-  Schedule schedule = Schedule::kLinear;      // row 38
-  double warmup = 0.1;                        // share of all steps
+  double clip = 1.0;                      // largest gradient norm; 0: no clipping
+  Schedule schedule = Schedule::kLinear;  // row 38
+  double warmup = 0.1;                    // share of all steps
 };
 
 struct TrainOptions {
-  int64_t epochs = 20;           // row 37
+  int64_t epochs = 20;  // row 37
   int64_t batch_size = 64;
-  int64_t patience = 5;          // evaluations without a better dev accuracy before stopping; 0: never
-  int64_t eval_every = 0;        // steps; 0: at each epoch's end
+  int64_t patience = 5;    // evaluations without a better dev accuracy before stopping; 0: never
+  int64_t eval_every = 0;  // steps; 0: at each epoch's end
   int64_t eval_batch_size = 64;
   int64_t save_every = 0;        // steps; 0: at each evaluation
   int64_t save_total_limit = 2;  // checkpoints kept besides the best
@@ -47,7 +47,7 @@ struct RunConfig {
   uint64_t seed = 1;
   DeviceChoice device = DeviceChoice::kAuto;
   Precision precision = Precision::kAuto;
-  int64_t threads = 0;           // 0: all cores
+  int64_t threads = 0;  // 0: all cores
   DataOptions data;
   InfigOptions model;
   OptimOptions optim;

@@ -1,10 +1,10 @@
 #include "training/session.h"
 
-#include <cmath>
-
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <cmath>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -27,22 +27,29 @@ std::unique_ptr<Tokenizer> vocabulary_of(const DataSet& data, const TextOptions&
 }  // namespace
 
 Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer)
-    : config_(std::move(config)), data_(&data), device_(resolve_device(config_.device)), precision_(resolve_precision(config_.precision, device_)),
-      tokenizer_(std::move(tokenizer)), dropout_(derive_seed(config_.seed, "dropout")) {
+    : config_(std::move(config)),
+      data_(&data),
+      device_(resolve_device(config_.device)),
+      precision_(resolve_precision(config_.precision, device_)),
+      tokenizer_(std::move(tokenizer)),
+      dropout_(derive_seed(config_.seed, "dropout")) {
   if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
   if (tokenizer_ == nullptr) tokenizer_ = vocabulary_of(data, config_.model.text);
   config_.model.text.encoder.vocab_size = tokenizer_->vocab_size();
   config_.model.text.encoder.pad_token_id = tokenizer_->pad_id();
 
-  loader_ = std::make_unique<PostLoader>(data.posts, *tokenizer_, config_.model.image.pixels, config_.model.text.max_length, config_.data.loader, config_.seed);
+  loader_ = std::make_unique<PostLoader>(data.posts, *tokenizer_, config_.model.image.pixels, config_.model.text.max_length,
+                                         config_.data.loader, config_.seed);
   train_rows_ = loader_->prepare(data.rows_of(Split::kTrain), "reading train pictures");
   dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
   const auto posts = static_cast<int64_t>(train_rows_.size());
   steps_per_epoch_ = posts / config_.train.batch_size + (!config_.data.drop_last && posts % config_.train.batch_size != 0 ? 1 : 0);
   if (steps_per_epoch_ == 0) {
-    throw DataError(fmt::format("{}: the training split has {} posts, fewer than one batch of train.batch_size={}; choose a smaller batch (or data.drop_last=false)",
-                                data.folder.string(), posts, config_.train.batch_size));
+    throw DataError(
+        fmt::format("{}: the training split has {} posts, fewer than one batch of train.batch_size={}; choose a smaller batch (or "
+                    "data.drop_last=false)",
+                    data.folder.string(), posts, config_.train.batch_size));
   }
   model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"));
   model_->to(device_);
@@ -53,7 +60,8 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
 std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
   RandomStream stream(config_.seed, "order", static_cast<uint64_t>(epoch));
   auto batches = bucketed_batches(
-      train_lengths_, {.batch_size = config_.train.batch_size, .pool_batches = config_.data.pool_batches, .drop_last = config_.data.drop_last}, stream);
+      train_lengths_,
+      {.batch_size = config_.train.batch_size, .pool_batches = config_.data.pool_batches, .drop_last = config_.data.drop_last}, stream);
   for (auto& batch : batches) {
     for (auto& position : batch) position = train_rows_[static_cast<size_t>(position)];
   }
@@ -78,7 +86,9 @@ StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* time
   result.gam_count = losses.gam.count;
   result.hfam_count = losses.hfam.count;
   if (!std::isfinite(result.loss)) {
-    fail_not_finite(batch, step, fmt::format("the loss is {} (classification {}, gam {}, hfam {})", result.loss, result.classification, result.gam, result.hfam));
+    fail_not_finite(
+        batch, step,
+        fmt::format("the loss is {} (classification {}, gam {}, hfam {})", result.loss, result.classification, result.gam, result.hfam));
   }
   {
     const StageScope scope(timer, "backward");
@@ -88,7 +98,8 @@ StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* time
   const StageScope scope(timer, "optimizer");
   result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
   result.grad_norm = optimizer_->step(result.learning_rate);
-  if (!std::isfinite(result.grad_norm)) fail_not_finite(batch, step, fmt::format("the gradient's norm is {} (loss {})", result.grad_norm, result.loss));
+  if (!std::isfinite(result.grad_norm))
+    fail_not_finite(batch, step, fmt::format("the gradient's norm is {} (loss {})", result.grad_norm, result.loss));
   objective_->clamp_temperatures();
   return result;
 }
@@ -96,9 +107,10 @@ StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* time
 void Session::fail_not_finite(const Batch& batch, int64_t step, const std::string& what) const {
   std::vector<std::string> ids;
   for (const int64_t row : batch.rows) ids.push_back(data_->posts[static_cast<size_t>(row)].id);
-  throw DataError(fmt::format(
-      "step {}: {}; posts of the batch: {}. The last good checkpoint is kept. A lower optim.lr, precision=fp32 or a look at these posts may help", step + 1, what,
-      fmt::join(ids, ", ")));
+  throw DataError(
+      fmt::format("step {}: {}; posts of the batch: {}. The last good checkpoint is kept. A lower optim.lr, precision=fp32 or a look at "
+                  "these posts may help",
+                  step + 1, what, fmt::join(ids, ", ")));
 }
 
 }  // namespace infig

@@ -24,7 +24,8 @@ struct StepResult {
 
 class Session {
  public:
-  // Trains a vocabulary on the training texts unless `tokenizer` is given (a resumed run). Reads pictures into the cache with a progress bar.
+  // Trains a vocabulary on the training texts unless `tokenizer` is given (a resumed run). Reads pictures into the cache with a progress
+  // bar.
   Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer);
 
   // Batches of rows of an epoch: a function of (seed, epoch) alone.
@@ -32,8 +33,8 @@ class Session {
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   int64_t total_steps() const { return steps_per_epoch_ * config_.train.epochs; }
 
-  // Forward, backward and update number `step` (0-based). Throws DataError naming the posts when loss or gradient is not finite; nothing was
-  // updated then.
+  // Forward, backward and update number `step` (0-based). Throws DataError naming the posts when loss or gradient is not finite; nothing
+  // was updated then.
   StepResult step(const Batch& batch, int64_t step, StageTimer* timer);
 
   const RunConfig& config() const { return config_; }

@@ -1,8 +1,8 @@
 #include "training/trainer.h"
 
-#include <chrono>
-
 #include <fmt/format.h>
+
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -25,7 +25,8 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // Keys that may change when a run continues: they change no result.
 bool may_change(const std::string& key) {
-  static const std::vector<std::string> kFree = {"data.workers", "data.prefetch", "data.cache_mb", "train.save_every", "train.save_total_limit", "train.eval_batch_size"};
+  static const std::vector<std::string> kFree = {"data.workers",     "data.prefetch",          "data.cache_mb",
+                                                 "train.save_every", "train.save_total_limit", "train.eval_batch_size"};
   return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
 }
 
@@ -39,8 +40,9 @@ void check_same_config(const fs::path& written, const RunConfig& now) {
     const auto& key = now_binder.fields()[i].key;
     const std::string old_value = then_binder.fields()[i].get(), new_value = now_binder.fields()[i].get();
     if (old_value == new_value || may_change(key)) continue;
-    throw ConfigError(fmt::format("{}: the run was started with {}={}, now it is {}; resume with the same config or choose another --output-dir", written.string(), key,
-                                  old_value, new_value));
+    throw ConfigError(
+        fmt::format("{}: the run was started with {}={}, now it is {}; resume with the same config or choose another --output-dir",
+                    written.string(), key, old_value, new_value));
   }
 }
 
@@ -71,7 +73,8 @@ bool Run::open_folder() {
   const fs::path& run = request_.run;
   const bool there = fs::exists(run / "config.yaml");
   if (fs::exists(run) && !request_.resume && !fs::is_empty(run)) {
-    throw ConfigError(fmt::format("{}: the run folder exists already; continue it with --resume latest, or choose another --output-dir", run.string()));
+    throw ConfigError(
+        fmt::format("{}: the run folder exists already; continue it with --resume latest, or choose another --output-dir", run.string()));
   }
   if (there) {
     check_same_config(run / "config.yaml", request_.config);
@@ -82,7 +85,8 @@ bool Run::open_folder() {
     const json description = json::parse(read_file(run / "description.json"), nullptr, false);
     const std::string hash = description.is_object() ? description.value("data_sha256", "") : "";
     if (hash != data_.sha256) {
-      throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data", run.string(), hash, data_.sha256));
+      throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data",
+                                  run.string(), hash, data_.sha256));
     }
     if (state_.finished) return false;
   }
@@ -99,9 +103,13 @@ bool Run::open_folder() {
 
 TrainOutcome Run::execute() {
   if (!open_folder()) {
-    log_info("{}: the run is finished ({} steps, best dev accuracy {:.4f} at step {}); nothing to do", request_.run.string(), state_.global_step, state_.best_metric,
-             state_.best_step);
-    return {.steps = state_.global_step, .best_step = state_.best_step, .best_accuracy = state_.best_metric, .best_f1_weighted = state_.best_f1_weighted, .already_finished = true};
+    log_info("{}: the run is finished ({} steps, best dev accuracy {:.4f} at step {}); nothing to do", request_.run.string(),
+             state_.global_step, state_.best_metric, state_.best_step);
+    return {.steps = state_.global_step,
+            .best_step = state_.best_step,
+            .best_accuracy = state_.best_metric,
+            .best_f1_weighted = state_.best_f1_weighted,
+            .already_finished = true};
   }
   session_ = std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr);
   if (checkpoint_) {
@@ -114,15 +122,19 @@ TrainOutcome Run::execute() {
   if (session_->dev_rows().empty()) log_warning("{}: no dev posts: no early stop, the last step counts as best", data_.folder.string());
   int64_t parameters = 0;
   for (const auto& parameter : session_->model()->parameters()) parameters += parameter.requires_grad() ? parameter.numel() : 0;
-  log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads", request_.config.train.batch_size,
-           session_->steps_per_epoch(), request_.config.train.epochs, static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads());
+  log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads",
+           request_.config.train.batch_size, session_->steps_per_epoch(), request_.config.train.epochs,
+           static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads());
   const auto start = Clock::now();
   while (!state_.finished) train_epoch(state_.epoch);
   // Pictures that are augmented live are first looked at during training.
   journal_->write_bad_pictures(session_->loader().bad_pictures());
-  log_info("done: {} steps in {}, best dev accuracy {:.4f} (weighted F1 {:.4f}) at step {}, peak memory {:.0f} MiB", state_.global_step, format_duration(seconds_since(start)),
-           state_.best_metric, state_.best_f1_weighted, state_.best_step, peak_resident_mib());
-  return {.steps = state_.global_step, .best_step = state_.best_step, .best_accuracy = state_.best_metric, .best_f1_weighted = state_.best_f1_weighted};
+  log_info("done: {} steps in {}, best dev accuracy {:.4f} (weighted F1 {:.4f}) at step {}, peak memory {:.0f} MiB", state_.global_step,
+           format_duration(seconds_since(start)), state_.best_metric, state_.best_f1_weighted, state_.best_step, peak_resident_mib());
+  return {.steps = state_.global_step,
+          .best_step = state_.best_step,
+          .best_accuracy = state_.best_metric,
+          .best_f1_weighted = state_.best_f1_weighted};
 }
 
 void Run::train_epoch(int64_t epoch) {
@@ -144,10 +156,15 @@ void Run::train_epoch(int64_t epoch) {
   bar.finish();
   const double seconds = seconds_since(start);
   const double waiting = timer.seconds()["waiting for data"];
-  journal_->write_timing({{"step", state_.global_step}, {"epoch", epoch + 1}, {"seconds", seconds}, {"posts_per_second", static_cast<double>(posts) / seconds},
-                          {"waiting_share", waiting / seconds}, {"resident_mib", resident_mib()}, {"peak_resident_mib", peak_resident_mib()}});
-  log_info("epoch {}: {} posts in {}, {:.0f} posts/s with evaluation, {:.0f} % waiting for data", epoch + 1, posts, format_duration(seconds),
-           static_cast<double>(posts) / seconds, 100 * waiting / seconds);
+  journal_->write_timing({{"step", state_.global_step},
+                          {"epoch", epoch + 1},
+                          {"seconds", seconds},
+                          {"posts_per_second", static_cast<double>(posts) / seconds},
+                          {"waiting_share", waiting / seconds},
+                          {"resident_mib", resident_mib()},
+                          {"peak_resident_mib", peak_resident_mib()}});
+  log_info("epoch {}: {} posts in {}, {:.0f} posts/s with evaluation, {:.0f} % waiting for data", epoch + 1, posts,
+           format_duration(seconds), static_cast<double>(posts) / seconds, 100 * waiting / seconds);
 }
 
 void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar) {
@@ -194,29 +211,34 @@ void Run::evaluate() {
   }
   std::vector<int64_t> labels;
   for (const int64_t row : rows) labels.push_back(data_.posts[static_cast<size_t>(row)].label_id);
-  const ScoredRows scored = score_rows(session_->model(), session_->loader(), rows,
-                                       {.batch_size = request_.config.train.eval_batch_size, .precision = session_->precision(), .title = ""});
+  const ScoredRows scored =
+      score_rows(session_->model(), session_->loader(), rows,
+                 {.batch_size = request_.config.train.eval_batch_size, .precision = session_->precision(), .title = ""});
   const auto scores = score_classification(scored.probabilities, labels, static_cast<int64_t>(data_.labels.size()));
-  const double epochs_done = static_cast<double>(state_.epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(session_->steps_per_epoch());
-  const json line = {{"step", state_.global_step}, {"epoch", epochs_done}, {"eval_loss", scored.loss}, {"eval_accuracy", scores.accuracy},
+  const double epochs_done =
+      static_cast<double>(state_.epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(session_->steps_per_epoch());
+  const json line = {{"step", state_.global_step},       {"epoch", epochs_done},
+                     {"eval_loss", scored.loss},         {"eval_accuracy", scores.accuracy},
                      {"eval_f1_macro", scores.f1_macro}, {"eval_f1_weighted", scores.f1_weighted}};
   journal_->write_metrics(line);
   state_.log_history.push_back(line);
   // Best dev accuracy, ties by weighted F1, then the earlier (datasets.md 6.4).
-  const bool better = scores.accuracy > state_.best_metric || (scores.accuracy == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
+  const bool better =
+      scores.accuracy > state_.best_metric || (scores.accuracy == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
   state_.evaluations_without_gain = scores.accuracy > state_.best_metric ? 0 : state_.evaluations_without_gain + 1;
   if (better) {
     state_.best_metric = scores.accuracy;
     state_.best_f1_weighted = scores.f1_weighted;
     state_.best_step = state_.global_step;
   }
-  log_info("step {}: dev loss {:.4f}, accuracy {:.4f}, macro F1 {:.4f}, weighted F1 {:.4f}{}", state_.global_step, scored.loss, scores.accuracy, scores.f1_macro,
-           scores.f1_weighted, better ? " (best so far)" : "");
+  log_info("step {}: dev loss {:.4f}, accuracy {:.4f}, macro F1 {:.4f}, weighted F1 {:.4f}{}", state_.global_step, scored.loss,
+           scores.accuracy, scores.f1_macro, scores.f1_weighted, better ? " (best so far)" : "");
 }
 
 void Run::save() {
   state_.window = window_.state();
-  save_checkpoint(request_.run, {session_->model(), session_->tokenizer(), data_.labels, session_->optimizer(), session_->objective(), state_},
+  save_checkpoint(request_.run,
+                  {session_->model(), session_->tokenizer(), data_.labels, session_->optimizer(), session_->objective(), state_},
                   request_.config.train.save_total_limit);
 }
 
@@ -224,7 +246,9 @@ void Run::stop_if_asked() {
   const int signal = request_.stop != nullptr ? request_.stop->load() : 0;
   if (signal == 0 || state_.finished) return;
   save();
-  throw Interrupted(fmt::format("stopped at step {} by request; saved. Continue with the same command and --resume latest", state_.global_step), 128 + signal);
+  throw Interrupted(
+      fmt::format("stopped at step {} by request; saved. Continue with the same command and --resume latest", state_.global_step),
+      128 + signal);
 }
 
 }  // namespace

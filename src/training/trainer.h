@@ -4,9 +4,8 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <string>
-
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "core/stage_timer.h"
 #include "data/post.h"

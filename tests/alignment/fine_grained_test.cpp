@@ -1,11 +1,11 @@
 #include "alignment/fine_grained.h"
 
-#include <cmath>
-#include <limits>
-
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "reference/alignment_reference.h"
@@ -30,7 +30,8 @@ struct Case {
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
-  *out << c.images << "x" << c.texts << " P" << c.image_tokens << " T" << c.text_tokens << " D" << c.width << " j" << c.top_j << " chunk" << c.chunk;
+  *out << c.images << "x" << c.texts << " P" << c.image_tokens << " T" << c.text_tokens << " D" << c.width << " j" << c.top_j << " chunk"
+       << c.chunk;
 }
 
 class FineGrainedAgainstLoops : public ::testing::TestWithParam<std::tuple<Case, at::ScalarType, FineGrainedBackend>> {};
@@ -54,13 +55,13 @@ TEST_P(FineGrainedAgainstLoops, ValuesAndGradients) {
   EXPECT_TRUE(close(text.grad(), reference::to_tensor(naive.text_gradient), tolerance));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, FineGrainedAgainstLoops,
-    ::testing::Combine(::testing::Values(Case{3, 3, 4, 5, 6, 1, 8}, Case{4, 4, 7, 9, 8, 2, 3}, Case{5, 5, 6, 20, 70, 3, 2}, Case{3, 4, 2, 3, 5, 5, 1},
-                                         Case{2, 5, 1, 6, 64, 2, 8}, Case{6, 3, 9, 37, 33, 4, 2}, Case{1, 1, 3, 1, 16, 2, 8},
-                                         Case{2, 2, 49, 41, 128, 2, 8}),
-                       ::testing::Values(at::kFloat, at::kDouble),
-                       ::testing::Values(FineGrainedBackend::kAutomatic, FineGrainedBackend::kTensorOperations)));
+INSTANTIATE_TEST_SUITE_P(All, FineGrainedAgainstLoops,
+                         ::testing::Combine(::testing::Values(Case{3, 3, 4, 5, 6, 1, 8}, Case{4, 4, 7, 9, 8, 2, 3},
+                                                              Case{5, 5, 6, 20, 70, 3, 2}, Case{3, 4, 2, 3, 5, 5, 1},
+                                                              Case{2, 5, 1, 6, 64, 2, 8}, Case{6, 3, 9, 37, 33, 4, 2},
+                                                              Case{1, 1, 3, 1, 16, 2, 8}, Case{2, 2, 49, 41, 128, 2, 8}),
+                                            ::testing::Values(at::kFloat, at::kDouble),
+                                            ::testing::Values(FineGrainedBackend::kAutomatic, FineGrainedBackend::kTensorOperations)));
 
 class FineGrainedLossAgainstLoops : public ::testing::TestWithParam<std::tuple<int64_t, bool, at::ScalarType>> {};
 
@@ -111,7 +112,7 @@ TEST(FineGrained, ByHand) {
   const at::Tensor image = at::tensor({1., 0., 0., 2.}, at::kDouble).view({1, 2, 2});
   const at::Tensor text = at::tensor({3., 0., 0., 1., 1., 1.}, at::kDouble).view({1, 3, 2});
   const auto found = fine_grained_similarity(image, text, at::ones({1, 3}, at::kLong), {.top_j = 2});
-  EXPECT_NEAR(found.image_to_text.item<double>(), (1 + r) / 2, 1e-12);               // both tokens: 1 and r, over j n_i = 4
+  EXPECT_NEAR(found.image_to_text.item<double>(), (1 + r) / 2, 1e-12);                  // both tokens: 1 and r, over j n_i = 4
   EXPECT_NEAR(found.text_to_image.item<double>(), (1 + 0 + 1 + 0 + 2 * r) / 6, 1e-12);  // over j n_t = 6
 }
 
@@ -140,7 +141,8 @@ TEST(FineGrained, PaddingContentChangesNothing) {
   const at::Tensor junk = at::full_like(text, std::numeric_limits<float>::quiet_NaN());
   const at::Tensor other = at::where(mask.unsqueeze(2) == 1, text, junk).requires_grad_(true);
   for (const auto backend : {FineGrainedBackend::kAutomatic, FineGrainedBackend::kTensorOperations}) {
-    const auto clean = fine_grained_similarity(image, text, mask, {}, backend), dirty = fine_grained_similarity(image, other, mask, {}, backend);
+    const auto clean = fine_grained_similarity(image, text, mask, {}, backend),
+               dirty = fine_grained_similarity(image, other, mask, {}, backend);
     EXPECT_TRUE(at::equal(clean.image_to_text, dirty.image_to_text));
     EXPECT_TRUE(at::equal(clean.text_to_image, dirty.text_to_image));
     other.mutable_grad() = at::Tensor();
@@ -149,7 +151,8 @@ TEST(FineGrained, PaddingContentChangesNothing) {
   }
   // Longer padding neither.
   const at::Tensor wide = at::cat({text, at::ones({4, 3, 8})}, 1), wide_mask = at::cat({mask, at::zeros({4, 3}, at::kLong)}, 1);
-  EXPECT_TRUE(at::equal(fine_grained_similarity(image, wide, wide_mask, {}).text_to_image, fine_grained_similarity(image, text, mask, {}).text_to_image));
+  EXPECT_TRUE(at::equal(fine_grained_similarity(image, wide, wide_mask, {}).text_to_image,
+                        fine_grained_similarity(image, text, mask, {}).text_to_image));
 }
 
 TEST(FineGrained, ChunksThreadsAndBackendsAgree) {
@@ -205,9 +208,11 @@ TEST(FineGrained, SwappingModalitiesSwapsTheMatrices) {
 
 TEST(FineGrained, LargeTemperatureGivesLogOfTheKeys) {
   at::manual_seed(7);
-  const auto similarity = fine_grained_similarity(at::randn({9, 4, 8}, at::kDouble), at::randn({9, 3, 8}, at::kDouble), at::ones({9, 3}, at::kLong), {});
+  const auto similarity =
+      fine_grained_similarity(at::randn({9, 4, 8}, at::kDouble), at::randn({9, 3, 8}, at::kDouble), at::ones({9, 3}, at::kLong), {});
   EXPECT_NEAR(fine_grained_loss(similarity, at::tensor(1e9, at::kDouble), {}).mean().item<double>(), 2 * std::log(9.0), 1e-7);
-  EXPECT_NEAR(fine_grained_loss(similarity, at::tensor(1e9, at::kDouble), {.decoupled = true}).mean().item<double>(), 2 * std::log(8.0), 1e-7);
+  EXPECT_NEAR(fine_grained_loss(similarity, at::tensor(1e9, at::kDouble), {.decoupled = true}).mean().item<double>(), 2 * std::log(8.0),
+              1e-7);
 }
 
 TEST(FineGrained, GradientOfOneSideAlone) {

@@ -1,9 +1,9 @@
 #include "alignment/global.h"
 
-#include <cmath>
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "alignment/queue.h"
 #include "core/error.h"
@@ -29,7 +29,9 @@ GlobalAlignmentInput random_input(int64_t batch, int64_t queued, at::ScalarType 
           .counted = {}};
 }
 
-std::vector<int64_t> integers(const at::Tensor& tensor) { return {tensor.const_data_ptr<int64_t>(), tensor.const_data_ptr<int64_t>() + tensor.numel()}; }
+std::vector<int64_t> integers(const at::Tensor& tensor) {
+  return {tensor.const_data_ptr<int64_t>(), tensor.const_data_ptr<int64_t>() + tensor.numel()};
+}
 
 reference::NaiveGlobalInput plain_input(const GlobalAlignmentInput& input) {
   reference::NaiveGlobalInput plain{.image = reference::to_rows(input.image),
@@ -88,13 +90,14 @@ INSTANTIATE_TEST_SUITE_P(All, GlobalAgainstLoops,
                                             ::testing::Values(at::kFloat, at::kDouble)));
 
 TEST(GlobalAlignment, OtherReadingsOfTheEquation) {
-  const std::vector<GlobalAlignmentOptions> readings = {{.online_partner = true},
-                                                        {.batch_negatives = false},
-                                                        {.mask_equal_ids = false},
-                                                        {.soft_targets = 0.4},
-                                                        {.batch_negatives = false, .soft_targets = 1},
-                                                        {.literal = true, .online_partner = true, .mask_equal_ids = false},
-                                                        {.online_partner = true, .batch_negatives = false, .mask_equal_ids = false, .soft_targets = 0.25}};
+  const std::vector<GlobalAlignmentOptions> readings = {
+      {.online_partner = true},
+      {.batch_negatives = false},
+      {.mask_equal_ids = false},
+      {.soft_targets = 0.4},
+      {.batch_negatives = false, .soft_targets = 1},
+      {.literal = true, .online_partner = true, .mask_equal_ids = false},
+      {.online_partner = true, .batch_negatives = false, .mask_equal_ids = false, .soft_targets = 0.25}};
   const auto value = [](const GlobalAlignmentInput& input, const at::Tensor& tau, const GlobalAlignmentOptions& options) {
     return global_alignment_loss(input, tau, options).sum;
   };

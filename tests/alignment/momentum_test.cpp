@@ -1,13 +1,13 @@
 #include "alignment/momentum.h"
 
-#include <cmath>
-#include <deque>
-#include <limits>
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/linear.h>
+
+#include <cmath>
+#include <deque>
+#include <limits>
 
 #include "alignment/fine_grained.h"
 #include "alignment/queue.h"
@@ -48,7 +48,10 @@ TEST(Momentum, TheTwinEqualsTheModelAtStepZero) {
   EXPECT_EQ(twin.norm->num_batches_tracked.item<int64_t>(), 7);
   // Own memory: a change of the model does not reach the twin.
   const at::Tensor before = twin.linear->weight.clone();
-  { const at::NoGradGuard no_grad; online.linear->weight.add_(1); }
+  {
+    const at::NoGradGuard no_grad;
+    online.linear->weight.add_(1);
+  }
   EXPECT_TRUE(at::equal(twin.linear->weight, before));
 }
 
@@ -57,7 +60,11 @@ TEST(Momentum, OneUpdateByHand) {
   Twin twin;
   reference::fill(online);
   copy_to_twin(online, twin);
-  { const at::NoGradGuard no_grad; online.linear->bias.fill_(2); twin.linear->bias.fill_(1); }
+  {
+    const at::NoGradGuard no_grad;
+    online.linear->bias.fill_(2);
+    twin.linear->bias.fill_(1);
+  }
   update_twin(online, twin, 0.75);
   EXPECT_TRUE(close(twin.linear->bias, at::full({2}, 1.25), 1e-7));
   update_twin(online, twin, 1.0);
@@ -72,12 +79,18 @@ TEST(Momentum, AThousandStepsFollowTheClosedForm) {
   Twin twin;
   online.to(at::kDouble);
   twin.to(at::kDouble);
-  { const at::NoGradGuard no_grad; for (at::Tensor& p : online.parameters()) p.fill_(1); }
+  {
+    const at::NoGradGuard no_grad;
+    for (at::Tensor& p : online.parameters()) p.fill_(1);
+  }
   copy_to_twin(online, twin);
   constexpr double kMomentum = 0.995;
   double expected = std::pow(kMomentum, 1000);
   for (int step = 1; step <= 1000; ++step) {
-    { const at::NoGradGuard no_grad; for (at::Tensor& p : online.parameters()) p.add_(1); }
+    {
+      const at::NoGradGuard no_grad;
+      for (at::Tensor& p : online.parameters()) p.add_(1);
+    }
     update_twin(online, twin, kMomentum);
     expected += (1 - kMomentum) * std::pow(kMomentum, 1000 - step) * (1.0 + step);
   }
@@ -183,7 +196,10 @@ TEST(Temperature, AThousandClampedStepsFollowTheLoop) {
   float expected = 0.07f;
   for (int step = 0; step < 1000; ++step) {
     const float move = 0.02f * std::sin(0.01f * static_cast<float>(step));
-    { const at::NoGradGuard no_grad; tau.add_(move); }
+    {
+      const at::NoGradGuard no_grad;
+      tau.add_(move);
+    }
     clamp_temperature(tau);
     expected = std::min(0.5f, std::max(0.001f, expected + move));
     ASSERT_FLOAT_EQ(tau.item<float>(), expected) << step;

@@ -1,11 +1,11 @@
 #include "losses/info_nce.h"
 
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
 #include <numbers>
-
-#include <ATen/ATen.h>
-#include <gtest/gtest.h>
 
 #include "core/error.h"
 #include "reference/alignment_reference.h"

@@ -26,7 +26,13 @@ InfigOptions small_options() {
   o.text.encoder.position_buckets = 8;
   o.image.pixels.size = 32;
   o.image.pixels.resize = 32;
-  o.image.encoder.backbone = {.bottleneck = false, .layers = {1, 1, 1, 1}, .widths = {4, 4, 8, 8}, .stem_kernel = 3, .stem_stride = 2, .stem_width = 4, .stem_pool = false};
+  o.image.encoder.backbone = {.bottleneck = false,
+                              .layers = {1, 1, 1, 1},
+                              .widths = {4, 4, 8, 8},
+                              .stem_kernel = 3,
+                              .stem_stride = 2,
+                              .stem_width = 4,
+                              .stem_pool = false};
   o.image.encoder.num_hidden_layers = 3;
   o.image.encoder.layer.num_attention_heads = 2;
   o.image.encoder.layer.intermediate_size = 32;
@@ -66,10 +72,12 @@ TEST(Model, ParameterNamesAreTheContracts) {
   const InfigModel model(options, 3, 1);
   const TensorMap state = state_dict(*model);
   for (const char* name :
-       {"text_encoder.embeddings.word_embeddings.weight", "text_encoder.encoder.layer.2.attention.self.query_proj.weight", "text_encoder.encoder.rel_embeddings.weight",
-        "image_encoder.backbone.conv1.weight", "image_encoder.backbone.layer1.0.bn1.running_mean", "image_encoder.grid_projection.weight", "image_encoder.cls_projection.bias",
-        "image_encoder.layer.0.attention.self.query.weight", "image_encoder.layer.2.output.LayerNorm.bias", "fusion.layer.0.output.LayerNorm.bias", "pooling.hidden.weight",
-        "pooling.score.bias", "head.dense.weight", "head.classifier.bias", "gam.temperature", "gam.image_projection.weight", "gam.text_projection.bias", "hfam.temperature"}) {
+       {"text_encoder.embeddings.word_embeddings.weight", "text_encoder.encoder.layer.2.attention.self.query_proj.weight",
+        "text_encoder.encoder.rel_embeddings.weight", "image_encoder.backbone.conv1.weight",
+        "image_encoder.backbone.layer1.0.bn1.running_mean", "image_encoder.grid_projection.weight", "image_encoder.cls_projection.bias",
+        "image_encoder.layer.0.attention.self.query.weight", "image_encoder.layer.2.output.LayerNorm.bias",
+        "fusion.layer.0.output.LayerNorm.bias", "pooling.hidden.weight", "pooling.score.bias", "head.dense.weight", "head.classifier.bias",
+        "gam.temperature", "gam.image_projection.weight", "gam.text_projection.bias", "hfam.temperature"}) {
     EXPECT_TRUE(state.contains(name)) << name;
   }
 }
@@ -111,7 +119,8 @@ TEST(Objective, TotalIsTheWeightedSum) {
   const Losses losses = objective.step(random_batch(4, 6, 2), {});
   ASSERT_EQ(losses.gam.count, 4);
   ASSERT_EQ(losses.hfam.count, 4);
-  const double expected = losses.classification.mean().item<double>() + 0.3 * losses.gam.mean().item<double>() + 0.2 * losses.hfam.mean().item<double>();
+  const double expected =
+      losses.classification.mean().item<double>() + 0.3 * losses.gam.mean().item<double>() + 0.2 * losses.hfam.mean().item<double>();
   EXPECT_NEAR(losses.total.item<double>(), expected, 1e-5);
   // Untrained and with an empty queue, both contrastive losses lie near the log of their number of keys.
   EXPECT_GT(losses.gam.mean().item<double>(), 0);
@@ -162,7 +171,8 @@ TEST(Objective, TwinsStartEqualMoveSlowlyAndGetNoGradient) {
     }
   }
   // Move the model by 1 everywhere: after one step the twin has gone (1 - .995) of the way.
-  const at::Tensor start = twin["momentum.fusion"].defined() ? at::Tensor() : twin["momentum.text_encoder.embeddings.word_embeddings.weight"].clone();
+  const at::Tensor start =
+      twin["momentum.fusion"].defined() ? at::Tensor() : twin["momentum.text_encoder.embeddings.word_embeddings.weight"].clone();
   {
     const at::NoGradGuard no_grad;
     for (auto& parameter : model->text_encoder->parameters()) parameter.add_(1.0);
@@ -219,7 +229,8 @@ TEST(Pretrained, SavedFolderGivesTheSameLogits) {
   std::string pattern = (fs::temp_directory_path() / "infig-model-XXXXXX").string();
   const fs::path folder = ::mkdtemp(pattern.data());
   std::vector<std::string> corpus;
-  for (int i = 0; i < 30; ++i) corpus.insert(corpus.end(), {"a lovely day at the beach", "the storm took the roof of the house", "hello there rain"});
+  for (int i = 0; i < 30; ++i)
+    corpus.insert(corpus.end(), {"a lovely day at the beach", "the storm took the roof of the house", "hello there rain"});
   const auto tokenizer = train_sentencepiece(corpus, {.vocab_size = 60});
   InfigOptions options = small_options();
   options.text.encoder.vocab_size = tokenizer->vocab_size();
@@ -255,7 +266,11 @@ TEST(Options, DisagreementsAreNamed) {
     }
     return std::string();
   };
-  EXPECT_NE(message([](InfigOptions& o) { o.image.pixels.size = 33; o.image.pixels.resize = 40; }).find("image.size"), std::string::npos);
+  EXPECT_NE(message([](InfigOptions& o) {
+              o.image.pixels.size = 33;
+              o.image.pixels.resize = 40;
+            }).find("image.size"),
+            std::string::npos);
   EXPECT_NE(message([](InfigOptions& o) { o.gam.layer = 4; }).find("gam.layer"), std::string::npos);
   EXPECT_NE(message([](InfigOptions& o) { o.hfam.layers = 4; }).find("hfam.layers"), std::string::npos);
   EXPECT_NE(message([](InfigOptions& o) { o.text.encoder.num_attention_heads = 3; }), "");

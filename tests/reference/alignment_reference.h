@@ -1,19 +1,19 @@
 // GAM and HFAM by plain loops in double precision, values and analytic gradients, straight from eq. 1-6. No tensor operations.
 #pragma once
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 namespace infig::reference {
 
 using Vec = std::vector<double>;
-using Mat = std::vector<Vec>;       // [rows][width]
-using Tokens = std::vector<Mat>;    // [posts][tokens][width]
+using Mat = std::vector<Vec>;     // [rows][width]
+using Tokens = std::vector<Mat>;  // [posts][tokens][width]
 
 inline Mat to_rows(const at::Tensor& tensor) {
   const at::Tensor values = tensor.detach().to(at::kDouble).contiguous();
@@ -32,7 +32,8 @@ inline Tokens to_tokens(const at::Tensor& tensor) {
 
 inline at::Tensor to_tensor(const Mat& rows) {
   at::Tensor tensor = at::empty({static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows.at(0).size())}, at::kDouble);
-  for (size_t i = 0; i < rows.size(); ++i) std::copy(rows[i].begin(), rows[i].end(), tensor.mutable_data_ptr<double>() + i * rows[i].size());
+  for (size_t i = 0; i < rows.size(); ++i)
+    std::copy(rows[i].begin(), rows[i].end(), tensor.mutable_data_ptr<double>() + i * rows[i].size());
   return tensor;
 }
 
@@ -92,16 +93,18 @@ struct NaiveFineGrained {
   Mat image_to_text, text_to_image;
   Tokens image_gradient, text_gradient;
 };
-inline NaiveFineGrained naive_fine_grained(const Tokens& image, const Tokens& text, const at::Tensor& mask, int64_t j, const Mat& to_text = {},
-                                           const Mat& to_image = {}) {
+inline NaiveFineGrained naive_fine_grained(const Tokens& image, const Tokens& text, const at::Tensor& mask, int64_t j,
+                                           const Mat& to_text = {}, const Mat& to_image = {}) {
   NaiveFineGrained result{Mat(image.size(), Vec(text.size())), Mat(image.size(), Vec(text.size())), image, text};
   for (Tokens* gradient : {&result.image_gradient, &result.text_gradient}) {
-    for (Mat& post : *gradient) for (Vec& token : post) std::fill(token.begin(), token.end(), 0.0);
+    for (Mat& post : *gradient)
+      for (Vec& token : post) std::fill(token.begin(), token.end(), 0.0);
   }
   for (size_t p = 0; p < image.size(); ++p) {
     for (size_t q = 0; q < text.size(); ++q) {
       std::vector<int64_t> counted;
-      for (size_t l = 0; l < text[q].size(); ++l) if (mask[q][l].item<int64_t>() != 0) counted.push_back(l);
+      for (size_t l = 0; l < text[q].size(); ++l)
+        if (mask[q][l].item<int64_t>() != 0) counted.push_back(l);
       const auto pair = [&](int64_t k, int64_t l, double weight) {
         add_cosine_gradient(image[p][k], text[q][l], weight, result.image_gradient[p][k]);
         add_cosine_gradient(text[q][l], image[p][k], weight, result.text_gradient[q][l]);
@@ -181,11 +184,18 @@ struct NaiveGlobalInput {
 inline void naive_global_side(const NaiveGlobalInput& input, const Mat& query, const Mat& key, const Mat& queue, double tau, bool literal,
                               Mat& gradient, NaiveGlobal& result) {
   std::vector<int64_t> posts;
-  for (size_t b = 0; b < input.ids.size(); ++b) if (input.counted[b]) posts.push_back(b);
+  for (size_t b = 0; b < input.ids.size(); ++b)
+    if (input.counted[b]) posts.push_back(b);
   Mat keys;
   std::vector<int64_t> key_ids;
-  for (const int64_t b : posts) { keys.push_back(key[b]); key_ids.push_back(input.ids[b]); }
-  for (size_t v = 0; v < queue.size(); ++v) { keys.push_back(queue[v]); key_ids.push_back(input.queue_ids[v]); }
+  for (const int64_t b : posts) {
+    keys.push_back(key[b]);
+    key_ids.push_back(input.ids[b]);
+  }
+  for (size_t v = 0; v < queue.size(); ++v) {
+    keys.push_back(queue[v]);
+    key_ids.push_back(input.queue_ids[v]);
+  }
   Mat logits;
   std::vector<int64_t> own;
   auto left_out = nothing_left_out(posts.size(), keys.size());
@@ -250,7 +260,8 @@ inline double naive_global_value(const NaiveGlobalInput& input, double tau, cons
     return sum;
   };
   return (side(input.image, input.text, input.image_key, input.text_key, input.queue_text) +
-          side(input.text, input.image, input.text_key, input.image_key, input.queue_image)) / 2;
+          side(input.text, input.image, input.text_key, input.image_key, input.queue_image)) /
+         2;
 }
 
 }  // namespace infig::reference

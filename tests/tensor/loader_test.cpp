@@ -28,14 +28,22 @@ class LoaderTest : public testing::Test {
     }
     write_file_atomic(folder_ / "broken.jpg", "this is no picture");
     write_file_atomic(folder_ / "empty.jpg", "");
-    const char* texts[] = {"a lovely day at the beach", "rain", "", "the storm took the roof of the house and the trees", "hello there", "a b c d"};
+    const char* texts[] = {
+        "a lovely day at the beach", "rain", "", "the storm took the roof of the house and the trees", "hello there", "a b c d"};
     for (int i = 0; i < 6; ++i) {
-      posts_.push_back({.id = "p" + std::to_string(i), .text = texts[i], .image = folder_ / (std::to_string(i) + ".jpg"), .label = "x", .label_id = i % 3, .split = Split::kTrain});
+      posts_.push_back({.id = "p" + std::to_string(i),
+                        .text = texts[i],
+                        .image = folder_ / (std::to_string(i) + ".jpg"),
+                        .label = "x",
+                        .label_id = i % 3,
+                        .split = Split::kTrain});
     }
     posts_[1].image = folder_ / "broken.jpg";
     posts_[4].image = folder_ / "absent.jpg";
     std::vector<std::string> corpus;
-    for (int i = 0; i < 30; ++i) corpus.insert(corpus.end(), {"a lovely day at the beach", "the storm took the roof of the house", "hello there rain", "trees and a b c d"});
+    for (int i = 0; i < 30; ++i)
+      corpus.insert(corpus.end(),
+                    {"a lovely day at the beach", "the storm took the roof of the house", "hello there rain", "trees and a b c d"});
     tokenizer_ = train_sentencepiece(corpus, {.vocab_size = 60});
     image_.size = 24;
     image_.resize = 24;

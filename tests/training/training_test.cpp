@@ -1,12 +1,11 @@
 // Optimizer and schedule by hand, the config, and a whole small run: the same bits twice, resumed bits, refusals.
 #include <gtest/gtest.h>
+#include <torch/nn/modules/linear.h>
 
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-
-#include <torch/nn/modules/linear.h>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -23,7 +22,7 @@ namespace fs = std::filesystem;
 
 TEST(Schedule, LinearByHand) {
   const OptimOptions options{.lr = 1.0, .warmup = 0.1};
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 0, 100), 0.1);   // step 1 of 10 warm-up steps
+  EXPECT_DOUBLE_EQ(scheduled_rate(options, 0, 100), 0.1);  // step 1 of 10 warm-up steps
   EXPECT_DOUBLE_EQ(scheduled_rate(options, 9, 100), 1.0);
   EXPECT_DOUBLE_EQ(scheduled_rate(options, 10, 100), 1.0);
   EXPECT_DOUBLE_EQ(scheduled_rate(options, 55, 100), 0.5);  // half of the 90 steps of decay
@@ -143,27 +142,57 @@ class TrainTest : public testing::Test {
       const Image image = make_image(32, 32, positive ? 230 : 20, static_cast<uint8_t>(i * 5), 90);
       const fs::path path = folder_ / (std::to_string(i) + ".jpg");
       write_file_atomic(path, encode_jpeg(image, 90));
-      data_.posts.push_back({.id = std::to_string(i), .text = positive ? "a lovely day at the sea number " + std::to_string(i) : "the storm took it all", .image = path,
-                             .label = positive ? "pos" : "neg", .label_id = positive ? 1 : 0, .split = i < 28 ? Split::kTrain : Split::kDev});
+      data_.posts.push_back({.id = std::to_string(i),
+                             .text = positive ? "a lovely day at the sea number " + std::to_string(i) : "the storm took it all",
+                             .image = path,
+                             .label = positive ? "pos" : "neg",
+                             .label_id = positive ? 1 : 0,
+                             .split = i < 28 ? Split::kTrain : Split::kDev});
     }
   }
   void TearDown() override { fs::remove_all(folder_); }
 
   TrainRequest request(const std::string& name, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> overrides = {
-        "device=cpu", "precision=fp32", "threads=1", "text.vocab_size=64", "text.hidden_size=16", "text.num_hidden_layers=3", "text.num_attention_heads=2",
-        "text.intermediate_size=32", "text.position_buckets=8", "text.max_position_embeddings=64", "image.size=32", "image.resize=32", "image.augment=flip",
-        "image.bottleneck=false", "image.stage_blocks=[1, 1, 1, 1]", "image.stage_widths=[4, 4, 8, 8]", "image.stem_width=4", "image.stem_pool=false",
-        "image.finetune=true", "image.batch_norm_train=true", "image.num_hidden_layers=3", "image.num_attention_heads=2", "image.intermediate_size=32",
-        "fusion.num_hidden_layers=1", "fusion.num_attention_heads=2", "fusion.intermediate_size=32", "optim.lr=1e-3", "train.epochs=3", "train.batch_size=6",
-        "train.log_every=3", "gam.queue_size=10"};
+    std::vector<std::string> overrides = {"device=cpu",
+                                          "precision=fp32",
+                                          "threads=1",
+                                          "text.vocab_size=64",
+                                          "text.hidden_size=16",
+                                          "text.num_hidden_layers=3",
+                                          "text.num_attention_heads=2",
+                                          "text.intermediate_size=32",
+                                          "text.position_buckets=8",
+                                          "text.max_position_embeddings=64",
+                                          "image.size=32",
+                                          "image.resize=32",
+                                          "image.augment=flip",
+                                          "image.bottleneck=false",
+                                          "image.stage_blocks=[1, 1, 1, 1]",
+                                          "image.stage_widths=[4, 4, 8, 8]",
+                                          "image.stem_width=4",
+                                          "image.stem_pool=false",
+                                          "image.finetune=true",
+                                          "image.batch_norm_train=true",
+                                          "image.num_hidden_layers=3",
+                                          "image.num_attention_heads=2",
+                                          "image.intermediate_size=32",
+                                          "fusion.num_hidden_layers=1",
+                                          "fusion.num_attention_heads=2",
+                                          "fusion.intermediate_size=32",
+                                          "optim.lr=1e-3",
+                                          "train.epochs=3",
+                                          "train.batch_size=6",
+                                          "train.log_every=3",
+                                          "gam.queue_size=10"};
     overrides.insert(overrides.end(), more.begin(), more.end());
     TrainRequest made;
     made.config = load_run_config("", overrides);
     made.run = folder_ / name;
     return made;
   }
-  std::string weights(const std::string& run, const std::string& step) const { return sha256_file(folder_ / run / "checkpoints" / step / "model.safetensors"); }
+  std::string weights(const std::string& run, const std::string& step) const {
+    return sha256_file(folder_ / run / "checkpoints" / step / "model.safetensors");
+  }
   std::string metrics(const std::string& run) const { return read_file(folder_ / run / "metrics.jsonl"); }
 
   fs::path folder_;
@@ -173,11 +202,14 @@ class TrainTest : public testing::Test {
 TEST_F(TrainTest, WritesTheRunFolderAndTheSameBitsTwice) {
   const TrainOutcome one = train(request("one"), data_);
   EXPECT_EQ(one.steps, 12);  // 28 posts / 6 = 4 steps an epoch, the rest is dropped
-  for (const char* file : {"config.yaml", "description.json", "metrics.jsonl", "timings.jsonl", "train.log", "checkpoints/latest/model.safetensors", "checkpoints/best/config.json",
-                           "checkpoints/latest/optimizer.safetensors", "checkpoints/latest/trainer.safetensors", "checkpoints/latest/trainer_state.json", "checkpoints/latest/spm.model"}) {
+  for (const char* file :
+       {"config.yaml", "description.json", "metrics.jsonl", "timings.jsonl", "train.log", "checkpoints/latest/model.safetensors",
+        "checkpoints/best/config.json", "checkpoints/latest/optimizer.safetensors", "checkpoints/latest/trainer.safetensors",
+        "checkpoints/latest/trainer_state.json", "checkpoints/latest/spm.model"}) {
     EXPECT_TRUE(fs::exists(folder_ / "one" / file)) << file;
   }
-  for (const auto& entry : fs::recursive_directory_iterator(folder_ / "one")) EXPECT_EQ(entry.path().string().find(".partial"), std::string::npos) << entry.path();
+  for (const auto& entry : fs::recursive_directory_iterator(folder_ / "one"))
+    EXPECT_EQ(entry.path().string().find(".partial"), std::string::npos) << entry.path();
   train(request("two", {"data.workers=3", "data.cache_mb=0"}), data_);
   EXPECT_EQ(weights("one", "step-000012"), weights("two", "step-000012"));
   EXPECT_EQ(metrics("one"), metrics("two"));
@@ -192,7 +224,8 @@ TEST_F(TrainTest, ResumesToTheSameBits) {
     TrainRequest cut = request(name, {"train.save_every=1", "train.save_total_limit=20"});
     // A run stopped after step n is a copy of the whole run's folder up to step n.
     fs::create_directories(folder_ / name / "checkpoints");
-    for (const char* file : {"config.yaml", "description.json", "metrics.jsonl", "timings.jsonl"}) fs::copy_file(folder_ / "whole" / file, folder_ / name / file);
+    for (const char* file : {"config.yaml", "description.json", "metrics.jsonl", "timings.jsonl"})
+      fs::copy_file(folder_ / "whole" / file, folder_ / name / file);
     const std::string step = "step-00000" + std::to_string(stop_at);
     fs::copy(folder_ / "whole" / "checkpoints" / step, folder_ / name / "checkpoints" / step, fs::copy_options::recursive);
     fs::create_directory_symlink(step, folder_ / name / "checkpoints" / "latest");
