@@ -8,8 +8,8 @@
 namespace infig {
 
 // Looks at the table of a serialized model: a 32-bit length, a trie of 32-bit units in blocks of 256 (each either a value, an offset
-// into the replacements, or a node whose children lie in one block), then the replacements, each ended by NUL.
-// Returns what is wrong with it; empty where nothing is, or where the model has no table.
+// into the replacements, or a node whose children lie in one block, the value it has among them first), then the replacements, each ended
+// by NUL. Returns what is wrong with it; empty where nothing is, or where the model has no table.
 std::string charsmap_fault(std::string_view model);
 
 }  // namespace infig
