@@ -66,7 +66,7 @@ ci: setup  ## everything that must hold before a change lands
 	@$(PYTHON) tools/lint.py --no-tidy
 	@$(MAKE) asan
 	@$(MAKE) build PRESET=ci
-	@$(PYTHON) tools/lint.py --jobs $(JOBS) --base $$(git rev-parse -q --verify HEAD~1 || git rev-parse HEAD)
+	@$(PYTHON) tools/lint.py --jobs $(JOBS)
 	@$(MAKE) test PRESET=ci
 	@$(PYTHON) tools/check_skips.py build/reports
 

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "alignment/fine_grained.h"
@@ -104,6 +105,7 @@ bool in_child(const char* program, const Setting& setting, bool ours, int thread
   }
   close(pipe_ends[1]);
   FILE* line = fdopen(pipe_ends[0], "r");
+  // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): the child is this program; the count of fields is looked at
   const int fields = std::fscanf(line, "%lf %lf %lf %lf %lf %lf %lf", &result.median, &result.fastest, &result.slowest,
                                  &result.peak_gigabytes, &result.loss, &result.image_gradient, &result.text_gradient);
   std::fclose(line);
@@ -154,17 +156,17 @@ int compare(const char* program, int threads, int repeats) {
 
 int main(int argc, char** argv) {
   if (argc == 8 && std::strcmp(argv[1], "--child") == 0) {
-    at::set_num_threads(std::atoi(argv[6]));
-    const Result r = measure({.posts = std::atoll(argv[2]), .text_tokens = std::atoll(argv[3]), .full = std::atoi(argv[4]) != 0},
-                             std::atoi(argv[5]) != 0, std::atoi(argv[7]));
+    at::set_num_threads(std::stoi(argv[6]));
+    const Result r = measure({.posts = std::stoll(argv[2]), .text_tokens = std::stoll(argv[3]), .full = std::stoi(argv[4]) != 0},
+                             std::stoi(argv[5]) != 0, std::stoi(argv[7]));
     std::printf("%.9g %.9g %.9g %.9g %.9g %.9g %.9g\n", r.median, r.fastest, r.slowest, r.peak_gigabytes, r.loss, r.image_gradient,
                 r.text_gradient);
     return 0;
   }
   int threads = at::get_num_threads(), repeats = 3;
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--threads") == 0) threads = std::max(1, std::atoi(argv[i + 1]));
-    if (std::strcmp(argv[i], "--repeats") == 0) repeats = std::max(1, std::atoi(argv[i + 1]));
+    if (std::strcmp(argv[i], "--threads") == 0) threads = std::max(1, std::stoi(argv[i + 1]));
+    if (std::strcmp(argv[i], "--repeats") == 0) repeats = std::max(1, std::stoi(argv[i + 1]));
   }
   return compare("/proc/self/exe", threads, repeats);
 }

@@ -34,6 +34,7 @@ using IndexVector = typename VectorTypes<T>::Index;
 
 // INFIG_DISPATCH(name, body, (parameters), (arguments)): defines template <typename T> void name(parameters) that calls the
 // always-inlined template `body` compiled for the best instruction set this CPU has. Parameters may use T.
+// NOLINTBEGIN(bugprone-macro-parentheses): parameters and arguments come with their own parentheses.
 #if defined(__x86_64__)
 #define INFIG_DISPATCH(name, body, parameters, arguments)                                                 \
   namespace {                                                                                             \
@@ -62,3 +63,4 @@ using IndexVector = typename VectorTypes<T>::Index;
     body arguments;                                       \
   }
 #endif
+// NOLINTEND(bugprone-macro-parentheses)

@@ -45,7 +45,7 @@ class ConfigBinder {
 
   // An enum (or a bool whose two values have names): the value is one of the listed words.
   template <typename Enum>
-  void choice(const std::string& name, Enum& value, std::vector<std::pair<std::string, Enum>> words, const std::string& comment) {
+  void choice(const std::string& name, Enum& value, const std::vector<std::pair<std::string, Enum>>& words, const std::string& comment) {
     static_assert(std::is_enum_v<Enum> || std::is_same_v<Enum, bool>);
     std::vector<std::string> names;
     for (const auto& word : words) names.push_back(word.first);

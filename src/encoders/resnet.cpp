@@ -125,7 +125,7 @@ ResNetImpl::ResNetImpl(const ResNetOptions& options)
       blocks->push_back(ResNetBlock(channels, options.widths[stage], n == 0 && stage > 0 ? 2 : 1, options.bottleneck));
       channels = options.widths[stage] * options.expansion();
     }
-    stages_.push_back(blocks);
+    stages_.emplace_back(blocks);
   }
 }
 

@@ -75,7 +75,7 @@ std::string notices(const ReportInput& input) {
   count(result.images_skipped, "Posts left out because their picture could not be read (--bad-image skip)");
   count(result.texts_missing, "Posts read without a text");
   if (!input.run.data_sha256.empty() && !input.data.sha256.empty() && input.run.data_sha256 != input.data.sha256) {
-    lines.push_back("The data set differs from the one the run was trained on (its hash is another).");
+    lines.emplace_back("The data set differs from the one the run was trained on (its hash is another).");
   }
   if (lines.empty()) return "";
   std::string html = "<ul class=\"notices\">\n";

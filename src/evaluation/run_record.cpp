@@ -33,7 +33,7 @@ void flatten(const YAML::Node& node, const std::string& prefix, std::vector<std:
   if (node.IsMap()) {
     for (const auto& entry : node) {
       const auto key = entry.first.as<std::string>();
-      flatten(entry.second, prefix.empty() ? key : prefix + "." + key, leaves);
+      flatten(entry.second, prefix.empty() ? key : fmt::format("{}.{}", prefix, key), leaves);
     }
     return;
   }

@@ -29,7 +29,7 @@ void bind_text(ConfigBinder& binder, TextOptions& text) {
   binder.field("max_length", text.max_length, {.low = 3},
                "tokens a text, special ones included; longer texts are cut and keep [SEP], row 34");
   binder.field("vocab_size", text.vocab_size, {.low = 16}, "pieces of the vocabulary trained on the run's own training texts");
-  binder.field("character_coverage", text.character_coverage, {.low = 0.5, .high = 1},
+  binder.field("character_coverage", text.character_coverage, {.low = 0.98, .high = 1},
                "share of the characters that get a piece of their own");
   binder.field("hidden_size", e.hidden_size, kAtLeastOne, "width d of every part of the model");
   binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne, "DeBERTa layers");

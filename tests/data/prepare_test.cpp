@@ -212,7 +212,8 @@ TEST(PrepareTarget, PicturesByLinkCopyAndSymlink) {
   const auto source = scratch.file("raw/a.jpg", "bytes");
   fs::create_symlink(source, scratch / "raw/b.jpg");
   DataSetTarget target(scratch / "out", false);
-  const auto linked = target.add_picture(source, "1.jpg", PictureTransfer::kHardLink);
+  const fs::path linked = target.add_picture(source, "1.jpg", PictureTransfer::kHardLink);
+  EXPECT_TRUE(fs::exists(linked));
   EXPECT_EQ(fs::hard_link_count(source), 2U);
   target.add_picture(source, "2.jpg", PictureTransfer::kCopy);
   EXPECT_EQ(fs::hard_link_count(source), 2U);

@@ -81,7 +81,7 @@ TEST(Rows, FaultsNameFileRowAndField) {
   EXPECT_THAT(message("h.csv", ""), HasSubstr("is empty; expected a header row"));
   EXPECT_THAT(message("i.csv", "id;text\na;b\n"), HasSubstr("header: none of the columns id, text, image, label, split; found: id;text"));
   EXPECT_THAT(message("j.csv", "id,text,id\na,b,c\n"), HasSubstr("column \"id\" occurs twice"));
-  EXPECT_THAT(message("k.csv", "\xFF\xFEi\0d"), HasSubstr("is UTF-16, expected UTF-8"));
+  EXPECT_THAT(message("k.csv", std::string("\xFF\xFEi\0d", 5)), HasSubstr("is UTF-16, expected UTF-8"));
   EXPECT_THAT(message("l.parquet", "x"), HasSubstr("unknown kind of table \".parquet\""));
   EXPECT_THAT(thrown<DataError>([&] { rows_of(scratch / "none.csv"); }), HasSubstr("cannot be opened: No such file"));
   EXPECT_THAT(thrown<DataError>([&] {

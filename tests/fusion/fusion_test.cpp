@@ -13,7 +13,7 @@ namespace {
 
 TransformerLayerOptions small_layer() { return {.hidden_size = 8, .num_attention_heads = 2, .intermediate_size = 12}; }
 
-at::Tensor mask_of(std::vector<int64_t> values, int64_t posts) { return at::tensor(values, at::kLong).view({posts, -1}); }
+at::Tensor mask_of(const std::vector<int64_t>& values, int64_t posts) { return at::tensor(values, at::kLong).view({posts, -1}); }
 
 TEST(FusionTransformer, MaskedTokensNeverInfluenceOthers) {
   FusionTransformer fusion(small_layer(), 3);

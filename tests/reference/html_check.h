@@ -46,7 +46,7 @@ inline std::vector<std::string> html_faults(const std::string& page) {
     const std::string href = attribute(tag, "href");
     if (href != "(none)") links.push_back(href);
     if (name == "img") {
-      if (attribute(tag, "alt").size() < 3 || attribute(tag, "alt") == "(none)") faults.push_back("picture without alt");
+      if (attribute(tag, "alt").size() < 3 || attribute(tag, "alt") == "(none)") faults.emplace_back("picture without alt");
       if (!attribute(tag, "src").starts_with("data:image/"))
         faults.push_back("picture from outside: " + attribute(tag, "src").substr(0, 80));
     }

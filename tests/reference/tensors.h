@@ -75,12 +75,13 @@ inline void expect_gradients(const torch::nn::Module& module, const Golden& gold
 }
 
 // Gradients of f(inputs).sum() against central differences. Inputs are double leaves.
-inline void expect_central_differences(const std::function<at::Tensor()>& f, std::vector<at::Tensor> inputs, double tolerance = 1e-7) {
-  for (at::Tensor& input : inputs) input.mutable_grad() = at::Tensor();
+inline void expect_central_differences(const std::function<at::Tensor()>& f, const std::vector<at::Tensor>& inputs,
+                                       double tolerance = 1e-7) {
+  for (const at::Tensor& input : inputs) input.mutable_grad() = at::Tensor();
   f().sum().backward();
   const at::NoGradGuard no_grad;
   constexpr double kStep = 1e-5;
-  for (at::Tensor& input : inputs) {
+  for (const at::Tensor& input : inputs) {
     at::Tensor flat = input.view({-1});
     at::Tensor expected = at::empty_like(flat);
     for (int64_t i = 0; i < flat.numel(); ++i) {

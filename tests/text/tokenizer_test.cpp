@@ -57,8 +57,8 @@ std::vector<std::string> small_corpus() {
   std::vector<std::string> texts;
   for (int i = 0; i < 40; ++i) {
     texts.push_back("the happy dog number " + std::to_string(i) + " ran home");
-    texts.push_back("a sad cat sat … on the mat");
-    texts.push_back("happy days at the beach!!! [SEP] x[MASK]x");
+    texts.emplace_back("a sad cat sat … on the mat");
+    texts.emplace_back("happy days at the beach!!! [SEP] x[MASK]x");
   }
   return texts;
 }
