@@ -31,6 +31,7 @@ void bind_text(ConfigBinder& binder, TextOptions& text) {
   binder.field("vocab_size", text.vocab_size, {.low = 16}, "pieces of the vocabulary trained on the run's own training texts");
   binder.field("character_coverage", text.character_coverage, {.low = 0.98, .high = 1},
                "share of the characters that get a piece of their own");
+  binder.field("case_fold", text.case_fold, "upper and lower case are one in a vocabulary trained on the run's own texts");
   binder.field("hidden_size", e.hidden_size, kAtLeastOne, "width d of every part of the model");
   binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne, "DeBERTa layers");
   binder.field("num_attention_heads", e.num_attention_heads, kAtLeastOne, "heads; divides hidden_size");

@@ -20,6 +20,7 @@ struct TextOptions {
   int64_t max_length = 128;   // row 34: tokens a text, special ones included
   int64_t vocab_size = 8000;  // pieces of a vocabulary trained on the run's own texts
   double character_coverage = 0.9995;
+  bool case_fold = false;  // of such a vocabulary: upper and lower case are one
   DebertaOptions encoder;  // its vocab_size is set from the tokenizer
 };
 

@@ -45,12 +45,14 @@ struct SentencePieceOptions {
   int64_t vocab_size = 4000;           // pieces wanted, special tokens included, 6 .. 10^9; a small corpus may give fewer
   double character_coverage = 0.9995;  // share of the corpus' characters that get a piece of their own, [0.98, 1] (SentencePiece's range)
 
+  bool case_fold = false;  // upper and lower case are one (nmt_nfkc_cf): a small corpus sees each word more often
+
   void validate() const;  // throws ConfigError
 };
 
-// Trains a unigram vocabulary on texts (normalised by nmt_nfkc, texts of any length; special tokens typed in them are left out).
-// [PAD] 0, [CLS] 1, [SEP] 2, [UNK] 3, as DeBERTa-v3 has them, and [MASK] last. Deterministic. Throws DataError where the texts hold too
-// little to train on, ConfigError where vocab_size is smaller than what their characters need.
+// Trains a unigram vocabulary on texts (normalised by nmt_nfkc or, with case_fold, nmt_nfkc_cf; texts of any length; special tokens typed
+// in them are left out). [PAD] 0, [CLS] 1, [SEP] 2, [UNK] 3, as DeBERTa-v3 has them, and [MASK] last. Deterministic. Throws DataError where
+// the texts hold too little to train on, ConfigError where vocab_size is smaller than what their characters need.
 std::unique_ptr<Tokenizer> train_sentencepiece(const std::vector<std::string>& texts, const SentencePieceOptions& options);
 
 }  // namespace infig

@@ -52,7 +52,7 @@ std::unordered_map<std::string, std::string> trainer_settings(const SentencePiec
       {"vocab_size", fmt::format("{}", options.vocab_size - 1)},  // [MASK] comes behind
       {"character_coverage", fmt::format("{}", options.character_coverage)},
       {"hard_vocab_limit", "false"},
-      {"normalization_rule_name", "nmt_nfkc"},
+      {"normalization_rule_name", options.case_fold ? "nmt_nfkc_cf" : "nmt_nfkc"},
       {"pad_id", "0"},
       {"bos_id", "1"},
       {"eos_id", "2"},

@@ -21,7 +21,8 @@ std::unique_ptr<Tokenizer> vocabulary_of(const DataSet& data, const TextOptions&
     if (!text.empty()) texts.push_back(text);
   }
   log_info("training a vocabulary of {} pieces on {} texts", options.vocab_size, texts.size());
-  return train_sentencepiece(texts, {.vocab_size = options.vocab_size, .character_coverage = options.character_coverage});
+  return train_sentencepiece(
+      texts, {.vocab_size = options.vocab_size, .character_coverage = options.character_coverage, .case_fold = options.case_fold});
 }
 
 }  // namespace

@@ -268,5 +268,20 @@ TEST(TrainSentencePiece, SaysWhyItCannotTrain) {
   }
 }
 
+TEST(TrainSentencePiece, CaseFoldingMakesUpperAndLowerCaseOne) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 40; ++i) {
+    texts.push_back("The HAPPY dog number " + std::to_string(i) + " ran home");
+    texts.emplace_back("a Sad cat sat on the mat, happy days at the Beach");
+  }
+  const auto folded = train_sentencepiece(texts, {.vocab_size = 80, .case_fold = true});
+  const auto plain = train_sentencepiece(texts, {.vocab_size = 80});
+  EXPECT_EQ(folded->encode("HAPPY Beach", 0).ids, folded->encode("happy beach", 0).ids);
+  EXPECT_NE(plain->encode("HAPPY Beach", 0).ids, plain->encode("happy beach", 0).ids);
+  const Encoding encoding = folded->encode("HAPPY Beach", 0);  // offsets are those of the text as it was typed
+  ASSERT_GE(encoding.offsets.size(), 3U);
+  EXPECT_EQ(encoding.offsets[encoding.offsets.size() - 2].second, 11);
+}
+
 }  // namespace
 }  // namespace infig
