@@ -70,6 +70,8 @@ DebertaModelImpl::DebertaModelImpl(const DebertaOptions& options) : options_(opt
 void DebertaModelImpl::initialize(uint64_t seed) {
   initialize_transformer(*this, options_.initializer_range, seed);
   const at::NoGradGuard no_grad;
+  const double range = options_.embedding_initializer_range;
+  if (range > 0) word_embeddings_.mul_(range / options_.initializer_range);
   word_embeddings_[options_.pad_token_id].zero_();
 }
 

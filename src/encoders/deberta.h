@@ -31,7 +31,8 @@ struct DebertaOptions {  // names and meaning as in transformers' DebertaV2Confi
   int64_t max_position_embeddings = 512;
   int64_t type_vocab_size = 0;  // > 0: row 0 of token_type_embeddings is added to every token
   double layer_norm_eps = 1e-7;
-  double initializer_range = 0.02;  // for random initial weights
+  double initializer_range = 0.02;         // for random initial weights
+  double embedding_initializer_range = 0;  // of the word embeddings; 0: initializer_range. Ours: not in config.json
   bool relative_attention = true;
   int64_t max_relative_positions = -1;  // < 1: max_position_embeddings
   int64_t position_buckets = 256;       // < 1: no log buckets

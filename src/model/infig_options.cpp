@@ -42,6 +42,9 @@ void bind_text(ConfigBinder& binder, TextOptions& text) {
   binder.field("max_position_embeddings", e.max_position_embeddings, kAtLeastOne, "largest position");
   binder.field("layer_norm_eps", e.layer_norm_eps, {.low = 0, .low_open = true}, "epsilon of LayerNorm");
   binder.field("initializer_range", e.initializer_range, {.low = 0, .low_open = true}, "deviation of random initial weights");
+  binder.field(
+      "embedding_initializer_range", e.embedding_initializer_range, {.low = 0},
+      "the same of the word embeddings; 0: initializer_range. From scratch on few texts a small one learns words instead of posts");
   binder.field("relative_attention", e.relative_attention, "disentangled attention with relative positions");
   binder.field("max_relative_positions", e.max_relative_positions, {.low = -1}, "largest distance told apart; -1: max_position_embeddings");
   binder.field("position_buckets", e.position_buckets, {.low = -1}, "log buckets of distances; -1: one bucket a distance");
