@@ -14,8 +14,8 @@ namespace infig {
 
 struct InferenceOptions {
   int64_t batch_size = 64;
-  Precision precision = Precision::kFp32;  // resolved
-  std::string title = {};                            // of the progress bar; empty: no bar
+  Precision precision = Precision::kFp32;           // resolved
+  std::string title = {};                           // of the progress bar; empty: no bar
   std::function<void(int64_t done)> on_batch = {};  // after each batch: rows done so far
 };
 
