@@ -53,6 +53,8 @@ bench: setup  ## build and run the benchmarks
 	  for program in "$${programs[@]}"; do "$$program"; done
 	@test -f runs/postcards/dataset.json || $(INFIG) prepare postcards --out runs/postcards
 	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards
+	@echo "the same with every picture read and decoded anew:"
+	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards data.cache_mb=0
 
 lint: setup  ## the house's rules, clang-format and clang-tidy (on what changed)
 	@test -f build/build.ninja || cmake --preset $(PRESET)
