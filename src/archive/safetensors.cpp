@@ -68,7 +68,8 @@ void check_tiling(const SafetensorsHeader& header, uint64_t buffer_size, const s
     }
     spans.emplace_back(entry.offsets, &name);
   }
-  std::sort(spans.begin(), spans.end());
+  // Equal spans stay in the order of their names.
+  std::stable_sort(spans.begin(), spans.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   uint64_t reached = 0;
   for (const auto& [offsets, name] : spans) {
     if (offsets[0] != reached) {

@@ -160,7 +160,7 @@ TEST(TorchArchive, RefusesHostileObjects) {
       {op::dict({{op::str("x"), op::tensor(storage, 0, {1}, {1})}, {op::str("x"), op::tensor(storage, 0, {1}, {1})}}), "occurs twice"},
       {op::dict({{op::str("a"), named(op::tensor(storage, 0, {1}, {1}))}, {op::str("a.x"), op::tensor(storage, 0, {1}, {1})}}), "occurs twice"},
       {deep, "nested deeper than 64"},
-      {dag, "more than 2097152 entries"},
+      {dag, "names of more than 67108864 bytes"},
       {"}q\x01(" + op::str("self") + "h\x01u", "nested deeper"},
       {named(op::tensor(op::storage("FloatStorage", "elsewhere", 4), 0, {1}, {1})), "'elsewhere' is not in the file"},
       {named(op::tensor(op::storage("FloatStorage", "../0", 4), 0, {1}, {1})), "is not in the file"},
