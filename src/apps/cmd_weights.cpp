@@ -119,7 +119,8 @@ void add_weights_import(CLI::App& weights) {
   };
   auto flags = std::make_shared<Flags>();
   auto* command = weights.add_subcommand("import", "Convert weights to safetensors in a folder of their own");
-  command->add_option("source", flags->source, "A model's folder (config and tokenizer come along), or a file of weights alone")->required();
+  command->add_option("source", flags->source, "A model's folder (config and tokenizer come along), or a file of weights alone")
+      ->required();
   command->add_option("--output", flags->output, "Folder to make; it must not exist yet, or be empty")->required();
   command->add_option("--dtype", flags->dtype, "keep, or fp32: what is stored in 16 or 64 bits becomes fp32")
       ->check(CLI::IsMember({"keep", "fp32"}))
@@ -131,7 +132,8 @@ void add_weights_import(CLI::App& weights) {
   command->callback([flags] {
     const ImportReport report =
         import_weights(flags->source, flags->output, {.to_float32 = flags->dtype == "fp32", .overwrite = flags->force});
-    fmt::print("{} tensors, {:.1f} MB, from {}\n", report.tensors, static_cast<double>(report.bytes) / 1e6, archive_format_name(report.format));
+    fmt::print("{} tensors, {:.1f} MB, from {}\n", report.tensors, static_cast<double>(report.bytes) / 1e6,
+               archive_format_name(report.format));
     if (report.converted > 0) fmt::print("{} of them converted to fp32\n", report.converted);
     if (!report.copied.empty()) fmt::print("with {}\n", fmt::join(report.copied, ", "));
     for (const std::string& name : report.left_out) fmt::print("left out: {}\n", shown(name));

@@ -36,10 +36,20 @@ std::string url_part(CURLU* url, CURLUPart part, unsigned int flags) {
 
 // What may be gone a second later; the rest (a certificate, a malformed URL, ...) stays as it is.
 bool is_passing(CURLcode code) {
-  constexpr std::array<CURLcode, 14> passing = {
-      CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE,   CURLE_OPERATION_TIMEDOUT,
-      CURLE_SSL_CONNECT_ERROR,    CURLE_GOT_NOTHING,           CURLE_SEND_ERROR,      CURLE_RECV_ERROR,     CURLE_HTTP2,
-      CURLE_HTTP2_STREAM,         CURLE_AGAIN,                 CURLE_HTTP3,           CURLE_WEIRD_SERVER_REPLY};
+  constexpr std::array<CURLcode, 14> passing = {CURLE_COULDNT_RESOLVE_HOST,
+                                                CURLE_COULDNT_RESOLVE_PROXY,
+                                                CURLE_COULDNT_CONNECT,
+                                                CURLE_PARTIAL_FILE,
+                                                CURLE_OPERATION_TIMEDOUT,
+                                                CURLE_SSL_CONNECT_ERROR,
+                                                CURLE_GOT_NOTHING,
+                                                CURLE_SEND_ERROR,
+                                                CURLE_RECV_ERROR,
+                                                CURLE_HTTP2,
+                                                CURLE_HTTP2_STREAM,
+                                                CURLE_AGAIN,
+                                                CURLE_HTTP3,
+                                                CURLE_WEIRD_SERVER_REPLY};
   return std::find(passing.begin(), passing.end(), code) != passing.end();
 }
 

@@ -20,8 +20,8 @@ class BrokenConnection : public ResourceError {
 };
 
 struct HttpOptions {
-  double connect_seconds = 20;              // until a connection stands
-  double stall_seconds = 60;                // without a byte, then the connection counts as broken
+  double connect_seconds = 20;             // until a connection stands
+  double stall_seconds = 60;               // without a byte, then the connection counts as broken
   const std::atomic<int>* stop = nullptr;  // a signal's number ends the transfer
 };
 

@@ -23,7 +23,8 @@ bool is_hex(std::string_view text, size_t length) {
 // A name that the server chose must stay inside of the folder it is written to.
 bool is_inside(std::string_view name) {
   if (name.empty() || name.size() > 500 || name.front() == '/') return false;
-  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\\' || c == '\x7f'; })) return false;
+  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\\' || c == '\x7f'; }))
+    return false;
   for (size_t begin = 0; begin <= name.size();) {
     const size_t end = std::min(name.find('/', begin), name.size());
     const std::string_view part = name.substr(begin, end - begin);
@@ -39,7 +40,8 @@ HubFile read_sibling(const Json& entry, const std::string& where) {
   }
   HubFile file;
   file.name = entry["rfilename"].get<std::string>();
-  if (!is_inside(file.name)) throw DataError(fmt::format("{}: the file name '{}' leads out of the folder; refused", where, printable(file.name)));
+  if (!is_inside(file.name))
+    throw DataError(fmt::format("{}: the file name '{}' leads out of the folder; refused", where, printable(file.name)));
   const bool large = entry.contains("lfs") && entry["lfs"].is_object();
   const Json& described = large ? entry["lfs"] : entry;
   if (described.contains("size") && described["size"].is_number_unsigned()) file.size = described["size"].get<uint64_t>();
@@ -63,7 +65,8 @@ void HubOptions::validate() const {
   const std::string origin = url_origin(endpoint);
   if (origin.empty()) throw ConfigError(fmt::format("HF_ENDPOINT: '{}' is no http or https URL, expected https://HOST", endpoint));
   if (!token.empty() && !origin.starts_with("https:") && !is_loopback(origin)) {
-    throw ConfigError(fmt::format("HF_ENDPOINT: {} is not encrypted, so the token is not sent there; use https, or unset HF_TOKEN", endpoint));
+    throw ConfigError(
+        fmt::format("HF_ENDPOINT: {} is not encrypted, so the token is not sent there; use https, or unset HF_TOKEN", endpoint));
   }
   if (std::any_of(token.begin(), token.end(), [](char c) { return c <= ' ' || c > '~'; })) {
     throw ConfigError("HF_TOKEN: holds a space or another character that no token has; set it anew");
@@ -122,8 +125,8 @@ std::vector<HubFile> choose_hub_files(const HubModel& model) {
     break;
   }
   if (whole.empty() && index.empty()) {
-    throw DataError(fmt::format("{}: has neither model.safetensors nor pytorch_model.bin, whole or in shards; with --all every file is fetched",
-                                model.name));
+    throw DataError(fmt::format(
+        "{}: has neither model.safetensors nor pytorch_model.bin, whole or in shards; with --all every file is fetched", model.name));
   }
   for (const HubFile& file : model.files) {
     const bool weights = !whole.empty() ? file.name == whole : file.name == index || is_shard(file.name, stem, suffix);

@@ -200,8 +200,8 @@ class HubClient::Download {
       if (!size) continue;
       if (!file_.size) file_.size = size;
       if (*file_.size != *size) {
-        throw DataError(fmt::format("{}: the file has {} bytes by its {}, expected {}; refused, try again later", url_, *size, name,
-                                    *file_.size));
+        throw DataError(
+            fmt::format("{}: the file has {} bytes by its {}, expected {}; refused, try again later", url_, *size, name, *file_.size));
       }
     }
   }
@@ -252,14 +252,16 @@ void HubClient::check_status(const HttpReply& reply, const std::string& model, c
   const std::string where = fmt::format("{}: {} (status {})", reply.url, what, reply.status);
   switch (reply.status) {
     case 401:
-      throw DataError(options_.token.empty() ? fmt::format("{}: the hub wants a token: the model is private, or does not exist. Check the name "
-                                                           "'{}', or set HF_TOKEN to a token that may read it",
-                                                           where, model)
-                                             : fmt::format("{}: the hub refuses the token in HF_TOKEN; make a new one, or unset it", where));
+      throw DataError(options_.token.empty()
+                          ? fmt::format("{}: the hub wants a token: the model is private, or does not exist. Check the name "
+                                        "'{}', or set HF_TOKEN to a token that may read it",
+                                        where, model)
+                          : fmt::format("{}: the hub refuses the token in HF_TOKEN; make a new one, or unset it", where));
     case 403:
-      throw DataError(fmt::format("{}: the token may not read it. If the model is gated, accept its terms at {}/{} in a browser, then set "
-                                  "HF_TOKEN to a token of that account",
-                                  where, options_.endpoint, model));
+      throw DataError(
+          fmt::format("{}: the token may not read it. If the model is gated, accept its terms at {}/{} in a browser, then set "
+                      "HF_TOKEN to a token of that account",
+                      where, options_.endpoint, model));
     case 404:
       throw DataError(fmt::format("{}: not found. Check name and revision at {}/{}", where, options_.endpoint, model));
     case 408:
@@ -268,22 +270,27 @@ void HubClient::check_status(const HttpReply& reply, const std::string& model, c
     case 500:
     case 502:
     case 503:
-    case 504: throw BrokenConnection(fmt::format("{}: the hub is busy", where));
-    default: throw DataError(fmt::format("{}: unexpected answer: {}", where, reply.body.substr(0, 200)));
+    case 504:
+      throw BrokenConnection(fmt::format("{}: the hub is busy", where));
+    default:
+      throw DataError(fmt::format("{}: unexpected answer: {}", where, reply.body.substr(0, 200)));
   }
 }
 
 HubModel HubClient::list(const HubName& name) {
-  const std::string url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", options_.endpoint, url_encode(name.model, "/"),
-                                      url_encode(name.revision));
+  const std::string url =
+      fmt::format("{}/api/models/{}/revision/{}?blobs=true", options_.endpoint, url_encode(name.model, "/"), url_encode(name.revision));
   std::string text;
   with_retries(
       [&] {
         text.clear();
-        const HttpReply reply = http_.get({.url = url, .token = options_.token}, [](const HttpReply&) {}, [&](std::string_view bytes) {
-          if (text.size() + bytes.size() > kMaxListing) throw DataError(fmt::format("{}: the answer is larger than any list of files", url));
-          text += bytes;
-        });
+        const HttpReply reply = http_.get(
+            {.url = url, .token = options_.token}, [](const HttpReply&) {},
+            [&](std::string_view bytes) {
+              if (text.size() + bytes.size() > kMaxListing)
+                throw DataError(fmt::format("{}: the answer is larger than any list of files", url));
+              text += bytes;
+            });
         check_status(reply, name.model, "the list of files");
       },
       [] { return uint64_t{0}; });
@@ -295,9 +302,9 @@ void HubClient::fetch_whole(const std::string& model, Download& download) {
   with_retries(
       [&] {
         if (download.complete()) return;
-        const HttpReply reply = http_.get({.url = download.url(), .token = options_.token, .first_byte = download.size()},
-                                          [&](const HttpReply& head) { download.begin(head); },
-                                          [&](std::string_view bytes) { download.add(bytes); });
+        const HttpReply reply = http_.get(
+            {.url = download.url(), .token = options_.token, .first_byte = download.size()},
+            [&](const HttpReply& head) { download.begin(head); }, [&](std::string_view bytes) { download.add(bytes); });
         if (reply.status == 416) {  // what is there is longer than the file, or the file itself and the server does not say so
           download.clear();
           throw BrokenConnection(fmt::format("{}: the server does not know the bytes asked for; starting anew", download.url()));
@@ -317,12 +324,14 @@ HubClient::Result HubClient::fetch(const HubModel& model, const HubFile& file, c
       return Result::kPresent;
     }
     if (!overwrite) {
-      throw DataError(fmt::format("{}: is there and differs from the hub's (commit {}); give --force to replace it, or choose another --output",
-                                  target.string(), model.commit));
+      throw DataError(
+          fmt::format("{}: is there and differs from the hub's (commit {}); give --force to replace it, or choose another --output",
+                      target.string(), model.commit));
     }
   }
   make_folder(target.parent_path());
-  const std::string url = fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, url_encode(model.name, "/"), model.commit, url_encode(file.name, "/"));
+  const std::string url =
+      fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, url_encode(model.name, "/"), model.commit, url_encode(file.name, "/"));
   fs::path partial_path = target;
   partial_path += fmt::format(".{}.partial", model.commit.substr(0, 12));
   PartialFile partial(partial_path);
@@ -337,8 +346,8 @@ HubClient::Result HubClient::fetch(const HubModel& model, const HubFile& file, c
     }
     std::error_code ignored;
     fs::remove(partial_path, ignored);
-    throw DataError(fmt::format("{}: the bytes that came do not have the digest {}; nothing was kept, try again later", url,
-                                download.file().digest));
+    throw DataError(
+        fmt::format("{}: the bytes that came do not have the digest {}; nothing was kept, try again later", url, download.file().digest));
   }
   sync_path(partial_path);
   std::error_code code;

@@ -20,14 +20,27 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kWeights = "model.safetensors";
-constexpr std::array<std::string_view, 21> kCompanions = {
-    "config.json",       "preprocessor_config.json", "vocab.txt",
-    "vocab.json",        "merges.txt",               "bpe.codes",
-    "spm.model",         "sentencepiece.bpe.model",  "spiece.model",
-    "tokenizer.json",    "tokenizer_config.json",    "special_tokens_map.json",
-    "added_tokens.json", "modules.json",             "sentence_bert_config.json",
-    "LICENSE",           "LICENSE.txt",              "LICENSE.md",
-    "NOTICE",            "NOTICE.txt",               "config_sentence_transformers.json"};
+constexpr std::array<std::string_view, 21> kCompanions = {"config.json",
+                                                          "preprocessor_config.json",
+                                                          "vocab.txt",
+                                                          "vocab.json",
+                                                          "merges.txt",
+                                                          "bpe.codes",
+                                                          "spm.model",
+                                                          "sentencepiece.bpe.model",
+                                                          "spiece.model",
+                                                          "tokenizer.json",
+                                                          "tokenizer_config.json",
+                                                          "special_tokens_map.json",
+                                                          "added_tokens.json",
+                                                          "modules.json",
+                                                          "sentence_bert_config.json",
+                                                          "LICENSE",
+                                                          "LICENSE.txt",
+                                                          "LICENSE.md",
+                                                          "NOTICE",
+                                                          "NOTICE.txt",
+                                                          "config_sentence_transformers.json"};
 
 // sentence-transformers' "1_Pooling/config.json": a number, what the module is, its config.
 bool is_module_config(std::string_view name) {
@@ -62,8 +75,8 @@ void check_target(const fs::path& output, bool overwrite) {
     const std::string name = entry.path().lexically_relative(output).string();
     const bool ours = entry.is_directory() ? is_companion_file(name + "/config.json") : name == kWeights || is_companion_file(name);
     if (!ours) {
-      throw ConfigError(fmt::format("{}: holds {}, which import did not write, so it is not replaced; choose another --output", output.string(),
-                                    name));
+      throw ConfigError(
+          fmt::format("{}: holds {}, which import did not write, so it is not replaced; choose another --output", output.string(), name));
     }
   }
 }
@@ -82,7 +95,8 @@ void keep(StagingFolder& staging, const fs::path& output) {
     throw;
   }
   fs::remove_all(old, code);
-  if (code) throw ResourceError(fmt::format("{}: the replaced folder cannot be deleted: {}; delete it by hand", old.string(), code.message()));
+  if (code)
+    throw ResourceError(fmt::format("{}: the replaced folder cannot be deleted: {}; delete it by hand", old.string(), code.message()));
 }
 
 // IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits; every value is a float exactly.
@@ -115,12 +129,16 @@ bool is_companion_file(std::string_view name) {
 
 std::vector<std::byte> to_float32(const TensorView& view) {
   switch (view.dtype) {
-    case DType::kF16: return map_elements<uint16_t>(view.data, half_to_float);
-    case DType::kBF16: return map_elements<uint16_t>(view.data, [](uint16_t value) { return static_cast<uint32_t>(value) << 16; });
-    case DType::kF32: return {view.data.begin(), view.data.end()};
+    case DType::kF16:
+      return map_elements<uint16_t>(view.data, half_to_float);
+    case DType::kBF16:
+      return map_elements<uint16_t>(view.data, [](uint16_t value) { return static_cast<uint32_t>(value) << 16; });
+    case DType::kF32:
+      return {view.data.begin(), view.data.end()};
     case DType::kF64:
       return map_elements<double>(view.data, [](double value) { return std::bit_cast<uint32_t>(static_cast<float>(value)); });
-    default: throw ShapeError(fmt::format("{} is no floating-point type, expected F16, BF16, F32 or F64", dtype_name(view.dtype)));
+    default:
+      throw ShapeError(fmt::format("{} is no floating-point type, expected F16, BF16, F32 or F64", dtype_name(view.dtype)));
   }
 }
 

@@ -59,12 +59,12 @@ enum Opcode : uint8_t {
 
 // The rest of pickle's instructions, so that a refusal can say which one it met.
 constexpr std::array<std::pair<uint8_t, const char*>, 30> kRefused = {
-    {{'0', "POP"},           {'1', "POP_MARK"},         {'2', "DUP"},        {'F', "FLOAT"},        {'I', "INT"},
-     {'L', "LONG"},          {'P', "PERSID"},           {'S', "STRING"},     {'V', "UNICODE"},      {'d', "DICT"},
-     {'g', "GET"},           {'i', "INST"},             {'l', "LIST"},       {'o', "OBJ"},          {'p', "PUT"},
-     {'B', "BINBYTES"},      {'C', "SHORT_BINBYTES"},   {0x81, "NEWOBJ"},    {0x82, "EXT1"},        {0x83, "EXT2"},
-     {0x84, "EXT4"},         {0x8b, "LONG4"},           {0x8e, "BINBYTES8"}, {0x8f, "EMPTY_SET"},   {0x90, "ADDITEMS"},
-     {0x91, "FROZENSET"},    {0x92, "NEWOBJ_EX"},       {0x96, "BYTEARRAY8"}, {0x97, "NEXT_BUFFER"}, {0x98, "READONLY_BUFFER"}}};
+    {{'0', "POP"},        {'1', "POP_MARK"},       {'2', "DUP"},         {'F', "FLOAT"},        {'I', "INT"},
+     {'L', "LONG"},       {'P', "PERSID"},         {'S', "STRING"},      {'V', "UNICODE"},      {'d', "DICT"},
+     {'g', "GET"},        {'i', "INST"},           {'l', "LIST"},        {'o', "OBJ"},          {'p', "PUT"},
+     {'B', "BINBYTES"},   {'C', "SHORT_BINBYTES"}, {0x81, "NEWOBJ"},     {0x82, "EXT1"},        {0x83, "EXT2"},
+     {0x84, "EXT4"},      {0x8b, "LONG4"},         {0x8e, "BINBYTES8"},  {0x8f, "EMPTY_SET"},   {0x90, "ADDITEMS"},
+     {0x91, "FROZENSET"}, {0x92, "NEWOBJ_EX"},     {0x96, "BYTEARRAY8"}, {0x97, "NEXT_BUFFER"}, {0x98, "READONLY_BUFFER"}}};
 
 class PickleReader {
  public:
@@ -227,12 +227,24 @@ class PickleReader {
 
 bool PickleReader::scalar(uint8_t opcode) {
   switch (opcode) {
-    case kNone: make(PickleKind::kNone); return true;
-    case kNewTrue: make(PickleKind::kBool).integer = 1; return true;
-    case kNewFalse: make(PickleKind::kBool); return true;
-    case kBinInt: make(PickleKind::kInt).integer = static_cast<int32_t>(static_cast<uint32_t>(number(4))); return true;
-    case kBinInt1: make(PickleKind::kInt).integer = static_cast<int64_t>(number(1)); return true;
-    case kBinInt2: make(PickleKind::kInt).integer = static_cast<int64_t>(number(2)); return true;
+    case kNone:
+      make(PickleKind::kNone);
+      return true;
+    case kNewTrue:
+      make(PickleKind::kBool).integer = 1;
+      return true;
+    case kNewFalse:
+      make(PickleKind::kBool);
+      return true;
+    case kBinInt:
+      make(PickleKind::kInt).integer = static_cast<int32_t>(static_cast<uint32_t>(number(4)));
+      return true;
+    case kBinInt1:
+      make(PickleKind::kInt).integer = static_cast<int64_t>(number(1));
+      return true;
+    case kBinInt2:
+      make(PickleKind::kInt).integer = static_cast<int64_t>(number(2));
+      return true;
     case kLong1: {
       const std::string_view digits = take(number(1));
       PickleValue& made = make(digits.size() > 8 ? PickleKind::kBigInt : PickleKind::kInt);
@@ -249,48 +261,87 @@ bool PickleReader::scalar(uint8_t opcode) {
       return true;
     }
     case kShortBinString:
-    case kShortBinUnicode: make(PickleKind::kString).text = take(number(1)); return true;
+    case kShortBinUnicode:
+      make(PickleKind::kString).text = take(number(1));
+      return true;
     case kBinString:
-    case kBinUnicode: make(PickleKind::kString).text = take(number(4)); return true;
-    case kBinUnicode8: make(PickleKind::kString).text = take(number(8)); return true;
-    default: return false;
+    case kBinUnicode:
+      make(PickleKind::kString).text = take(number(4));
+      return true;
+    case kBinUnicode8:
+      make(PickleKind::kString).text = take(number(8));
+      return true;
+    default:
+      return false;
   }
 }
 
 bool PickleReader::container(uint8_t opcode) {
   switch (opcode) {
-    case kMark: marks_.push_back(stack_.size()); return true;
-    case kEmptyTuple: make(PickleKind::kTuple); return true;
-    case kEmptyList: make(PickleKind::kList); return true;
-    case kEmptyDict: make(PickleKind::kDict); return true;
-    case kTuple1: tuple(1); return true;
-    case kTuple2: tuple(2); return true;
-    case kTuple3: tuple(3); return true;
+    case kMark:
+      marks_.push_back(stack_.size());
+      return true;
+    case kEmptyTuple:
+      make(PickleKind::kTuple);
+      return true;
+    case kEmptyList:
+      make(PickleKind::kList);
+      return true;
+    case kEmptyDict:
+      make(PickleKind::kDict);
+      return true;
+    case kTuple1:
+      tuple(1);
+      return true;
+    case kTuple2:
+      tuple(2);
+      return true;
+    case kTuple3:
+      tuple(3);
+      return true;
     case kTuple: {
       std::vector<uint32_t> items = pop_items();
       make(PickleKind::kTuple).items = std::move(items);
       return true;
     }
-    case kAppend: extend(PickleKind::kList, "APPEND", {pop()}); return true;
-    case kAppends: extend(PickleKind::kList, "APPENDS", pop_items()); return true;
+    case kAppend:
+      extend(PickleKind::kList, "APPEND", {pop()});
+      return true;
+    case kAppends:
+      extend(PickleKind::kList, "APPENDS", pop_items());
+      return true;
     case kSetItem: {
       const uint32_t item = pop(), key = pop();
       extend(PickleKind::kDict, "SETITEM", {key, item});
       return true;
     }
-    case kSetItems: extend(PickleKind::kDict, "SETITEMS", pop_items()); return true;
-    default: return false;
+    case kSetItems:
+      extend(PickleKind::kDict, "SETITEMS", pop_items());
+      return true;
+    default:
+      return false;
   }
 }
 
 bool PickleReader::memo(uint8_t opcode) {
   switch (opcode) {
-    case kBinGet: get(number(1)); return true;
-    case kLongBinGet: get(number(4)); return true;
-    case kBinPut: put(number(1)); return true;
-    case kLongBinPut: put(number(4)); return true;
-    case kMemoize: put(memoized_); return true;
-    default: return false;
+    case kBinGet:
+      get(number(1));
+      return true;
+    case kLongBinGet:
+      get(number(4));
+      return true;
+    case kBinPut:
+      put(number(1));
+      return true;
+    case kLongBinPut:
+      put(number(4));
+      return true;
+    case kMemoize:
+      put(memoized_);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -304,22 +355,32 @@ bool PickleReader::step(uint8_t opcode) {
       if (version > 5) fail(fmt::format("protocol {}, expected at most 5", version));
       return true;
     }
-    case kFrame: number(8); return true;
+    case kFrame:
+      number(8);
+      return true;
     case kGlobal: {
       const std::string_view module = line();
       global(module, line());
       return true;
     }
-    case kStackGlobal: stack_global(); return true;
-    case kReduce: reduce(); return true;
-    case kBuild: build(); return true;
+    case kStackGlobal:
+      stack_global();
+      return true;
+    case kReduce:
+      reduce();
+      return true;
+    case kBuild:
+      build();
+      return true;
     case kBinPersId: {
       const uint32_t id = pop();
       make(PickleKind::kPersistent).items = {id};
       return true;
     }
-    case kStop: return false;
-    default: break;
+    case kStop:
+      return false;
+    default:
+      break;
   }
   const auto* known = std::find_if(kRefused.begin(), kRefused.end(), [opcode](const auto& row) { return row.first == opcode; });
   if (known == kRefused.end()) fail(fmt::format("0x{:02x} is no instruction of a pickle", opcode));

@@ -142,12 +142,13 @@ TorchArchive parse_zip(Bytes bytes, const std::string& where) {
   }
   if (folder.empty()) throw CheckpointError(fmt::format("{}: a zip archive without data.pkl, so torch.save did not write it", where));
   if (entries.contains(folder + "constants.pkl")) {
-    throw CheckpointError(fmt::format("{}: a TorchScript program, expected a state dict; load it in PyTorch and save its state_dict()", where));
+    throw CheckpointError(
+        fmt::format("{}: a TorchScript program, expected a state dict; load it in PyTorch and save its state_dict()", where));
   }
   const auto order = entries.find(folder + "byteorder");
   if (order != entries.end() && text_of(order->second) != "little") {
-    throw CheckpointError(fmt::format("{}: byte order '{}', expected little; save it on a little-endian machine", where,
-                                      printable(text_of(order->second))));
+    throw CheckpointError(
+        fmt::format("{}: byte order '{}', expected little; save it on a little-endian machine", where, printable(text_of(order->second))));
   }
   const TorchStateDict state = read_torch_pickle(entries.at(folder + "data.pkl"), where);
   TensorBuilder builder(where, bytes.size());

@@ -22,12 +22,19 @@ constexpr std::array<const char*, 3> kWrappers = {"state_dict", "model_state_dic
 
 enum Global : size_t { kRebuildTensor2, kRebuildTensor, kRebuildParameter, kFirstStorage };
 
-constexpr std::array<std::string_view, 13> kGlobals = {
-    "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor", "torch._utils._rebuild_parameter",
-    "torch.FloatStorage",              "torch.DoubleStorage",          "torch.HalfStorage",
-    "torch.BFloat16Storage",           "torch.LongStorage",            "torch.IntStorage",
-    "torch.ShortStorage",              "torch.CharStorage",            "torch.ByteStorage",
-    "torch.BoolStorage"};
+constexpr std::array<std::string_view, 13> kGlobals = {"torch._utils._rebuild_tensor_v2",
+                                                       "torch._utils._rebuild_tensor",
+                                                       "torch._utils._rebuild_parameter",
+                                                       "torch.FloatStorage",
+                                                       "torch.DoubleStorage",
+                                                       "torch.HalfStorage",
+                                                       "torch.BFloat16Storage",
+                                                       "torch.LongStorage",
+                                                       "torch.IntStorage",
+                                                       "torch.ShortStorage",
+                                                       "torch.CharStorage",
+                                                       "torch.ByteStorage",
+                                                       "torch.BoolStorage"};
 constexpr std::array<DType, 10> kStorageTypes = {DType::kF32, DType::kF64, DType::kF16, DType::kBF16, DType::kI64,
                                                  DType::kI32, DType::kI16, DType::kI8,  DType::kU8,   DType::kBool};
 static_assert(kGlobals.size() == kFirstStorage + kStorageTypes.size());

@@ -49,13 +49,15 @@ bool looks_like_safetensors(std::string_view front) {
 // What people end up with instead of weights, and what to do about it.
 std::string describe_stranger(std::string_view front) {
   if (front.empty()) return "is empty; get it again";
-  if (front.starts_with("version https://git-lfs")) return "is a Git LFS pointer, not the file itself; run git lfs pull, or infig weights pull";
+  if (front.starts_with("version https://git-lfs"))
+    return "is a Git LFS pointer, not the file itself; run git lfs pull, or infig weights pull";
   if (front.starts_with("<")) return "is a web page; the download went to a login or error page, get the file itself";
   if (front.starts_with("\x89HDF")) return "is HDF5 (Keras); convert it with the original library";
   if (front.starts_with("GGUF")) return "is GGUF; get the model's safetensors instead";
   if (front.starts_with("\x1f\x8b")) return "is compressed with gzip; unpack it first";
   if (front.starts_with("\x80")) return "is a pickle that torch.save did not write; load it where you trust it and save the state_dict()";
-  if (front.size() > 262 && front.substr(257, 5) == "ustar") return "is a tar archive (PyTorch before 0.1.10, or packed); unpack it, or save it anew";
+  if (front.size() > 262 && front.substr(257, 5) == "ustar")
+    return "is a tar archive (PyTorch before 0.1.10, or packed); unpack it, or save it anew";
   return "is of an unknown format";
 }
 
@@ -97,7 +99,8 @@ std::map<std::string, std::string> read_index(std::string_view text, const std::
     const auto file = shard.get<std::string>();
     // A shard lies beside its index; an index must not be able to open anything else.
     if (file.empty() || file == "." || file == ".." || file.find('/') != std::string::npos || file.find('\0') != std::string::npos) {
-      throw CheckpointError(fmt::format("{}: weight_map: '{}' lies in '{}', expected the name of a file beside the index", where, name, file));
+      throw CheckpointError(
+          fmt::format("{}: weight_map: '{}' lies in '{}', expected the name of a file beside the index", where, name, file));
     }
     shards.emplace(name, file);
   }
@@ -110,8 +113,7 @@ void add_shard(Impl& all, Impl shard, const std::string& file, const std::map<st
     const auto promised = index.find(name);
     if (promised == index.end() || promised->second != file) {
       throw CheckpointError(fmt::format("{}: tensor '{}' lies in the shard {}, the index {}; get index and shards again, from one revision",
-                                        where, name, file,
-                                        promised == index.end() ? "does not name it" : "says " + promised->second));
+                                        where, name, file, promised == index.end() ? "does not name it" : "says " + promised->second));
     }
     all.tensors.emplace(name, std::move(view));
   }
@@ -138,8 +140,8 @@ void read_sharded(const fs::path& path, std::string_view text, Impl& all) {
   for (const auto& [file, tensors] : shards) {
     const fs::path shard_path = path.parent_path() / file;
     if (!fs::exists(shard_path)) {
-      throw CheckpointError(fmt::format("{}: the shard {} is missing ({} tensors lie in it); get it, or run infig weights pull again", where,
-                                        shard_path.string(), tensors));
+      throw CheckpointError(fmt::format("{}: the shard {} is missing ({} tensors lie in it); get it, or run infig weights pull again",
+                                        where, shard_path.string(), tensors));
     }
     Impl shard;
     read_whole(MappedFile(shard_path, kExpected), shard);
@@ -147,9 +149,10 @@ void read_sharded(const fs::path& path, std::string_view text, Impl& all) {
   }
   for (const auto& [name, file] : index) {
     if (!all.tensors.contains(name)) {
-      throw CheckpointError(fmt::format("{}: tensor '{}' should lie in the shard {}, which does not hold it; get index and shards again, from "
-                                        "one revision",
-                                        where, name, file));
+      throw CheckpointError(
+          fmt::format("{}: tensor '{}' should lie in the shard {}, which does not hold it; get index and shards again, from "
+                      "one revision",
+                      where, name, file));
     }
   }
   all.format = ArchiveFormat::kIndex;

@@ -22,12 +22,12 @@ const char* archive_format_name(ArchiveFormat format);
 
 class WeightArchive {
  public:
-  const std::map<std::string, TensorView>& tensors() const;        // memory-mapped; valid while the archive lives
-  const std::map<std::string, std::string>& metadata() const;      // safetensors': strings; of shards what they do not contradict
-  const std::vector<std::string>& left_out() const;                // entries of a PyTorch archive without tensors ("epoch")
-  const std::vector<std::filesystem::path>& files() const;         // the file; of an index the shards, in order of their names
-  ArchiveFormat format() const;                                    // kIndex for sharded weights
-  ArchiveFormat file_format() const;                               // of the files themselves
+  const std::map<std::string, TensorView>& tensors() const;    // memory-mapped; valid while the archive lives
+  const std::map<std::string, std::string>& metadata() const;  // safetensors': strings; of shards what they do not contradict
+  const std::vector<std::string>& left_out() const;            // entries of a PyTorch archive without tensors ("epoch")
+  const std::vector<std::filesystem::path>& files() const;     // the file; of an index the shards, in order of their names
+  ArchiveFormat format() const;                                // kIndex for sharded weights
+  ArchiveFormat file_format() const;                           // of the files themselves
 
   struct Impl;
   explicit WeightArchive(std::unique_ptr<Impl> impl);

@@ -117,10 +117,10 @@ class ZipDirectory {
     const std::string name = printable(entry.name);
     if ((entry.flags & 1U) != 0) throw CheckpointError(fmt::format("{}: entry '{}' is encrypted; unpack the archive first", where_, name));
     if (entry.method != 0) {
-      throw CheckpointError(
-          fmt::format("{}: entry '{}' is compressed (method {}), expected stored as torch.save writes it; load the file in PyTorch and save "
-                      "it again, or unpack the zip if it holds a model's folder",
-                      where_, name, entry.method));
+      throw CheckpointError(fmt::format(
+          "{}: entry '{}' is compressed (method {}), expected stored as torch.save writes it; load the file in PyTorch and save "
+          "it again, or unpack the zip if it holds a model's folder",
+          where_, name, entry.method));
     }
     if (entry.packed != entry.size) fail(fmt::format("entry '{}' is stored, yet has {} bytes of {}", name, entry.packed, entry.size));
     if (number(entry.local, 4) != kLocal) fail(fmt::format("entry '{}' does not begin at byte {}", name, entry.local));

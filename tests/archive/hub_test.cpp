@@ -38,8 +38,8 @@ TEST(Hub, NamesOfModels) {
 TEST(Hub, Listing) {
   const std::string sha256(64, '1'), blob(40, '2');
   const std::string text = R"({"sha": ")" + kCommit + R"(", "siblings": [{"rfilename": "config.json", "size": 5, "blobId": ")" + blob +
-                           R"("}, {"rfilename": "model.safetensors", "size": 9, "blobId": ")" + blob + R"(", "lfs": {"sha256": ")" + sha256 +
-                           R"(", "size": 9, "pointerSize": 1}}, {"rfilename": "1_Pooling/config.json"}]})";
+                           R"("}, {"rfilename": "model.safetensors", "size": 9, "blobId": ")" + blob + R"(", "lfs": {"sha256": ")" +
+                           sha256 + R"(", "size": 9, "pointerSize": 1}}, {"rfilename": "1_Pooling/config.json"}]})";
   const HubModel model = parse_hub_listing(text, "a/b", "url");
   ASSERT_EQ(model.files.size(), 3U);
   EXPECT_EQ(model.commit, kCommit);
@@ -48,14 +48,17 @@ TEST(Hub, Listing) {
   EXPECT_EQ(model.files[1].digest, sha256);
   EXPECT_EQ(model.files[2].digest, "");
   EXPECT_FALSE(model.files[2].size.has_value());
-  const auto listing = [](const std::string& name) { return R"({"sha": ")" + kCommit + R"(", "siblings": [{"rfilename": ")" + name + "\"}]}"; };
+  const auto listing = [](const std::string& name) {
+    return R"({"sha": ")" + kCommit + R"(", "siblings": [{"rfilename": ")" + name + "\"}]}";
+  };
   for (const char* name : {"../x", "/etc/passwd", "a/../../x", "a//b", "a\\\\b", "a\\u0000b", "", ".", "a/\\u001b[0m"}) {
     EXPECT_THAT(error_of([&] { parse_hub_listing(listing(name), "a/b", "url"); }), HasSubstr("leads out of the folder")) << name;
   }
   EXPECT_THAT(error_of([&] { parse_hub_listing("<html>", "a/b", "url"); }), HasSubstr("no JSON object"));
   EXPECT_THAT(error_of([&] { parse_hub_listing(R"({"sha": "main"})", "a/b", "url"); }), HasSubstr("no commit"));
   EXPECT_THAT(error_of([&] { parse_hub_listing(R"({"sha": ")" + kCommit + "\"}", "a/b", "url"); }), HasSubstr("no files"));
-  EXPECT_THAT(error_of([&] { parse_hub_listing(R"({"sha": ")" + kCommit + R"(", "siblings": [3]})", "a/b", "url"); }), HasSubstr("no rfilename"));
+  EXPECT_THAT(error_of([&] { parse_hub_listing(R"({"sha": ")" + kCommit + R"(", "siblings": [3]})", "a/b", "url"); }),
+              HasSubstr("no rfilename"));
 }
 
 std::vector<std::string> chosen(const std::vector<std::string>& names) {
@@ -76,7 +79,8 @@ TEST(Hub, FilesOfUse) {
               ElementsAre("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"));
   EXPECT_THAT(chosen({"pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json", "x.bin"}),
               ElementsAre("pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json"));
-  EXPECT_THAT(error_of([] { chosen({"config.json", "flax_model.msgpack"}); }), HasSubstr("neither model.safetensors nor pytorch_model.bin"));
+  EXPECT_THAT(error_of([] { chosen({"config.json", "flax_model.msgpack"}); }),
+              HasSubstr("neither model.safetensors nor pytorch_model.bin"));
 }
 
 TEST(Hub, OptionsAreChecked) {

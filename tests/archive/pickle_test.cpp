@@ -28,10 +28,13 @@ std::string pickle_error(const std::string& bytes) {
 
 TEST(Pickle, ReadsPlainValues) {
   // pickle.dumps({"a": [1, 300, 70000, -5, 2**40], "b": (None, True, False, 1.5), "c": 2**100}, 2), taken apart by hand below.
-  const std::string bytes = op::proto + op::dict({{op::str("a"), op::list({"K\x01", "M" + little(300, 2), "J" + little(70000, 4),
-                                                                           "J" + little(0xfffffffb, 4), op::num(int64_t{1} << 40)})},
-                                                  {op::str("b"), op::tuple({"N", "\x88", "\x89", std::string("G\x3f\xf8\0\0\0\0\0\0", 9)})},
-                                                  {op::str("c"), std::string("\x8a\x0d", 2) + std::string(12, '\0') + "\x10"}}) + ".";
+  const std::string bytes =
+      op::proto +
+      op::dict({{op::str("a"),
+                 op::list({"K\x01", "M" + little(300, 2), "J" + little(70000, 4), "J" + little(0xfffffffb, 4), op::num(int64_t{1} << 40)})},
+                {op::str("b"), op::tuple({"N", "\x88", "\x89", std::string("G\x3f\xf8\0\0\0\0\0\0", 9)})},
+                {op::str("c"), std::string("\x8a\x0d", 2) + std::string(12, '\0') + "\x10"}}) +
+      ".";
   const std::string copy = bytes + "trailing";
   const Pickle pickle = read(copy);
   EXPECT_EQ(pickle.size, bytes.size());
@@ -66,7 +69,14 @@ TEST(Pickle, OrderedDictsAreDicts) {
 TEST(Pickle, MemoAndNewerProtocols) {
   // Protocol 4: frame, short strings, MEMOIZE, STACK_GLOBAL.
   const std::string bytes = std::string("\x80\x04\x95", 3) + little(9, 8) + "](" + std::string("\x8c\x05torch\x94", 8) +
-                        std::string("\x8c\x0c" "FloatStorage\x94", 15) + std::string("\x93h\x00" "e.", 5);
+                            std::string(
+                                "\x8c\x0c"
+                                "FloatStorage\x94",
+                                15) +
+                            std::string(
+                                "\x93h\x00"
+                                "e.",
+                                5);
   const Pickle pickle = read(bytes);
   ASSERT_EQ(pickle.values[pickle.root].items.size(), 2U);
   EXPECT_EQ(pickle.values[pickle.values[pickle.root].items[0]].kind, PickleKind::kGlobal);

@@ -94,8 +94,8 @@ TEST(TorchArchive, BothFormsByHand) {
 // PyTorch 0.x: a storage that is a part of another, and tensors without hooks.
 TEST(TorchArchive, ViewsOfOldFiles) {
   const std::string part = op::storage("FloatStorage", "0", 4, op::tuple({op::str("v"), op::num(1), op::num(2)}));
-  const std::string tensor = op::global("torch._utils", "_rebuild_tensor") +
-                             op::tuple({part, op::num(1), op::numbers({1}), op::numbers({1})}) + "R";
+  const std::string tensor =
+      op::global("torch._utils", "_rebuild_tensor") + op::tuple({part, op::num(1), op::numbers({1}), op::numbers({1})}) + "R";
   const std::string bytes = torch_legacy(op::dict({{op::str("x"), tensor}}), {{"0", kFour}}, 4);
   const TorchArchive archive = parse_torch_archive(as_bytes(bytes), "in.pth");
   EXPECT_EQ(std::memcmp(archive.tensors.at("x").data.data(), kFour.data() + 8, 4), 0);
@@ -158,7 +158,8 @@ TEST(TorchArchive, RefusesHostileObjects) {
       {op::dict({{"N", op::tensor(storage, 0, {1}, {1})}}), "key is a None"},
       {op::dict({{op::str("a\xff"), op::tensor(storage, 0, {1}, {1})}}), "a\\xff' is not UTF-8"},
       {op::dict({{op::str("x"), op::tensor(storage, 0, {1}, {1})}, {op::str("x"), op::tensor(storage, 0, {1}, {1})}}), "occurs twice"},
-      {op::dict({{op::str("a"), named(op::tensor(storage, 0, {1}, {1}))}, {op::str("a.x"), op::tensor(storage, 0, {1}, {1})}}), "occurs twice"},
+      {op::dict({{op::str("a"), named(op::tensor(storage, 0, {1}, {1}))}, {op::str("a.x"), op::tensor(storage, 0, {1}, {1})}}),
+       "occurs twice"},
       {deep, "nested deeper than 64"},
       {dag, "names of more than 67108864 bytes"},
       {"}q\x01(" + op::str("self") + "h\x01u", "nested deeper"},
@@ -170,10 +171,12 @@ TEST(TorchArchive, RefusesHostileObjects) {
 
 TEST(TorchArchive, CopiesStayWithinTheFile) {
   // One storage of 1,000 numbers and 1,000 transposed views of it.
-  const std::string object = op::dict({{op::str("first"), op::tensor(op::storage("FloatStorage", "0", 1024) + "q\x01", 0, {32, 32}, {1, 32})}});
+  const std::string object =
+      op::dict({{op::str("first"), op::tensor(op::storage("FloatStorage", "0", 1024) + "q\x01", 0, {32, 32}, {1, 32})}});
   std::string many = "}(";
   for (int i = 0; i < 1000; ++i) {
-    many += op::str("t" + std::to_string(i)) + op::tensor(i == 0 ? op::storage("FloatStorage", "0", 1024) + "q\x01" : "h\x01", 0, {32, 32}, {1, 32});
+    many += op::str("t" + std::to_string(i)) +
+            op::tensor(i == 0 ? op::storage("FloatStorage", "0", 1024) + "q\x01" : "h\x01", 0, {32, 32}, {1, 32});
   }
   many += "u";
   EXPECT_EQ(archive_error(torch_zip(object, {{"0", std::string(4096, '\0')}})), "");
@@ -233,7 +236,8 @@ TEST(TorchArchive, SurvivesRandomDamage) {
         const uint64_t at = random.below(bytes.size()), action = random.below(8);
         if (action == 0) bytes.erase(at, random.below(16) + 1);
         if (action == 1) bytes.insert(at, bytes.substr(random.below(bytes.size()), random.below(16) + 1));
-        if (action == 2) bytes.replace(at, std::min<size_t>(4, bytes.size() - at), little(random.next_u32(), std::min<size_t>(4, bytes.size() - at)));
+        if (action == 2)
+          bytes.replace(at, std::min<size_t>(4, bytes.size() - at), little(random.next_u32(), std::min<size_t>(4, bytes.size() - at)));
         if (action > 2) bytes[at] = static_cast<char>(random.below(256));
       }
       try {
