@@ -206,12 +206,14 @@ class TorchPickleReader {
   bool walk(uint32_t index, const std::string& prefix, size_t depth) {
     if (++visits_ > kMaxVisits) fail("", fmt::format("more than {} entries, or dicts that hold themselves", kMaxVisits));
     // One long key, or one tensor of many dimensions, may be named again and again.
-    if ((name_bytes_ += prefix.size()) > kMaxNameBytes) fail("", fmt::format("names of more than {} bytes together", kMaxNameBytes));
+    name_bytes_ += prefix.size();
+    if (name_bytes_ > kMaxNameBytes) fail("", fmt::format("names of more than {} bytes together", kMaxNameBytes));
     if (depth > kMaxDepth) fail(prefix, fmt::format("nested deeper than {}", kMaxDepth));
     const PickleValue& node = value(index);
     if (node.kind == PickleKind::kCall) {
       TorchTensor made = tensor(node, prefix);
-      if ((dimensions_ += made.shape.size()) > kMaxVisits) fail(prefix, fmt::format("more than {} dimensions of all tensors", kMaxVisits));
+      dimensions_ += made.shape.size();
+      if (dimensions_ > kMaxVisits) fail(prefix, fmt::format("more than {} dimensions of all tensors", kMaxVisits));
       if (!result_.tensors.emplace(prefix, std::move(made)).second) fail(prefix, "the name occurs twice");
       return true;
     }

@@ -144,7 +144,7 @@ TEST(TorchArchive, RefusesHostileObjects) {
   for (int i = 0; i < 100; ++i) deep = op::list({deep});
   for (int i = 1; i < 60; ++i) {  // lists that hold the one before twice: 2^60 entries
     const std::string before(1, static_cast<char>(i)), next(1, static_cast<char>(i + 1));
-    dag += "](h" + before + "h" + before + "eq" + next;
+    dag.append("](h").append(before).append("h").append(before).append("eq").append(next);
   }
   dag = op::tuple({dag});
   const std::vector<std::pair<std::string, std::string>> cases = {
