@@ -15,5 +15,6 @@ void add_predict(CLI::App& app);
 void add_losses(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_weights(CLI::App& app);
 
 }  // namespace infig
