@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -26,6 +27,7 @@ struct TokenizeFlags {
   std::string model;
   int64_t max_length = 0;
   int64_t threads = 0;
+  bool time = false;
 };
 
 // Lines of a stream, in blocks. A line's end is LF; a CR before it is part of the text.
@@ -112,6 +114,7 @@ void append_line(std::string& out, const Tokenizer& tokenizer, const std::vector
 void tokenize_verb(const TokenizeFlags& flags) {
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(flags.model);
   const int64_t threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
+  const auto start = std::chrono::steady_clock::now();
   LineReader reader(stdin);
   std::vector<std::string_view> lines;
   std::vector<std::string> outputs;
@@ -135,6 +138,10 @@ void tokenize_verb(const TokenizeFlags& flags) {
     }
   }
   if (std::fflush(stdout) != 0) throw ResourceError(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+  if (flags.time) {
+    fmt::print(stderr, "{:.6f} seconds without loading the model\n",
+               std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
 }
 
 }  // namespace
@@ -149,6 +156,7 @@ void add_tokenize(CLI::App& app) {
   verb->add_option("--max-length", flags->max_length, "Cut longer texts to so many tokens, special tokens included (default: never cut)")
       ->check(CLI::Range(int64_t{2}, int64_t{1} << 31));
   verb->add_option("--threads", flags->threads, "Threads (default: one a core)")->check(CLI::Range(1, 1024));
+  verb->add_flag("--time", flags->time, "Write the seconds it took to standard error");
   verb->footer(
       "Reads standard input, one text a line, and writes one JSON object a line, in order:\n"
       "  ids      with the special tokens around the text\n"
