@@ -1,5 +1,7 @@
 // infig tokenize: lines of standard input to JSON lines of ids, tokens and offsets.
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +24,7 @@ namespace {
 
 constexpr size_t kBlockBytes = 1 << 20;  // of text that are read before the next lines are encoded, per thread
 constexpr size_t kPartLines = 64;        // lines that a thread takes at a time
+constexpr int kPause = 2;                // milliseconds without input after which the lines at hand are encoded
 
 struct TokenizeFlags {
   std::string model;
@@ -30,29 +33,18 @@ struct TokenizeFlags {
   bool time = false;
 };
 
-// Lines of a stream, in blocks. A line's end is LF; a CR before it is part of the text.
+// Lines of a file descriptor, in blocks. A line's end is LF; a CR before it is part of the text.
 class LineReader {
  public:
-  explicit LineReader(std::FILE* stream) : stream_(stream) {}
+  explicit LineReader(int descriptor) : descriptor_(descriptor) {}
 
-  // Reads about `bytes` and gives the whole lines among them; false at the end. The lines live until the next call.
+  // The next whole lines, of about `bytes` together, fewer where the writer makes a pause; false at the end. They live until the next call.
   bool next(size_t bytes, std::vector<std::string_view>& lines) {
     lines.clear();
     buffer_.erase(0, used_);
-    size_t searched = 0;
-    size_t end = std::string::npos;
-    while (!ended_ && end == std::string::npos) {
-      const size_t before = buffer_.size();
-      buffer_.resize(before + bytes);
-      const size_t got = std::fread(buffer_.data() + before, 1, bytes, stream_);
-      buffer_.resize(before + got);
-      if (std::ferror(stream_) != 0) throw DataError(fmt::format("standard input cannot be read: {}", std::strerror(errno)));
-      ended_ = got < bytes;
-      const size_t last = buffer_.rfind('\n');
-      if (last != std::string::npos && last >= searched) end = last + 1;
-      searched = buffer_.size();
-    }
-    used_ = ended_ ? buffer_.size() : end;
+    used_ = 0;
+    while (!ended_ && (used_ == 0 || (buffer_.size() < bytes && more_is_coming()))) read_some(bytes);
+    if (ended_) used_ = buffer_.size();
     const std::string_view block = std::string_view(buffer_).substr(0, used_);
     for (size_t at = 0; at < block.size();) {
       const size_t stop = std::min(block.find('\n', at), block.size());
@@ -63,9 +55,25 @@ class LineReader {
   }
 
  private:
-  std::FILE* stream_;
+  void read_some(size_t bytes) {
+    const size_t before = buffer_.size();
+    buffer_.resize(before + bytes);
+    const ssize_t got = ::read(descriptor_, buffer_.data() + before, bytes);
+    buffer_.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0 && errno != EINTR) throw DataError(fmt::format("standard input cannot be read: {}", std::strerror(errno)));
+    ended_ = got == 0;
+    const size_t last = std::string_view(buffer_).substr(before).rfind('\n');
+    if (last != std::string_view::npos) used_ = before + last + 1;
+  }
+
+  bool more_is_coming() const {
+    pollfd waiting{.fd = descriptor_, .events = POLLIN, .revents = 0};
+    return ::poll(&waiting, 1, kPause) > 0;
+  }
+
+  int descriptor_;
   std::string buffer_;
-  size_t used_ = 0;
+  size_t used_ = 0;  // bytes of whole lines at its beginning
   bool ended_ = false;
 };
 
@@ -115,7 +123,7 @@ void tokenize_verb(const TokenizeFlags& flags) {
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(flags.model);
   const int64_t threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
   const auto start = std::chrono::steady_clock::now();
-  LineReader reader(stdin);
+  LineReader reader(STDIN_FILENO);
   std::vector<std::string_view> lines;
   std::vector<std::string> outputs;
   while (reader.next(kBlockBytes * static_cast<size_t>(threads), lines)) {
@@ -136,8 +144,8 @@ void tokenize_verb(const TokenizeFlags& flags) {
         throw ResourceError(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
       }
     }
+    if (std::fflush(stdout) != 0) throw ResourceError(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
   }
-  if (std::fflush(stdout) != 0) throw ResourceError(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
   if (flags.time) {
     fmt::print(stderr, "{:.6f} seconds without loading the model\n",
                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
@@ -149,9 +157,10 @@ void tokenize_verb(const TokenizeFlags& flags) {
 void add_tokenize(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("tokenize", "Lines of text to JSON lines of ids, tokens and offsets");
   auto flags = std::make_shared<TokenizeFlags>();
-  verb->add_option("--model", flags->model,
-                   "Folder with a tokenizer as Hugging Face saves it: spm.model (DeBERTa), vocab.txt (BERT, MPNet), vocab.json and merges.txt "
-                   "(RoBERTa, CLIP), tokenizer.json; or CLIP's bpe_simple_vocab_16e6.txt.gz")
+  verb->add_option(
+          "--model", flags->model,
+          "Folder with a tokenizer as Hugging Face saves it: spm.model (DeBERTa), vocab.txt (BERT, MPNet), vocab.json and merges.txt "
+          "(RoBERTa, CLIP), tokenizer.json; or CLIP's bpe_simple_vocab_16e6.txt.gz")
       ->required();
   verb->add_option("--max-length", flags->max_length, "Cut longer texts to so many tokens, special tokens included (default: never cut)")
       ->check(CLI::Range(int64_t{2}, int64_t{1} << 31));

@@ -13,8 +13,8 @@ struct AddedToken {
   std::string text;
   int32_t id = -1;
   bool left_strip = false, right_strip = false;  // takes the white space before (behind) it along
-  bool single_word = false;                       // not inside a word
-  bool normalized = false;                        // looked for in the normalised text, in its own normalised form
+  bool single_word = false;                      // not inside a word
+  bool normalized = false;                       // looked for in the normalised text, in its own normalised form
   bool special = true;
 
   bool operator==(const AddedToken&) const = default;
@@ -23,7 +23,7 @@ struct AddedToken {
 class AddedTokens {
  public:
   struct Match {
-    size_t begin = 0, end = 0;         // bytes, white space that goes along included
+    size_t begin = 0, end = 0;          // bytes, white space that goes along included
     const AddedToken* token = nullptr;  // null where nothing was found; then begin == end == the text's size
   };
 
@@ -36,8 +36,8 @@ class AddedTokens {
 
  private:
   const AddedToken* longest_at(std::string_view text, size_t at) const;
-  std::vector<AddedToken> tokens_;               // longest first
-  std::array<bool, 256> begins_{};                // whether a token begins with the byte
+  std::vector<AddedToken> tokens_;  // longest first
+  std::array<bool, 256> begins_{};  // whether a token begins with the byte
 };
 
 }  // namespace infig

@@ -92,7 +92,8 @@ class BytePairModel final : public WordModel {
   int32_t required(const std::string& token, std::string_view what, const std::string& where) const {
     const int32_t id = find(token);
     if (id >= 0) return id;
-    throw CheckpointError(fmt::format("{}: {} '{}' is missing in the vocabulary; vocabulary and merges must be of one model", where, what, token));
+    throw CheckpointError(
+        fmt::format("{}: {} '{}' is missing in the vocabulary; vocabulary and merges must be of one model", where, what, token));
   }
   int32_t or_unknown(const std::string& token) const {
     const int32_t id = find(token);

@@ -11,7 +11,7 @@
 namespace infig {
 
 struct BytePairVocabulary {
-  std::vector<std::string> tokens;                         // in the order of ids; "" where an id has no token
+  std::vector<std::string> tokens;                          // in the order of ids; "" where an id has no token
   std::vector<std::pair<std::string, std::string>> merges;  // first joined first
 };
 

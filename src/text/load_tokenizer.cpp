@@ -79,7 +79,8 @@ bool holds(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-const TokenizerKind& kind_of(const TokenizerFolder& folder, const std::vector<TokenizerKind>& kinds, const std::vector<std::string>& tokens) {
+const TokenizerKind& kind_of(const TokenizerFolder& folder, const std::vector<TokenizerKind>& kinds,
+                             const std::vector<std::string>& tokens) {
   const std::string name = folder.tokenizer_class(), type = folder.model_type();
   std::string known;
   for (const TokenizerKind& kind : kinds) {
@@ -87,16 +88,19 @@ const TokenizerKind& kind_of(const TokenizerFolder& folder, const std::vector<To
     for (const std::string& one : name.empty() ? kind.model_types : kind.classes) known += (known.empty() ? "" : ", ") + one;
   }
   if (!name.empty()) {
-    throw CheckpointError(fmt::format("{}: tokenizer_class is '{}' in tokenizer_config.json, which cannot be read; with these vocabulary files: {}",
-                                      folder.where(), name, known));
+    throw CheckpointError(
+        fmt::format("{}: tokenizer_class is '{}' in tokenizer_config.json, which cannot be read; with these vocabulary files: {}",
+                    folder.where(), name, known));
   }
   if (!type.empty()) {
-    throw CheckpointError(fmt::format("{}: model_type is '{}' in config.json, which cannot be read; with these vocabulary files: {}. If its "
-                                      "tokenizer is that of one of them, say so with tokenizer_class in tokenizer_config.json",
-                                      folder.where(), type, known));
+    throw CheckpointError(
+        fmt::format("{}: model_type is '{}' in config.json, which cannot be read; with these vocabulary files: {}. If its "
+                    "tokenizer is that of one of them, say so with tokenizer_class in tokenizer_config.json",
+                    folder.where(), type, known));
   }
-  throw CheckpointError(fmt::format(
-      "{}: neither files nor vocabulary say whose tokenizer this is; name one with tokenizer_class in tokenizer_config.json", folder.where()));
+  throw CheckpointError(
+      fmt::format("{}: neither files nor vocabulary say whose tokenizer this is; name one with tokenizer_class in tokenizer_config.json",
+                  folder.where()));
 }
 
 // The part of tokenizer.json that is the vocabulary, checked for what is not supported.
@@ -136,8 +140,8 @@ std::unique_ptr<Tokenizer> finish(const TokenizerFolder& folder, const Tokenizer
 std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFolder& folder) {
   const bool lines = folder.has("vocab.txt");
   const std::string where = folder.file(lines ? "vocab.txt" : "tokenizer.json").string();
-  const std::vector<std::string> tokens =
-      lines ? parse_vocabulary_lines(folder.read("vocab.txt"), where) : parse_vocabulary_json(json_model(folder, "WordPiece")["vocab"].dump(), where);
+  const std::vector<std::string> tokens = lines ? parse_vocabulary_lines(folder.read("vocab.txt"), where)
+                                                : parse_vocabulary_json(json_model(folder, "WordPiece")["vocab"].dump(), where);
   const TokenizerKind& kind = kind_of(folder, wordpiece_kinds(), tokens);
   PipelineParts parts;
   BertNormalizerOptions& bert = parts.options.bert;
@@ -210,9 +214,10 @@ std::unique_ptr<Tokenizer> load_json_alone(const TokenizerFolder& folder) {
                                                                                                     : "WordPiece";
   if (type == "WordPiece") return load_wordpiece(folder);
   if (type == "BPE") return load_byte_pairs(folder, "");
-  throw CheckpointError(fmt::format("{}: model.type is '{}', which is read from the vocabulary's own file alone; copy it here as well (spm.model "
-                                    "for Unigram)",
-                                    folder.file("tokenizer.json").string(), type));
+  throw CheckpointError(
+      fmt::format("{}: model.type is '{}', which is read from the vocabulary's own file alone; copy it here as well (spm.model "
+                  "for Unigram)",
+                  folder.file("tokenizer.json").string(), type));
 }
 
 }  // namespace
@@ -228,9 +233,10 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path) {
   }
   if (folder.has(kClipFile)) return load_byte_pairs(folder, kClipFile);
   if (folder.tokenizer_json().is_object()) return load_json_alone(folder);
-  throw CheckpointError(fmt::format("{}: holds no tokenizer; expected spm.model (DeBERTa), vocab.txt (BERT, MPNet), vocab.json with merges.txt "
-                                    "(RoBERTa, CLIP), {} (CLIP) or tokenizer.json",
-                                    folder.where(), kClipFile));
+  throw CheckpointError(
+      fmt::format("{}: holds no tokenizer; expected spm.model (DeBERTa), vocab.txt (BERT, MPNet), vocab.json with merges.txt "
+                  "(RoBERTa, CLIP), {} (CLIP) or tokenizer.json",
+                  folder.where(), kClipFile));
 }
 
 }  // namespace infig

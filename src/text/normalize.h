@@ -21,9 +21,9 @@ struct NormalizedText {
 };
 
 struct BertNormalizerOptions {
-  bool clean_text = true;             // drop control characters, make every white space a space
+  bool clean_text = true;              // drop control characters, make every white space a space
   bool tokenize_chinese_chars = true;  // spaces around ideographs
-  bool strip_accents = true;          // decompose, drop nonspacing marks
+  bool strip_accents = true;           // decompose, drop nonspacing marks
   bool lower_case = true;
 };
 

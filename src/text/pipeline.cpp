@@ -53,7 +53,11 @@ Spaces spaces_around(std::string_view text) {
 class PipelineTokenizer final : public Tokenizer {
  public:
   explicit PipelineTokenizer(PipelineParts parts)
-      : model_(std::move(parts.model)), options_(parts.options), special_(parts.special), files_(std::move(parts.files)), owner_(next_owner()) {
+      : model_(std::move(parts.model)),
+        options_(parts.options),
+        special_(parts.special),
+        files_(std::move(parts.files)),
+        owner_(next_owner()) {
     vocab_size_ = model_->size();
     std::vector<AddedToken> raw, normalized;
     for (AddedToken& token : parts.added) {
@@ -201,9 +205,7 @@ class PipelineTokenizer final : public Tokenizer {
   }
 
   void add_part(const WordPart& part, std::string_view word, const uint32_t* source, Output& output) const {
-    TokenSpan span{.id = part.id,
-                   .begin = static_cast<int32_t>(source[part.begin]),
-                   .end = static_cast<int32_t>(source[part.end - 1] + 1)};
+    TokenSpan span{.id = part.id, .begin = static_cast<int32_t>(source[part.begin]), .end = static_cast<int32_t>(source[part.end - 1] + 1)};
     if (options_.trim_offsets && options_.rule == WordRule::kByteLevel && (word[part.begin] == ' ' || word[part.end - 1] == ' ')) {
       // Bytes of a character that is cut up are no spaces, so the token's own spaces are the ASCII ones at its ends.
       const std::string_view bytes = word.substr(part.begin, part.end - part.begin);

@@ -135,7 +135,8 @@ class SentencePieceTokenizer final : public Tokenizer {
     return ids[special];
   }
 
-  void encode_plain(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before, std::vector<TokenSpan>& spans) const {
+  void encode_plain(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before,
+                    std::vector<TokenSpan>& spans) const {
     if (!reading_.lower_case) return encode_parts(text, begin, end, before, spans);
     std::string lowered;
     std::vector<int32_t> lowered_before;  // the number of the original character that each byte came of
@@ -152,7 +153,8 @@ class SentencePieceTokenizer final : public Tokenizer {
     encode_parts(lowered, 0, lowered.size(), lowered_before, spans);
   }
 
-  void encode_parts(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before, std::vector<TokenSpan>& spans) const {
+  void encode_parts(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before,
+                    std::vector<TokenSpan>& spans) const {
     if (!reading_.split_by_punct) return encode_part(text, begin, end, before, spans);
     size_t start = begin;
     for (size_t at = begin; at < end;) {
@@ -168,7 +170,8 @@ class SentencePieceTokenizer final : public Tokenizer {
     encode_part(text, start, end, before, spans);
   }
 
-  void encode_part(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before, std::vector<TokenSpan>& spans) const {
+  void encode_part(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before,
+                   std::vector<TokenSpan>& spans) const {
     if (begin >= end) return;
     const auto pieces = processor_.EncodeAsImmutableProto(text.substr(begin, end - begin));
     for (const auto& piece : pieces.pieces()) {
@@ -201,8 +204,9 @@ std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string model, const
 std::unique_ptr<Tokenizer> load_sentencepiece(const TokenizerFolder& folder) {
   const std::string name = folder.tokenizer_class();
   if (!name.empty() && name != "DebertaV2Tokenizer") {
-    throw CheckpointError(fmt::format("{}: tokenizer_class is '{}' in tokenizer_config.json; of SentencePiece's only DebertaV2Tokenizer can be read",
-                                      folder.where(), name));
+    throw CheckpointError(
+        fmt::format("{}: tokenizer_class is '{}' in tokenizer_config.json; of SentencePiece's only DebertaV2Tokenizer can be read",
+                    folder.where(), name));
   }
   const SentencePieceReading reading{.lower_case = folder.flag("do_lower_case", nullptr, false),
                                      .split_by_punct = folder.flag("split_by_punct", nullptr, false)};

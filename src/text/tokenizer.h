@@ -1,4 +1,5 @@
-// Text -> ids with offsets, as the published tokenizers do it: SentencePiece (DeBERTa), WordPiece (BERT, MPNet), byte pairs (RoBERTa, CLIP).
+// Text -> ids with offsets, as the published tokenizers do it: SentencePiece (DeBERTa), WordPiece (BERT, MPNet), byte pairs (RoBERTa,
+// CLIP).
 #pragma once
 
 #include <cstdint>

@@ -36,8 +36,8 @@ AddedToken token_of(const Json& entry, int32_t id) {
 }
 
 Json json_of(const AddedToken& token) {
-  return {{"content", token.text},         {"lstrip", token.left_strip},           {"normalized", token.normalized},
-          {"rstrip", token.right_strip},  {"single_word", token.single_word}, {"special", token.special}};
+  return {{"content", token.text},       {"lstrip", token.left_strip},       {"normalized", token.normalized},
+          {"rstrip", token.right_strip}, {"single_word", token.single_word}, {"special", token.special}};
 }
 
 std::string text_of(const Json& entry) {
@@ -65,14 +65,16 @@ TokenizerFolder::TokenizerFolder(const fs::path& path) : folder_(path) {
     return;
   }
   if (!fs::is_directory(path, code)) {
-    throw CheckpointError(fmt::format("{}: no such folder, expected one with a tokenizer (spm.model, vocab.txt, vocab.json and merges.txt)", path.string()));
+    throw CheckpointError(
+        fmt::format("{}: no such folder, expected one with a tokenizer (spm.model, vocab.txt, vocab.json and merges.txt)", path.string()));
   }
   config_ = object(kConfig);
   special_map_ = object("special_tokens_map.json");
   added_ = object("added_tokens.json");
   tokenizer_json_ = object("tokenizer.json");
   const Json model = object("config.json");
-  if (model.is_object() && model.contains("model_type") && model["model_type"].is_string()) model_type_ = model["model_type"].get<std::string>();
+  if (model.is_object() && model.contains("model_type") && model["model_type"].is_string())
+    model_type_ = model["model_type"].get<std::string>();
 }
 
 bool TokenizerFolder::has(std::string_view name) const {
@@ -110,7 +112,8 @@ bool TokenizerFolder::flag(const char* key, const char* normalizer_key, bool fal
     found = &config_[key];
   } else if (normalizer_key != nullptr && tokenizer_json_.is_object()) {
     const auto normalizer = tokenizer_json_.find("normalizer");
-    if (normalizer != tokenizer_json_.end() && normalizer->is_object() && normalizer->contains(normalizer_key)) found = &(*normalizer)[normalizer_key];
+    if (normalizer != tokenizer_json_.end() && normalizer->is_object() && normalizer->contains(normalizer_key))
+      found = &(*normalizer)[normalizer_key];
   }
   if (found == nullptr || found->is_null()) return fallback;
   if (found->is_boolean()) return found->get<bool>();
@@ -170,8 +173,8 @@ std::vector<AddedToken> TokenizerFolder::added_tokens(const std::vector<SpecialD
     }
     token.special = true;
     if (token.id < 0) {
-      throw CheckpointError(fmt::format("{}: the special token {} '{}' is missing in the vocabulary; add it there, or name another in {}", where(),
-                                        one.key, text, kConfig));
+      throw CheckpointError(fmt::format("{}: the special token {} '{}' is missing in the vocabulary; add it there, or name another in {}",
+                                        where(), one.key, text, kConfig));
     }
     tokens.push_back(token);
   }
@@ -181,8 +184,8 @@ std::vector<AddedToken> TokenizerFolder::added_tokens(const std::vector<SpecialD
   for (const AddedToken& token : tokens) {
     const int32_t known = model.find(token.text);
     if (known >= 0 && known != token.id) {
-      throw CheckpointError(
-          fmt::format("{}: the added token '{}' has the id {}, in the vocabulary {}; they must agree", where(), token.text, token.id, known));
+      throw CheckpointError(fmt::format("{}: the added token '{}' has the id {}, in the vocabulary {}; they must agree", where(),
+                                        token.text, token.id, known));
     }
   }
   return tokens;
@@ -202,7 +205,9 @@ SpecialIds TokenizerFolder::special_ids(const std::vector<SpecialDefault>& defau
   if (ids.sep < 0) ids.sep = id("eos_token");
   if (ids.pad >= 0 && ids.cls >= 0 && ids.sep >= 0) return ids;
   throw CheckpointError(fmt::format("{}: {} sets a special token to null that frames or pads every text ({})", where(), kConfig,
-                                    ids.cls < 0 ? "cls_token" : ids.sep < 0 ? "sep_token" : "pad_token"));
+                                    ids.cls < 0   ? "cls_token"
+                                    : ids.sep < 0 ? "sep_token"
+                                                  : "pad_token"));
 }
 
 std::string TokenizerFolder::resolved_config(const std::string& tokenizer_class, const std::vector<SpecialDefault>& defaults,

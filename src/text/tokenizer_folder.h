@@ -15,7 +15,7 @@ namespace infig {
 
 // A special token as its class has it where no file says otherwise.
 struct SpecialDefault {
-  const char* key;   // in tokenizer_config.json: "cls_token"
+  const char* key;  // in tokenizer_config.json: "cls_token"
   const char* text;
   bool left_strip = false;
 };
@@ -27,8 +27,8 @@ class TokenizerFolder {
   explicit TokenizerFolder(const std::filesystem::path& path);
 
   std::filesystem::path file(std::string_view name) const { return folder_ / name; }
-  bool has(std::string_view name) const;           // as a file
-  std::string read(std::string_view name) const;   // throws CheckpointError
+  bool has(std::string_view name) const;          // as a file
+  std::string read(std::string_view name) const;  // throws CheckpointError
   std::string where() const { return folder_.string(); }
 
   // tokenizer_class without "Fast"; empty where none, or one that says nothing (PreTrainedTokenizerFast), is named.

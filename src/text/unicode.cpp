@@ -40,8 +40,7 @@ constexpr LateCase kLateCases[] = {
     {0xA7D4, 0xA7D4, 0xA7D5}, {0xA7DA, 0xA7DA, 0xA7DB}, {0xA7DC, 0xA7DC, 0x19B},  {0x10D50, 0x10D65, 0x10D70}, {0x16EA0, 0x16EB8, 0x16EBB},
 };
 constexpr Range kIdeographs[] = {
-    {0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},   {0x20000, 0x2A6DF},
-    {0x2A700, 0x2B81F}, {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F},
+    {0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xF900, 0xFAFF}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B81F}, {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F},
 };
 
 template <size_t N>
@@ -129,7 +128,8 @@ CharTable::CharTable() : pages_(kCharacters / kPage) {
 
 uint16_t CharTable::place(const std::vector<uint16_t>& page) {
   for (size_t start = 0; start < flags_.size(); start += kPage) {
-    if (std::equal(page.begin(), page.end(), flags_.begin() + static_cast<std::ptrdiff_t>(start))) return static_cast<uint16_t>(start / kPage);
+    if (std::equal(page.begin(), page.end(), flags_.begin() + static_cast<std::ptrdiff_t>(start)))
+      return static_cast<uint16_t>(start / kPage);
   }
   flags_.insert(flags_.end(), page.begin(), page.end());
   return static_cast<uint16_t>(flags_.size() / kPage - 1);
@@ -179,7 +179,9 @@ bool is_word_character(char32_t character) {
 }
 
 Utf8Character utf8_at(std::string_view text, size_t at) {
-  const auto byte = [&](size_t offset) -> uint32_t { return at + offset < text.size() ? static_cast<unsigned char>(text[at + offset]) : 0; };
+  const auto byte = [&](size_t offset) -> uint32_t {
+    return at + offset < text.size() ? static_cast<unsigned char>(text[at + offset]) : 0;
+  };
   const uint32_t lead = byte(0);
   if (lead < 0x80) return {.code = lead, .length = 1};
   if (lead < 0xC2 || lead > 0xF4) return {};

@@ -15,17 +15,17 @@
 namespace infig {
 
 enum CharFlag : uint16_t {
-  kSpace = 1,           // white space
-  kRemoved = 2,         // BERT's cleaning drops it: NUL, U+FFFD, control, format and private characters except \t \n \r
-  kPunctuation = 4,     // ASCII punctuation and symbols, and Unicode's punctuation
-  kIdeograph = 8,       // BERT sets it apart as a word of its own
-  kAccent = 16,         // nonspacing mark
-  kLetter = 32,         // \p{L}
-  kNumber = 64,         // \p{N}
-  kUpper = 128,         // has another lower case
-  kDecomposes = 256,    // has a canonical decomposition
-  kCombines = 512,      // combining class above 0
-  kMayCompose = 1024,   // may compose with a character before it
+  kSpace = 1,          // white space
+  kRemoved = 2,        // BERT's cleaning drops it: NUL, U+FFFD, control, format and private characters except \t \n \r
+  kPunctuation = 4,    // ASCII punctuation and symbols, and Unicode's punctuation
+  kIdeograph = 8,      // BERT sets it apart as a word of its own
+  kAccent = 16,        // nonspacing mark
+  kLetter = 32,        // \p{L}
+  kNumber = 64,        // \p{N}
+  kUpper = 128,        // has another lower case
+  kDecomposes = 256,   // has a canonical decomposition
+  kCombines = 512,     // combining class above 0
+  kMayCompose = 1024,  // may compose with a character before it
 };
 
 // The flags of every character, in two levels: most pages of 256 are alike.

@@ -37,7 +37,8 @@ std::string_view without_trailing_space(std::string_view line) {
 
 void check_utf8(std::string_view text, const std::string& where) {
   std::string storage;
-  if (repaired_utf8(text, storage).data() != text.data()) throw CheckpointError(fmt::format("{}: is not UTF-8; copy the file again", where));
+  if (repaired_utf8(text, storage).data() != text.data())
+    throw CheckpointError(fmt::format("{}: is not UTF-8; copy the file again", where));
 }
 
 std::string unpack(std::string_view gzip, const std::string& where) {
@@ -78,11 +79,13 @@ std::vector<std::string> parse_vocabulary_json(std::string_view text, const std:
   std::vector<std::string> tokens;
   for (const auto& [token, id] : content.items()) {
     if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= kMaxId) {
-      throw CheckpointError(fmt::format("{}: the id of '{}' is {}, expected a whole number from 0 to {}", where, token, id.dump(), kMaxId - 1));
+      throw CheckpointError(
+          fmt::format("{}: the id of '{}' is {}, expected a whole number from 0 to {}", where, token, id.dump(), kMaxId - 1));
     }
     const auto place = id.get<size_t>();
     if (tokens.size() <= place) tokens.resize(place + 1);
-    if (!tokens[place].empty()) throw CheckpointError(fmt::format("{}: '{}' and '{}' have the same id {}", where, tokens[place], token, place));
+    if (!tokens[place].empty())
+      throw CheckpointError(fmt::format("{}: '{}' and '{}' have the same id {}", where, tokens[place], token, place));
     tokens[place] = token;
   }
   return tokens;
@@ -95,7 +98,8 @@ std::vector<std::pair<std::string, std::string>> parse_merges(std::string_view t
     const std::string_view line = next_line(text);
     if (line.starts_with("#version") || (line.empty() && text.empty())) continue;
     const size_t space = line.find(' ');
-    const std::string_view left = line.substr(0, space), right = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
+    const std::string_view left = line.substr(0, space),
+                           right = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
     if (left.empty() || right.empty() || right.find(' ') != std::string_view::npos) {
       throw CheckpointError(fmt::format("{}: line {} is '{}', expected two parts with a space between", where, number, line));
     }
@@ -112,7 +116,8 @@ BytePairVocabulary parse_clip_merges(std::string_view gzip, const std::string& w
   for (size_t line = 0; line < kClipMerges; ++line) {
     end = text.find('\n', end);
     if (end == std::string_view::npos) {
-      throw CheckpointError(fmt::format("{}: has {} merges, expected at least {}; this is not CLIP's vocabulary", where, line, kClipMerges));
+      throw CheckpointError(
+          fmt::format("{}: has {} merges, expected at least {}; this is not CLIP's vocabulary", where, line, kClipMerges));
     }
     ++end;
   }

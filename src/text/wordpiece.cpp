@@ -12,7 +12,7 @@ namespace {
 // The vocabulary's tokens as paths of bytes. All edges stand in one open-addressed table: (node, byte) -> node.
 class Trie {
  public:
-  static constexpr uint32_t kNone = 0;        // no node: the root is nobody's child
+  static constexpr uint32_t kNone = 0;  // no node: the root is nobody's child
   static constexpr size_t kMaxNodes = 1 << 24;
 
   explicit Trie(size_t bytes) : edges_(std::bit_ceil(2 * bytes + 16)), ids_(1, -1) {}
@@ -126,8 +126,8 @@ std::unique_ptr<WordModel> make_wordpiece(std::vector<std::string> tokens, const
   }
   auto model = std::make_unique<WordPieceModel>(std::move(tokens), options, bytes);
   if (model->find(options.unknown) < 0) {
-    throw CheckpointError(fmt::format("{}: the unknown token '{}' is missing; add it, or name another with unk_token in tokenizer_config.json",
-                                      where, options.unknown));
+    throw CheckpointError(fmt::format(
+        "{}: the unknown token '{}' is missing; add it, or name another with unk_token in tokenizer_config.json", where, options.unknown));
   }
   return model;
 }

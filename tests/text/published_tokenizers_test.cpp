@@ -29,7 +29,9 @@ class Folder {
   Folder() : path_(fs::temp_directory_path() / ("infig-published-" + std::to_string(::getpid()) + "-" + std::to_string(++count_))) {
     fs::create_directories(path_);
   }
-  explicit Folder(const fs::path& from) : Folder() { fs::copy(from, path_, fs::copy_options::overwrite_existing); }
+  explicit Folder(const fs::path& from) : Folder() {
+    fs::copy(from, path_, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
   ~Folder() { fs::remove_all(path_); }
   operator const fs::path&() const { return path_; }
   fs::path operator/(const char* name) const { return path_ / name; }
@@ -155,8 +157,9 @@ TEST(PublishedFiles, FaultsOfAWordPieceFolderAreNamed) {
     EXPECT_THAT(load_error(folder), HasSubstr("vocab.txt"));
   }
   write_file_atomic(folder / "vocab.txt", vocabulary);
-  for (const std::string bytes : {"[1]", "{", R"({"tokenizer_class": "BertweetTokenizer"})", R"({"do_lower_case": "yes"})", R"({"cls_token": null})",
-                                  R"({"added_tokens_decoder": {"-3": {"content": "x"}}})", R"({"added_tokens_decoder": {"7": {"content": "[SEP]"}}})"}) {
+  for (const std::string bytes :
+       {"[1]", "{", R"({"tokenizer_class": "BertweetTokenizer"})", R"({"do_lower_case": "yes"})", R"({"cls_token": null})",
+        R"({"added_tokens_decoder": {"-3": {"content": "x"}}})", R"({"added_tokens_decoder": {"7": {"content": "[SEP]"}}})"}) {
     write_file_atomic(folder / "tokenizer_config.json", bytes);
     EXPECT_NE(load_error(folder), "") << bytes;
   }

@@ -191,7 +191,8 @@ TEST(Tokenizer, NamesWhatIsWrongWithAFolder) {
   }
   write_file_atomic(folder / "spm.model", model);
   EXPECT_EQ(load_error(folder), "");
-  for (const std::string config : {R"({"do_lower_case": 1})", R"({"split_by_punct": "no"})", R"({"tokenizer_class": "T5Tokenizer"})", "[1]", "{"}) {
+  for (const std::string config :
+       {R"({"do_lower_case": 1})", R"({"split_by_punct": "no"})", R"({"tokenizer_class": "T5Tokenizer"})", "[1]", "{"}) {
     write_file_atomic(folder / "tokenizer_config.json", config);
     EXPECT_THAT(load_error(folder), HasSubstr("tokenizer_config.json")) << config;
   }
