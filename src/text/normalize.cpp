@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 #include "text/unicode.h"
 
@@ -19,14 +20,15 @@ struct Changed {
   char32_t code = 0;
   int32_t change = 0;
   uint8_t combining = 0;
+  uint32_t place = 0;  // in the text before sorting
 };
 
 std::vector<Changed> decomposed(const std::vector<Aligned>& text) {
   std::vector<Changed> result;
   size_t marks = 0;  // where the run of combining characters at the end begins
   const auto sort_marks = [&] {
-    std::stable_sort(result.begin() + static_cast<std::ptrdiff_t>(marks), result.end(),
-                     [](const Changed& a, const Changed& b) { return a.combining < b.combining; });
+    std::sort(result.begin() + static_cast<std::ptrdiff_t>(marks), result.end(),
+              [](const Changed& a, const Changed& b) { return std::tie(a.combining, a.place) < std::tie(b.combining, b.place); });
   };
   std::array<char32_t, 4> parts{};
   for (const Aligned& character : text) {
@@ -37,7 +39,7 @@ std::vector<Changed> decomposed(const std::vector<Aligned>& text) {
         sort_marks();
         marks = result.size();
       }
-      result.push_back({.code = parts[i], .change = i > 0, .combining = combining});
+      result.push_back({.code = parts[i], .change = i > 0, .combining = combining, .place = static_cast<uint32_t>(result.size())});
     }
   }
   sort_marks();
@@ -58,7 +60,7 @@ std::vector<Changed> composed(const std::vector<Changed>& text) {
     }
     const bool reachable = blocked.empty() || blocked.back().combining < next.combining;
     if (const char32_t one = reachable ? compose(letter->code, next.code) : 0; one != 0) {
-      letter = Changed{.code = one, .change = letter->change + next.change - 1, .combining = 0};
+      letter = Changed{.code = one, .change = letter->change + next.change - 1};
     } else if (next.combining == 0) {
       result.push_back(*letter);
       result.insert(result.end(), blocked.begin(), blocked.end());

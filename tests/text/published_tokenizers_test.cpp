@@ -225,7 +225,8 @@ TEST(PublishedFiles, DamagedFilesAreHarmlessOrNamed) {
       write_file_atomic(folder / file.filename().c_str(), bytes);
       try {
         load_tokenizer(folder)->encode("caf\u00e9 <user> hello 1999!! \U0001F600 #SAD", 0);
-      } catch (const CheckpointError&) {  // named: nothing else may come out
+      } catch (const CheckpointError& error) {  // nothing else may come out
+        EXPECT_THAT(error.what(), HasSubstr("infig-published"));
       }
       write_file_atomic(folder / file.filename().c_str(), read_file(file));
     }
