@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test bench lint format ci clean asan e2e lite-weights base-weights
+.PHONY: help setup build demo test conformance bench bench-tokenizers lint format ci clean asan e2e
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -18,6 +19,7 @@ INFIG := build/bin/infig
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup:  ## install what is missing (Debian packages, .venv with libtorch)
 	@tools/setup.sh
@@ -46,6 +48,12 @@ test: build  ## every test: CTest, then pytest on the command line
 e2e:
 	@INFIG_BINARY=$(CURDIR)/$(INFIG) $(PYTHON) -m pytest -q -rs -p no:cacheprovider --junitxml build/reports/pytest.xml tests/e2e
 
+conformance: build  ## against the original implementations in Python (in .venv-conformance), live
+	@tools/setup_conformance.sh
+	@mkdir -p build/conformance
+	@INFIG_BINARY=$(CURDIR)/$(INFIG) HF_HUB_OFFLINE=1 .venv-conformance/bin/python -m pytest -q -rsP -p no:cacheprovider \
+	  --junitxml build/conformance/pytest.xml tests/conformance
+
 asan: setup  ## the torch-free folders under the address and undefined-behaviour sanitizers
 	@test -f build-asan/build.ninja || cmake --preset asan
 	@cmake --build build-asan --parallel $(JOBS)
@@ -61,6 +69,12 @@ bench: setup  ## build and run the benchmarks
 	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards
 	@echo "the same with every picture read and decoded anew:"
 	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards data.cache_mb=0
+
+TOKENIZERS ?= $(wildcard weights/minilm weights/mpnet)
+bench-tokenizers: build  ## infig tokenize against `tokenizers`, side by side (TOKENIZERS="DIR ...")
+	@tools/setup_conformance.sh
+	@[[ -n "$(TOKENIZERS)" ]] || { echo "bench-tokenizers: no folder with a tokenizer: make lite-weights, or name some in TOKENIZERS" >&2; exit 1; }
+	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_tokenizers.py --infig $(INFIG) $(addprefix --model ,$(TOKENIZERS))
 
 lint: setup  ## the house's rules, clang-format and clang-tidy (on what changed)
 	@test -f build/build.ninja || cmake --preset $(PRESET)
@@ -78,5 +92,5 @@ ci: setup  ## everything that must hold before a change lands
 	@$(MAKE) test PRESET=ci
 	@$(PYTHON) tools/check_skips.py build/reports
 
-clean:  ## remove the builds (runs/ and .venv stay)
+clean:  ## remove the builds (runs/ and the virtual environments stay)
 	@rm -rf build build-asan build-dev

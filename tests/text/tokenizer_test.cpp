@@ -191,12 +191,38 @@ TEST(Tokenizer, NamesWhatIsWrongWithAFolder) {
   }
   write_file_atomic(folder / "spm.model", model);
   EXPECT_EQ(load_error(folder), "");
-  for (const std::string config : {R"({"do_lower_case": true})", R"({"split_by_punct": true})", "[1]", "{"}) {
+  for (const std::string config :
+       {R"({"do_lower_case": 1})", R"({"split_by_punct": "no"})", R"({"tokenizer_class": "T5Tokenizer"})", "[1]", "{"}) {
     write_file_atomic(folder / "tokenizer_config.json", config);
     EXPECT_THAT(load_error(folder), HasSubstr("tokenizer_config.json")) << config;
   }
   write_file_atomic(folder / "tokenizer_config.json", R"({"do_lower_case": false, "vocab_type": "spm"})");
   EXPECT_EQ(load_error(folder), "");
+}
+
+// Lower-casing comes first, and each punctuation character is encoded by itself with what lies between, as the original code does it.
+TEST(Tokenizer, HonoursLowerCaseAndPunctuation) {
+  const Folder folder;
+  write_file_atomic(folder / "spm.model", read_file(kGolden / "spm.model"));
+  const auto plain = load_tokenizer(folder);
+  write_file_atomic(folder / "tokenizer_config.json", R"({"do_lower_case": true})");
+  const auto lower = load_tokenizer(folder);
+  EXPECT_EQ(lower->encode("Just SAW The Harbour [SEP]", 0).ids, plain->encode("just saw the harbour [SEP]", 0).ids);
+  EXPECT_EQ(lower->encode("Just SAW The Harbour [SEP]", 0).offsets, plain->encode("just saw the harbour [SEP]", 0).offsets);
+  const Encoding dotted = lower->encode("\u0130 saw", 0);  // one character that two come of
+  EXPECT_EQ(dotted.offsets[dotted.offsets.size() - 2].second, 5);
+  write_file_atomic(folder / "tokenizer_config.json", R"({"split_by_punct": true})");
+  const auto split = load_tokenizer(folder);
+  std::vector<int64_t> expected = {1};
+  for (const std::string part : {"so", "!", "!", " happy", "?"}) {
+    const std::vector<int64_t> ids = plain->encode(part, 0).ids;
+    expected.insert(expected.end(), ids.begin() + 1, ids.end() - 1);
+  }
+  expected.push_back(2);
+  EXPECT_EQ(split->encode("so!! happy?", 0).ids, expected);
+  const Folder saved;
+  split->save(saved);
+  EXPECT_EQ(load_tokenizer(saved)->encode("so!! happy?", 0).ids, expected);
 }
 
 // Damage anywhere in the file is either harmless or named; it never ends the process, and the sanitizers watch the rest.
