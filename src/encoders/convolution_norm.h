@@ -42,7 +42,11 @@ class ConvolutionNorm {
 
  private:
   struct Folded;
-  std::pair<at::Tensor, at::Tensor> fold();
+  struct FoldedWeights {
+    at::Tensor weight, bias, packed;
+  };
+  bool folds(const at::Tensor& x, bool batch_statistics) const;
+  FoldedWeights fold();
   std::pair<at::Tensor, std::vector<int64_t>> pad(const at::Tensor& x) const;
   ConvolutionNormOptions options_;
   torch::nn::Conv2d convolution_;
