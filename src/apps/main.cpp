@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   infig::add_evaluate(app);
   infig::add_predict(app);
   infig::add_losses(app);
+  infig::add_tokenize(app);
   infig::add_doctor(app);
   infig::add_bench(app);
   try {
