@@ -16,5 +16,6 @@ void add_losses(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_weights(CLI::App& app);
 
 }  // namespace infig

@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   infig::add_tokenize(app);
   infig::add_doctor(app);
   infig::add_bench(app);
+  infig::add_weights(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
