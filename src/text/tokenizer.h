@@ -1,4 +1,4 @@
-// Text -> ids with offsets. SentencePiece with DeBERTa's special tokens and framing: [CLS] pieces [SEP].
+// Text -> ids with offsets, as the published tokenizers do it: SentencePiece (DeBERTa), WordPiece (BERT, MPNet), byte pairs (RoBERTa, CLIP).
 #pragma once
 
 #include <cstdint>
@@ -11,35 +11,55 @@
 
 namespace infig {
 
+// A token of a text. Offsets are half-open, in code points of the text; 0 and 0 for the special tokens around it.
+struct TokenSpan {
+  int32_t id = 0;
+  int32_t begin = 0, end = 0;
+};
+
 struct Encoding {
   std::vector<int64_t> ids;                          // special tokens included
   std::vector<std::string> tokens;                   // the pieces as the vocabulary writes them
-  std::vector<std::pair<int64_t, int64_t>> offsets;  // half-open, in code points of the text; {0,0} for [CLS] and [SEP] around it
+  std::vector<std::pair<int64_t, int64_t>> offsets;  // of TokenSpan
 };
 
-// Offsets follow the fast tokenizers of `transformers`: a piece that begins with the space mark "▁" also covers the white space before
-// its word (of a run, the last character), the "▁" put before the first word covers nothing, and standing alone it takes the place
-// of the character it stands before. Deviates: a character written as letter and combining mark is covered whole (there: its letter).
+struct SpecialIds {
+  int32_t pad = -1, cls = -1, sep = -1, unk = -1;
+  int32_t mask = -1;  // -1: the vocabulary has none (CLIP)
+};
+
+// Ids and offsets are those of the fast tokenizers of `transformers`; docs/tokenizers.md lists every exception.
 // Special tokens typed in the text, "[SEP]" say, become that token, with their own offsets, as there; the texts around one are
-// encoded each for itself. Where two cuts of a text score the same ("000": "0"+"00" or "00"+"0") the choice is SentencePiece's.
+// encoded each for itself.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  // max_length counts special tokens; longer texts are cut and keep [SEP]; 0: never cut. `text` must be UTF-8 (a byte that is not
-  // reads as U+FFFD). An empty text is [CLS] [SEP]. May be called from several threads at once.
-  // Throws ConfigError where max_length is negative or 1.
-  virtual Encoding encode(std::string_view text, int64_t max_length) const = 0;
-  virtual int64_t vocab_size() const = 0;
-  virtual int64_t pad_id() const = 0;
-  // Writes the files that load_tokenizer and transformers read: spm.model (the bytes that were loaded) and tokenizer_config.json, each
+  // Replaces `spans` by the text's tokens, framed by special tokens. max_length counts these; longer texts are cut and keep the last one
+  // ([SEP], </s>, <|endoftext|>); 0: never cut. What is not UTF-8 reads as U+FFFD (utf8_at). May be called from several threads at once.
+  // Throws ConfigError where max_length is negative or 1, DataError for a text of 2 GB and more.
+  virtual void encode_spans(std::string_view text, int64_t max_length, std::vector<TokenSpan>& spans) const = 0;
+  Encoding encode(std::string_view text, int64_t max_length) const;  // the same with the tokens' texts
+  virtual std::string_view token(int64_t id) const = 0;              // as the vocabulary writes it; empty where no token has the id
+  virtual int64_t vocab_size() const = 0;                            // largest id + 1
+  virtual const SpecialIds& special_ids() const = 0;
+  int64_t pad_id() const { return special_ids().pad; }
+  // Writes the files that load_tokenizer and transformers read: the vocabulary (the bytes that were loaded) and tokenizer_config.json, each
   // whole or not at all. The folder must exist. Throws ResourceError.
   virtual void save(const std::filesystem::path& folder) const = 0;
+
+ protected:
+  static void check_length(std::string_view text, int64_t max_length);  // throws as encode_spans does
 };
 
-// Reads a folder with spm.model, as DeBERTa-v2 and v3 come. Its own normaliser is used. [MASK] is the id behind the last piece where the
-// model has none. Throws CheckpointError naming the missing or broken file, the special token that is absent, or an option of
-// tokenizer_config.json that changes the ids (do_lower_case, split_by_punct).
-std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
+// Reads the tokenizer of a folder as the hub publishes them:
+//   spm.model                                      DeBERTa-v2 and v3. [MASK] is the id behind the last piece where the model has none
+//   vocab.txt                                      BERT (DistilBERT, ELECTRA, MobileBERT) and MPNet
+//   vocab.json and merges.txt                      RoBERTa and CLIP
+//   bpe_simple_vocab_16e6.txt.gz, or its path      CLIP, as OpenAI and open_clip ship it
+//   tokenizer.json alone                           the last two groups but one
+// tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json beside them say which model it is, and its options.
+// Throws CheckpointError naming the missing or broken file, line and key, the special token that is absent, or the unknown kind.
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
 struct SentencePieceOptions {
   int64_t vocab_size = 4000;           // pieces wanted, special tokens included, 6 .. 10^9; a small corpus may give fewer

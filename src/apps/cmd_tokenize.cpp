@@ -1,0 +1,162 @@
+// infig tokenize: lines of standard input to JSON lines of ids, tokens and offsets.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "apps/commands.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "text/tokenizer.h"
+
+namespace infig {
+namespace {
+
+constexpr size_t kBlockBytes = 1 << 20;  // of text that are read before the next lines are encoded, per thread
+constexpr size_t kPartLines = 64;        // lines that a thread takes at a time
+
+struct TokenizeFlags {
+  std::string model;
+  int64_t max_length = 0;
+  int64_t threads = 0;
+};
+
+// Lines of a stream, in blocks. A line's end is LF; a CR before it is part of the text.
+class LineReader {
+ public:
+  explicit LineReader(std::FILE* stream) : stream_(stream) {}
+
+  // Reads about `bytes` and gives the whole lines among them; false at the end. The lines live until the next call.
+  bool next(size_t bytes, std::vector<std::string_view>& lines) {
+    lines.clear();
+    buffer_.erase(0, used_);
+    size_t searched = 0;
+    size_t end = std::string::npos;
+    while (!ended_ && end == std::string::npos) {
+      const size_t before = buffer_.size();
+      buffer_.resize(before + bytes);
+      const size_t got = std::fread(buffer_.data() + before, 1, bytes, stream_);
+      buffer_.resize(before + got);
+      if (std::ferror(stream_) != 0) throw DataError(fmt::format("standard input cannot be read: {}", std::strerror(errno)));
+      ended_ = got < bytes;
+      const size_t last = buffer_.rfind('\n');
+      if (last != std::string::npos && last >= searched) end = last + 1;
+      searched = buffer_.size();
+    }
+    used_ = ended_ ? buffer_.size() : end;
+    const std::string_view block = std::string_view(buffer_).substr(0, used_);
+    for (size_t at = 0; at < block.size();) {
+      const size_t stop = std::min(block.find('\n', at), block.size());
+      lines.push_back(block.substr(at, stop - at));
+      at = stop + 1;
+    }
+    return !lines.empty();
+  }
+
+ private:
+  std::FILE* stream_;
+  std::string buffer_;
+  size_t used_ = 0;
+  bool ended_ = false;
+};
+
+void append_number(std::string& out, int64_t value) {
+  const fmt::format_int digits(value);
+  out.append(digits.data(), digits.size());
+}
+
+void append_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char byte : text) {
+    if (byte == '"' || byte == '\\') {
+      out += '\\';
+      out += byte;
+    } else if (static_cast<unsigned char>(byte) < 0x20) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(byte));
+    } else {
+      out += byte;
+    }
+  }
+  out += '"';
+}
+
+void append_line(std::string& out, const Tokenizer& tokenizer, const std::vector<TokenSpan>& spans) {
+  out += "{\"ids\": [";
+  for (size_t i = 0; i < spans.size(); ++i) {
+    if (i > 0) out += ", ";
+    append_number(out, spans[i].id);
+  }
+  out += "], \"tokens\": [";
+  for (size_t i = 0; i < spans.size(); ++i) {
+    if (i > 0) out += ", ";
+    append_string(out, tokenizer.token(spans[i].id));
+  }
+  out += "], \"offsets\": [";
+  for (size_t i = 0; i < spans.size(); ++i) {
+    out += i > 0 ? ", [" : "[";
+    append_number(out, spans[i].begin);
+    out += ", ";
+    append_number(out, spans[i].end);
+    out += ']';
+  }
+  out += "]}\n";
+}
+
+void tokenize_verb(const TokenizeFlags& flags) {
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(flags.model);
+  const int64_t threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
+  LineReader reader(stdin);
+  std::vector<std::string_view> lines;
+  std::vector<std::string> outputs;
+  while (reader.next(kBlockBytes * static_cast<size_t>(threads), lines)) {
+    const size_t parts = (lines.size() + kPartLines - 1) / kPartLines;
+    outputs.resize(std::max(outputs.size(), parts));
+    parallel_for(static_cast<int64_t>(parts), threads, [&](int64_t part) {
+      std::string& out = outputs[static_cast<size_t>(part)];
+      out.clear();
+      std::vector<TokenSpan> spans;
+      const size_t first = static_cast<size_t>(part) * kPartLines;
+      for (size_t i = first; i < std::min(first + kPartLines, lines.size()); ++i) {
+        tokenizer->encode_spans(lines[i], flags.max_length, spans);
+        append_line(out, *tokenizer, spans);
+      }
+    });
+    for (size_t part = 0; part < parts; ++part) {
+      if (std::fwrite(outputs[part].data(), 1, outputs[part].size(), stdout) != outputs[part].size()) {
+        throw ResourceError(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+      }
+    }
+  }
+  if (std::fflush(stdout) != 0) throw ResourceError(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("tokenize", "Lines of text to JSON lines of ids, tokens and offsets");
+  auto flags = std::make_shared<TokenizeFlags>();
+  verb->add_option("--model", flags->model,
+                   "Folder with a tokenizer as Hugging Face saves it: spm.model (DeBERTa), vocab.txt (BERT, MPNet), vocab.json and merges.txt "
+                   "(RoBERTa, CLIP), tokenizer.json; or CLIP's bpe_simple_vocab_16e6.txt.gz")
+      ->required();
+  verb->add_option("--max-length", flags->max_length, "Cut longer texts to so many tokens, special tokens included (default: never cut)")
+      ->check(CLI::Range(int64_t{2}, int64_t{1} << 31));
+  verb->add_option("--threads", flags->threads, "Threads (default: one a core)")->check(CLI::Range(1, 1024));
+  verb->footer(
+      "Reads standard input, one text a line, and writes one JSON object a line, in order:\n"
+      "  ids      with the special tokens around the text\n"
+      "  tokens   as the vocabulary writes them\n"
+      "  offsets  half-open, in Unicode code points of the line; [0, 0] for the special tokens around it\n"
+      "What is not UTF-8 reads as U+FFFD.\n"
+      "Example:\n  infig tokenize --model weights/minilm < posts.txt > tokens.jsonl");
+  verb->callback([flags] { tokenize_verb(*flags); });
+}
+
+}  // namespace infig

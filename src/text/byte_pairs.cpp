@@ -1,0 +1,180 @@
+#include "text/byte_pairs.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <limits>
+#include <queue>
+#include <tuple>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "text/unicode.h"
+
+namespace infig {
+namespace {
+
+constexpr uint32_t kNever = std::numeric_limits<uint32_t>::max();
+
+struct Merge {
+  uint64_t pair = std::numeric_limits<uint64_t>::max();  // no pair of ids: those are not negative
+  uint32_t rank = kNever;
+  int32_t joined = -1;
+};
+
+class MergeTable {
+ public:
+  explicit MergeTable(size_t count) : merges_(std::bit_ceil(2 * count + 2)) {}
+  void insert(int32_t left, int32_t right, uint32_t rank, int32_t joined) {
+    const uint64_t pair = pair_of(left, right);
+    merges_[slot(pair)] = {.pair = pair, .rank = rank, .joined = joined};
+  }
+  const Merge& find(int32_t left, int32_t right) const { return merges_[slot(pair_of(left, right))]; }
+
+ private:
+  static uint64_t pair_of(int32_t left, int32_t right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
+  size_t slot(uint64_t pair) const {
+    size_t at = (pair * 0x9E3779B97F4A7C15ULL) >> 32 & (merges_.size() - 1);
+    while (merges_[at].rank != kNever && merges_[at].pair != pair) at = (at + 1) & (merges_.size() - 1);
+    return at;
+  }
+  std::vector<Merge> merges_;
+};
+
+class BytePairModel final : public WordModel {
+ public:
+  BytePairModel(BytePairVocabulary vocabulary, const BytePairOptions& options, const std::string& where)
+      : tokens_(std::move(vocabulary.tokens)), merges_(vocabulary.merges.size()) {
+    ids_.reserve(tokens_.size());
+    for (size_t id = 0; id < tokens_.size(); ++id) {
+      if (!tokens_[id].empty()) ids_[tokens_[id]] = static_cast<int32_t>(id);
+    }
+    if (!options.unknown.empty()) unknown_ = required(options.unknown, "the unknown token", where);
+    for (int byte = 0; byte < 256; ++byte) {
+      const std::string& symbol = byte_symbol(static_cast<unsigned char>(byte));
+      first_[static_cast<size_t>(byte)] = or_unknown(symbol);
+      last_[static_cast<size_t>(byte)] = or_unknown(symbol + options.word_end);
+    }
+    for (size_t rank = 0; rank < vocabulary.merges.size(); ++rank) {
+      const auto& [left, right] = vocabulary.merges[rank];
+      const std::string what = fmt::format("of merge {} ('{} {}') the part", rank + 1, left, right);
+      merges_.insert(required(left, what, where), required(right, what, where), static_cast<uint32_t>(rank),
+                     required(left + right, what, where));
+    }
+  }
+
+  void cut(std::string_view word, std::vector<WordPart>& parts) const override {
+    parts.clear();
+    for (size_t i = 0; i < word.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(word[i]);
+      const int32_t id = i + 1 == word.size() ? last_[byte] : first_[byte];
+      if (id >= 0) parts.push_back({.id = id, .begin = static_cast<uint32_t>(i), .end = static_cast<uint32_t>(i + 1)});
+    }
+    // Looking at every pair for each merge is quickest for words, and hopeless for 100 KB without a space.
+    if (parts.size() <= 64) {
+      merge_few(parts);
+    } else {
+      merge_many(parts);
+    }
+  }
+
+  int32_t find(std::string_view token) const override {
+    const auto found = ids_.find(std::string(token));
+    return found == ids_.end() ? -1 : found->second;
+  }
+  std::string_view token(int64_t id) const override {
+    return id >= 0 && id < size() ? std::string_view(tokens_[static_cast<size_t>(id)]) : std::string_view();
+  }
+  int64_t size() const override { return static_cast<int64_t>(tokens_.size()); }
+
+ private:
+  int32_t required(const std::string& token, std::string_view what, const std::string& where) const {
+    const int32_t id = find(token);
+    if (id >= 0) return id;
+    throw CheckpointError(fmt::format("{}: {} '{}' is missing in the vocabulary; vocabulary and merges must be of one model", where, what, token));
+  }
+  int32_t or_unknown(const std::string& token) const {
+    const int32_t id = find(token);
+    return id >= 0 ? id : unknown_;
+  }
+
+  void merge_few(std::vector<WordPart>& parts) const {
+    if (parts.size() < 2) return;
+    std::array<const Merge*, 64> merges{};  // of each part with the next
+    size_t pairs = parts.size() - 1;
+    for (size_t i = 0; i < pairs; ++i) merges[i] = &merges_.find(parts[i].id, parts[i + 1].id);
+    while (pairs > 0) {
+      size_t best = 0;
+      for (size_t i = 1; i < pairs; ++i) {
+        if (merges[i]->rank < merges[best]->rank) best = i;
+      }
+      if (merges[best]->rank == kNever) break;
+      parts[best].id = merges[best]->joined;
+      parts[best].end = parts[best + 1].end;
+      parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+      for (size_t i = best + 1; i + 1 < pairs; ++i) merges[i] = merges[i + 1];
+      --pairs;
+      if (best < pairs) merges[best] = &merges_.find(parts[best].id, parts[best + 1].id);
+      if (best > 0) merges[best - 1] = &merges_.find(parts[best - 1].id, parts[best].id);
+    }
+  }
+
+  void merge_many(std::vector<WordPart>& parts) const {
+    const auto count = static_cast<uint32_t>(parts.size());
+    std::vector<uint32_t> next(count), previous(count);
+    using Candidate = std::tuple<uint32_t, uint32_t, int32_t, int32_t>;  // rank, place, the two ids when it was found
+    std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
+    const auto offer = [&](uint32_t at) {
+      if (at == kNever || next[at] == kNever) return;
+      const Merge& merge = merges_.find(parts[at].id, parts[next[at]].id);
+      if (merge.rank != kNever) queue.emplace(merge.rank, at, parts[at].id, parts[next[at]].id);
+    };
+    for (uint32_t i = 0; i < count; ++i) {
+      next[i] = i + 1 < count ? i + 1 : kNever;
+      previous[i] = i > 0 ? i - 1 : kNever;
+    }
+    for (uint32_t i = 0; i < count; ++i) offer(i);
+    while (!queue.empty()) {
+      const auto [rank, at, left, right] = queue.top();
+      queue.pop();
+      const uint32_t behind = next[at];
+      if (parts[at].id != left || behind == kNever || parts[behind].id != right) continue;  // one of the two has been joined since
+      parts[at].id = merges_.find(left, right).joined;
+      parts[at].end = parts[behind].end;
+      parts[behind].id = -1;
+      next[at] = next[behind];
+      if (next[at] != kNever) previous[next[at]] = at;
+      offer(previous[at]);
+      offer(at);
+    }
+    std::erase_if(parts, [](const WordPart& part) { return part.id < 0; });
+  }
+
+  std::vector<std::string> tokens_;
+  std::unordered_map<std::string, int32_t> ids_;
+  MergeTable merges_;
+  std::array<int32_t, 256> first_{}, last_{};
+  int32_t unknown_ = -1;
+};
+
+}  // namespace
+
+const std::string& byte_symbol(unsigned char byte) {
+  static const std::array<std::string, 256> kSymbols = [] {
+    std::array<std::string, 256> symbols;
+    char32_t free = 256;  // bytes that are no printable Latin-1 character take the next free code
+    for (unsigned value = 0; value < 256; ++value) {
+      const bool printable = (value > 0x20 && value < 0x7F) || (value > 0xA0 && value != 0xAD);
+      append_utf8(symbols[value], printable ? value : free++);
+    }
+    return symbols;
+  }();
+  return kSymbols[byte];
+}
+
+std::unique_ptr<WordModel> make_byte_pairs(BytePairVocabulary vocabulary, const BytePairOptions& options, const std::string& where) {
+  return std::make_unique<BytePairModel>(std::move(vocabulary), options, where);
+}
+
+}  // namespace infig

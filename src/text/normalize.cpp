@@ -1,0 +1,245 @@
+#include "text/normalize.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "text/unicode.h"
+
+namespace infig {
+namespace {
+
+struct Aligned {
+  char32_t code = 0;
+  uint32_t source = 0;
+};
+
+// A character of a decomposed or composed text. change: 1 it came in addition, 0 in place of the next of the text before,
+// -n likewise and n more of them are gone.
+struct Changed {
+  char32_t code = 0;
+  int32_t change = 0;
+  uint8_t combining = 0;
+};
+
+std::vector<Changed> decomposed(const std::vector<Aligned>& text) {
+  std::vector<Changed> result;
+  size_t marks = 0;  // where the run of combining characters at the end begins
+  const auto sort_marks = [&] {
+    std::stable_sort(result.begin() + static_cast<std::ptrdiff_t>(marks), result.end(),
+                     [](const Changed& a, const Changed& b) { return a.combining < b.combining; });
+  };
+  std::array<char32_t, 4> parts{};
+  for (const Aligned& character : text) {
+    const size_t count = decompose(character.code, parts);
+    for (size_t i = 0; i < count; ++i) {
+      const uint8_t combining = combining_class(parts[i]);
+      if (combining == 0) {
+        sort_marks();
+        marks = result.size();
+      }
+      result.push_back({.code = parts[i], .change = i > 0, .combining = combining});
+    }
+  }
+  sort_marks();
+  return result;
+}
+
+std::vector<Changed> composed(const std::vector<Changed>& text) {
+  std::vector<Changed> result, blocked;  // marks that do not compose with the letter before them
+  std::optional<Changed> letter;
+  for (const Changed& next : text) {
+    if (!letter) {
+      if (next.combining == 0) {
+        letter = next;
+      } else {
+        result.push_back(next);
+      }
+      continue;
+    }
+    const bool reachable = blocked.empty() || blocked.back().combining < next.combining;
+    if (const char32_t one = reachable ? compose(letter->code, next.code) : 0; one != 0) {
+      letter = Changed{.code = one, .change = letter->change + next.change - 1, .combining = 0};
+    } else if (next.combining == 0) {
+      result.push_back(*letter);
+      result.insert(result.end(), blocked.begin(), blocked.end());
+      blocked.clear();
+      letter = next;
+    } else {
+      blocked.push_back(next);
+    }
+  }
+  if (letter) result.push_back(*letter);
+  result.insert(result.end(), blocked.begin(), blocked.end());
+  return result;
+}
+
+// The sources of changed characters: those of the text before, consumed in order.
+std::vector<Aligned> aligned(const std::vector<Changed>& text, const std::vector<Aligned>& before) {
+  std::vector<Aligned> result;
+  size_t next = 0;
+  for (const Changed& character : text) {
+    const size_t from = character.change > 0 && next > 0 ? next - 1 : next;
+    result.push_back({.code = character.code, .source = before[std::min(from, before.size() - 1)].source});
+    if (character.change <= 0) next += 1 + static_cast<size_t>(-character.change);
+  }
+  return result;
+}
+
+void append_lower(char32_t code, uint16_t flags, uint32_t source, NormalizedText& out) {
+  if ((flags & kUpper) == 0) {
+    out.append(code, source);
+    return;
+  }
+  const std::array<char32_t, 2> lower = lower_case(code);
+  out.append(lower[0], source);
+  if (lower[1] != 0) out.append(lower[1], source);
+}
+
+class BertNormalizer {
+ public:
+  BertNormalizer(const BertNormalizerOptions& options, NormalizedText& out) : options_(options), out_(out), table_(char_table()) {}
+
+  // False where marks have to be put into their order first, which the quick way does not do.
+  bool quick(std::string_view text, uint32_t& source) {
+    for (size_t at = 0; at < text.size(); ++source) {
+      const auto byte = static_cast<unsigned char>(text[at]);
+      const Utf8Character character = byte < 0x80 ? Utf8Character{.code = byte, .length = 1} : utf8_at(text, at);
+      if (!take(character.code, source)) return false;
+      at += character.length;
+    }
+    return true;
+  }
+
+  void thorough(std::string_view text, uint32_t& source) {
+    std::vector<Aligned> cleaned;
+    for (size_t at = 0; at < text.size(); ++source) {
+      const Utf8Character character = utf8_at(text, at);
+      at += character.length;
+      const uint16_t flags = table_[character.code];
+      if (options_.clean_text && (flags & kRemoved) != 0) continue;
+      const bool apart = options_.tokenize_chinese_chars && (flags & kIdeograph) != 0;
+      if (apart) cleaned.push_back({.code = U' ', .source = source});
+      cleaned.push_back({.code = options_.clean_text && (flags & kSpace) != 0 ? U' ' : character.code, .source = source});
+      if (apart) cleaned.push_back({.code = U' ', .source = source});
+    }
+    if (cleaned.empty()) return;
+    for (const Aligned& character : aligned(decomposed(cleaned), cleaned)) {
+      const uint16_t flags = table_[character.code];
+      if ((flags & kAccent) == 0) emit(character.code, flags, character.source);
+    }
+  }
+
+ private:
+  void emit(char32_t code, uint16_t flags, uint32_t source) {
+    if (options_.lower_case) {
+      append_lower(code, flags, source, out_);
+    } else {
+      out_.append(code, source);
+    }
+  }
+
+  bool take(char32_t code, uint32_t source) {
+    const uint16_t flags = table_[code];
+    if (options_.clean_text && (flags & (kRemoved | kSpace)) != 0) {
+      if ((flags & kRemoved) == 0) out_.append(U' ', source);
+      return true;
+    }
+    const bool apart = options_.tokenize_chinese_chars && (flags & kIdeograph) != 0;
+    if (apart) out_.append(U' ', source);
+    if (!take_parts(code, flags, source)) return false;
+    if (apart) out_.append(U' ', source);
+    return true;
+  }
+
+  // Where every mark is one that goes, the order of marks does not show.
+  bool take_parts(char32_t code, uint16_t flags, uint32_t source) {
+    if (!options_.strip_accents || (flags & (kDecomposes | kCombines | kAccent)) == 0) {
+      emit(code, flags, source);
+      return true;
+    }
+    std::array<char32_t, 4> parts{};
+    const size_t count = decompose(code, parts);
+    for (size_t i = 0; i < count; ++i) {
+      const uint16_t part = table_[parts[i]];
+      if ((part & kAccent) != 0) continue;
+      if ((part & kCombines) != 0) return false;
+      emit(parts[i], part, source);
+    }
+    return true;
+  }
+
+  const BertNormalizerOptions& options_;
+  NormalizedText& out_;
+  const CharTable& table_;
+};
+
+}  // namespace
+
+void NormalizedText::append(char32_t character, uint32_t from) {
+  if (character < 0x80) {
+    bytes += static_cast<char>(character);
+    source.push_back(from);
+    return;
+  }
+  append_utf8(bytes, character);
+  source.resize(bytes.size(), from);
+}
+
+uint32_t normalize_bert(std::string_view text, uint32_t first, const BertNormalizerOptions& options, NormalizedText& out) {
+  const size_t start = out.bytes.size();
+  uint32_t source = first;
+  BertNormalizer normalizer(options, out);
+  if (normalizer.quick(text, source)) return source;
+  out.bytes.resize(start);
+  out.source.resize(start);
+  source = first;
+  normalizer.thorough(text, source);
+  return source;
+}
+
+uint32_t normalize_clip(std::string_view text, uint32_t first, NormalizedText& out) {
+  const CharTable& table = char_table();
+  const size_t start = out.bytes.size();
+  const auto add = [&](char32_t code, uint32_t from) {
+    const uint16_t flags = table[code];
+    if ((flags & kSpace) == 0) {
+      append_lower(code, flags, from, out);
+    } else if (out.bytes.size() == start || out.bytes.back() != ' ') {
+      out.append(U' ', from);
+    }
+  };
+  uint32_t source = first;
+  size_t at = 0;
+  for (; at < text.size(); ++source) {
+    const Utf8Character character = utf8_at(text, at);
+    if ((table[character.code] & (kCombines | kMayCompose)) != 0) break;
+    add(character.code, source);
+    at += character.length;
+  }
+  if (at >= text.size()) return source;
+  out.bytes.resize(start);
+  out.source.resize(start);
+  std::vector<Aligned> characters;
+  source = first;
+  for (at = 0; at < text.size(); ++source) {
+    const Utf8Character character = utf8_at(text, at);
+    characters.push_back({.code = character.code, .source = source});
+    at += character.length;
+  }
+  for (const Aligned& character : aligned(composed(decomposed(characters)), characters)) add(character.code, character.source);
+  return source;
+}
+
+uint32_t normalize_none(std::string_view text, uint32_t first, NormalizedText& out) {
+  const size_t start = out.bytes.size();
+  out.bytes.append(text);
+  out.source.resize(start + text.size());
+  uint32_t source = first - 1;
+  for (size_t i = 0; i < text.size(); ++i) {
+    source += (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
+    out.source[start + i] = source;
+  }
+  return source + 1;
+}
+
+}  // namespace infig
