@@ -1,6 +1,7 @@
 // infig encode: features of posts by a published encoder, row by row, for comparing with other implementations and for use elsewhere.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -233,14 +234,18 @@ using EncodeWork = void (*)(const EncodeFlags&);
 std::shared_ptr<EncodeFlags> add_encoder(CLI::App& app, const char* name, const char* help, const char* footer, EncodeWork work) {
   CLI::App* part = app.add_subcommand(name, help);
   auto flags = std::make_shared<EncodeFlags>();
-  part->add_option("--model", flags->model, "model folder as transformers saves it, or a file of weights")->required()->check(CLI::ExistingPath);
+  part->add_option("--model", flags->model, "model folder as transformers saves it, or a file of weights")
+      ->required()
+      ->check(CLI::ExistingPath);
   part->add_option("--input", flags->input, "JSONL, CSV or TSV with id, text, image (paths from the file's folder), or a data set folder")
       ->required()
       ->check(CLI::ExistingPath);
   part->add_option("--output", flags->output, "safetensors file that is written")->required();
   part->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
   part->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
-  part->add_option("--workers", flags->workers, "threads that tokenise and read pictures")->capture_default_str()->check(CLI::PositiveNumber);
+  part->add_option("--workers", flags->workers, "threads that tokenise and read pictures")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   part->footer(footer);
   part->callback([flags, work] { work(*flags); });
   return flags;
@@ -257,9 +262,10 @@ void add_encode(CLI::App& app) {
   verb->require_subcommand(1);
   const auto text = add_encoder(
       *verb, "text", "hidden states of a text encoder: DeBERTa v2 and v3, BERT, RoBERTa, XLM-R, MPNet",
-      "Output: input_ids, attention_mask I64 [N,L]; last_hidden_state F32 [N,L,d] and, with --layers all, hidden_states.0 (embeddings) ...\n"
+      "Output: input_ids, attention_mask I64 [N,L]; last_hidden_state F32 [N,L,d] and, with --layers all, hidden_states.0 (embeddings) "
+      "...\n"
       "hidden_states.n; 0 where the mask is 0. Texts are cut at the model's last position. Metadata ids: JSON list of the posts' ids.\n"
-      "Example:\n  infig encode text --model weights/minilm --input posts.jsonl --output text.safetensors --layers all",
+      "Example:\n  infig encode text --model weights/minilm-l6 --input posts.jsonl --output text.safetensors --layers all",
       encode_text_verb);
   CLI::App* text_verb = verb->get_subcommand("text");
   text_verb->add_option("--layers", text->layers, "last | all")->capture_default_str()->check(CLI::IsMember({"last", "all"}));

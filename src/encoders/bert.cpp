@@ -13,11 +13,10 @@ namespace infig {
 namespace {
 
 // Under these names the published checkpoints keep what they have and we do not, and what they once called otherwise.
-const WeightNames kBertNames = {
-    .prefixes = {"bert.", "roberta.", "mpnet.", "model."},
-    .endings = {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}},
-    .other_parts = {"pooler.", "cls.", "lm_head.", "classifier.", "qa_outputs."},
-    .other_endings = {"embeddings.position_ids", "embeddings.token_type_ids"}};
+const WeightNames kBertNames = {.prefixes = {"bert.", "roberta.", "mpnet.", "model."},
+                                .endings = {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}},
+                                .other_parts = {"pooler.", "cls.", "lm_head.", "classifier.", "qa_outputs."},
+                                .other_endings = {"embeddings.position_ids", "embeddings.token_type_ids"}};
 
 constexpr int64_t kMpnetBuckets = 32, kMpnetDistance = 128;
 
@@ -45,8 +44,8 @@ BertModelImpl::BertModelImpl(const BertOptions& options) : options_(options) {
   if (options.kind != BertKind::kMpnet) {
     token_type_embeddings_ = add_bert_table(*embeddings, "token_type_embeddings", options.type_vocab_size, options.hidden_size);
   }
-  norm_ = embeddings->register_module(
-      "LayerNorm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.hidden_size}).eps(options.layer_norm_eps)));
+  norm_ = embeddings->register_module("LayerNorm",
+                                      torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.hidden_size}).eps(options.layer_norm_eps)));
   const auto encoder = add_scope(*this, "encoder");
   layers_ = encoder->register_module("layer", torch::nn::ModuleList());
   for (int64_t n = 0; n < options.num_hidden_layers; ++n) layers_->push_back(TransformerLayer(options.layer()));

@@ -33,18 +33,20 @@ struct BertOptions {  // names and meaning as in transformers' BertConfig, Rober
   int64_t max_position_embeddings = 512;
   int64_t type_vocab_size = 2;  // row 0 of token_type_embeddings is added to every token; MPNet has none
   double layer_norm_eps = 1e-12;
-  double initializer_range = 0.02;               // for random initial weights
-  int64_t pad_token_id = 0;                      // its embedding gets no gradient
-  int64_t relative_attention_num_buckets = 32;   // MPNet: rows of relative_attention_bias; it uses 32 of them whatever stands here
+  double initializer_range = 0.02;              // for random initial weights
+  int64_t pad_token_id = 0;                     // its embedding gets no gradient
+  int64_t relative_attention_num_buckets = 32;  // MPNet: rows of relative_attention_bias; it uses 32 of them whatever stands here
   // RoBERTa's and MPNet's positions begin behind this one, which padding has; MPNet's is 1 whatever pad_token_id says.
   int64_t padding_position() const { return kind == BertKind::kMpnet ? 1 : pad_token_id; }
-  int64_t max_length() const { return kind == BertKind::kBert ? max_position_embeddings : max_position_embeddings - padding_position() - 1; }
+  int64_t max_length() const {
+    return kind == BertKind::kBert ? max_position_embeddings : max_position_embeddings - padding_position() - 1;
+  }
   TransformerLayerOptions layer() const;
   void validate() const;  // throws ConfigError
 };
 
-// config.json as transformers writes and reads it; absent keys get transformers' defaults for its model_type. Throws ConfigError for a wrong
-// type, a value out of range, or what is not supported: decoders, position_embedding_type other than absolute.
+// config.json as transformers writes and reads it; absent keys get transformers' defaults for its model_type. Throws ConfigError for a
+// wrong type, a value out of range, or what is not supported: decoders, position_embedding_type other than absolute.
 nlohmann::json to_json(const BertOptions& options);
 BertOptions bert_options_from_json(const nlohmann::json& json);
 

@@ -13,7 +13,8 @@ namespace {
 BertKind kind_of(const ConfigReader& reader, const std::string& model_type) {
   if (model_type == "bert") return BertKind::kBert;
   if (model_type == "roberta" || model_type == "xlm-roberta") return BertKind::kRoberta;
-  reader.require(model_type == "mpnet", fmt::format("config.json: model_type is \"{}\"; expected bert, roberta, xlm-roberta or mpnet", model_type));
+  reader.require(model_type == "mpnet",
+                 fmt::format("config.json: model_type is \"{}\"; expected bert, roberta, xlm-roberta or mpnet", model_type));
   return BertKind::kMpnet;
 }
 
@@ -51,7 +52,9 @@ void BertOptions::validate() const {
 }
 
 nlohmann::json to_json(const BertOptions& options) {
-  const char* architecture = options.kind == BertKind::kBert ? "BertModel" : options.kind == BertKind::kMpnet ? "MPNetModel" : "RobertaModel";
+  const char* architecture = options.kind == BertKind::kBert    ? "BertModel"
+                             : options.kind == BertKind::kMpnet ? "MPNetModel"
+                                                                : "RobertaModel";
   nlohmann::json json = {{"architectures", {options.model_type == "xlm-roberta" ? "XLMRobertaModel" : architecture}},
                          {"model_type", options.model_type},
                          {"vocab_size", options.vocab_size},
@@ -84,10 +87,10 @@ BertOptions bert_options_from_json(const nlohmann::json& json) {
                  fmt::format("config.json: position_embedding_type is \"{}\"; supported is \"absolute\"", positions));
   BertOptions options = {.kind = kind,
                          .model_type = type,
-                         .vocab_size = reader.integer("vocab_size", kind == BertKind::kBert      ? 30522
-                                                                    : kind == BertKind::kMpnet   ? 30527
-                                                                    : type == "xlm-roberta"      ? 30522
-                                                                                                 : 50265),
+                         .vocab_size = reader.integer("vocab_size", kind == BertKind::kBert    ? 30522
+                                                                    : kind == BertKind::kMpnet ? 30527
+                                                                    : type == "xlm-roberta"    ? 30522
+                                                                                               : 50265),
                          .hidden_size = reader.integer("hidden_size", 768),
                          .num_hidden_layers = reader.integer("num_hidden_layers", 12),
                          .num_attention_heads = reader.integer("num_attention_heads", 12),

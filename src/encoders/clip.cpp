@@ -51,9 +51,8 @@ at::Tensor ClipLayerImpl::forward(const at::Tensor& x, bool causal) {
                                 ? packed_qkv_.forward(normed)
                                 : at::cat({query_->forward(normed), key_->forward(normed), value_->forward(normed)}, 2);
   const at::Tensor all = joined.view({posts, tokens, 3, heads_, width / heads_}).permute({2, 0, 3, 1, 4});  // [3, B, H, T, d]
-  const at::Tensor context = at::scaled_dot_product_attention(all[0], all[1], all[2], std::nullopt, 0.0, causal)
-                                 .transpose(1, 2)
-                                 .reshape({posts, tokens, width});
+  const at::Tensor context =
+      at::scaled_dot_product_attention(all[0], all[1], all[2], std::nullopt, 0.0, causal).transpose(1, 2).reshape({posts, tokens, width});
   const at::Tensor h = packed_out_.usable(context) ? packed_out_.forward_add(context, x) : out_->forward(context) + x;
   const at::Tensor wide = fc1_.forward(norm2_->forward(h));
   return packed_fc2_.usable(wide) ? packed_fc2_.forward_add(wide, h) : fc2_->forward(wide) + h;

@@ -91,11 +91,12 @@ TORCH_MODULE(ClipModel);
 
 struct PublishedClip {
   ClipModel model{nullptr};
-  ImageOptions pixels;  // of preprocessor_config.json; without one CLIP's own (bicubic to image_size, centre crop, CLIP's mean and deviation)
+  ImageOptions
+      pixels;  // of preprocessor_config.json; without one CLIP's own (bicubic to image_size, centre crop, CLIP's mean and deviation)
 };
 
-// A folder as transformers or open_clip saves it, or a file of OpenAI or open_clip (quick_gelu, as OpenAI's are; open_clip's own say otherwise
-// in open_clip_config.json beside them). Throws CheckpointError, ConfigError.
+// A folder as transformers or open_clip saves it, or a file of OpenAI or open_clip (quick_gelu, as OpenAI's are; open_clip's own say
+// otherwise in open_clip_config.json beside them). Throws CheckpointError, ConfigError.
 PublishedClip load_clip(const std::filesystem::path& path);
 
 }  // namespace infig

@@ -9,17 +9,14 @@
 #include "encoders/clip.h"
 #include "encoders/config_reader.h"
 #include "encoders/text_encoder.h"
-#include "encoders/weight_files.h"
 #include "image/preprocessor.h"
 
 namespace infig {
 namespace {
 
 // What CLIP checkpoints carry besides the two towers.
-const WeightNames kClipNames = {.prefixes = {"clip."},
-                                .endings = {},
-                                .other_parts = {"logit_scale", "logit_bias"},
-                                .other_endings = {"embeddings.position_ids"}};
+const WeightNames kClipNames = {
+    .prefixes = {"clip."}, .endings = {}, .other_parts = {"logit_scale", "logit_bias"}, .other_endings = {"embeddings.position_ids"}};
 const WeightNames kOpenAiNames = {
     .prefixes = {"module."},
     .endings = {},
@@ -58,7 +55,8 @@ nlohmann::json tower_json(const ClipTowerOptions& tower) {
 const at::Tensor& shaped(const TensorMap& tensors, const std::string& name, int64_t dims, const std::string& where) {
   const auto found = tensors.find(name);
   if (found == tensors.end() || found->second.dim() != dims) {
-    throw CheckpointError(fmt::format("{}: {} is missing or has not {} dimensions; expected a CLIP with a Vision Transformer", where, name, dims));
+    throw CheckpointError(
+        fmt::format("{}: {} is missing or has not {} dimensions; expected a CLIP with a Vision Transformer", where, name, dims));
   }
   return found->second;
 }
@@ -70,7 +68,8 @@ ClipTowerOptions tower_from_shapes(const TensorMap& tensors, const std::string& 
                             .num_hidden_layers = 0,
                             .num_attention_heads = std::max<int64_t>(1, fc.size(1) / 64),
                             .hidden_act = activation};
-  while (tensors.contains(fmt::format("{}transformer.resblocks.{}.ln_1.weight", prefix, tower.num_hidden_layers))) ++tower.num_hidden_layers;
+  while (tensors.contains(fmt::format("{}transformer.resblocks.{}.ln_1.weight", prefix, tower.num_hidden_layers)))
+    ++tower.num_hidden_layers;
   return tower;
 }
 
@@ -219,7 +218,7 @@ PublishedClip load_clip(const std::filesystem::path& path) {
   TensorMap tensors = std::filesystem::is_directory(path) && !std::filesystem::exists(path / "model.safetensors") &&
                               std::filesystem::exists(path / "open_clip_pytorch_model.bin")
                           ? load_tensors(path / "open_clip_pytorch_model.bin")
-                          : load_weights(path);
+                          : load_tensors(path);
   ClipOptions options;
   if (has_openai_names(tensors)) {
     tensors = rename_weights(tensors, kOpenAiNames, where);

@@ -23,12 +23,13 @@ torch::nn::Conv2d make_convolution(const ConvolutionNormOptions& options) {
   return conv;
 }
 
-// libtorch's own packed convolutions (its graph compiler uses them): what follows the convolution is done in the same pass. They are no part
-// of at::, hence the look-up by name; where a libtorch lacks them, or has others under these names, plain convolutions are used.
+// libtorch's own packed convolutions (its graph compiler uses them): what follows the convolution is done in the same pass. They are no
+// part of at::, hence the look-up by name; where a libtorch lacks them, or has others under these names, plain convolutions are used.
 struct FusedConvolutions {
   using Reorder = at::Tensor(const at::Tensor&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, at::OptionalIntArrayRef);
   using Unary = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef, at::IntArrayRef,
-                           at::IntArrayRef, int64_t, std::string_view, c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
+                           at::IntArrayRef, int64_t, std::string_view, c10::List<std::optional<at::Scalar>>,
+                           std::optional<std::string_view>);
   using Binary = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
                             at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::optional<at::Scalar>,
                             std::optional<std::string_view>, c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
@@ -87,7 +88,7 @@ at::Tensor activate_fresh(at::Tensor x, std::optional<Activation> activation) {
 
 struct ConvolutionNorm::Folded {
   std::mutex mutex;
-  std::vector<WeightState> of;  // the tensors that weight and bias were folded from
+  std::vector<WeightState> of;      // the tensors that weight and bias were folded from
   at::Tensor weight, bias, packed;  // packed: the weight as the fused convolutions want it, where there are any
 };
 
@@ -99,8 +100,9 @@ ConvolutionNorm::ConvolutionNorm(const ConvolutionNormOptions& options)
 
 ConvolutionNorm::FoldedWeights ConvolutionNorm::fold() {
   // The counter stands for the running statistics, too: batch_norm() writes those without raising their version.
-  const std::vector<WeightState> now = {WeightState(convolution_->weight), WeightState(norm_->weight),      WeightState(norm_->bias),
-                                        WeightState(norm_->running_mean),  WeightState(norm_->running_var), WeightState(norm_->num_batches_tracked)};
+  const std::vector<WeightState> now = {WeightState(convolution_->weight), WeightState(norm_->weight),
+                                        WeightState(norm_->bias),          WeightState(norm_->running_mean),
+                                        WeightState(norm_->running_var),   WeightState(norm_->num_batches_tracked)};
   const std::lock_guard<std::mutex> lock(folded_->mutex);
   if (folded_->of != now) {
     // A tensor made in inference mode would be of no use to a later call outside of it.
@@ -166,10 +168,9 @@ at::Tensor ConvolutionNorm::forward_add(const at::Tensor& x, const at::Tensor& r
     if (folded.packed.defined()) {
       const auto [padded, padding] = pad(x);
       const PostOperation post(activation);
-      return fused_convolutions()->binary.call(padded, residual, folded.packed, folded.bias, padding, {options_.stride, options_.stride}, {1, 1},
-                                               options_.groups, "add", std::nullopt,
-                                               activation ? std::optional<std::string_view>(post.name) : std::nullopt, post.scalars,
-                                               std::nullopt);
+      return fused_convolutions()->binary.call(
+          padded, residual, folded.packed, folded.bias, padding, {options_.stride, options_.stride}, {1, 1}, options_.groups, "add",
+          at::Scalar(1.0), activation ? std::optional<std::string_view>(post.name) : std::nullopt, post.scalars, std::nullopt);
     }
   }
   return activate_fresh(forward(x, batch_statistics).add_(residual), activation);

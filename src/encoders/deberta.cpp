@@ -14,11 +14,10 @@ namespace infig {
 namespace {
 
 // Under these names the published checkpoints keep what they have and we do not, and what they once called otherwise.
-const WeightNames kDebertaNames = {
-    .prefixes = {"deberta.", "model."},
-    .endings = {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}},
-    .other_parts = {"pooler.", "cls.", "lm_predictions.", "mask_predictions.", "classifier.", "qa_outputs."},
-    .other_endings = {"embeddings.position_ids"}};
+const WeightNames kDebertaNames = {.prefixes = {"deberta.", "model."},
+                                   .endings = {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}},
+                                   .other_parts = {"pooler.", "cls.", "lm_predictions.", "mask_predictions.", "classifier.", "qa_outputs."},
+                                   .other_endings = {"embeddings.position_ids"}};
 
 // A table under NAME.weight. Zero at first: torch's own Embedding would draw 98 million normals only to have them overwritten.
 at::Tensor add_table(torch::nn::Module& parent, const std::string& name, int64_t rows, int64_t width) {
@@ -150,7 +149,8 @@ std::shared_ptr<const RelativePositions> DebertaModelImpl::positions_of(int64_t 
 
 at::Tensor DebertaModelImpl::position_table() {
   if (!options_.norm_rel_ebd_layer_norm) return rel_embeddings_;
-  const std::vector<WeightState> now = {WeightState(rel_embeddings_), WeightState(relative_norm_->weight), WeightState(relative_norm_->bias)};
+  const std::vector<WeightState> now = {WeightState(rel_embeddings_), WeightState(relative_norm_->weight),
+                                        WeightState(relative_norm_->bias)};
   const std::lock_guard<std::mutex> lock(table_->mutex);
   if (table_->of != now) {
     const c10::InferenceMode normal(false);  // the layers ask for its version
@@ -169,7 +169,8 @@ std::vector<at::Tensor> DebertaModelImpl::forward(const at::Tensor& input_ids, c
   const at::Tensor tokens = attention_mask.to(at::kBool);
   // A batch without padding is common (short texts sorted by length, single posts): then no pass over [B, H, L, L] is spent on masks.
   const bool padded = !tokens.all().item<bool>();
-  const auto kept = uses_positions ? positions_of(input_ids.size(1), input_ids.device(), packed) : std::make_shared<const RelativePositions>();
+  const auto kept =
+      uses_positions ? positions_of(input_ids.size(1), input_ids.device(), packed) : std::make_shared<const RelativePositions>();
   const RelativePositions& positions = *kept;
   at::Tensor blocked, rows;
   if (packed) {

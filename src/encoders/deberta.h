@@ -102,7 +102,8 @@ class DebertaModelImpl : public TextEncoder {
   // input_ids, attention_mask [B, L] int64, 1 <= L. Returns the n + 1 hidden states [B, L, D] float: embeddings first, last_hidden_state
   // last. Padding is defined as in transformers: its embedding is zero, and its rows attend to all L positions alike; tokens never see it.
   // The projections of the relative positions are computed once a layer and call, never once a post, and only for the distances that
-  // L tokens have. Without position_biased_input L may be larger than max_length(). Throws ShapeError; torch reports ids outside of the vocabulary.
+  // L tokens have. Without position_biased_input L may be larger than max_length(). Throws ShapeError; torch reports ids outside of the
+  // vocabulary.
   std::vector<at::Tensor> forward(const at::Tensor& input_ids, const at::Tensor& attention_mask, DropoutSource* source) override;
 
   int64_t hidden_size() const override { return options_.hidden_size; }

@@ -82,13 +82,15 @@ int64_t efficientnet_lite_number(const TensorMap& tensors, const std::string& wh
     for (size_t stage = 0; stage < kLiteStages.size(); ++stage) expected += scaled_repeats(stage, options);
     if (blocks == expected && widest == scaled_channels(kLiteStages.back().out_channels, options.width)) return number;
   }
-  throw CheckpointError(fmt::format("{}: {} blocks, the last {} channels wide, are none of EfficientNet-Lite0 to Lite4", where, blocks, widest));
+  throw CheckpointError(
+      fmt::format("{}: {} blocks, the last {} channels wide, are none of EfficientNet-Lite0 to Lite4", where, blocks, widest));
 }
 
 EfficientNetBlockImpl::EfficientNetBlockImpl(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, int64_t expansion)
     : residual_(stride == 1 && in_channels == out_channels) {
   const int64_t wide = in_channels * expansion;
-  const auto add = [this](std::optional<ConvolutionNorm>& pair, const ConvolutionNormOptions& options, const char* convolution, const char* norm) {
+  const auto add = [this](std::optional<ConvolutionNorm>& pair, const ConvolutionNormOptions& options, const char* convolution,
+                          const char* norm) {
     pair.emplace(options);
     register_module(convolution, pair->convolution());
     register_module(norm, pair->norm());

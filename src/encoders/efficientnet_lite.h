@@ -16,10 +16,10 @@
 namespace infig {
 
 struct EfficientNetLiteOptions {
-  double width = 1.0;         // multiplies channels, which are then rounded to multiples of 8; > 0
-  double depth = 1.0;         // multiplies the repetitions of a stage, rounded up; > 0
-  bool fixed_ends = true;     // stem (32), head (1280) and the repetitions of the first and last stage are not scaled, as in all of Lite
-  int64_t image_size = 224;   // pixels a side it was trained with
+  double width = 1.0;        // multiplies channels, which are then rounded to multiples of 8; > 0
+  double depth = 1.0;        // multiplies the repetitions of a stage, rounded up; > 0
+  bool fixed_ends = true;    // stem (32), head (1280) and the repetitions of the first and last stage are not scaled, as in all of Lite
+  int64_t image_size = 224;  // pixels a side it was trained with
   int64_t stem_width() const;
   int64_t head_width() const;
   void validate() const;  // throws ConfigError

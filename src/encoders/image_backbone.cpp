@@ -11,17 +11,14 @@
 #include "encoders/efficientnet_lite.h"
 #include "encoders/resnet.h"
 #include "encoders/text_encoder.h"
-#include "encoders/weight_files.h"
 #include "image/preprocessor.h"
 
 namespace infig {
 namespace {
 
 // What the published checkpoints carry besides the backbone: the classifier of ImageNet.
-const WeightNames kResNetNames = {.prefixes = {"resnet.", "module."},
-                                  .endings = {},
-                                  .other_parts = {"fc.", "classifier."},
-                                  .other_endings = {"num_batches_tracked"}};
+const WeightNames kResNetNames = {
+    .prefixes = {"resnet.", "module."}, .endings = {}, .other_parts = {"fc.", "classifier."}, .other_endings = {"num_batches_tracked"}};
 const WeightNames kEfficientNetLiteNames = {
     .prefixes = {"module."}, .endings = {}, .other_parts = {"_fc."}, .other_endings = {"num_batches_tracked"}};
 
@@ -70,8 +67,8 @@ at::Tensor pool_grid(const at::Tensor& grid) { return grid.mean(at::IntArrayRef{
 
 void check_pixel_values(const char* model, const at::Tensor& pixel_values) {
   if (pixel_values.dim() != 4 || pixel_values.size(1) != 3 || !pixel_values.is_floating_point()) {
-    throw ShapeError(fmt::format("{}: expected pixel_values [B, 3, S, S] float, found [{}] {}", model, fmt::join(pixel_values.sizes(), ", "),
-                                 c10::toString(pixel_values.scalar_type())));
+    throw ShapeError(fmt::format("{}: expected pixel_values [B, 3, S, S] float, found [{}] {}", model,
+                                 fmt::join(pixel_values.sizes(), ", "), c10::toString(pixel_values.scalar_type())));
   }
 }
 
@@ -81,7 +78,7 @@ PublishedBackbone load_image_backbone(const std::filesystem::path& path) {
   nlohmann::json config;
   if (folder && std::filesystem::exists(path / "config.json")) config = read_model_config(path);
   const bool described = config.is_object() && config.value("model_type", nlohmann::json()) == "resnet";
-  const TensorMap tensors = load_weights(path);
+  const TensorMap tensors = load_tensors(path);
   PublishedBackbone published;
   if (described) {
     published = load_resnet(tensors, &config, where);
@@ -90,9 +87,10 @@ PublishedBackbone load_image_backbone(const std::filesystem::path& path) {
   } else if (has_key_ending(tensors, "layer1.0.conv1.weight")) {
     published = load_resnet(tensors, nullptr, where);
   } else {
-    throw CheckpointError(fmt::format("{}: no image backbone known here; expected ResNet (torchvision's names, or a folder with a config.json of "
-                                      "model_type resnet) or EfficientNet-Lite (_conv_stem.weight, _blocks.0...)",
-                                      where));
+    throw CheckpointError(
+        fmt::format("{}: no image backbone known here; expected ResNet (torchvision's names, or a folder with a config.json of "
+                    "model_type resnet) or EfficientNet-Lite (_conv_stem.weight, _blocks.0...)",
+                    where));
   }
   if (folder) published.pixels = read_preprocessor(path, published.pixels);
   return published;

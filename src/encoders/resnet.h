@@ -20,15 +20,15 @@ struct ResNetOptions {
   std::vector<int64_t> widths = {64, 128, 256, 512};  // channels of each stage before expansion
   int64_t stem_kernel = 7;                            // odd; padding kernel / 2
   int64_t stem_stride = 2;
-  int64_t stem_width = 64;  // channels of the stem
-  bool stem_pool = true;    // 3x3 max pooling of stride 2 after the stem
+  int64_t stem_width = 64;       // channels of the stem
+  bool stem_pool = true;         // 3x3 max pooling of stride 2 after the stem
   bool stride_on_first = false;  // a bottleneck's stride is on its first 1x1 convolution instead of its 3x3 (downsample_in_bottleneck)
   bool stride_in_first_stage = false;  // the first stage halves the grid, too (downsample_in_first_stage)
   Activation hidden_act = Activation::kRelu;
   int64_t expansion() const { return bottleneck ? 4 : 1; }
   int64_t feature_size() const { return widths.back() * expansion(); }
   int64_t stride() const { return stem_stride * (stem_pool ? 2 : 1) * (stride_in_first_stage ? 16 : 8); }  // pixels a grid cell, a side
-  void validate() const;                                                    // throws ConfigError
+  void validate() const;                                                                                   // throws ConfigError
 };
 
 // One residual block: y = ReLU(f(x) + shortcut(x)); f = conv1, bn1, ReLU, conv2, bn2 (basic), with a third pair (bottleneck).

@@ -70,7 +70,8 @@ ResNetOptions resnet_options_from_json(const nlohmann::json& json) {
 ResNetOptions resnet_options_from_weights(const TensorMap& tensors) {
   const auto shape = [&](const std::string& name) {
     const auto found = tensors.find(name);
-    if (found == tensors.end() || found->second.dim() != 4) throw CheckpointError(fmt::format("ResNet: {} is missing or no convolution", name));
+    if (found == tensors.end() || found->second.dim() != 4)
+      throw CheckpointError(fmt::format("ResNet: {} is missing or no convolution", name));
     return found->second.sizes();
   };
   ResNetOptions options = {.bottleneck = tensors.contains("layer1.0.conv3.weight"), .layers = {}, .widths = {}};

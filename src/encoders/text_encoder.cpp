@@ -11,7 +11,6 @@
 #include "core/files.h"
 #include "encoders/bert.h"
 #include "encoders/deberta.h"
-#include "encoders/weight_files.h"
 
 namespace infig {
 namespace {
@@ -30,11 +29,8 @@ std::shared_ptr<TextEncoder> make_bert(const nlohmann::json& config) {
 }
 
 // Every text encoder there is.
-constexpr std::array<TextEncoderEntry, 5> kTextEncoders = {{{"deberta-v2", make_deberta},
-                                                            {"bert", make_bert},
-                                                            {"roberta", make_bert},
-                                                            {"xlm-roberta", make_bert},
-                                                            {"mpnet", make_bert}}};
+constexpr std::array<TextEncoderEntry, 5> kTextEncoders = {
+    {{"deberta-v2", make_deberta}, {"bert", make_bert}, {"roberta", make_bert}, {"xlm-roberta", make_bert}, {"mpnet", make_bert}}};
 
 }  // namespace
 
@@ -54,9 +50,10 @@ std::shared_ptr<TextEncoder> make_text_encoder(const nlohmann::json& config) {
 nlohmann::json read_model_config(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";
   if (!std::filesystem::exists(path)) {
-    throw CheckpointError(fmt::format("{}: no config.json; expected a model folder with config.json and model.safetensors or "
-                                      "pytorch_model.bin, as transformers saves it",
-                                      folder.string()));
+    throw CheckpointError(
+        fmt::format("{}: no config.json; expected a model folder with config.json and model.safetensors or "
+                    "pytorch_model.bin, as transformers saves it",
+                    folder.string()));
   }
   nlohmann::json config = nlohmann::json::parse(read_file(path), nullptr, false);
   if (!config.is_object()) throw CheckpointError(fmt::format("{}: expected a JSON object", path.string()));
@@ -65,7 +62,7 @@ nlohmann::json read_model_config(const std::filesystem::path& folder) {
 
 std::shared_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& folder) {
   auto encoder = make_text_encoder(read_model_config(folder));
-  load_published(*encoder, load_weights(folder), encoder->names(), folder.string());
+  load_published(*encoder, load_tensors(folder), encoder->names(), folder.string());
   return encoder;
 }
 

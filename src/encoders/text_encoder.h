@@ -28,9 +28,9 @@ class TextEncoder : public torch::nn::Module {
   virtual int64_t num_attention_heads() const = 0;
   virtual int64_t vocab_size() const = 0;
   virtual int64_t pad_token_id() const = 0;
-  virtual int64_t max_length() const = 0;         // tokens of the longest text it was made for
-  virtual nlohmann::json config() const = 0;      // config.json as transformers writes it; make_text_encoder() reads it back
-  virtual const WeightNames& names() const = 0;   // how published checkpoints call its weights
+  virtual int64_t max_length() const = 0;        // tokens of the longest text it was made for
+  virtual nlohmann::json config() const = 0;     // config.json as transformers writes it; make_text_encoder() reads it back
+  virtual const WeightNames& names() const = 0;  // how published checkpoints call its weights
 };
 
 // The encoder that config.json describes, weights not yet set: initialize() or load_published() fills them. By model_type: deberta-v2 (v3

@@ -35,7 +35,8 @@ TensorMap rename_weights(const TensorMap& tensors, const WeightNames& names, con
     const std::string name = own_name(key, names);
     if (belongs_elsewhere(key, names) || belongs_elsewhere(name, names)) continue;
     if (!renamed.emplace(name, tensor).second) {
-      throw CheckpointError(fmt::format("{}: two keys stand for {}, one of them is {}; the file must hold the model once", where, name, key));
+      throw CheckpointError(
+          fmt::format("{}: two keys stand for {}, one of them is {}; the file must hold the model once", where, name, key));
     }
   }
   return renamed;

@@ -13,7 +13,7 @@
 namespace infig {
 
 struct WeightNames {
-  std::vector<std::string> prefixes;  // of a model that holds this one ("bert."): taken off where a key has one
+  std::vector<std::string> prefixes;                         // of a model that holds this one ("bert."): taken off where a key has one
   std::vector<std::pair<std::string, std::string>> endings;  // old endings and what they are called now: "LayerNorm.gamma" -> "...weight"
   // Keys of parts that an encoder has no use for (heads of the pretraining task, poolers), by how they begin (before or after a prefix is
   // taken off) or end. They are left out silently; everything else that does not fit is an error.

@@ -46,7 +46,8 @@ class PreprocessorReader {
     const json value = config_.value(key, json());
     if (value.is_null()) return std::nullopt;
     if (value.is_number_integer()) return Sides{.pixels = value.get<int64_t>(), .both = false};
-    if (value.is_object() && value.contains("shortest_edge") && value["shortest_edge"].is_number_integer() && !value.contains("longest_edge")) {
+    if (value.is_object() && value.contains("shortest_edge") && value["shortest_edge"].is_number_integer() &&
+        !value.contains("longest_edge")) {
       return Sides{.pixels = value["shortest_edge"].get<int64_t>(), .both = false};
     }
     if (value.is_object() && value.contains("height") && value.contains("width") && value["height"].is_number_integer() &&

@@ -91,8 +91,8 @@ RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t ma
   return positions;
 }
 
-// The whole position table through its projections, scaled: [H, d, 2 span] each. It depends on weights alone, and projecting it costs as much
-// as some hundred tokens do.
+// The whole position table through its projections, scaled: [H, d, 2 span] each. It depends on weights alone, and projecting it costs as
+// much as some hundred tokens do.
 struct DisentangledAttentionImpl::Projected {
   std::mutex mutex;
   at::Tensor table;  // what they were projected from; holding it keeps its address from being used again
@@ -202,9 +202,8 @@ at::Tensor DisentangledAttentionImpl::forward_packed(const at::Tensor& x, const 
     bias = at::zeros(blocked.sizes(), x.options()).masked_fill_(blocked, lowest_value(x.scalar_type()));
   }
   const at::Tensor all = joined.view({posts, length, 3, heads, size}).permute({2, 0, 3, 1, 4});  // [3, B, H, L, d]
-  const at::Tensor context =
-      at::scaled_dot_product_attention(all[0], all[1], all[2], bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, 0.0, false,
-                                       inverse_scale_);
+  const at::Tensor context = at::scaled_dot_product_attention(
+      all[0], all[1], all[2], bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, 0.0, false, inverse_scale_);
   return context.transpose(1, 2).reshape({posts, length, options_.hidden_size});
 }
 

@@ -37,7 +37,8 @@ at::Tensor position_bias(const at::Tensor& from_query, const at::Tensor& from_ke
 
 // buckets > 0: span = buckets, else span = max_position. Throws ShapeError for length < 1.
 // with_index false: index stays undefined, which forward_packed() has no use for.
-RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t max_position, const at::Device& device, bool with_index = true);
+RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t max_position, const at::Device& device,
+                                     bool with_index = true);
 
 struct DisentangledAttentionOptions {
   int64_t hidden_size = 768;

@@ -30,10 +30,9 @@ std::optional<PackedOperators> find_packed_operators() {
   if (!at::globalContext().hasMKLDNN()) return std::nullopt;
   try {
     auto& dispatcher = c10::Dispatcher::singleton();
-    return PackedOperators{
-        .reorder = dispatcher.findSchemaOrThrow("mkldnn::_reorder_linear_weight", "").typed<PackedOperators::Reorder>(),
-        .unary = dispatcher.findSchemaOrThrow("mkldnn::_linear_pointwise", "").typed<PackedOperators::Unary>(),
-        .binary = dispatcher.findSchemaOrThrow("mkldnn::_linear_pointwise", "binary").typed<PackedOperators::Binary>()};
+    return PackedOperators{.reorder = dispatcher.findSchemaOrThrow("mkldnn::_reorder_linear_weight", "").typed<PackedOperators::Reorder>(),
+                           .unary = dispatcher.findSchemaOrThrow("mkldnn::_linear_pointwise", "").typed<PackedOperators::Unary>(),
+                           .binary = dispatcher.findSchemaOrThrow("mkldnn::_linear_pointwise", "binary").typed<PackedOperators::Binary>()};
   } catch (const c10::Error&) {
     return std::nullopt;
   }

@@ -23,8 +23,8 @@ class PackedLinear {
   // Training, and the forward passes of momentum twins whose weights change every step, are thereby left alone.
   bool usable(const at::Tensor& x) const;
 
-  at::Tensor forward(const at::Tensor& x) const;                         // x [..., in] float -> [..., sum of the parts' widths]
-  at::Tensor forward(const at::Tensor& x, Activation activation) const;  // activate(forward(x))
+  at::Tensor forward(const at::Tensor& x) const;                                  // x [..., in] float -> [..., sum of the parts' widths]
+  at::Tensor forward(const at::Tensor& x, Activation activation) const;           // activate(forward(x))
   at::Tensor forward_add(const at::Tensor& x, const at::Tensor& residual) const;  // forward(x) + residual, of the same shape
 
  private:

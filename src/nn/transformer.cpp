@@ -85,8 +85,8 @@ void TransformerLayerImpl::make_attention() {
     return;
   }
   const auto dense = self->register_module("o", torch::nn::Linear(hidden, hidden));
-  const auto norm = attention->register_module(
-      "LayerNorm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({hidden}).eps(options_.layer_norm_eps)));
+  const auto norm =
+      attention->register_module("LayerNorm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({hidden}).eps(options_.layer_norm_eps)));
   attention_output_ = ResidualOutput(dense, norm, options_.hidden_dropout_prob);
 }
 

@@ -362,7 +362,7 @@ def weights_of(*names):
     for name in names:
         if (WEIGHTS / name).exists():
             return WEIGHTS / name
-    pytest.skip(f"none of {', '.join(names)} in {WEIGHTS}: run `make lite-weights`")
+    pytest.skip(f"none of {', '.join(names)} in {WEIGHTS}: run `make lite-weights base-weights`")
 
 
 def real_posts(count, kind):
@@ -379,14 +379,14 @@ def real_posts(count, kind):
 
 
 def test_minilm_on_real_texts(tmp_path):
-    folder = weights_of("minilm", "all-minilm-l6-v2")
+    folder = weights_of("minilm-l6")
     model = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     found = encode("text", folder, real_posts(500, "text"), tmp_path, "--layers", "all")
     print(f"worst {expect_states(model, found, model.config.num_hidden_layers, 1e-4):.1e} over {len(found['input_ids'])} texts")
 
 
 def test_mpnet_on_real_texts(tmp_path):
-    folder = weights_of("all-mpnet-base-v2", "mpnet")
+    folder = weights_of("mpnet-base")
     model = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     found = encode("text", folder, real_posts(100, "text"), tmp_path, "--layers", "all")
     print(f"worst {expect_states(model, found, model.config.num_hidden_layers, 1e-4):.1e} over {len(found['input_ids'])} texts")
@@ -394,7 +394,7 @@ def test_mpnet_on_real_texts(tmp_path):
 
 @pytest.mark.parametrize("number", [0, 2])
 def test_efficientnet_lite_on_real_pictures(number, tmp_path):
-    folder = weights_of(f"efficientnet-lite{number}", f"efficientnet-lite{number}.safetensors", f"efficientnet-lite{number}.pth")
+    folder = weights_of(f"efficientnet-lite{number}")
     rows = real_posts(100, "image")
     found = encode("image", folder, rows, tmp_path)
     model = efficientnet(number, 224)

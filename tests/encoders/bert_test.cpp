@@ -78,7 +78,9 @@ INSTANTIATE_TEST_SUITE_P(Settings, BertGoldenGradient, ::testing::Values("bert_t
 
 BertOptions tiny_bert(BertKind kind = BertKind::kBert) {
   return {.kind = kind,
-          .model_type = kind == BertKind::kBert ? "bert" : kind == BertKind::kMpnet ? "mpnet" : "roberta",
+          .model_type = kind == BertKind::kBert    ? "bert"
+                        : kind == BertKind::kMpnet ? "mpnet"
+                                                   : "roberta",
           .vocab_size = 20,
           .hidden_size = 8,
           .num_hidden_layers = 1,
@@ -164,7 +166,8 @@ TEST(Bert, ReadsPublishedNames) {
     load_published(*loaded, published, loaded->names(), "file");
     ADD_FAILURE() << "accepted";
   } catch (const CheckpointError& error) {
-    for (const char* key : {"encoder.layer.7.output.dense.bias", "encoder.layer.0.output.dense.bias", "embeddings.word_embeddings.weight"}) {
+    for (const char* key :
+         {"encoder.layer.7.output.dense.bias", "encoder.layer.0.output.dense.bias", "embeddings.word_embeddings.weight"}) {
       EXPECT_NE(std::string(error.what()).find(key), std::string::npos) << key << error.what();
     }
   }
@@ -174,19 +177,14 @@ TEST(Bert, ReadsPublishedNames) {
 }
 
 TEST(BertConfig, RefusesWhatIsNotSupported) {
-  const std::vector<std::pair<const char*, nlohmann::json>> faults = {{"is_decoder", true},
-                                                                      {"position_embedding_type", "relative_key"},
-                                                                      {"hidden_act", "swiglu"},
-                                                                      {"vocab_size", 0},
-                                                                      {"vocab_size", "many"},
-                                                                      {"hidden_size", 7.5},
-                                                                      {"num_attention_heads", 3},
-                                                                      {"pad_token_id", 20},
-                                                                      {"num_hidden_layers", 0},
-                                                                      {"type_vocab_size", 0},
-                                                                      {"max_position_embeddings", 2},
-                                                                      {"layer_norm_eps", "small"},
-                                                                      {"hidden_dropout_prob", 1.0}};
+  const std::vector<std::pair<const char*, nlohmann::json>> faults = {
+      {"is_decoder", true},           {"position_embedding_type", "relative_key"},
+      {"hidden_act", "swiglu"},       {"vocab_size", 0},
+      {"vocab_size", "many"},         {"hidden_size", 7.5},
+      {"num_attention_heads", 3},     {"pad_token_id", 20},
+      {"num_hidden_layers", 0},       {"type_vocab_size", 0},
+      {"max_position_embeddings", 2}, {"layer_norm_eps", "small"},
+      {"hidden_dropout_prob", 1.0}};
   const nlohmann::json good = to_json(tiny_bert(BertKind::kRoberta));
   EXPECT_NO_THROW(bert_options_from_json(good));
   for (const auto& [key, value] : faults) {

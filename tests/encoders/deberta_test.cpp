@@ -75,7 +75,8 @@ TEST_P(DebertaGoldenGradient, EveryAgreesWithTransformers) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Settings, DebertaGoldenGradient, ::testing::Values("v3", "no_buckets", "clamped", "own_keys", "everything", "xlarge"),
+INSTANTIATE_TEST_SUITE_P(Settings, DebertaGoldenGradient,
+                         ::testing::Values("v3", "no_buckets", "clamped", "own_keys", "everything", "xlarge"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 DebertaOptions small_options() {

@@ -88,13 +88,15 @@ TEST_F(BackboneFolder, RefusesWhatItDoesNotKnow) {
 
 TEST(EfficientNetLite, AgreesWithThePackage) {
   const reference::Golden golden = reference::load_golden("encoders/efficientnet_lite");
-  EfficientNetLite model(EfficientNetLiteOptions{.width = golden.settings["width"], .depth = golden.settings["depth"], .fixed_ends = false});
+  EfficientNetLite model(
+      EfficientNetLiteOptions{.width = golden.settings["width"], .depth = golden.settings["depth"], .fixed_ends = false});
   load_state_dict(*model, golden.under("weight."), "golden");  // strict: the names are the package's
   for (const bool gradient : {true, false}) {
     const at::AutoGradMode mode(gradient);
     for (const char* index : {"0", "1"}) {  // an even size and odd ones, where padding is uneven
       const at::Tensor expected = golden[std::string("grid.") + index];
-      EXPECT_TRUE(reference::close(model->features(golden[std::string("pixel_values.") + index], false), expected, 1e-5)) << index << gradient;
+      EXPECT_TRUE(reference::close(model->features(golden[std::string("pixel_values.") + index], false), expected, 1e-5))
+          << index << gradient;
       EXPECT_GT(expected.eq(6).sum().item<int64_t>() + expected.eq(0).sum().item<int64_t>(), 0);
     }
   }

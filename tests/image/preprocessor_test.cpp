@@ -23,10 +23,13 @@ TEST(Preprocessor, ConvNextResizesToMoreThanItCrops) {
 
 // openai/clip-vit-base-patch32's, in its old and in its new spelling.
 TEST(Preprocessor, ClipCropsWhatItResized) {
-  for (const std::string sizes : {R"("crop_size": 224, "size": 224)", R"("crop_size": {"height": 224, "width": 224}, "size": {"shortest_edge": 224})"}) {
-    const ImageOptions options = parse(R"({"do_center_crop": true, "do_resize": true, "image_processor_type": "CLIPImageProcessor", "resample": 3,
+  for (const std::string sizes :
+       {R"("crop_size": 224, "size": 224)", R"("crop_size": {"height": 224, "width": 224}, "size": {"shortest_edge": 224})"}) {
+    const ImageOptions options =
+        parse(R"({"do_center_crop": true, "do_resize": true, "image_processor_type": "CLIPImageProcessor", "resample": 3,
         "do_rescale": true, "rescale_factor": 0.00392156862745098, "image_mean": [0.48145466, 0.4578275, 0.40821073],
-        "image_std": [0.26862954, 0.26130258, 0.27577711], )" + sizes + "}");
+        "image_std": [0.26862954, 0.26130258, 0.27577711], )" +
+              sizes + "}");
     EXPECT_EQ(options.resize, 224);
     EXPECT_EQ(options.size, 224);
     EXPECT_EQ(options.std[2], 0.27577711);
@@ -56,19 +59,20 @@ TEST(Preprocessor, OwnOptionsWhereTheFileIsSilentOrAbsent) {
 }
 
 TEST(Preprocessor, RefusesWhatItCannotDo) {
-  const std::vector<std::pair<std::string, std::string>> faults = {{"size", R"({"size": {"height": 224, "width": 224}})"},
-                                                                   {"size", R"({"size": {"height": 224, "width": 200}})"},
-                                                                   {"size", R"({"size": "large"})"},
-                                                                   {"size", R"({"image_processor_type": "ConvNextImageProcessor", "size": 384})"},
-                                                                   {"resample", R"({"resample": 1})"},
-                                                                   {"do_resize", R"({"do_resize": false})"},
-                                                                   {"do_center_crop", R"({"do_center_crop": false})"},
-                                                                   {"image_mean", R"({"image_mean": [0.5]})"},
-                                                                   {"do_normalize", R"({"do_normalize": 1})"},
-                                                                   {"rescale_factor", R"({"rescale_factor": -1})"},
-                                                                   {"file", R"({"image_std": [0, 0, 0]})"},
-                                                                   {"file", R"({"size": 200, "crop_size": 224})"},
-                                                                   {"file", "[]"}};
+  const std::vector<std::pair<std::string, std::string>> faults = {
+      {"size", R"({"size": {"height": 224, "width": 224}})"},
+      {"size", R"({"size": {"height": 224, "width": 200}})"},
+      {"size", R"({"size": "large"})"},
+      {"size", R"({"image_processor_type": "ConvNextImageProcessor", "size": 384})"},
+      {"resample", R"({"resample": 1})"},
+      {"do_resize", R"({"do_resize": false})"},
+      {"do_center_crop", R"({"do_center_crop": false})"},
+      {"image_mean", R"({"image_mean": [0.5]})"},
+      {"do_normalize", R"({"do_normalize": 1})"},
+      {"rescale_factor", R"({"rescale_factor": -1})"},
+      {"file", R"({"image_std": [0, 0, 0]})"},
+      {"file", R"({"size": 200, "crop_size": 224})"},
+      {"file", "[]"}};
   for (const auto& [key, json] : faults) {
     try {
       parse(json);
