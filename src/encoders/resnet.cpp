@@ -52,7 +52,7 @@ ResNetBlockImpl::ResNetBlockImpl(int64_t in_channels, int64_t width, int64_t str
 at::Tensor ResNetBlockImpl::forward(const at::Tensor& x, bool batch_statistics) {
   const std::optional<Activation> act = hidden_act_;
   at::Tensor y = x;
-  for (size_t i = 0; i + 1 < path_.size(); ++i) y = path_[i].forward(y, batch_statistics, act);
+  for (size_t i = 0; i + 1 < path_.size(); ++i) y = path_[i].forward(y, batch_statistics, Activation::kRelu);
   return path_.back().forward_add(y, shortcut_.empty() ? x : shortcut_[0].forward(x, batch_statistics), batch_statistics, act);
 }
 

@@ -24,14 +24,14 @@ struct ResNetOptions {
   bool stem_pool = true;         // 3x3 max pooling of stride 2 after the stem
   bool stride_on_first = false;  // a bottleneck's stride is on its first 1x1 convolution instead of its 3x3 (downsample_in_bottleneck)
   bool stride_in_first_stage = false;  // the first stage halves the grid, too (downsample_in_first_stage)
-  Activation hidden_act = Activation::kRelu;
+  Activation hidden_act = Activation::kRelu;  // of the stem and behind each block's sum; inside blocks it is ReLU, as published
   int64_t expansion() const { return bottleneck ? 4 : 1; }
   int64_t feature_size() const { return widths.back() * expansion(); }
   int64_t stride() const { return stem_stride * (stem_pool ? 2 : 1) * (stride_in_first_stage ? 16 : 8); }  // pixels a grid cell, a side
   void validate() const;                                                                                   // throws ConfigError
 };
 
-// One residual block: y = ReLU(f(x) + shortcut(x)); f = conv1, bn1, ReLU, conv2, bn2 (basic), with a third pair (bottleneck).
+// One residual block: y = act(f(x) + shortcut(x)); f = conv1, bn1, ReLU, conv2, bn2 (basic), with a third pair (bottleneck).
 // The shortcut is downsample.0 (1x1 convolution) and downsample.1 (BatchNorm) where stride or channels change, else x itself.
 class ResNetBlockImpl : public torch::nn::Module {
  public:

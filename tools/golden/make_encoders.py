@@ -213,11 +213,14 @@ def efficientnet(seed, width, depth, sizes):
     for size in sizes:
         blocks, parameters = efficientnet_lite(width_coefficient=width, depth_coefficient=depth, image_size=size, num_classes=2)
         models.append(EfficientNet(blocks, parameters._replace(fix_head_stem=False)).eval())
+        for block in models[-1]._blocks:  # a stage's first block has [1] there, which is never 1: no matter while channels change, as they do in Lite
+            stride = block._block_args.stride
+            block._block_args = block._block_args._replace(stride=stride[0] if isinstance(stride, list) else stride)
     generator = randomize(models[0], seed, 0.3)
     randomize_statistics(models[0], generator)
     with torch.no_grad():
         for key, parameter in models[0].named_parameters():  # about half of what goes through ReLU6 lies above 0, and some above 6
-            parameter.copy_((parameter * (2.5 if "_bn" in key and key.endswith("weight") else 1)).half().float())
+            parameter.copy_((parameter * (1.2 if "_bn" in key and key.endswith("weight") else 1)).half().float())
         for buffer in models[0].buffers():
             buffer.copy_(buffer.half().to(buffer.dtype))
     tensors = {f"weight.{key}": value.half() if value.is_floating_point() else value for key, value in models[0].state_dict().items() if not key.startswith("_fc")}
