@@ -2,8 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench lint format ci clean asan e2e lite-weights base-weights
-.PHONY: help setup build demo test conformance bench bench-tokenizers lint format ci clean asan e2e
+.PHONY: help setup build demo test conformance bench bench-tokenizers lint format ci clean asan e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -18,7 +17,6 @@ PYTHON := .venv/bin/python
 INFIG := build/bin/infig
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup:  ## install what is missing (Debian packages, .venv with libtorch)
@@ -70,7 +68,7 @@ bench: setup  ## build and run the benchmarks
 	@echo "the same with every picture read and decoded anew:"
 	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards data.cache_mb=0
 
-TOKENIZERS ?= $(wildcard weights/minilm weights/mpnet)
+TOKENIZERS ?= $(wildcard weights/minilm-l6 weights/mpnet-base)
 bench-tokenizers: build  ## infig tokenize against `tokenizers`, side by side (TOKENIZERS="DIR ...")
 	@tools/setup_conformance.sh
 	@[[ -n "$(TOKENIZERS)" ]] || { echo "bench-tokenizers: no folder with a tokenizer: make lite-weights, or name some in TOKENIZERS" >&2; exit 1; }

@@ -95,11 +95,11 @@ void print_weights(const WeightArchive& archive) {
 }
 
 void add_weights_inspect(CLI::App& weights) {
-  struct Flags {
+  struct InspectFlags {
     std::string path;
     bool json = false;
   };
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<InspectFlags>();
   auto* command = weights.add_subcommand("inspect", "List the tensors of a file or of a model's folder");
   command->add_option("path", flags->path, "safetensors, .bin, .pth or .pt file, index of shards, or a folder that holds one")->required();
   command->add_flag("--json", flags->json, "One JSON object instead of a table");
@@ -113,11 +113,11 @@ void add_weights_inspect(CLI::App& weights) {
 }
 
 void add_weights_import(CLI::App& weights) {
-  struct Flags {
+  struct ImportFlags {
     std::string source, output, dtype = "keep";
     bool force = false;
   };
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ImportFlags>();
   auto* command = weights.add_subcommand("import", "Convert weights to safetensors in a folder of their own");
   command->add_option("source", flags->source, "A model's folder (config and tokenizer come along), or a file of weights alone")
       ->required();

@@ -31,6 +31,7 @@ int run(int argc, char** argv) {
   infig::add_train(app);
   infig::add_evaluate(app);
   infig::add_predict(app);
+  infig::add_encode(app);
   infig::add_losses(app);
   infig::add_tokenize(app);
   infig::add_doctor(app);
