@@ -3,6 +3,8 @@ EfficientNet-Lite, Pillow for pixels. Random weights in every switch; real weigh
 
 Needs transformers, torch, safetensors, Pillow, NumPy and efficientnet-lite-pytorch, and INFIG_BINARY (default build/bin/infig).
 Ids and pixels come from infig's own output, so each test is about the encoder alone, unless it says otherwise.
+
+This file is over 400 lines because every encoder goes through the same few helpers.
 """
 
 import json
