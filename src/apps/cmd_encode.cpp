@@ -99,9 +99,16 @@ EncodedTexts encode_texts(const std::vector<Post>& posts, const fs::path& model,
   return texts;
 }
 
-// The rows of a batch, cut to the batch's longest text.
-at::Tensor rows_of(const at::Tensor& tensor, const at::Tensor& rows, int64_t width) {
-  return tensor.index_select(0, rows).narrow(1, 0, width).contiguous();
+// Calls `use(rows, input_ids, attention_mask)` batch by batch, texts of like length together, cut to the batch's longest.
+template <typename Use>
+void for_each_text_batch(const EncodeFlags& flags, const EncodedTexts& texts, const Use& use) {
+  for (const auto& batch : sorted_batches(texts.lengths, flags.batch_size)) {
+    const at::Tensor rows = at::tensor(batch, at::kLong);
+    int64_t width = 0;
+    for (const int64_t row : batch) width = std::max(width, texts.lengths[static_cast<size_t>(row)]);
+    const auto part = [&](const at::Tensor& tensor) { return tensor.index_select(0, rows).narrow(1, 0, width).contiguous(); };
+    use(rows, part(texts.input_ids), part(texts.attention_mask));
+  }
 }
 
 void encode_text_gradients(const EncodeFlags& flags, const std::vector<Post>& posts, TextEncoder& encoder, const EncodedTexts& texts) {
@@ -125,15 +132,12 @@ void encode_text_verb(const EncodeFlags& flags) {
   };
   ProgressBar bar("encoding", static_cast<int64_t>(posts.size()));
   int64_t done = 0;
-  for (const auto& batch : sorted_batches(texts.lengths, flags.batch_size)) {
-    const at::Tensor rows = at::tensor(batch, at::kLong);
-    int64_t width = 0;
-    for (const int64_t row : batch) width = std::max(width, texts.lengths[static_cast<size_t>(row)]);
+  for_each_text_batch(flags, texts, [&](const at::Tensor& rows, const at::Tensor& ids, const at::Tensor& mask) {
+    const int64_t width = ids.size(1);
     std::vector<at::Tensor> states;
-    const at::Tensor mask = rows_of(texts.attention_mask, rows, width);
     {
       const c10::InferenceMode inference;
-      states = encoder->forward(rows_of(texts.input_ids, rows, width), mask, nullptr);
+      states = encoder->forward(ids, mask, nullptr);
       // Padding is 0, whatever batch a text was in.
       for (at::Tensor& state : states) state = state * mask.unsqueeze(2);
     }
@@ -141,8 +145,8 @@ void encode_text_verb(const EncodeFlags& flags) {
     for (size_t k = 0; flags.layers == "all" && k < states.size(); ++k) {
       output(fmt::format("hidden_states.{}", k)).narrow(1, 0, width).index_copy_(0, rows, states[k]);
     }
-    bar.update(done += static_cast<int64_t>(batch.size()));
-  }
+    bar.update(done += rows.size(0));
+  });
   bar.finish();
   save_encoded(flags, posts, tensors);
 }
@@ -215,13 +219,10 @@ void encode_clip_verb(const EncodeFlags& flags) {
                        {"text_embeds", at::empty({total, options.projection_dim})},
                        {"input_ids", texts.input_ids},
                        {"attention_mask", texts.attention_mask}};
-  for (const auto& batch : sorted_batches(texts.lengths, flags.batch_size)) {
-    const at::Tensor rows = at::tensor(batch, at::kLong);
-    int64_t width = 0;
-    for (const int64_t row : batch) width = std::max(width, texts.lengths[static_cast<size_t>(row)]);
+  for_each_text_batch(flags, texts, [&](const at::Tensor& rows, const at::Tensor& ids, const at::Tensor&) {
     const c10::InferenceMode inference;
-    tensors["text_embeds"].index_copy_(0, rows, clip.model->text_embeds(rows_of(texts.input_ids, rows, width)));
-  }
+    tensors["text_embeds"].index_copy_(0, rows, clip.model->text_embeds(ids));
+  });
   for_each_pixel_batch(flags, posts, clip.pixels, [&](int64_t first, const at::Tensor& pixels) {
     const c10::InferenceMode inference;
     tensors["image_embeds"].narrow(0, first, pixels.size(0)).copy_(clip.model->image_embeds(pixels));

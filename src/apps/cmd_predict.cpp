@@ -78,8 +78,10 @@ class FilePrediction {
       : flags_(flags), loaded_(loaded), loader_(loader), folder_(fs::path(flags.input).parent_path()), csv_(csv_wanted(flags)) {}
 
   void run() {
-    int64_t total = 0;  // a first pass for the bar's sake: parsing is thousands of times faster than the model
-    for_each_row(flags_.input, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
+    int64_t total = 0;
+    if (ProgressBar::shown()) {  // a pass for the bar's sake alone
+      for_each_row(flags_.input, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
+    }
     ProgressBar bar("predicting", total);
     AtomicFile file(flags_.output);
     if (csv_) file.stream() << csv_header(loaded_.labels);

@@ -1,17 +1,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <fstream>
-#include <memory>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -108,25 +105,11 @@ void remove_partials(const fs::path& target) {
   }
 }
 
-struct DigestFree {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-
 }  // namespace
 
 std::string git_blob_sha1(const fs::path& path) {
   const std::string bytes = read_file(path);  // git blobs of a model are its small files
-  const std::string head = fmt::format("blob {}", bytes.size());
-  const std::unique_ptr<EVP_MD_CTX, DigestFree> context(EVP_MD_CTX_new());
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int length = 0;
-  EVP_DigestInit_ex(context.get(), EVP_sha1(), nullptr);
-  EVP_DigestUpdate(context.get(), head.c_str(), head.size() + 1);  // with its zero byte
-  EVP_DigestUpdate(context.get(), bytes.data(), bytes.size());
-  EVP_DigestFinal_ex(context.get(), digest.data(), &length);
-  std::string text;
-  for (unsigned int i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
-  return text;
+  return sha1_hex(fmt::format("blob {}", bytes.size()) + '\0' + bytes);
 }
 
 // One file on its way: what must hold of it, and what an answer says about that.

@@ -1,7 +1,6 @@
 #include "archive/import.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -81,24 +80,6 @@ void check_target(const fs::path& output, bool overwrite) {
   }
 }
 
-void keep(StagingFolder& staging, const fs::path& output) {
-  if (!fs::exists(output)) return staging.keep();
-  const fs::path old = fmt::format("{}.replaced-{}", output.string(), ::getpid());
-  std::error_code code;
-  fs::rename(output, old, code);
-  if (code) throw ResourceError(fmt::format("{}: the old folder cannot be moved aside: {}", output.string(), code.message()));
-  try {
-    staging.keep();
-  } catch (...) {
-    std::error_code ignored;
-    fs::rename(old, output, ignored);
-    throw;
-  }
-  fs::remove_all(old, code);
-  if (code)
-    throw ResourceError(fmt::format("{}: the replaced folder cannot be deleted: {}; delete it by hand", old.string(), code.message()));
-}
-
 // IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits; every value is a float exactly.
 uint32_t half_to_float(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16, fraction = half & 0x3ffU;
@@ -174,7 +155,7 @@ ImportReport import_weights(const fs::path& source, const fs::path& target, cons
     make_folder((staging.path() / name).parent_path());
     write_file_atomic(staging.path() / name, read_file(source / name));
   }
-  keep(staging, output);
+  staging.replace();
   return report;
 }
 

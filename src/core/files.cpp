@@ -47,9 +47,9 @@ struct DigestFree {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 
-class Sha256 {
+class Digest {
  public:
-  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+  explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), kind, nullptr); }
   void add(const char* bytes, size_t count) { EVP_DigestUpdate(context_.get(), bytes, count); }
   std::string hex() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -138,13 +138,19 @@ void make_folder(const fs::path& path) {
 }
 
 std::string sha256_hex(std::string_view bytes) {
-  Sha256 digest;
+  Digest digest(EVP_sha256());
+  digest.add(bytes.data(), bytes.size());
+  return digest.hex();
+}
+
+std::string sha1_hex(std::string_view bytes) {
+  Digest digest(EVP_sha1());
   digest.add(bytes.data(), bytes.size());
   return digest.hex();
 }
 
 std::string sha256_file(const fs::path& path) {
-  Sha256 digest;
+  Digest digest(EVP_sha256());
   read_pieces(path, [&digest](std::string_view piece) { digest.add(piece.data(), piece.size()); });
   return digest.hex();
 }
@@ -162,6 +168,24 @@ StagingFolder::~StagingFolder() {
   if (kept_) return;
   std::error_code ignored;
   fs::remove_all(temporary_, ignored);
+}
+
+void StagingFolder::replace() {
+  if (!fs::exists(target_)) return keep();
+  const fs::path old = fmt::format("{}.replaced-{}", target_.string(), ::getpid());
+  std::error_code code;
+  fs::rename(target_, old, code);
+  if (code) throw ResourceError(fmt::format("{}: the old folder cannot be moved aside: {}", target_.string(), code.message()));
+  try {
+    keep();
+  } catch (...) {
+    std::error_code ignored;
+    fs::rename(old, target_, ignored);
+    throw;
+  }
+  fs::remove_all(old, code);
+  if (code)
+    throw ResourceError(fmt::format("{}: the replaced folder cannot be deleted: {}; delete it by hand", old.string(), code.message()));
 }
 
 void StagingFolder::keep() {

@@ -41,6 +41,7 @@ void sync_path(const std::filesystem::path& path);
 void make_folder(const std::filesystem::path& path);
 
 std::string sha256_hex(std::string_view bytes);              // 64 lower-case hex digits
+std::string sha1_hex(std::string_view bytes);                // 40; for what others identify by it (git's blobs), never for trust
 std::string sha256_file(const std::filesystem::path& path);  // streamed
 
 // A folder that is deleted with all it holds unless keep() moves it to its final place: half-written folders never stay.
@@ -51,6 +52,9 @@ class StagingFolder {
   StagingFolder(const StagingFolder&) = delete;
   StagingFolder& operator=(const StagingFolder&) = delete;
   const std::filesystem::path& path() const { return temporary_; }
+  // keep() where the target may be a filled folder, which is then replaced as a whole: moved aside, and deleted once the new one stands.
+  // Throws ResourceError; unless only the deleting failed, the old folder is then where it was.
+  void replace();
   void keep();  // syncs every file in it, then renames it to the target, which must not exist or be an empty folder
 
  private:

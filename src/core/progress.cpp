@@ -32,8 +32,10 @@ ProgressBar::ProgressBar(std::string title, int64_t total, std::string unit)
     : title_(std::move(title)),
       unit_(std::move(unit)),
       total_(total),
-      terminal_(!title_.empty() && ::isatty(STDERR_FILENO) != 0),
+      terminal_(!title_.empty() && shown()),
       start_(std::chrono::steady_clock::now()) {}
+
+bool ProgressBar::shown() { return ::isatty(STDERR_FILENO) != 0; }
 
 ProgressBar::~ProgressBar() { finish(); }
 

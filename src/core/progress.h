@@ -19,6 +19,9 @@ class ProgressBar {
   void update(int64_t done, const std::string& note = "");
   void finish();
 
+  // Whether bars are drawn at all: what only a bar needs can be left undone otherwise.
+  static bool shown();
+
   // Wipes the line of whichever bar is drawn, so that a log line does not land in it; the next update draws it again.
   static void erase_active();
 

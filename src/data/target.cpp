@@ -10,23 +10,23 @@
 namespace infig {
 namespace fs = std::filesystem;
 
-DataSetTarget::DataSetTarget(fs::path out, bool overwrite) : out_(std::move(out)) {
-  if (out_.empty()) throw ConfigError("out: the path of the data set folder is empty");
-  out_ = fs::absolute(out_).lexically_normal();
-  if (!out_.has_filename()) out_ = out_.parent_path();  // "out/" is "out"
+DataSetTarget::DataSetTarget(fs::path out, bool overwrite) {
+  if (out.empty()) throw ConfigError("out: the path of the data set folder is empty");
+  out = fs::absolute(out).lexically_normal();
+  if (!out.has_filename()) out = out.parent_path();  // "out/" is "out"
   std::error_code code;
-  if (fs::exists(fs::symlink_status(out_, code))) {
-    if (!fs::is_directory(out_)) throw DataError(fmt::format("{}: exists and is no folder; choose another --out", out_.string()));
-    if (!fs::is_empty(out_)) {
+  if (fs::exists(fs::symlink_status(out, code))) {
+    if (!fs::is_directory(out)) throw DataError(fmt::format("{}: exists and is no folder; choose another --out", out.string()));
+    if (!fs::is_empty(out)) {
       if (!overwrite)
-        throw DataError(fmt::format("{}: exists already; choose another --out, or give --overwrite to replace it", out_.string()));
-      if (!fs::exists(out_ / "dataset.json")) {
+        throw DataError(fmt::format("{}: exists already; choose another --out, or give --overwrite to replace it", out.string()));
+      if (!fs::exists(out / "dataset.json")) {
         throw DataError(
-            fmt::format("{}: holds no dataset.json, so it is no data set and is not replaced; choose another --out", out_.string()));
+            fmt::format("{}: holds no dataset.json, so it is no data set and is not replaced; choose another --out", out.string()));
       }
     }
   }
-  staging_ = std::make_unique<StagingFolder>(out_);
+  staging_ = std::make_unique<StagingFolder>(out);
 }
 
 fs::path DataSetTarget::add_picture(const fs::path& source, const std::string& name, PictureTransfer transfer) {
@@ -46,22 +46,6 @@ fs::path DataSetTarget::add_picture(const fs::path& source, const std::string& n
   return target;
 }
 
-void DataSetTarget::keep() {
-  std::error_code code;
-  if (!fs::exists(out_)) return staging_->keep();
-  const fs::path old = fmt::format("{}.replaced-{}", out_.string(), ::getpid());
-  fs::rename(out_, old, code);
-  if (code) throw ResourceError(fmt::format("{}: the old folder cannot be moved aside: {}", out_.string(), code.message()));
-  try {
-    staging_->keep();
-  } catch (...) {
-    std::error_code ignored;
-    fs::rename(old, out_, ignored);
-    throw;
-  }
-  fs::remove_all(old, code);
-  if (code)
-    throw ResourceError(fmt::format("{}: the replaced data set cannot be deleted: {}; delete it by hand", old.string(), code.message()));
-}
+void DataSetTarget::keep() { staging_->replace(); }
 
 }  // namespace infig

@@ -32,7 +32,6 @@ class DataSetTarget {
   void keep();
 
  private:
-  std::filesystem::path out_;
   std::unique_ptr<StagingFolder> staging_;
 };
 

@@ -26,7 +26,6 @@ class ConfigReader {
   Activation activation(const char* key, const std::string& fallback) const;
 
   void require(bool allowed, const std::string& what) const;
-  const nlohmann::json& json() const { return json_; }
 
  private:
   const nlohmann::json* find(const char* key) const;

@@ -7,13 +7,6 @@
 namespace infig {
 namespace {
 
-// Where the character before the byte `end` begins.
-size_t previous_character(std::string_view text, size_t end) {
-  do --end;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80);
-  return end;
-}
-
 bool stands_alone(std::string_view text, size_t begin, size_t end) {
   return (begin == 0 || !is_word_character(utf8_at(text, previous_character(text, begin)).code)) &&
          (end >= text.size() || !is_word_character(utf8_at(text, end).code));

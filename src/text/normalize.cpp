@@ -238,7 +238,7 @@ uint32_t normalize_none(std::string_view text, uint32_t first, NormalizedText& o
   out.source.resize(start + text.size());
   uint32_t source = first - 1;
   for (size_t i = 0; i < text.size(); ++i) {
-    source += (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
+    source += continues_character(text[i]) ? 0 : 1;
     out.source[start + i] = source;
   }
   return source + 1;

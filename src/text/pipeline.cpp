@@ -42,8 +42,7 @@ Spaces spaces_around(std::string_view text) {
     at += character.length;
   }
   for (size_t end = text.size(); end > 0; ++spaces.trailing) {
-    size_t begin = end - 1;
-    while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+    const size_t begin = previous_character(text, end);
     if ((char_flags(utf8_at(text, begin).code) & kSpace) == 0) break;
     end = begin;
   }
@@ -93,9 +92,7 @@ class PipelineTokenizer final : public Tokenizer {
       }
       if (match.token == nullptr) break;
       const std::string_view found = text.substr(match.begin, match.end - match.begin);
-      const uint32_t end = character + static_cast<uint32_t>(std::count_if(found.begin(), found.end(), [](char byte) {
-                             return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
-                           }));
+      const uint32_t end = character + static_cast<uint32_t>(count_characters(found));
       add_token(*match.token, found, character, end, output);
       character = end;
       at = match.end;

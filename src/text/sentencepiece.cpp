@@ -23,7 +23,7 @@ constexpr const char* kConfigFile = "tokenizer_config.json";
 // Number of code points that begin before each byte, and before the end. Bytes that continue a character do not count.
 std::vector<int32_t> code_points_before(std::string_view text) {
   std::vector<int32_t> before(text.size() + 1, 0);
-  for (size_t i = 0; i < text.size(); ++i) before[i + 1] = before[i] + ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80 ? 1 : 0);
+  for (size_t i = 0; i < text.size(); ++i) before[i + 1] = before[i] + (continues_character(text[i]) ? 0 : 1);
   return before;
 }
 

@@ -63,6 +63,20 @@ Utf8Character utf8_at(std::string_view text, size_t at);
 
 void append_utf8(std::string& text, char32_t character);
 
+// Whether the byte continues a character. In well-formed text, the others begin one.
+inline bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+// Where the character before the byte `end` > 0 begins.
+inline size_t previous_character(std::string_view text, size_t end) {
+  do --end;
+  while (end > 0 && continues_character(text[end]));
+  return end;
+}
+inline size_t count_characters(std::string_view text) {
+  size_t count = 0;
+  for (const char byte : text) count += continues_character(byte) ? 0 : 1;
+  return count;
+}
+
 // `text` itself where it is well-formed UTF-8, else a copy in `storage` with U+FFFD for what is not.
 std::string_view repaired_utf8(std::string_view text, std::string& storage);
 

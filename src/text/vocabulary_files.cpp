@@ -27,8 +27,7 @@ std::string_view next_line(std::string_view& text) {
 
 std::string_view without_trailing_space(std::string_view line) {
   while (!line.empty()) {
-    size_t last = line.size() - 1;
-    while (last > 0 && (static_cast<unsigned char>(line[last]) & 0xC0) == 0x80) --last;
+    const size_t last = previous_character(line, line.size());
     if ((char_flags(utf8_at(line, last).code) & kSpace) == 0) break;
     line = line.substr(0, last);
   }

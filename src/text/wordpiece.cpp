@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "core/error.h"
+#include "text/unicode.h"
 
 namespace infig {
 namespace {
@@ -86,9 +87,7 @@ class WordPieceModel final : public WordModel {
  private:
   bool too_long(std::string_view word) const {
     if (static_cast<int64_t>(word.size()) <= options_.max_word) return false;
-    int64_t characters = 0;
-    for (const char byte : word) characters += (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
-    return characters > options_.max_word;
+    return static_cast<int64_t>(count_characters(word)) > options_.max_word;
   }
 
   bool cut_known(std::string_view word, std::vector<WordPart>& parts) const {

@@ -79,8 +79,7 @@ void byte_level_words(std::string_view text, Word&& word) {
       end = reader.run_end(start, kind);
       if (kind == kSpace && end < text.size()) {
         // The last space of a run belongs to the word behind it, unless it is the only one.
-        size_t last = end - 1;
-        while ((static_cast<unsigned char>(text[last]) & 0xC0) == 0x80) --last;
+        const size_t last = previous_character(text, end);
         if (last > at) end = last;
       }
     }

@@ -32,6 +32,11 @@ DataError too_few_posts(const RunConfig& config, const DataSet& data, int64_t po
                   data.folder.string(), posts, config.train.batch_size));
 }
 
+int64_t steps_of(const RunConfig& config, int64_t posts) {
+  const int64_t batch = config.train.batch_size;
+  return config.data.drop_last ? posts / batch : (posts + batch - 1) / batch;
+}
+
 }  // namespace
 
 void check_trainable(const RunConfig& config, const DataSet& data) {
@@ -40,7 +45,7 @@ void check_trainable(const RunConfig& config, const DataSet& data) {
                                 data.labels.empty() ? "no label" : fmt::format("'{}' is the only label", data.labels.front())));
   }
   const auto posts = static_cast<int64_t>(data.rows_of(Split::kTrain).size());
-  if (posts < (config.data.drop_last ? config.train.batch_size : 1)) throw too_few_posts(config, data, posts);
+  if (steps_of(config, posts) == 0) throw too_few_posts(config, data, posts);
 }
 
 Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer)
@@ -61,7 +66,7 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
   dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
   const auto posts = static_cast<int64_t>(train_rows_.size());
-  steps_per_epoch_ = posts / config_.train.batch_size + (!config_.data.drop_last && posts % config_.train.batch_size != 0 ? 1 : 0);
+  steps_per_epoch_ = steps_of(config_, posts);
   if (steps_per_epoch_ == 0) throw too_few_posts(config_, data, posts);  // after bad pictures were dropped
   model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"));
   model_->to(device_);

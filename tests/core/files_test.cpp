@@ -157,6 +157,7 @@ TEST_F(Files, RefusesPlacesWhereNoFileCanStand) {
 // FIPS 180-4 examples, and the million letters a that NIST publishes with them.
 TEST_F(Files, Sha256KnownAnswers) {
   EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(sha1_hex("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");  // FIPS 180
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
@@ -192,6 +193,23 @@ TEST_F(Files, StagingFolderNeverReplacesAFilledFolder) {
   std::ofstream(staging.path() / "a") << "new";
   EXPECT_THAT(message_of<ResourceError>([&] { staging.keep(); }), HasSubstr("run: cannot be put in place: Directory not empty"));
   EXPECT_EQ(get("run/precious"), "kept");
+}
+
+TEST_F(Files, StagingFolderReplacesAsAWhole) {
+  fs::create_directory(folder_ / "run");
+  put("run/old", "goes");
+  {
+    StagingFolder staging(folder_ / "run/");
+    std::ofstream(staging.path() / "new") << "comes";
+    EXPECT_EQ(get("run/old"), "goes");
+    staging.replace();
+  }
+  EXPECT_EQ(names(), (std::set<std::string>{"run"}));
+  EXPECT_FALSE(fs::exists(folder_ / "run" / "old"));
+  EXPECT_EQ(get("run/new"), "comes");
+  StagingFolder first(folder_ / "fresh");
+  first.replace();  // nothing was there
+  EXPECT_EQ(names(), (std::set<std::string>{"fresh", "run"}));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "reference/temporary_folder.h"
 #include "reference/tensors.h"
 
 namespace infig {
@@ -17,12 +18,6 @@ namespace fs = std::filesystem;
 
 class ClipFolder : public ::testing::Test {
  protected:
-  void SetUp() override {
-    path_ = fs::temp_directory_path() / fmt::format("infig_clip_{}", ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  void TearDown() override { fs::remove_all(path_); }
   static void expect_embeds(ClipModel model, const reference::Golden& golden) {
     for (const bool inference : {false, true}) {
       const c10::InferenceMode mode(inference);
@@ -30,7 +25,8 @@ class ClipFolder : public ::testing::Test {
       EXPECT_TRUE(reference::close(model->image_embeds(golden["pixel_values"]), golden["image_embeds"], 1e-5)) << inference;
     }
   }
-  fs::path path_;
+  reference::TemporaryFolder folder_;
+  const fs::path& path_ = folder_.path();
 };
 
 TEST_F(ClipFolder, AgreesWithTransformers) {

@@ -61,18 +61,8 @@ INSTANTIATE_TEST_SUITE_P(Settings, DebertaGolden,
 class DebertaGoldenGradient : public DebertaGolden {};
 
 TEST_P(DebertaGoldenGradient, EveryAgreesWithTransformers) {
-  at::Tensor sum = at::zeros({});
-  const std::vector<at::Tensor> states = run();
-  for (size_t k = 0; k < states.size(); ++k) sum = sum + (states[k] * golden_["factors"][static_cast<int64_t>(k)]).sum();
-  sum.backward();
-  const TensorMap expected = golden_.under("grad.");
-  for (const auto& item : model_->named_parameters()) {
-    const at::Tensor gradient = item.value().grad();
-    // Gradients add up some hundred float terms of either sign, so the bound is relative to the largest.
-    const double largest = expected.at(item.key()).abs().max().item<double>();
-    ASSERT_TRUE(gradient.defined()) << item.key();
-    EXPECT_TRUE(reference::close(gradient / (1 + largest), expected.at(item.key()) / (1 + largest), 2e-5)) << item.key();
-  }
+  reference::weighted_sum(run(), golden_["factors"]).backward();
+  reference::expect_all_gradients(*model_, golden_, 2e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Settings, DebertaGoldenGradient,

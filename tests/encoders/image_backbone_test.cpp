@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "encoders/efficientnet_lite.h"
 #include "encoders/resnet.h"
+#include "reference/temporary_folder.h"
 #include "reference/tensors.h"
 
 namespace infig {
@@ -19,13 +20,8 @@ namespace fs = std::filesystem;
 
 class BackboneFolder : public ::testing::Test {
  protected:
-  void SetUp() override {
-    path_ = fs::temp_directory_path() / fmt::format("infig_backbone_{}", ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  void TearDown() override { fs::remove_all(path_); }
-  fs::path path_;
+  reference::TemporaryFolder folder_;
+  const fs::path& path_ = folder_.path();
 };
 
 // transformers' own naming and config.json, the way a user's folder has them.

@@ -74,6 +74,25 @@ inline void expect_gradients(const torch::nn::Module& module, const Golden& gold
   }
 }
 
+// The same where every parameter has a gradient: errors relative to 1 + the largest entry of it, since gradients add up some hundred float
+// terms of either sign.
+inline void expect_all_gradients(const torch::nn::Module& module, const Golden& golden, double tolerance) {
+  const TensorMap expected = golden.under("grad.");
+  ASSERT_FALSE(expected.empty());
+  for (const auto& item : module.named_parameters()) {
+    const double largest = 1 + expected.at(item.key()).abs().max().item<double>();
+    ASSERT_TRUE(item.value().grad().defined()) << item.key();
+    EXPECT_TRUE(close(item.value().grad() / largest, expected.at(item.key()) / largest, tolerance)) << item.key();
+  }
+}
+
+// The scalar that golden files of encoders differentiate: sum over k of sum(states[k] * factors[k]).
+inline at::Tensor weighted_sum(const std::vector<at::Tensor>& states, const at::Tensor& factors) {
+  at::Tensor sum = at::zeros({});
+  for (size_t k = 0; k < states.size(); ++k) sum = sum + (states[k] * factors[static_cast<int64_t>(k)]).sum();
+  return sum;
+}
+
 // Gradients of f(inputs).sum() against central differences. Inputs are double leaves.
 inline void expect_central_differences(const std::function<at::Tensor()>& f, const std::vector<at::Tensor>& inputs,
                                        double tolerance = 1e-7) {

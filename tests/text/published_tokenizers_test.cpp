@@ -1,7 +1,6 @@
 // WordPiece and byte pairs against golden files of transformers (tools/golden/make_tokenizers.py), and what their files may lack.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "core/files.h"
 #include "core/random.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_folders.h"
 
 namespace infig {
 namespace {
@@ -21,34 +21,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 using Offsets = std::vector<std::pair<int64_t, int64_t>>;
 using testing::HasSubstr;
-
-const fs::path kGolden = fs::path(INFIG_SOURCE_DIR) / "tests/golden/text";
-
-class Folder {
- public:
-  Folder() : path_(fs::temp_directory_path() / ("infig-published-" + std::to_string(::getpid()) + "-" + std::to_string(++count_))) {
-    fs::create_directories(path_);
-  }
-  explicit Folder(const fs::path& from) : Folder() {
-    fs::copy(from, path_, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  operator const fs::path&() const { return path_; }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  static inline int count_ = 0;
-  fs::path path_;
-};
-
-std::string load_error(const fs::path& folder) {
-  try {
-    load_tokenizer(folder);
-  } catch (const CheckpointError& error) {
-    return error.what();
-  }
-  return "";
-}
 
 void expect_golden(const Tokenizer& tokenizer, const std::string& kind) {
   const Json cases = Json::parse(read_file(kGolden / (kind + ".json")));

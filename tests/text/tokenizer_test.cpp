@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <limits>
@@ -16,6 +15,7 @@
 #include "core/files.h"
 #include "core/random.h"
 #include "text/sentencepiece.h"
+#include "text/tokenizer_folders.h"
 
 namespace infig {
 namespace {
@@ -25,33 +25,7 @@ using Json = nlohmann::json;
 using Offsets = std::vector<std::pair<int64_t, int64_t>>;
 using testing::HasSubstr;
 
-const fs::path kGolden = fs::path(INFIG_SOURCE_DIR) / "tests/golden/text";
-
 Json golden() { return Json::parse(read_file(kGolden / "encodings.json")); }
-
-class Folder {
- public:
-  Folder() : path_(fs::temp_directory_path() / ("infig-text-" + std::to_string(::getpid()) + "-" + std::to_string(++count_))) {
-    fs::create_directories(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  operator const fs::path&() const { return path_; }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  static inline int count_ = 0;
-  fs::path path_;
-};
-
-// What loading `folder` says; empty where it loads.
-std::string load_error(const fs::path& folder) {
-  try {
-    load_tokenizer(folder);
-  } catch (const CheckpointError& error) {
-    return error.what();
-  }
-  return "";
-}
 
 std::vector<std::string> small_corpus() {
   std::vector<std::string> texts;
