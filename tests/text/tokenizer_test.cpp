@@ -20,7 +20,6 @@
 namespace infig {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::json;
 using Offsets = std::vector<std::pair<int64_t, int64_t>>;
 using testing::HasSubstr;
