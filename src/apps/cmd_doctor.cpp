@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <jemalloc/jemalloc.h>
 #include <torch/version.h>
 
 #include <chrono>
@@ -22,6 +23,15 @@ std::string cpu_field(const std::string& name) {
     if (line.rfind(name, 0) == 0 && line.find(':') != std::string::npos) return line.substr(line.find(':') + 2);
   }
   return "";
+}
+
+std::string jemalloc_arenas() {
+  const char* version = nullptr;
+  unsigned arenas = 0;
+  size_t size = sizeof version, arenas_size = sizeof arenas;
+  if (mallctl("version", static_cast<void*>(&version), &size, nullptr, 0) != 0) return "";
+  if (mallctl("opt.narenas", &arenas, &arenas_size, nullptr, 0) != 0) return "";
+  return fmt::format("jemalloc {}, {} arena{}", version, arenas, arenas == 1 ? "" : "s");
 }
 
 // GFLOP/s of a square matrix product, best of several runs.
@@ -53,6 +63,7 @@ void doctor_verb() {
   std::printf("CPU features     %s\n", features.c_str());
   std::printf("cores            %u, compute threads %d\n", std::thread::hardware_concurrency(), at::get_num_threads());
   std::printf("libtorch         %s, CPU capability %s\n", TORCH_VERSION, at::get_cpu_capability().c_str());
+  std::printf("memory           %s\n", jemalloc_arenas().c_str());
   std::printf("CUDA             %s\n", at::hasCUDA() ? "built in" : "not built in");
   std::printf("GEMM fp32        %.0f GFLOP/s\n", fp32);
   std::printf("GEMM bf16        %.0f GFLOP/s (%.2f times fp32)\n", bf16, bf16 / fp32);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -11,6 +12,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/progress.h"
 #include "data/rows.h"
 #include "data/utf8.h"
 #include "model/inference.h"
@@ -32,28 +34,6 @@ struct InputRow {
   Post post;
   std::string error;
 };
-
-std::vector<InputRow> read_input(const fs::path& path) {
-  std::vector<InputRow> rows;
-  const fs::path folder = path.parent_path();
-  for_each_row(
-      path,
-      [&](PostRow&& row) {
-        InputRow input;
-        input.post.id = row.id.value_or(std::to_string(rows.size() + 1));
-        input.post.text = row.text.value_or("");
-        const std::string image = row.image.value_or("");
-        if (!image.empty()) input.post.image = fs::path(image).is_absolute() ? fs::path(image) : folder / image;
-        rows.push_back(std::move(input));
-      },
-      [&](const std::string& message) {
-        InputRow faulty;
-        faulty.post.id = std::to_string(rows.size() + 1);
-        faulty.error = message;
-        rows.push_back(std::move(faulty));
-      });
-  return rows;
-}
 
 std::string json_line(const InputRow& row, const std::vector<std::string>& labels, const double* probabilities,
                       const std::string& picture) {
@@ -83,57 +63,108 @@ std::string csv_line(const InputRow& row, const std::vector<std::string>& labels
   return line + "\n";
 }
 
-void write_predictions(const PredictFlags& flags, const std::vector<InputRow>& rows, const LoadedModel& loaded,
-                       const std::vector<double>& probabilities, const std::vector<std::string>& pictures) {
-  const std::string extension = fs::path(flags.output).extension();
-  AtomicFile file(flags.output);
-  if (extension == ".csv") {
-    file.stream() << "id,prediction";
-    for (const auto& label : loaded.labels) file.stream() << "," << csv_cell("p_" + label);
-    file.stream() << ",note\n";
-  }
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const double* row = probabilities.data() + i * loaded.labels.size();
-    file.stream() << (extension == ".csv" ? csv_line(rows[i], loaded.labels, row, pictures[i])
-                                          : json_line(rows[i], loaded.labels, row, pictures[i]));
-  }
-  file.commit();
+std::string csv_header(const std::vector<std::string>& labels) {
+  std::string header = "id,prediction";
+  for (const auto& label : labels) header += "," + csv_cell("p_" + label);
+  return header + ",note\n";
 }
 
-void predict_file(const PredictFlags& flags, LoadedModel& loaded, const LoaderOptions& loader_options) {
-  const std::string extension = fs::path(flags.output).extension();
-  if (extension != ".csv" && extension != ".jsonl")
-    throw ConfigError(fmt::format("--output {}: expected a .jsonl or .csv file", flags.output));
-  std::vector<InputRow> rows = read_input(flags.input);
-  std::vector<Post> posts;
-  for (const auto& row : rows) posts.push_back(row.post);
-  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options,
-                    0);
-  std::vector<int64_t> wanted;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].error.empty()) wanted.push_back(static_cast<int64_t>(i));
+constexpr size_t kBlockRows = 4096;  // rows held at once: enough to batch by length, whatever the file's size
+
+// Reads a file block by block, scores it and writes a row for a row.
+class FilePrediction {
+ public:
+  FilePrediction(const PredictFlags& flags, LoadedModel& loaded, const LoaderOptions& loader)
+      : flags_(flags), loaded_(loaded), loader_(loader), folder_(fs::path(flags.input).parent_path()), csv_(csv_wanted(flags)) {}
+
+  void run() {
+    int64_t total = 0;  // a first pass for the bar's sake: parsing is thousands of times faster than the model
+    for_each_row(flags_.input, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
+    ProgressBar bar("predicting", total);
+    AtomicFile file(flags_.output);
+    if (csv_) file.stream() << csv_header(loaded_.labels);
+    const auto flush = [&] { score_and_write(file, [&](int64_t done) { bar.update(written_ + done); }); };
+    for_each_row(
+        flags_.input, [&](PostRow&& row) { add(std::move(row), flush); }, [&](const std::string& message) { add_fault(message, flush); });
+    flush();
+    bar.finish();
+    file.commit();
+    std::fprintf(stderr, "%lld rows written to %s (%lld with an error)\n", static_cast<long long>(written_), flags_.output.c_str(),
+                 static_cast<long long>(faults_));
   }
-  const std::vector<int64_t> kept = loader.prepare(wanted, "reading pictures");
-  const ScoredRows scored = score_rows(loaded.model, loader, kept, {.batch_size = flags.batch_size, .title = "predicting"});
-  const size_t classes = loaded.labels.size();
-  std::vector<double> all(rows.size() * classes, 0.0);
-  std::vector<std::string> pictures(rows.size());
-  std::vector<bool> done(rows.size(), false);
-  for (size_t i = 0; i < kept.size(); ++i) {
-    std::copy_n(scored.probabilities.data() + i * classes, classes, all.data() + static_cast<size_t>(kept[i]) * classes);
-    done[static_cast<size_t>(kept[i])] = true;
+
+ private:
+  static bool csv_wanted(const PredictFlags& flags) {
+    const std::string extension = fs::path(flags.output).extension();
+    if (extension != ".csv" && extension != ".jsonl")
+      throw ConfigError(fmt::format("--output {}: expected a .jsonl or .csv file", flags.output));
+    return extension == ".csv";
   }
-  int64_t faults = 0;
-  for (const auto& [row, bad] : loader.bad_by_row()) {
-    const auto r = static_cast<size_t>(row);
-    if (rows[r].post.image.empty()) continue;  // the row names no picture: nothing went wrong
-    pictures[r] = bad.status + ": " + bad.reason;
-    if (!done[r]) rows[r].error = "image " + pictures[r];
+
+  template <typename Flush>
+  void add(PostRow&& row, const Flush& flush) {
+    InputRow input;
+    ++read_;
+    input.post.id = row.id.value_or(std::to_string(read_));
+    input.post.text = row.text.value_or("");
+    const std::string image = row.image.value_or("");
+    if (!image.empty()) input.post.image = fs::path(image).is_absolute() ? fs::path(image) : folder_ / image;
+    push(std::move(input), flush);
   }
-  for (auto& row : rows) faults += row.error.empty() ? 0 : 1;
-  write_predictions(flags, rows, loaded, all, pictures);
-  std::fprintf(stderr, "%zu rows written to %s (%lld with an error)\n", rows.size(), flags.output.c_str(), static_cast<long long>(faults));
-}
+
+  template <typename Flush>
+  void add_fault(const std::string& message, const Flush& flush) {
+    InputRow faulty;
+    faulty.post.id = std::to_string(++read_);
+    faulty.error = message;
+    push(std::move(faulty), flush);
+  }
+
+  template <typename Flush>
+  void push(InputRow&& row, const Flush& flush) {
+    block_.push_back(std::move(row));
+    if (block_.size() == kBlockRows) flush();
+  }
+
+  // The block's rows get their probabilities, or the reason why there are none.
+  void score_and_write(AtomicFile& file, const std::function<void(int64_t)>& on_batch) {
+    std::vector<Post> posts;
+    std::vector<int64_t> wanted;
+    for (const auto& row : block_) {
+      if (row.error.empty()) wanted.push_back(static_cast<int64_t>(posts.size()));
+      posts.push_back(row.post);
+    }
+    const auto& options = loaded_.model->options();
+    PostLoader loader(posts, *loaded_.tokenizer, options.image.pixels, options.text.max_length, loader_, 0);
+    const std::vector<int64_t> kept = loader.prepare(wanted, "");
+    const ScoredRows scored = score_rows(loaded_.model, loader, kept, {.batch_size = flags_.batch_size, .on_batch = on_batch});
+    std::vector<const double*> probabilities(block_.size(), nullptr);
+    for (size_t i = 0; i < kept.size(); ++i)
+      probabilities[static_cast<size_t>(kept[i])] = scored.probabilities.data() + i * loaded_.labels.size();
+    std::vector<std::string> pictures(block_.size());
+    for (const auto& [row, bad] : loader.bad_by_row()) {
+      const auto r = static_cast<size_t>(row);
+      if (block_[r].post.image.empty()) continue;  // the row names no picture: nothing went wrong
+      pictures[r] = bad.status + ": " + bad.reason;
+      if (probabilities[r] == nullptr) block_[r].error = "image " + pictures[r];
+    }
+    for (size_t i = 0; i < block_.size(); ++i) {
+      const auto line = csv_ ? csv_line : json_line;
+      file.stream() << line(block_[i], loaded_.labels, probabilities[i], pictures[i]);
+      faults_ += block_[i].error.empty() ? 0 : 1;
+    }
+    written_ += static_cast<int64_t>(block_.size());
+    block_.clear();
+  }
+
+  const PredictFlags& flags_;
+  LoadedModel& loaded_;
+  const LoaderOptions& loader_;
+  fs::path folder_;
+  bool csv_;
+  std::vector<InputRow> block_;
+  int64_t read_ = 0, written_ = 0, faults_ = 0;
+};
 
 void predict_one(const PredictFlags& flags, LoadedModel& loaded, const LoaderOptions& loader_options) {
   if (find_invalid_utf8(flags.text) != std::string::npos) throw DataError("--text: not UTF-8");
@@ -144,7 +175,7 @@ void predict_one(const PredictFlags& flags, LoadedModel& loaded, const LoaderOpt
   const std::vector<Post> posts = {row.post};
   PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options,
                     0);
-  const ScoredRows scored = score_rows(loaded.model, loader, {0}, {.batch_size = 1, .title = ""});
+  const ScoredRows scored = score_rows(loaded.model, loader, {0}, {.batch_size = 1});
   std::string picture;
   for (const auto& bad : loader.bad_pictures()) {
     if (flags.image.empty()) continue;
@@ -169,7 +200,7 @@ void predict_verb(const PredictFlags& flags) {
   if (one) {
     predict_one(flags, loaded, loader);
   } else {
-    predict_file(flags, loaded, loader);
+    FilePrediction(flags, loaded, loader).run();
   }
 }
 

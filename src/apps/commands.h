@@ -12,9 +12,11 @@ void add_verify_data(CLI::App& app);
 void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_predict(CLI::App& app);
+void add_encode(CLI::App& app);
 void add_losses(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_weights(CLI::App& app);
 
 }  // namespace infig

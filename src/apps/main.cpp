@@ -31,10 +31,12 @@ int run(int argc, char** argv) {
   infig::add_train(app);
   infig::add_evaluate(app);
   infig::add_predict(app);
+  infig::add_encode(app);
   infig::add_losses(app);
   infig::add_tokenize(app);
   infig::add_doctor(app);
   infig::add_bench(app);
+  infig::add_weights(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

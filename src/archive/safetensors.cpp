@@ -1,18 +1,13 @@
 #include "archive/safetensors.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <optional>
 #include <utility>
 
+#include "archive/mapped_file.h"
 #include "archive/safetensors_header.h"
 #include "core/error.h"
 
@@ -73,7 +68,8 @@ void check_tiling(const SafetensorsHeader& header, uint64_t buffer_size, const s
     }
     spans.emplace_back(entry.offsets, &name);
   }
-  std::sort(spans.begin(), spans.end());
+  // Equal spans stay in the order of their names.
+  std::stable_sort(spans.begin(), spans.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   uint64_t reached = 0;
   for (const auto& [offsets, name] : spans) {
     if (offsets[0] != reached) {
@@ -136,39 +132,14 @@ std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> b
 }
 
 struct SafetensorsFile::Impl {
-  std::filesystem::path path;
-  void* address = nullptr;
-  size_t size = 0;
+  MappedFile file;
   std::map<std::string, TensorView> tensors;
   std::map<std::string, std::string> metadata;
-
-  Impl() = default;
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-  ~Impl() {
-    if (address != nullptr) ::munmap(address, size);
-  }
 };
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : impl_(std::make_unique<Impl>()) {
-  impl_->path = path;
-  const std::string where = path.string();
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw CheckpointError(fmt::format("{}: cannot be opened: {}", where, std::strerror(errno)));
-  struct stat status{};
-  const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-  void* address = nullptr;
-  int code = 0;
-  if (regular && status.st_size > 0) {
-    address = ::mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
-    code = errno;
-  }
-  ::close(descriptor);
-  if (!regular) throw CheckpointError(fmt::format("{}: is no regular file, expected a safetensors file", where));
-  if (address == MAP_FAILED) throw CheckpointError(fmt::format("{}: cannot be mapped into memory: {}", where, std::strerror(code)));
-  impl_->address = address;
-  impl_->size = static_cast<size_t>(status.st_size);
-  impl_->tensors = parse_safetensors({static_cast<const std::byte*>(address), impl_->size}, where, &impl_->metadata);
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : impl_(new Impl{.file = MappedFile(path, "a safetensors file"), .tensors = {}, .metadata = {}}) {
+  impl_->tensors = parse_safetensors(impl_->file.bytes(), path.string(), &impl_->metadata);
 }
 
 SafetensorsFile::~SafetensorsFile() = default;
@@ -177,6 +148,6 @@ SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = defaul
 
 const std::map<std::string, TensorView>& SafetensorsFile::tensors() const { return impl_->tensors; }
 const std::map<std::string, std::string>& SafetensorsFile::metadata() const { return impl_->metadata; }
-const std::filesystem::path& SafetensorsFile::path() const { return impl_->path; }
+const std::filesystem::path& SafetensorsFile::path() const { return impl_->file.path(); }
 
 }  // namespace infig

@@ -57,6 +57,12 @@ bool parse_decimal(const YAML::Node& node, T& value) {
   return result.ec == std::errc() && result.ptr == end;
 }
 
+double parse_number(const YAML::Node& node, const Range& range, const std::string& expected) {
+  const auto value = parse_scalar<double>(node, expected.c_str());
+  if (!inside(range, value) || std::isinf(value)) throw std::invalid_argument(expected);
+  return value;
+}
+
 int64_t parse_integer(const YAML::Node& node, const Range& range) {
   int64_t value = 0;
   if (!parse_decimal(node, value) || !inside(range, static_cast<double>(value))) {
@@ -181,10 +187,7 @@ void ConfigBinder::field(const std::string& name, double& value, Range range, co
   add(
       name, comment,
       [&value, range](const std::string& text) {
-        const std::string expected = fmt::format("a number, {}", describe(range));
-        const auto parsed = parse_scalar<double>(parse_yaml(text), expected.c_str());
-        if (!inside(range, parsed) || std::isinf(parsed)) throw std::invalid_argument(expected);
-        value = parsed;
+        value = parse_number(parse_yaml(text), range, fmt::format("a number, {}", describe(range)));
       },
       [&value] { return fmt::format("{}", value); });
 }
@@ -211,6 +214,20 @@ void ConfigBinder::field(const std::string& name, std::vector<int64_t>& value, R
         if (!node.IsSequence()) throw std::invalid_argument("a list of whole numbers, as [1, 2]");
         std::vector<int64_t> parsed;
         for (const auto& item : node) parsed.push_back(parse_integer(item, range));
+        value = std::move(parsed);
+      },
+      [&value] { return fmt::format("[{}]", fmt::join(value, ", ")); });
+}
+
+void ConfigBinder::field(const std::string& name, std::vector<double>& value, Range range, size_t count, const std::string& comment) {
+  add(
+      name, comment,
+      [&value, range, count](const std::string& text) {
+        const YAML::Node node = parse_yaml(text);
+        const std::string expected = fmt::format("a list of {} numbers, each {}", count, describe(range));
+        if (!node.IsSequence() || node.size() != count) throw std::invalid_argument(expected);
+        std::vector<double> parsed;
+        for (const auto& item : node) parsed.push_back(parse_number(item, range, expected));
         value = std::move(parsed);
       },
       [&value] { return fmt::format("[{}]", fmt::join(value, ", ")); });

@@ -3,6 +3,7 @@
 // come from that one list. No component ever looks up a value by its name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -41,6 +42,7 @@ class ConfigBinder {
   void field(const std::string& name, double& value, Range range, const std::string& comment);
   void field(const std::string& name, std::string& value, const std::string& comment);
   void field(const std::string& name, std::vector<int64_t>& value, Range range, const std::string& comment);
+  void field(const std::string& name, std::vector<double>& value, Range range, size_t count, const std::string& comment);  // count numbers
   void field(const std::string& name, std::vector<std::string>& value, const std::string& comment);
 
   // An enum (or a bool whose two values have names): the value is one of the listed words.

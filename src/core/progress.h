@@ -9,7 +9,7 @@ namespace infig {
 
 class ProgressBar {
  public:
-  // `unit` is what is counted, in the plural ("posts"). total 0: unknown, then only count and rate are drawn.
+  // `unit` is what is counted, in the plural ("posts"). total 0: unknown, then only count and rate are drawn. No title: nothing is.
   ProgressBar(std::string title, int64_t total, std::string unit = "posts");
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;

@@ -1,11 +1,10 @@
 // config.json <-> DebertaOptions.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/error.h"
+#include "encoders/config_reader.h"
 #include "encoders/deberta.h"
 
 namespace infig {
@@ -15,88 +14,31 @@ void require(bool allowed, const std::string& what) {
   if (!allowed) throw ConfigError("DeBERTa: " + what);
 }
 
-template <typename T>
-T value_or(const nlohmann::json& json, const char* key, T fallback) {
-  const auto found = json.find(key);
-  if (found == json.end() || found->is_null()) return fallback;
-  try {
-    if constexpr (std::is_same_v<T, int64_t>) {
-      if (!found->is_number_integer())
-        throw ConfigError(fmt::format("DeBERTa: config.json: {} is {}; expected an integer", key, found->dump()));
-    }
-    return found->get<T>();
-  } catch (const nlohmann::json::exception&) {
-    const char* expected = std::is_same_v<T, bool> ? "true or false" : std::is_same_v<T, double> ? "a number" : "a text";
-    throw ConfigError(fmt::format("DeBERTa: config.json: {} is {}; expected {}", key, found->dump(), expected));
-  }
-}
-
-// "c2p|p2c" or ["c2p", "p2c"], as configs of different ages have it.
-std::vector<std::string> words(const nlohmann::json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end() || found->is_null()) return {};
-  std::vector<std::string> parts;
-  if (found->is_string()) {
-    std::istringstream stream(found->get<std::string>());
-    for (std::string part; std::getline(stream, part, '|');) parts.push_back(part);
-  } else {
-    require(found->is_array(), fmt::format("config.json: {} is {}; expected a text or a list of texts", key, found->dump()));
-    for (const auto& part : *found) {
-      require(part.is_string(), fmt::format("config.json: {} is {}; expected a text or a list of texts", key, found->dump()));
-      parts.push_back(part.get<std::string>());
-    }
-  }
-  for (std::string& part : parts) {
-    std::erase(part, ' ');
-    for (char& c : part) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  std::erase(parts, "");
-  return parts;
-}
-
-Activation parse_activation(const std::string& name) {
-  if (name == "gelu") return Activation::kGelu;
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
-  if (name == "relu") return Activation::kRelu;
-  throw ConfigError(
-      fmt::format("DeBERTa: config.json: hidden_act is \"{}\"; supported are gelu, gelu_new, gelu_pytorch_tanh and relu", name));
-}
-
-const char* activation_name(Activation activation) {
-  return activation == Activation::kGelu ? "gelu" : activation == Activation::kGeluTanh ? "gelu_pytorch_tanh" : "relu";
-}
-
-// What the published code can do and this one cannot must not be silently dropped.
-void refuse_unsupported(const nlohmann::json& json, const DebertaOptions& options) {
-  const std::string type = value_or<std::string>(json, "model_type", "deberta-v2");
+// What the published code knows and this one does not must not be silently dropped.
+void refuse_unsupported(const ConfigReader& reader, const DebertaOptions& options) {
+  const std::string type = reader.text("model_type", "deberta-v2");
   require(type == "deberta-v2",
           fmt::format("config.json: model_type is \"{}\"; expected \"deberta-v2\" (which v3 models carry too)", type));
-  const int64_t kernel = value_or<int64_t>(json, "conv_kernel_size", 0);
-  require(kernel <= 0,
-          fmt::format("config.json: conv_kernel_size is {}; only models without the convolution (0, as deberta-v3) are supported", kernel));
-  const int64_t width = value_or<int64_t>(json, "embedding_size", options.hidden_size);
-  require(width == options.hidden_size,
-          fmt::format("config.json: embedding_size is {}; supported is hidden_size = {}", width, options.hidden_size));
   if (options.num_attention_heads > 0) {
     const int64_t expected = options.hidden_size / options.num_attention_heads;
-    const int64_t head = value_or<int64_t>(json, "attention_head_size", expected);
+    const int64_t head = reader.integer("attention_head_size", expected);
     require(head == expected,
             fmt::format("config.json: attention_head_size is {}; supported is hidden_size / num_attention_heads = {}", head, expected));
   }
 }
 
-void read_positions(const nlohmann::json& json, DebertaOptions& options) {
-  options.relative_attention = value_or(json, "relative_attention", false);
-  options.max_relative_positions = value_or<int64_t>(json, "max_relative_positions", -1);
-  options.position_buckets = value_or<int64_t>(json, "position_buckets", -1);
-  options.share_att_key = value_or(json, "share_att_key", false);
-  options.position_biased_input = value_or(json, "position_biased_input", true);
+void read_positions(const ConfigReader& reader, DebertaOptions& options) {
+  options.relative_attention = reader.flag("relative_attention", false);
+  options.max_relative_positions = reader.integer("max_relative_positions", -1);
+  options.position_buckets = reader.integer("position_buckets", -1);
+  options.share_att_key = reader.flag("share_att_key", false);
+  options.position_biased_input = reader.flag("position_biased_input", true);
   options.pos_att_c2p = options.pos_att_p2c = options.norm_rel_ebd_layer_norm = false;
-  for (const std::string& word : words(json, "pos_att_type")) {
+  for (const std::string& word : reader.words("pos_att_type")) {
     require(word == "c2p" || word == "p2c", fmt::format("config.json: pos_att_type holds \"{}\"; supported are c2p and p2c", word));
     (word == "c2p" ? options.pos_att_c2p : options.pos_att_p2c) = true;
   }
-  for (const std::string& word : words(json, "norm_rel_ebd")) {
+  for (const std::string& word : reader.words("norm_rel_ebd")) {
     require(word == "layer_norm" || word == "none",
             fmt::format("config.json: norm_rel_ebd holds \"{}\"; supported are layer_norm and none", word));
     if (word == "layer_norm") options.norm_rel_ebd_layer_norm = true;
@@ -109,6 +51,11 @@ void DebertaOptions::validate() const {
   require(vocab_size > 0, fmt::format("vocab_size is {}; allowed is >= 1", vocab_size));
   require(num_hidden_layers > 0, fmt::format("num_hidden_layers is {}; allowed is >= 1", num_hidden_layers));
   require(max_position_embeddings > 0, fmt::format("max_position_embeddings is {}; allowed is >= 1", max_position_embeddings));
+  require(embedding_size >= 0, fmt::format("embedding_size is {}; allowed is >= 0", embedding_size));
+  require(conv_kernel_size == 0 || (conv_kernel_size > 0 && conv_kernel_size % 2 == 1),
+          fmt::format("conv_kernel_size is {}; allowed is 0 (none) or an odd number", conv_kernel_size));
+  require(conv_groups > 0 && hidden_size % conv_groups == 0,
+          fmt::format("conv_groups is {}; allowed is a divisor of hidden_size = {}", conv_groups, hidden_size));
   require(type_vocab_size >= 0, fmt::format("type_vocab_size is {}; allowed is >= 0", type_vocab_size));
   require(initializer_range > 0.0, fmt::format("initializer_range is {}; allowed is > 0", initializer_range));
   require(pad_token_id >= 0 && pad_token_id < vocab_size,
@@ -133,47 +80,59 @@ nlohmann::json to_json(const DebertaOptions& options) {
   std::vector<std::string> terms;
   if (options.pos_att_p2c) terms.emplace_back("p2c");
   if (options.pos_att_c2p) terms.emplace_back("c2p");
-  return {{"architectures", {"DebertaV2Model"}},
-          {"model_type", "deberta-v2"},
-          {"vocab_size", options.vocab_size},
-          {"hidden_size", options.hidden_size},
-          {"num_hidden_layers", options.num_hidden_layers},
-          {"num_attention_heads", options.num_attention_heads},
-          {"intermediate_size", options.intermediate_size},
-          {"hidden_act", activation_name(options.hidden_act)},
-          {"hidden_dropout_prob", options.hidden_dropout_prob},
-          {"attention_probs_dropout_prob", options.attention_probs_dropout_prob},
-          {"max_position_embeddings", options.max_position_embeddings},
-          {"type_vocab_size", options.type_vocab_size},
-          {"layer_norm_eps", options.layer_norm_eps},
-          {"initializer_range", options.initializer_range},
-          {"relative_attention", options.relative_attention},
-          {"max_relative_positions", options.max_relative_positions},
-          {"position_buckets", options.position_buckets},
-          {"pos_att_type", terms},
-          {"share_att_key", options.share_att_key},
-          {"norm_rel_ebd", options.norm_rel_ebd_layer_norm ? "layer_norm" : "none"},
-          {"position_biased_input", options.position_biased_input},
-          {"pad_token_id", options.pad_token_id}};
+  nlohmann::json json = {{"architectures", {"DebertaV2Model"}},
+                         {"model_type", "deberta-v2"},
+                         {"vocab_size", options.vocab_size},
+                         {"hidden_size", options.hidden_size},
+                         {"num_hidden_layers", options.num_hidden_layers},
+                         {"num_attention_heads", options.num_attention_heads},
+                         {"intermediate_size", options.intermediate_size},
+                         {"hidden_act", activation_name(options.hidden_act)},
+                         {"hidden_dropout_prob", options.hidden_dropout_prob},
+                         {"attention_probs_dropout_prob", options.attention_probs_dropout_prob},
+                         {"max_position_embeddings", options.max_position_embeddings},
+                         {"type_vocab_size", options.type_vocab_size},
+                         {"layer_norm_eps", options.layer_norm_eps},
+                         {"initializer_range", options.initializer_range},
+                         {"relative_attention", options.relative_attention},
+                         {"max_relative_positions", options.max_relative_positions},
+                         {"position_buckets", options.position_buckets},
+                         {"pos_att_type", terms},
+                         {"share_att_key", options.share_att_key},
+                         {"norm_rel_ebd", options.norm_rel_ebd_layer_norm ? "layer_norm" : "none"},
+                         {"position_biased_input", options.position_biased_input},
+                         {"pad_token_id", options.pad_token_id}};
+  if (options.embedding_width() != options.hidden_size) json["embedding_size"] = options.embedding_size;
+  if (options.conv_kernel_size > 0) {
+    json["conv_kernel_size"] = options.conv_kernel_size;
+    json["conv_groups"] = options.conv_groups;
+    json["conv_act"] = activation_name(options.conv_act);
+  }
+  return json;
 }
 
 DebertaOptions deberta_options_from_json(const nlohmann::json& json) {
-  require(json.is_object(), "config.json: expected an object at the top level");
-  DebertaOptions options = {.vocab_size = value_or<int64_t>(json, "vocab_size", 128100),
-                            .hidden_size = value_or<int64_t>(json, "hidden_size", 1536),
-                            .num_hidden_layers = value_or<int64_t>(json, "num_hidden_layers", 24),
-                            .num_attention_heads = value_or<int64_t>(json, "num_attention_heads", 24),
-                            .intermediate_size = value_or<int64_t>(json, "intermediate_size", 6144),
-                            .hidden_act = parse_activation(value_or<std::string>(json, "hidden_act", "gelu")),
-                            .hidden_dropout_prob = value_or(json, "hidden_dropout_prob", 0.1),
-                            .attention_probs_dropout_prob = value_or(json, "attention_probs_dropout_prob", 0.1),
-                            .max_position_embeddings = value_or<int64_t>(json, "max_position_embeddings", 512),
-                            .type_vocab_size = value_or<int64_t>(json, "type_vocab_size", 0),
-                            .layer_norm_eps = value_or(json, "layer_norm_eps", 1e-7),
-                            .initializer_range = value_or(json, "initializer_range", 0.02),
-                            .pad_token_id = value_or<int64_t>(json, "pad_token_id", 0)};
-  refuse_unsupported(json, options);
-  read_positions(json, options);
+  const ConfigReader reader(json, "DeBERTa");
+  DebertaOptions options = {.vocab_size = reader.integer("vocab_size", 128100),
+                            .hidden_size = reader.integer("hidden_size", 1536),
+                            .embedding_size = reader.integer("embedding_size", 0),
+                            .num_hidden_layers = reader.integer("num_hidden_layers", 24),
+                            .num_attention_heads = reader.integer("num_attention_heads", 24),
+                            .intermediate_size = reader.integer("intermediate_size", 6144),
+                            .hidden_act = reader.activation("hidden_act", "gelu"),
+                            .hidden_dropout_prob = reader.number("hidden_dropout_prob", 0.1),
+                            .attention_probs_dropout_prob = reader.number("attention_probs_dropout_prob", 0.1),
+                            .max_position_embeddings = reader.integer("max_position_embeddings", 512),
+                            .type_vocab_size = reader.integer("type_vocab_size", 0),
+                            .layer_norm_eps = reader.number("layer_norm_eps", 1e-7),
+                            .initializer_range = reader.number("initializer_range", 0.02),
+                            .conv_kernel_size = reader.integer("conv_kernel_size", 0),
+                            .conv_groups = reader.integer("conv_groups", 1),
+                            .conv_act = reader.activation("conv_act", "tanh"),
+                            .pad_token_id = reader.integer("pad_token_id", 0)};
+  if (options.conv_kernel_size < 0) options.conv_kernel_size = 0;  // none, as the published code reads it
+  refuse_unsupported(reader, options);
+  read_positions(reader, options);
   options.validate();
   return options;
 }

@@ -118,27 +118,34 @@ DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& o
   return std::move(file.decoded);
 }
 
-DecodedImage decode_image_file(const fs::path& path, const DecodeOptions& options) {
+ImageFile read_image_file(const fs::path& path) {
+  const auto absent = [](const std::string& reason) { return ImageFile{{}, ImageStatus::kAbsent, reason}; };
   std::error_code code;
   const fs::file_status status = fs::status(path, code);
-  if (!fs::exists(status)) return failed(ImageStatus::kAbsent, "no such file");
-  if (!fs::is_regular_file(status)) return failed(ImageStatus::kAbsent, "not a regular file");
+  if (!fs::exists(status)) return absent("no such file");
+  if (!fs::is_regular_file(status)) return absent("not a regular file");
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   const auto size = static_cast<size_t>(fs::file_size(path, code));
-  if (!in || code) {
-    return failed(ImageStatus::kAbsent, fmt::format("cannot be read: {}", std::generic_category().message(code ? code.value() : errno)));
-  }
+  if (!in || code) return absent(fmt::format("cannot be read: {}", std::generic_category().message(code ? code.value() : errno)));
   // The signature first: a film under a picture's name is not read into memory.
   std::vector<uint8_t> bytes(std::min(size, kSignatureBytes));
   in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (in && !bytes.empty() && find_format(bytes) == nullptr) return unknown_format(bytes);
+  if (in && !bytes.empty() && find_format(bytes) == nullptr) {
+    const DecodedImage unknown = unknown_format(bytes);
+    return {{}, unknown.status, unknown.reason};
+  }
   const size_t have = bytes.size();
   bytes.resize(size);
   in.read(reinterpret_cast<char*>(bytes.data() + have), static_cast<std::streamsize>(size - have));
-  if (in.bad()) return failed(ImageStatus::kAbsent, fmt::format("reading stopped: {}", std::generic_category().message(errno)));
+  if (in.bad()) return absent(fmt::format("reading stopped: {}", std::generic_category().message(errno)));
   if (in.eof()) bytes.resize(have + static_cast<size_t>(in.gcount()));  // became shorter while it was read
-  return decode_image(bytes, options);
+  return {std::move(bytes), ImageStatus::kOk, ""};
+}
+
+DecodedImage decode_image_file(const fs::path& path, const DecodeOptions& options) {
+  const ImageFile file = read_image_file(path);
+  return file.status == ImageStatus::kOk ? decode_image(file.bytes, options) : failed(file.status, file.reason);
 }
 
 }  // namespace infig

@@ -1,9 +1,11 @@
 // Picture files -> RGB. What a file is decides its content, never its name (table "Pictures" in interface.md).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "image/image.h"
 
@@ -39,6 +41,14 @@ struct DecodedImage {
 // high byte, and colour profiles and gamma are left alone. Deviates: alpha goes over white, where convert("RGB") drops it.
 DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options);
 DecodedImage decode_image_file(const std::filesystem::path& path, const DecodeOptions& options);
+
+// The reading half of decode_image_file, for those who time the halves apart.
+struct ImageFile {
+  std::vector<uint8_t> bytes;  // to be decoded where status is kOk
+  ImageStatus status = ImageStatus::kOk;
+  std::string reason;  // why, in words, for every status but kOk
+};
+ImageFile read_image_file(const std::filesystem::path& path);
 
 // The format by its signature: "JPEG", "PNG", "WebP", "GIF", "BMP", or null. 32 bytes are enough.
 const char* image_format(std::span<const uint8_t> bytes);

@@ -41,7 +41,6 @@ void ImageOptions::validate() const {
 }
 
 void bind_options(ConfigBinder& binder, ImageOptions& options) {
-  if (options.mean.size() != 3 || options.std.size() != 3) options.validate();
   constexpr double kLargest = 1 << 16;
   binder.field("size", options.size, {.low = 1, .high = kLargest}, "pixels a side that the network sees; row 35");
   binder.field("resize", options.resize, {.low = 1, .high = kLargest}, "shorter side before the centre crop, pixels, >= size; row 35");
@@ -51,14 +50,8 @@ void bind_options(ConfigBinder& binder, ImageOptions& options) {
                 "training only: flip = mirrored with p 0.5, rand = RandAugment, then flip; row 35");
   binder.field("rand_ops", options.rand_ops, {.low = 0, .high = kAugmentOps}, "RandAugment's n, operations a picture; row 35");
   binder.field("rand_magnitude", options.rand_magnitude, {.low = 0, .high = kMaxMagnitude}, "RandAugment's m, of 30; row 35");
-  const char* const channels[] = {"red", "green", "blue"};
-  for (size_t c = 0; c < 3; ++c) {
-    binder.field(fmt::format("mean.{}", channels[c]), options.mean[c], {}, "subtracted from pixels in [0, 1] (ImageNet's mean); row 35");
-  }
-  for (size_t c = 0; c < 3; ++c) {
-    binder.field(fmt::format("std.{}", channels[c]), options.std[c], {.low = 0, .low_open = true},
-                 "divides after the mean is subtracted (ImageNet's deviation); row 35");
-  }
+  binder.field("mean", options.mean, {}, 3, "red, green, blue: subtracted from pixels in [0, 1] (ImageNet's mean); row 35");
+  binder.field("std", options.std, {.low = 0, .low_open = true}, 3, "divides after the mean is subtracted (ImageNet's deviation); row 35");
   binder.choice("exif", options.exif, {{"apply", Exif::kApply}, {"ignore", Exif::kIgnore}},
                 "turn pictures as their EXIF orientation says; row 35, datasets.md 6.1");
   binder.field("max_pixels", options.max_pixels, {.low = 1}, "width x height above it is a bad picture and never decoded; row 35");

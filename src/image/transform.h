@@ -31,8 +31,7 @@ struct ImageOptions {
   void validate() const;  // throws ConfigError
 };
 
-// Into the binder's present section. Mean and deviation are three keys each (mean.red, mean.green, mean.blue), bound to the elements of
-// the vectors: keep their size at 3 while the binder lives. Throws ConfigError where they have another size.
+// Into the binder's present section.
 void bind_options(ConfigBinder& binder, ImageOptions& options);
 
 // Evaluation (stream null): resize, centre crop. Training: RandAugment before everything if chosen, flip with p = 0.5 after the crop.

@@ -33,7 +33,7 @@ ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::ve
   scored.probabilities.resize(rows.size() * static_cast<size_t>(classes));
   double loss_sum = 0;
   int64_t loss_count = 0, done = 0;
-  ProgressBar bar(options.title, options.title.empty() ? 0 : static_cast<int64_t>(rows.size()));
+  ProgressBar bar(options.title, static_cast<int64_t>(rows.size()));
   auto stream = loader.stream(batches, -1);
   for (const auto& group : groups) {
     const Batch batch = stream.next()->to(device);
@@ -52,7 +52,8 @@ ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::ve
       ++loss_count;
     }
     done += static_cast<int64_t>(group.size());
-    if (!options.title.empty()) bar.update(done);
+    bar.update(done);
+    if (options.on_batch) options.on_batch(done);
   }
   scored.loss = loss_count > 0 ? loss_sum / static_cast<double>(loss_count) : 0;
   return scored;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace infig {
 
 struct InferenceOptions {
   int64_t batch_size = 64;
-  Precision precision = Precision::kFp32;  // resolved
-  std::string title;                       // of the progress bar; empty: no bar
+  Precision precision = Precision::kFp32;           // resolved
+  std::string title = {};                           // of the progress bar; empty: no bar
+  std::function<void(int64_t done)> on_batch = {};  // after each batch: rows done so far
 };
 
 struct ScoredRows {

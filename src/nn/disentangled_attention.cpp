@@ -1,12 +1,18 @@
 #include "nn/disentangled_attention.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <mutex>
+#include <utility>
 
 #include "core/error.h"
 #include "nn/transformer.h"
+#include "nn/weight_state.h"
 
 namespace infig {
 namespace {
@@ -31,7 +37,42 @@ at::Tensor relative_buckets(const at::Tensor& deltas, int64_t buckets, int64_t m
   return at::where(deltas.abs().le(middle), deltas, (bucket * deltas.sign()).to(at::kLong));
 }
 
-RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t max_position, const at::Device& device) {
+at::Tensor position_bias(const at::Tensor& from_query, const at::Tensor& from_key, const std::vector<int32_t>& by_distance,
+                         const at::Tensor& mask, int64_t posts) {
+  const at::Tensor& some = from_query.defined() ? from_query : from_key;
+  const int64_t heads = some.size(0), length = some.size(1) / posts, rows = some.size(2);
+  at::Tensor bias = at::empty({posts, heads, length, length}, some.options());
+  const float* queries = from_query.defined() ? from_query.const_data_ptr<float>() : nullptr;
+  const float* keys = from_key.defined() ? from_key.const_data_ptr<float>() : nullptr;
+  const int64_t* tokens = mask.defined() ? mask.const_data_ptr<int64_t>() : nullptr;
+  float* out = bias.mutable_data_ptr<float>();
+  const float lowest = std::numeric_limits<float>::lowest();
+  at::parallel_for(0, posts * heads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t post = item / heads, head = item % heads, first = (head * posts + post) * length;
+      const int64_t* counted = tokens == nullptr ? nullptr : tokens + post * length;
+      for (int64_t i = 0; i < length; ++i) {
+        float* row = out + (item * length + i) * length;
+        const int32_t* used = by_distance.data() + i + length - 1;  // of j = 0; falls with j
+        if (counted != nullptr && counted[i] == 0) {
+          std::fill_n(row, length, lowest);
+          continue;
+        }
+        const float* query = queries == nullptr ? nullptr : queries + (first + i) * rows;
+        for (int64_t j = 0; j < length; ++j) {
+          const int32_t r = used[-j];
+          row[j] = (query == nullptr ? 0.0F : query[r]) + (keys == nullptr ? 0.0F : keys[(first + j) * rows + r]);
+        }
+        for (int64_t j = 0; counted != nullptr && j < length; ++j) {
+          if (counted[j] == 0) row[j] = lowest;
+        }
+      }
+    }
+  });
+  return bias;
+}
+
+RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t max_position, const at::Device& device, bool with_index) {
   if (length < 1) throw ShapeError(fmt::format("relative positions: a text has {} tokens; at least 1 is expected", length));
   const int64_t span = buckets > 0 ? buckets : max_position;
   const at::Tensor deltas = at::arange(1 - length, length, at::kLong);
@@ -39,14 +80,25 @@ RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t ma
   RelativePositions positions;
   positions.first = rows[0].item<int64_t>();
   positions.count = rows[2 * length - 2].item<int64_t>() - positions.first + 1;
+  const at::Tensor used = (rows - positions.first).to(at::kInt);
+  positions.by_distance.assign(used.data_ptr<int32_t>(), used.data_ptr<int32_t>() + used.numel());
   // Short texts use one row a distance; then scores can be read by distance without an index.
-  if (!at::equal(rows - positions.first, at::arange(2 * length - 1, at::kLong))) {
+  if (with_index && !at::equal(rows - positions.first, at::arange(2 * length - 1, at::kLong))) {
     const at::Tensor steps = at::arange(length, at::kLong);
     const at::Tensor shifted = steps.unsqueeze(1) - steps.unsqueeze(0) + (length - 1);  // [L, L]
     positions.index = (rows - positions.first).index_select(0, shifted.flatten()).view({length, length}).to(device);
   }
   return positions;
 }
+
+// The whole position table through its projections, scaled: [H, d, 2 span] each. It depends on weights alone, and projecting it costs as
+// much as some hundred tokens do.
+struct DisentangledAttentionImpl::Projected {
+  std::mutex mutex;
+  at::Tensor table;  // what they were projected from; holding it keeps its address from being used again
+  std::vector<WeightState> of;
+  at::Tensor key, query;
+};
 
 DisentangledAttentionImpl::DisentangledAttentionImpl(const DisentangledAttentionOptions& options) : options_(options) {
   const int64_t hidden = options.hidden_size;
@@ -55,6 +107,8 @@ DisentangledAttentionImpl::DisentangledAttentionImpl(const DisentangledAttention
   query_ = register_module("query_proj", torch::nn::Linear(hidden, hidden));
   key_ = register_module("key_proj", torch::nn::Linear(hidden, hidden));
   value_ = register_module("value_proj", torch::nn::Linear(hidden, hidden));
+  packed_qkv_ = PackedLinear({query_, key_, value_});
+  projected_ = std::make_shared<Projected>();
   if (!options.relative_attention || options.share_att_key) return;
   if (options.c2p) position_key_ = register_module("pos_key_proj", torch::nn::Linear(hidden, hidden));
   if (options.p2c) position_query_ = register_module("pos_query_proj", torch::nn::Linear(hidden, hidden));
@@ -110,6 +164,47 @@ at::Tensor DisentangledAttentionImpl::forward(const at::Tensor& x, const at::Ten
   const at::Tensor probabilities = dropout(softmax_last(attention), options_.attention_probs_dropout_prob, source);
   const at::Tensor context = at::bmm(probabilities.to(value.scalar_type()), value.view({heads * posts, length, size}));
   return context.view({heads, posts, length, size}).permute({1, 2, 0, 3}).reshape({posts, length, options_.hidden_size});
+}
+
+void DisentangledAttentionImpl::project_table(const at::Tensor& table) {
+  torch::nn::Linear& to_key = options_.share_att_key ? key_ : position_key_;
+  torch::nn::Linear& to_query = options_.share_att_key ? query_ : position_query_;
+  std::vector<WeightState> now = {WeightState(table)};
+  for (torch::nn::Linear* part : {options_.c2p ? &to_key : nullptr, options_.p2c ? &to_query : nullptr}) {
+    if (part == nullptr) continue;
+    now.emplace_back((*part)->weight);
+    now.emplace_back((*part)->bias);
+  }
+  const std::lock_guard<std::mutex> lock(projected_->mutex);
+  if (projected_->table.is_same(table) && projected_->of == now) return;
+  projected_->key = options_.c2p ? project_rows(to_key, table).contiguous() : at::Tensor();
+  projected_->query = options_.p2c ? project_rows(to_query, table).contiguous() : at::Tensor();
+  projected_->table = table;
+  projected_->of = std::move(now);
+}
+
+at::Tensor DisentangledAttentionImpl::forward_packed(const at::Tensor& x, const at::Tensor& mask, const at::Tensor& table,
+                                                     const RelativePositions& positions) {
+  const int64_t posts = x.size(0), length = x.size(1), heads = options_.num_attention_heads, size = options_.hidden_size / heads;
+  const at::Tensor joined = packed_qkv_.forward(x).view({posts * length, 3, heads, size});
+  at::Tensor bias;
+  if (uses_positions()) {
+    project_table(table);
+    // content [H, B L, d], a view, against the rows in use -> [H, B L, R]
+    const auto against = [&](int64_t part, const at::Tensor& projected) {
+      if (!projected.defined()) return at::Tensor();
+      return at::bmm(joined.select(1, part).transpose(0, 1), projected.narrow(2, positions.first, positions.count));
+    };
+    bias = position_bias(against(0, projected_->key), against(1, projected_->query), positions.by_distance, mask, posts);
+  } else if (mask.defined()) {
+    const at::Tensor tokens = mask.to(at::kBool);
+    const at::Tensor blocked = at::logical_and(tokens.unsqueeze(2), tokens.unsqueeze(1)).logical_not_().unsqueeze(1);
+    bias = at::zeros(blocked.sizes(), x.options()).masked_fill_(blocked, lowest_value(x.scalar_type()));
+  }
+  const at::Tensor all = joined.view({posts, length, 3, heads, size}).permute({2, 0, 3, 1, 4});  // [3, B, H, L, d]
+  const at::Tensor context = at::scaled_dot_product_attention(
+      all[0], all[1], all[2], bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, 0.0, false, inverse_scale_);
+  return context.transpose(1, 2).reshape({posts, length, options_.hidden_size});
 }
 
 }  // namespace infig

@@ -6,7 +6,12 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
+#include <cstdint>
+#include <memory>
+#include <vector>
+
 #include "nn/dropout.h"
+#include "nn/packed_linear.h"
 
 namespace infig {
 
@@ -20,10 +25,20 @@ struct RelativePositions {
   int64_t first = 0;  // first row used
   int64_t count = 0;  // rows used, consecutive: rows first .. first + count - 1 are the only ones that need projections
   at::Tensor index;   // [L, L] int64: row - first of distance i - j; undefined where it is i - j + L - 1 throughout (one row a distance)
+  std::vector<int32_t> by_distance;  // row - first of distance i - j, at i - j + L - 1
 };
 
+// What is added to the scores of query i and key j: sum[b, h, i, j] = from_query[h, b L + i, r] + from_key[h, b L + j, r] with r =
+// by_distance[i - j + L - 1], and float's lowest value where mask says that i or j is padding.
+//   from_query, from_key [H, B L, R] float, contiguous; either may be undefined (0)
+//   mask [B, L] int64, or undefined. Returns [B, H, L, L] float. For inference: no gradient.
+at::Tensor position_bias(const at::Tensor& from_query, const at::Tensor& from_key, const std::vector<int32_t>& by_distance,
+                         const at::Tensor& mask, int64_t posts);
+
 // buckets > 0: span = buckets, else span = max_position. Throws ShapeError for length < 1.
-RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t max_position, const at::Device& device);
+// with_index false: index stays undefined, which forward_packed() has no use for.
+RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t max_position, const at::Device& device,
+                                     bool with_index = true);
 
 struct DisentangledAttentionOptions {
   int64_t hidden_size = 768;
@@ -48,7 +63,15 @@ class DisentangledAttentionImpl : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& blocked, const at::Tensor& rows, const RelativePositions& positions,
                      DropoutSource* source);
 
+  // The same without dropout or gradients, for where PackedLinear::usable(x) holds; tests whether it does: usable(x). `table` is the whole
+  // position table [2 span, D] (undefined where no position term is on): its projections are kept as long as it stays the same tensor.
+  // mask [B, L] int64, 0 = padding, or undefined.
+  bool usable(const at::Tensor& x) const { return packed_qkv_.usable(x); }
+  at::Tensor forward_packed(const at::Tensor& x, const at::Tensor& mask, const at::Tensor& table, const RelativePositions& positions);
+
  private:
+  struct Projected;
+  void project_table(const at::Tensor& table);
   bool uses_positions() const { return options_.relative_attention && (options_.c2p || options_.p2c); }
   at::Tensor scores(const at::Tensor& query, const at::Tensor& key, const at::Tensor& rows, const RelativePositions& positions);
   at::Tensor project_rows(torch::nn::Linear& projection, const at::Tensor& rows) const;
@@ -56,6 +79,8 @@ class DisentangledAttentionImpl : public torch::nn::Module {
   DisentangledAttentionOptions options_;
   double inverse_scale_;
   torch::nn::Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, position_key_{nullptr}, position_query_{nullptr};
+  PackedLinear packed_qkv_;
+  std::shared_ptr<Projected> projected_;
 };
 TORCH_MODULE(DisentangledAttention);
 

@@ -1,11 +1,13 @@
 #include "nn/transformer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/ExpandUtils.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/error.h"
 
@@ -21,18 +23,6 @@ void require_probability(const char* key, double value) {
 }
 
 }  // namespace
-
-at::Tensor activate(const at::Tensor& x, Activation activation) {
-  switch (activation) {
-    case Activation::kGelu:
-      return at::gelu(x);
-    case Activation::kGeluTanh:
-      return at::gelu(x, "tanh");
-    case Activation::kRelu:
-      return at::relu(x);
-  }
-  throw ConfigError(fmt::format("unknown activation {}", static_cast<int>(activation)));
-}
 
 void TransformerLayerOptions::validate() const {
   require(hidden_size > 0, fmt::format("hidden_size is {}; allowed is >= 1", hidden_size));
@@ -52,33 +42,66 @@ ResidualOutputImpl::ResidualOutputImpl(int64_t in_size, int64_t hidden_size, dou
     : dropout_prob_(dropout_prob) {
   dense_ = register_module("dense", torch::nn::Linear(in_size, hidden_size));
   norm_ = register_module("LayerNorm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({hidden_size}).eps(layer_norm_eps)));
+  packed_ = PackedLinear({dense_});
 }
 
+ResidualOutputImpl::ResidualOutputImpl(torch::nn::Linear dense, torch::nn::LayerNorm norm, double dropout_prob)
+    : dropout_prob_(dropout_prob), dense_(std::move(dense)), norm_(std::move(norm)), packed_({dense_}) {}
+
 at::Tensor ResidualOutputImpl::forward(const at::Tensor& x, const at::Tensor& residual, DropoutSource* source) {
-  return norm_->forward(dropout(dense_->forward(x), dropout_prob_, source) + residual);
+  const bool packed = source == nullptr && packed_.usable(x);
+  return norm_->forward(packed ? packed_.forward_add(x, residual) : dropout(dense_->forward(x), dropout_prob_, source) + residual);
+}
+
+ActivatedLinear::ActivatedLinear(torch::nn::Linear dense, Activation activation)
+    : activation_(activation), dense_(std::move(dense)), packed_({dense_}) {}
+
+at::Tensor ActivatedLinear::forward(const at::Tensor& x) {
+  return packed_.usable(x) ? packed_.forward(x, activation_) : activate(dense_->forward(x), activation_);
 }
 
 TransformerLayerImpl::TransformerLayerImpl(const TransformerLayerOptions& options) : options_(options) {
   options.validate();
   const int64_t hidden = options.hidden_size;
-  const auto attention = add_scope(*this, "attention");
-  const auto self = add_scope(*attention, "self");
-  query_ = self->register_module("query", torch::nn::Linear(hidden, hidden));
-  key_ = self->register_module("key", torch::nn::Linear(hidden, hidden));
-  value_ = self->register_module("value", torch::nn::Linear(hidden, hidden));
-  attention_output_ =
-      attention->register_module("output", ResidualOutput(hidden, hidden, options.hidden_dropout_prob, options.layer_norm_eps));
-  intermediate_ = add_scope(*this, "intermediate")->register_module("dense", torch::nn::Linear(hidden, options.intermediate_size));
+  make_attention();
+  const auto dense = add_scope(*this, "intermediate")->register_module("dense", torch::nn::Linear(hidden, options.intermediate_size));
+  intermediate_ = ActivatedLinear(dense, options.hidden_act);
   output_ =
       register_module("output", ResidualOutput(options.intermediate_size, hidden, options.hidden_dropout_prob, options.layer_norm_eps));
 }
 
+void TransformerLayerImpl::make_attention() {
+  const int64_t hidden = options_.hidden_size;
+  const bool bert = options_.names == LayerNames::kBert;
+  const auto attention = add_scope(*this, "attention");
+  const auto self = add_scope(*attention, bert ? "self" : "attn");
+  query_ = self->register_module(bert ? "query" : "q", torch::nn::Linear(hidden, hidden));
+  key_ = self->register_module(bert ? "key" : "k", torch::nn::Linear(hidden, hidden));
+  value_ = self->register_module(bert ? "value" : "v", torch::nn::Linear(hidden, hidden));
+  packed_qkv_ = PackedLinear({query_, key_, value_});
+  if (bert) {
+    attention_output_ =
+        attention->register_module("output", ResidualOutput(hidden, hidden, options_.hidden_dropout_prob, options_.layer_norm_eps));
+    return;
+  }
+  const auto dense = self->register_module("o", torch::nn::Linear(hidden, hidden));
+  const auto norm =
+      attention->register_module("LayerNorm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({hidden}).eps(options_.layer_norm_eps)));
+  attention_output_ = ResidualOutput(dense, norm, options_.hidden_dropout_prob);
+}
+
 at::Tensor TransformerLayerImpl::self_attention(const at::Tensor& x, const at::Tensor& bias, DropoutSource* source, at::Tensor* attention) {
   const int64_t posts = x.size(0), tokens = x.size(1), heads = options_.num_attention_heads, size = options_.hidden_size / heads;
-  const auto split = [&](torch::nn::Linear& projection) {  // [B, H, T, d], a view
-    return projection->forward(x).view({posts, tokens, heads, size}).transpose(1, 2);
-  };
-  const at::Tensor query = split(query_), key = split(key_), value = split(value_);
+  at::Tensor query, key, value;  // [B, H, T, d], views
+  if (packed_qkv_.usable(x)) {
+    const at::Tensor all = packed_qkv_.forward(x).view({posts, tokens, 3, heads, size}).permute({2, 0, 3, 1, 4});
+    query = all[0], key = all[1], value = all[2];
+  } else {
+    const auto split = [&](torch::nn::Linear& projection) {
+      return projection->forward(x).view({posts, tokens, heads, size}).transpose(1, 2);
+    };
+    query = split(query_), key = split(key_), value = split(value_);
+  }
   const bool drops = source != nullptr && options_.attention_probs_dropout_prob > 0.0;
   at::Tensor context;  // [B, H, T, d]
   if (attention == nullptr && !drops) {
@@ -105,12 +128,12 @@ at::Tensor TransformerLayerImpl::forward(const at::Tensor& x, const at::Tensor& 
     throw ShapeError(
         fmt::format("Transformer layer: expected hidden states [B, T, {}], found [{}]", options_.hidden_size, fmt::join(x.sizes(), ", ")));
   }
-  if (bias.defined() && bias.sizes() != at::IntArrayRef({x.size(0), 1, 1, x.size(1)})) {
-    throw ShapeError(fmt::format("Transformer layer: expected attention bias [{}, 1, 1, {}], found [{}]; attention_bias() makes it",
-                                 x.size(0), x.size(1), fmt::join(bias.sizes(), ", ")));
+  if (bias.defined() && !at::is_expandable_to(bias.sizes(), {x.size(0), options_.num_attention_heads, x.size(1), x.size(1)})) {
+    throw ShapeError(fmt::format("Transformer layer: expected attention bias [{0}, 1 or {1}, 1 or {2}, {2}], found [{3}]", x.size(0),
+                                 options_.num_attention_heads, x.size(1), fmt::join(bias.sizes(), ", ")));
   }
   const at::Tensor hidden = attention_output_->forward(self_attention(x, bias, source, attention), x, source);
-  return output_->forward(activate(intermediate_->forward(hidden), options_.hidden_act), hidden, source);
+  return output_->forward(intermediate_.forward(hidden), hidden, source);
 }
 
 at::Tensor attention_bias(const at::Tensor& mask) {

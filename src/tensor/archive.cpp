@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "archive/weight_archive.h"
 #include "core/error.h"
 
 namespace infig {
@@ -56,7 +57,7 @@ DType to_dtype(at::ScalarType type) {
 }
 
 TensorMap load_tensors(const std::filesystem::path& path, std::map<std::string, std::string>* metadata) {
-  const SafetensorsFile file(path);
+  const WeightArchive file = open_archive(path);
   TensorMap tensors;
   for (const auto& [name, view] : file.tensors()) {
     at::Tensor tensor = at::empty(view.shape, at::TensorOptions().dtype(to_scalar_type(view.dtype)));

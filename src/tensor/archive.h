@@ -1,4 +1,4 @@
-// Tensors from and to safetensors archives, and strict loading of modules.
+// Tensors from archives of weights, to safetensors, and strict loading of modules.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -18,7 +18,8 @@ using TensorMap = std::map<std::string, at::Tensor>;
 at::ScalarType to_scalar_type(DType type);
 DType to_dtype(at::ScalarType type);  // throws ShapeError for a type the format does not know
 
-// Copies every tensor out of the file (own memory, CPU).
+// Copies every tensor out of a safetensors file, a PyTorch archive, an index of shards or a model's folder (archive/weight_archive.h;
+// own memory, CPU, dtypes as stored). `metadata` gets safetensors' strings. Throws CheckpointError naming file and tensor.
 TensorMap load_tensors(const std::filesystem::path& path, std::map<std::string, std::string>* metadata = nullptr);
 
 // Writes tensors (moved to CPU and made contiguous where they are not). Atomic, deterministic.

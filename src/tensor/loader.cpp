@@ -54,10 +54,15 @@ std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomS
     note_bad(row, ImageStatus::kAbsent, "the post names no picture");
     return nullptr;
   }
-  DecodedImage decoded;
+  ImageFile file;
   {
-    const StageScope scope(timer, "read and decode");
-    decoded = decode_image_file(post.image, image.decode());
+    const StageScope scope(timer, "read");
+    file = read_image_file(post.image);
+  }
+  DecodedImage decoded{{}, file.status, file.reason};
+  if (file.status == ImageStatus::kOk) {
+    const StageScope scope(timer, "decode");
+    decoded = decode_image(file.bytes, image.decode());
   }
   if (decoded.status != ImageStatus::kOk) note_bad(row, decoded.status, decoded.reason);
   if (!usable(decoded.status)) return nullptr;

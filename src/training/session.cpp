@@ -25,7 +25,23 @@ std::unique_ptr<Tokenizer> vocabulary_of(const DataSet& data, const TextOptions&
       texts, {.vocab_size = options.vocab_size, .character_coverage = options.character_coverage, .case_fold = options.case_fold});
 }
 
+DataError too_few_posts(const RunConfig& config, const DataSet& data, int64_t posts) {
+  return DataError(
+      fmt::format("{}: the training split has {} posts, fewer than one batch of train.batch_size={}; choose a smaller batch (or "
+                  "data.drop_last=false)",
+                  data.folder.string(), posts, config.train.batch_size));
+}
+
 }  // namespace
+
+void check_trainable(const RunConfig& config, const DataSet& data) {
+  if (data.labels.size() < 2) {
+    throw DataError(fmt::format("{}: {} in its posts; a classifier needs two at least", data.folder.string(),
+                                data.labels.empty() ? "no label" : fmt::format("'{}' is the only label", data.labels.front())));
+  }
+  const auto posts = static_cast<int64_t>(data.rows_of(Split::kTrain).size());
+  if (posts < (config.data.drop_last ? config.train.batch_size : 1)) throw too_few_posts(config, data, posts);
+}
 
 Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer)
     : config_(std::move(config)),
@@ -46,12 +62,7 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
   const auto posts = static_cast<int64_t>(train_rows_.size());
   steps_per_epoch_ = posts / config_.train.batch_size + (!config_.data.drop_last && posts % config_.train.batch_size != 0 ? 1 : 0);
-  if (steps_per_epoch_ == 0) {
-    throw DataError(
-        fmt::format("{}: the training split has {} posts, fewer than one batch of train.batch_size={}; choose a smaller batch (or "
-                    "data.drop_last=false)",
-                    data.folder.string(), posts, config_.train.batch_size));
-  }
+  if (steps_per_epoch_ == 0) throw too_few_posts(config_, data, posts);  // after bad pictures were dropped
   model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"));
   model_->to(device_);
   objective_ = std::make_unique<Objective>(model_, posts, config_.train.batch_size, config_.seed);

@@ -22,6 +22,9 @@ struct StepResult {
   double learning_rate = 0;
 };
 
+// What can be known before anything is written: throws DataError for fewer than two labels, or fewer training posts than one batch.
+void check_trainable(const RunConfig& config, const DataSet& data);
+
 class Session {
  public:
   // Trains a vocabulary on the training texts unless `tokenizer` is given (a resumed run). Reads pictures into the cache with a progress

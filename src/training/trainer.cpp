@@ -102,6 +102,7 @@ bool Run::open_folder() {
 }
 
 TrainOutcome Run::execute() {
+  check_trainable(request_.config, data_);
   if (!open_folder()) {
     log_info("{}: the run is finished ({} steps, best dev accuracy {:.4f} at step {}); nothing to do", request_.run.string(),
              state_.global_step, state_.best_metric, state_.best_step);

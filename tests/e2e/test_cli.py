@@ -125,6 +125,24 @@ def test_bad_rows_shift_nobody(run, postcards, tmp_path):
     assert stopped.code == 1 and not (tmp_path / "error.jsonl").exists()
 
 
+def test_rows_beyond_one_block_keep_their_place(run, tmp_path):
+    texts = [f"a {['lovely', 'dreadful', 'plain'][i % 3]} day {i}" for i in range(4100)]
+    rows = [json.dumps({"id": f"p{i}", "text": text}) for i, text in enumerate(texts)]
+    rows[4097] = "{broken"
+    (tmp_path / "all.jsonl").write_text("\n".join(rows) + "\n")
+    (tmp_path / "tail.jsonl").write_text("\n".join(rows[4090:]) + "\n")
+    for name in ["all", "tail"]:
+        done = infig("predict", "--run", run, "--input", tmp_path / f"{name}.jsonl", "--output", tmp_path / f"{name}-out.jsonl")
+        assert done.code == 0, done.all
+    everything, tail = ([json.loads(line) for line in (tmp_path / f"{name}-out.jsonl").read_text().splitlines()] for name in ["all", "tail"])
+    assert [row["id"] for row in everything[:4097]] == [f"p{i}" for i in range(4097)] and len(everything) == 4100
+    for here, there in zip(everything[4090:], tail, strict=True):
+        assert ("error" in here) == ("error" in there)
+        if "error" not in here:
+            assert here["id"] == there["id"] and here["label"] == there["label"]
+            assert here["probabilities"] == pytest.approx(there["probabilities"], abs=1e-5)
+
+
 def test_train_refusals(run, postcards, tmp_path):
     there = train(postcards, run)
     assert there.code == 2 and "--resume latest" in there.err
@@ -138,7 +156,11 @@ def test_train_refusals(run, postcards, tmp_path):
     assert config.code == 1 and "no.yaml" in config.err
     small = train(postcards, tmp_path / "e", "train.batch_size=500")
     assert small.code == 1 and "fewer than one batch" in small.err
-    for name in "abcd":
+    table = tmp_path / "one.jsonl"
+    table.write_text("".join(json.dumps({"id": str(i), "text": "t", "label": "glad", "split": "train"}) + "\n" for i in range(100)))
+    single = train(table, tmp_path / "f")
+    assert single.code == 1 and "'glad' is the only label" in single.err
+    for name in "abcdef":
         assert not (tmp_path / name).exists()
 
 

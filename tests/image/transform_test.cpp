@@ -88,8 +88,8 @@ TEST(Transform, OptionsReadBackWhatTheyDump) {
   binder.section("image");
   bind_options(binder, options);
   read_config_text(binder,
-                   "image:\n  size: 64\n  resize: 72\n  filter: bicubic\n  augment: flip\n  rand_ops: 3\n  rand_magnitude: 7\n  mean:\n"
-                   "    red: 0.5\n    blue: 0.25\n  std: {green: 2}\n  exif: ignore\n  max_pixels: 1000\n",
+                   "image:\n  size: 64\n  resize: 72\n  filter: bicubic\n  augment: flip\n  rand_ops: 3\n  rand_magnitude: 7\n  mean: "
+                   "[0.5, 0.456, 0.25]\n  std: [0.229, 2, 0.225]\n  exif: ignore\n  max_pixels: 1000\n",
                    "test");
   EXPECT_EQ(options.size, 64);
   EXPECT_EQ(options.resize, 72);
@@ -109,7 +109,9 @@ TEST(Transform, OptionsReadBackWhatTheyDump) {
   read_config_text(again, dump_config(binder, true), "dump");
   EXPECT_EQ(dump_config(again, true), dump_config(binder, true));
   EXPECT_EQ(second.mean, options.mean);
-  EXPECT_THROW(apply_override(again, "image.std.red=0"), ConfigError);
+  EXPECT_THROW(apply_override(again, "image.std=[0.2, 0, 0.2]"), ConfigError);
+  EXPECT_THROW(apply_override(again, "image.mean=[0.2, 0.2]"), ConfigError);
+  EXPECT_THROW(apply_override(again, "image.mean=0.5"), ConfigError);
   EXPECT_THROW(apply_override(again, "image.rand_magnitude=31"), ConfigError);
   EXPECT_THROW(apply_override(again, "image.filter=box"), ConfigError);
 }

@@ -58,6 +58,26 @@ TEST_F(TensorArchive, TensorsOutliveTheFile) {
   EXPECT_EQ(tensors.at("a")[0][0].item<float>(), 1.5F);
 }
 
+// Whatever published weights come in, the tensors are those that PyTorch had (tools/golden/make_archive.py).
+TEST_F(TensorArchive, ReadsEveryKindOfArchive) {
+  const std::filesystem::path golden = std::filesystem::path(INFIG_SOURCE_DIR) / "tests/golden/archive";
+  const TensorMap expected = load_tensors(golden / "torch_expected.safetensors");
+  ASSERT_EQ(expected.size(), 23U);
+  for (const char* name : {"torch_zip.pth", "torch_legacy.pth", "torch_protocol4.pth", "sharded_safetensors", "sharded_bin"}) {
+    std::map<std::string, std::string> metadata;
+    const TensorMap tensors = load_tensors(golden / name, &metadata);
+    ASSERT_EQ(tensors.size(), expected.size()) << name;
+    for (const auto& [key, tensor] : expected) {
+      ASSERT_TRUE(tensors.contains(key)) << name << " " << key;
+      EXPECT_EQ(tensors.at(key).scalar_type(), tensor.scalar_type()) << name << " " << key;
+      EXPECT_TRUE(at::equal(tensors.at(key), tensor)) << name << " " << key;
+    }
+    EXPECT_EQ(metadata.size(), std::string(name) == "sharded_safetensors" ? 1U : 0U);
+  }
+  EXPECT_TRUE(at::equal(expected.at("view.transposed"), (at::arange(24, at::kFloat) / 8).view({4, 6}).t()));
+  EXPECT_THROW(load_tensors(golden / "module.pt"), CheckpointError);
+}
+
 TEST_F(TensorArchive, EveryTypeAndLayoutComesBack) {
   TensorMap tensors;
   for (const auto type :

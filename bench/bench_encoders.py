@@ -1,0 +1,98 @@
+"""Text encoders at inference: infig beside transformers on the same libtorch and ONNX Runtime, random weights, the same shapes and threads.
+
+    python bench/bench_encoders.py --bench build/bin/bench_encoder [--threads 2] [--repeats 20]
+
+Takes turns between the programs, so that a busy moment of the machine falls on all of them, and reports the median of medians.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+import transformers
+
+SHAPES = [(batch, length) for batch in (1, 32) for length in (16, 64, 128, 256)]
+
+
+def configs():
+    yield "MiniLM-L6", transformers.BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
+    yield "DeBERTa-v3-base", transformers.DebertaV2Config(
+        hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072, relative_attention=True, position_buckets=256,
+        pos_att_type=["p2c", "c2p"], share_att_key=True, norm_rel_ebd="layer_norm", position_biased_input=False, type_vocab_size=0, vocab_size=8000)
+    yield "MPNet-base", transformers.MPNetConfig()
+
+
+def median_seconds(run, repeats):
+    seconds = []
+    for index in range(repeats + 3):
+        start = time.perf_counter()
+        run()
+        if index >= 3:
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def onnx_session(model, folder, threads):
+    try:
+        import onnxruntime
+        path = Path(folder) / "model.onnx"
+        ids = torch.ones((2, 8), dtype=torch.long)
+        torch.onnx.export(model, (ids, ids), path, input_names=["input_ids", "attention_mask"], output_names=["last_hidden_state"],
+                          dynamic_axes={name: {0: "batch", 1: "length"} for name in ("input_ids", "attention_mask", "last_hidden_state")}, dynamo=False)
+    except Exception as problem:  # exporting is transformers' and torch's affair; say so and go on without
+        print(f"  no ONNX Runtime for this model: {type(problem).__name__}: {str(problem).splitlines()[0][:150]}")
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bench", default="build/bin/bench_encoder")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--shapes", nargs="*", default=[f"{batch}x{length}" for batch, length in SHAPES])
+    parser.add_argument("--models", nargs="*", default=None)
+    parser.add_argument("--no-onnx", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(f"torch {torch.__version__}, transformers {transformers.__version__}, {arguments.threads} threads; milliseconds, medians")
+    for name, config in configs():
+        if arguments.models and name not in arguments.models:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            config.save_pretrained(folder)
+            model = transformers.AutoModel.from_config(config).eval()
+            session = None if arguments.no_onnx else onnx_session(model, folder, arguments.threads)
+            print(f"{name}\n  batch x length      infig  transformers  (times)  ONNX Runtime  (times)")
+            for shape in arguments.shapes:
+                batch, length = map(int, shape.split("x"))
+                repeats = max(5, min(arguments.repeats, arguments.repeats * 2000 // (batch * length * 4)))
+                ids = torch.arange(batch * length).view(batch, length) % (config.vocab_size - 10) + 5
+                mask = torch.ones_like(ids)
+                feeds = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+                ours, theirs, onnx = [], [], []
+                for _ in range(arguments.rounds):
+                    output = subprocess.run([arguments.bench, "--model", folder, "--threads", str(arguments.threads), "--repeats", str(repeats), shape],
+                                            check=True, capture_output=True, text=True).stdout
+                    ours.append(json.loads(output)["median"])
+                    with torch.inference_mode():
+                        theirs.append(median_seconds(lambda: model(ids, attention_mask=mask), repeats))
+                    if session is not None:
+                        onnx.append(median_seconds(lambda: session.run(None, feeds), repeats))
+                mine, other = statistics.median(ours) * 1e3, statistics.median(theirs) * 1e3
+                line = f"  {batch:5d} x {length:<8d} {mine:9.2f} {other:13.2f} {other / mine:8.2f}"
+                if onnx:
+                    line += f" {statistics.median(onnx) * 1e3:13.2f} {statistics.median(onnx) * 1e3 / mine:8.2f}"
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+// A text encoder's inference with random weights: seconds of the forward pass, what bench/bench_encoders.py sets beside transformers and
+// ONNX Runtime. Prints one JSON object a line for each batch x length.
+//   bench_encoder [--model FOLDER] [--threads N] [--repeats N] [BATCHxLENGTH ...]        (without a model: MiniLM's and DeBERTa-v3-base's
+//   sizes)
+// A LENGTH of 0 stands for mixed lengths: 16 .. 256 evenly over the batch, padded.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "encoders/text_encoder.h"
+
+namespace {
+
+struct Timing {
+  double median = 0, fastest = 0;
+};
+
+Timing time_forward(infig::TextEncoder& encoder, const at::Tensor& ids, const at::Tensor& mask, int64_t repeats) {
+  std::vector<double> seconds;
+  const c10::InferenceMode inference;
+  for (int64_t i = 0; i < repeats + 3; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    encoder.forward(ids, mask, nullptr);
+    if (i >= 3) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return {.median = seconds[seconds.size() / 2], .fastest = seconds.front()};
+}
+
+std::vector<nlohmann::json> built_in_configs() {
+  return {{{"model_type", "bert"}, {"hidden_size", 384}, {"num_hidden_layers", 6}, {"intermediate_size", 1536}},
+          {{"model_type", "deberta-v2"},
+           {"vocab_size", 8000},
+           {"hidden_size", 768},
+           {"num_hidden_layers", 12},
+           {"num_attention_heads", 12},
+           {"intermediate_size", 3072},
+           {"relative_attention", true},
+           {"position_buckets", 256},
+           {"pos_att_type", {"p2c", "c2p"}},
+           {"share_att_key", true},
+           {"norm_rel_ebd", "layer_norm"},
+           {"position_biased_input", false}}};
+}
+
+void bench_model(const nlohmann::json& config, const std::vector<std::pair<int64_t, int64_t>>& shapes, int64_t repeats) {
+  const auto encoder = infig::make_text_encoder(config);
+  encoder->initialize(1);
+  for (const auto& [batch, length] : shapes) {
+    const int64_t width = length > 0 ? length : 256;
+    const at::Tensor ids = at::arange(batch * width, at::kLong).view({batch, width}).remainder(encoder->vocab_size() - 10) + 5;
+    at::Tensor mask = at::ones({batch, width}, at::kLong);
+    if (length == 0) {
+      for (int64_t row = 0; row < batch; ++row) mask[row].slice(0, 16 + 240 * row / std::max<int64_t>(1, batch - 1)).zero_();
+    }
+    const Timing timing = time_forward(*encoder, ids, mask, repeats);
+    std::printf("{\"model\": \"%s\", \"width\": %lld, \"batch\": %lld, \"length\": %lld, \"median\": %.6g, \"fastest\": %.6g}\n",
+                config.value("model_type", "").c_str(), static_cast<long long>(encoder->hidden_size()), static_cast<long long>(batch),
+                static_cast<long long>(length), timing.median, timing.fastest);
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string model;
+  int64_t repeats = 20;
+  std::vector<std::pair<int64_t, int64_t>> shapes;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--model" && i + 1 < argc) {
+      model = argv[++i];
+    } else if (word == "--threads" && i + 1 < argc) {
+      at::set_num_threads(std::stoi(argv[++i]));
+    } else if (word == "--repeats" && i + 1 < argc) {
+      repeats = std::stoll(argv[++i]);
+    } else {
+      const size_t cross = word.find('x');
+      if (cross == std::string::npos) return std::fprintf(stderr, "unknown word %s\n", word.c_str()), 2;
+      shapes.emplace_back(std::stoll(word.substr(0, cross)), std::stoll(word.substr(cross + 1)));
+    }
+  }
+  if (shapes.empty()) shapes = {{1, 16}, {1, 128}, {32, 16}, {32, 0}};
+  std::vector<nlohmann::json> configs;
+  if (!model.empty()) configs.push_back(infig::read_model_config(model));
+  if (model.empty()) configs = built_in_configs();
+  for (const auto& config : configs) bench_model(config, shapes, repeats);
+  return 0;
+}

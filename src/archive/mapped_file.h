@@ -1,0 +1,29 @@
+// A file mapped into memory for reading: nothing is read until it is looked at, and nothing is copied.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace infig {
+
+class MappedFile {
+ public:
+  // `expected` is what the file should be ("a safetensors file"), for messages. Throws CheckpointError naming the file.
+  MappedFile(std::filesystem::path path, const std::string& expected);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  // Stays where it is when the object is moved; valid while it lives and nobody cuts the file short.
+  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(address_), size_}; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  void* address_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace infig

@@ -1,0 +1,52 @@
+// Weights as published, whatever they came in: one map of names to views. What a file is decides how it is read, not its name.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "archive/safetensors.h"
+
+namespace infig {
+
+enum class ArchiveFormat {
+  kSafetensors,
+  kTorchZip,     // torch.save since PyTorch 1.6
+  kTorchLegacy,  // torch.save before it
+  kIndex,        // a JSON index that names one of the above per tensor
+};
+
+const char* archive_format_name(ArchiveFormat format);
+
+class WeightArchive {
+ public:
+  const std::map<std::string, TensorView>& tensors() const;    // memory-mapped; valid while the archive lives
+  const std::map<std::string, std::string>& metadata() const;  // safetensors': strings; of shards what they do not contradict
+  const std::vector<std::string>& left_out() const;            // entries of a PyTorch archive without tensors ("epoch")
+  const std::vector<std::filesystem::path>& files() const;     // the file; of an index the shards, in order of their names
+  ArchiveFormat format() const;                                // kIndex for sharded weights
+  ArchiveFormat file_format() const;                           // of the files themselves
+
+  struct Impl;
+  explicit WeightArchive(std::unique_ptr<Impl> impl);
+  ~WeightArchive();
+  WeightArchive(WeightArchive&&) noexcept;
+  WeightArchive& operator=(WeightArchive&&) noexcept;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// The weights' file of a model's folder: the first that is there of model.safetensors, model.safetensors.index.json, pytorch_model.bin,
+// pytorch_model.bin.index.json. Throws CheckpointError that names all four.
+std::filesystem::path find_weights(const std::filesystem::path& folder);
+
+// Opens a safetensors file, a PyTorch archive of either form (archive/torch_archive.h), an index of shards, or a folder that holds one
+// (find_weights). Throws CheckpointError naming file and tensor: for a file that is none of these (a Git LFS pointer, a web page and
+// their like are named), a missing shard, a tensor that the index promises and its shard lacks, one that two shards hold or the index
+// does not name.
+WeightArchive open_archive(const std::filesystem::path& path);
+
+}  // namespace infig

@@ -1,0 +1,108 @@
+#include "encoders/bert.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "nn/initialize.h"
+
+namespace infig {
+namespace {
+
+// Under these names the published checkpoints keep what they have and we do not, and what they once called otherwise.
+const WeightNames kBertNames = {.prefixes = {"bert.", "roberta.", "mpnet.", "model."},
+                                .endings = {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}},
+                                .other_parts = {"pooler.", "cls.", "lm_head.", "classifier.", "qa_outputs."},
+                                .other_endings = {"embeddings.position_ids", "embeddings.token_type_ids"}};
+
+constexpr int64_t kMpnetBuckets = 32, kMpnetDistance = 128;
+
+// Zero at first: initialize() or a checkpoint fills it.
+at::Tensor add_bert_table(torch::nn::Module& parent, const std::string& name, int64_t rows, int64_t width) {
+  return add_scope(parent, name)->register_parameter("weight", at::zeros({rows, width}));
+}
+
+}  // namespace
+
+at::Tensor mpnet_buckets(const at::Tensor& deltas) {
+  constexpr int64_t kHalf = kMpnetBuckets / 2, kExact = kHalf / 2;
+  const at::Tensor distance = deltas.abs();
+  const at::Tensor logarithm = at::log(distance.to(at::kFloat) / kExact) / std::log(static_cast<double>(kMpnetDistance) / kExact);
+  // The logarithm of distance 0 is infinite and thrown away; clamping keeps its conversion defined.
+  const at::Tensor far = (kExact + (logarithm * (kHalf - kExact)).clamp_min(0).to(at::kLong)).clamp_max(kHalf - 1);
+  return at::where(distance.lt(kExact), distance, far) + deltas.gt(0).to(at::kLong) * kHalf;
+}
+
+BertModelImpl::BertModelImpl(const BertOptions& options) : options_(options) {
+  options.validate();
+  const auto embeddings = add_scope(*this, "embeddings");
+  word_embeddings_ = add_bert_table(*embeddings, "word_embeddings", options.vocab_size, options.hidden_size);
+  position_embeddings_ = add_bert_table(*embeddings, "position_embeddings", options.max_position_embeddings, options.hidden_size);
+  if (options.kind != BertKind::kMpnet) {
+    token_type_embeddings_ = add_bert_table(*embeddings, "token_type_embeddings", options.type_vocab_size, options.hidden_size);
+  }
+  norm_ = embeddings->register_module("LayerNorm",
+                                      torch::nn::LayerNorm(torch::nn::LayerNormOptions({options.hidden_size}).eps(options.layer_norm_eps)));
+  const auto encoder = add_scope(*this, "encoder");
+  layers_ = encoder->register_module("layer", torch::nn::ModuleList());
+  for (int64_t n = 0; n < options.num_hidden_layers; ++n) layers_->push_back(TransformerLayer(options.layer()));
+  if (options.kind == BertKind::kMpnet) {
+    relative_attention_bias_ =
+        add_bert_table(*encoder, "relative_attention_bias", options.relative_attention_num_buckets, options.num_attention_heads);
+  }
+}
+
+void BertModelImpl::initialize(uint64_t seed) {
+  initialize_transformer(*this, options_.initializer_range, seed);
+  const at::NoGradGuard no_grad;
+  word_embeddings_[options_.pad_token_id].zero_();
+  if (options_.kind != BertKind::kBert) position_embeddings_[options_.padding_position()].zero_();
+}
+
+nlohmann::json BertModelImpl::config() const { return to_json(options_); }
+
+const WeightNames& BertModelImpl::names() const { return kBertNames; }
+
+at::Tensor BertModelImpl::embed(const at::Tensor& input_ids, DropoutSource* source) {
+  const int64_t padding = options_.kind == BertKind::kMpnet ? options_.padding_position() : options_.pad_token_id;
+  at::Tensor sum = at::embedding(word_embeddings_, input_ids, padding);
+  if (token_type_embeddings_.defined()) sum = sum + token_type_embeddings_[0];
+  if (options_.kind == BertKind::kBert) {
+    sum = sum + position_embeddings_.narrow(0, 0, input_ids.size(1));
+  } else {
+    const int64_t first = options_.padding_position();
+    const at::Tensor counted = input_ids.ne(first).to(at::kLong);
+    sum = sum + at::embedding(position_embeddings_, counted.cumsum(1) * counted + first, first);
+  }
+  return dropout(norm_->forward(sum), options_.hidden_dropout_prob, source);
+}
+
+at::Tensor BertModelImpl::bias(const at::Tensor& attention_mask) const {
+  at::Tensor bias;
+  // A batch without padding is common (texts sorted by length, single posts): then no score is touched for a mask.
+  if (!attention_mask.all().item<bool>()) bias = attention_bias(attention_mask);
+  if (options_.kind != BertKind::kMpnet) return bias;
+  const int64_t length = attention_mask.size(1);
+  const at::Tensor steps = at::arange(length, attention_mask.options().dtype(at::kLong));
+  // Buckets of the 2 L - 1 distances, spread to [L, L]: row i, column j is distance j - i.
+  const at::Tensor buckets = mpnet_buckets(at::arange(1 - length, length, steps.options()));
+  const at::Tensor index = buckets.index_select(0, (steps.unsqueeze(0) - steps.unsqueeze(1) + (length - 1)).flatten());
+  const at::Tensor relative =
+      relative_attention_bias_.t().contiguous().index_select(1, index).view({1, options_.num_attention_heads, length, length});
+  return bias.defined() ? relative + bias : relative;
+}
+
+std::vector<at::Tensor> BertModelImpl::forward(const at::Tensor& input_ids, const at::Tensor& attention_mask, DropoutSource* source) {
+  check_text_input(options_.model_type.c_str(), input_ids, attention_mask, options_.max_length());
+  std::vector<at::Tensor> states = {embed(input_ids, source)};
+  const at::Tensor scores_bias = bias(attention_mask);
+  for (const auto& layer : *layers_) {
+    states.push_back(layer->as<TransformerLayer>()->forward(states.back(), scores_bias, source));
+  }
+  return states;
+}
+
+}  // namespace infig

@@ -1,0 +1,38 @@
+// Typed look-ups in a published config.json, with messages that name model, key, what was found and what is expected.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "nn/activation.h"
+
+namespace infig {
+
+// An absent key or null gives the fallback. Everything throws ConfigError.
+class ConfigReader {
+ public:
+  // `model` stands before every message ("BERT"). The json must be an object and outlive the reader.
+  ConfigReader(const nlohmann::json& json, std::string model);
+
+  int64_t integer(const char* key, int64_t fallback) const;
+  double number(const char* key, double fallback) const;
+  bool flag(const char* key, bool fallback) const;
+  std::string text(const char* key, const std::string& fallback) const;
+  std::vector<int64_t> integers(const char* key, const std::vector<int64_t>& fallback) const;
+  // "c2p|p2c" or ["c2p", "p2c"], as configs of different ages have it; lower case, without spaces.
+  std::vector<std::string> words(const char* key) const;
+  Activation activation(const char* key, const std::string& fallback) const;
+
+  void require(bool allowed, const std::string& what) const;
+  const nlohmann::json& json() const { return json_; }
+
+ private:
+  const nlohmann::json* find(const char* key) const;
+  [[noreturn]] void refuse(const char* key, const nlohmann::json& found, const char* expected) const;
+  const nlohmann::json& json_;
+  std::string model_;
+};
+
+}  // namespace infig

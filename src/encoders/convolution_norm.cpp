@@ -1,0 +1,179 @@
+#include "encoders/convolution_norm.h"
+
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <algorithm>
+#include <mutex>
+#include <string_view>
+
+#include "nn/weight_state.h"
+
+namespace infig {
+namespace {
+
+torch::nn::Conv2d make_convolution(const ConvolutionNormOptions& options) {
+  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, options.kernel)
+                             .stride(options.stride)
+                             .groups(options.groups)
+                             .bias(false));
+  // Channels-last weights spare a reordering in every call; copies into them keep the layout.
+  conv->weight.set_data(conv->weight.contiguous(at::MemoryFormat::ChannelsLast));
+  return conv;
+}
+
+// libtorch's own packed convolutions (its graph compiler uses them): what follows the convolution is done in the same pass. They are no
+// part of at::, hence the look-up by name; where a libtorch lacks them, or has others under these names, plain convolutions are used.
+struct FusedConvolutions {
+  using Reorder = at::Tensor(const at::Tensor&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, at::OptionalIntArrayRef);
+  using Unary = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef, at::IntArrayRef,
+                           at::IntArrayRef, int64_t, std::string_view, c10::List<std::optional<at::Scalar>>,
+                           std::optional<std::string_view>);
+  using Binary = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
+                            at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::optional<at::Scalar>,
+                            std::optional<std::string_view>, c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
+  c10::TypedOperatorHandle<Reorder> reorder;
+  c10::TypedOperatorHandle<Unary> unary;
+  c10::TypedOperatorHandle<Binary> binary;
+};
+
+std::optional<FusedConvolutions> find_fused_convolutions() {
+  if (!at::globalContext().hasMKLDNN()) return std::nullopt;
+  try {
+    auto& dispatcher = c10::Dispatcher::singleton();
+    return FusedConvolutions{
+        .reorder = dispatcher.findSchemaOrThrow("mkldnn::_reorder_convolution_weight", "").typed<FusedConvolutions::Reorder>(),
+        .unary = dispatcher.findSchemaOrThrow("mkldnn::_convolution_pointwise", "").typed<FusedConvolutions::Unary>(),
+        .binary = dispatcher.findSchemaOrThrow("mkldnn::_convolution_pointwise", "binary").typed<FusedConvolutions::Binary>()};
+  } catch (const c10::Error&) {
+    return std::nullopt;
+  }
+}
+
+const std::optional<FusedConvolutions>& fused_convolutions() {
+  static const std::optional<FusedConvolutions> operators = find_fused_convolutions();
+  return operators;
+}
+
+bool can_fuse(const at::Tensor& x, std::optional<Activation> activation) {
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat && at::globalContext().userEnabledMkldnn() && fused_convolutions() &&
+         !at::autocast::is_autocast_enabled(at::kCPU) &&
+         (!activation || *activation == Activation::kRelu || *activation == Activation::kRelu6);
+}
+
+// The activation as oneDNN's post-operation.
+struct PostOperation {
+  explicit PostOperation(std::optional<Activation> activation) {
+    if (activation == Activation::kRelu) name = "relu";
+    if (activation == Activation::kRelu6) {
+      name = "hardtanh";
+      scalars.push_back(at::Scalar(0.0));
+      scalars.push_back(at::Scalar(6.0));
+    }
+  }
+  std::string_view name = "none";
+  c10::List<std::optional<at::Scalar>> scalars;
+};
+
+// In place where nobody needs the input again: a fresh output of a convolution.
+at::Tensor activate_fresh(at::Tensor x, std::optional<Activation> activation) {
+  if (!activation) return x;
+  if (*activation == Activation::kRelu) return x.relu_();
+  if (*activation == Activation::kRelu6) return at::hardtanh_(x, 0, 6);
+  return activate(x, *activation);
+}
+
+}  // namespace
+
+struct ConvolutionNorm::Folded {
+  std::mutex mutex;
+  std::vector<WeightState> of;      // the tensors that weight and bias were folded from
+  at::Tensor weight, bias, packed;  // packed: the weight as the fused convolutions want it, where there are any
+};
+
+ConvolutionNorm::ConvolutionNorm(const ConvolutionNormOptions& options)
+    : options_(options),
+      convolution_(make_convolution(options)),
+      norm_(torch::nn::BatchNorm2dOptions(options.out_channels).eps(options.eps).momentum(options.momentum)),
+      folded_(std::make_shared<Folded>()) {}
+
+ConvolutionNorm::FoldedWeights ConvolutionNorm::fold() {
+  // The counter stands for the running statistics, too: batch_norm() writes those without raising their version.
+  const std::vector<WeightState> now = {WeightState(convolution_->weight), WeightState(norm_->weight),
+                                        WeightState(norm_->bias),          WeightState(norm_->running_mean),
+                                        WeightState(norm_->running_var),   WeightState(norm_->num_batches_tracked)};
+  const std::lock_guard<std::mutex> lock(folded_->mutex);
+  if (folded_->of != now) {
+    // A tensor made in inference mode would be of no use to a later call outside of it.
+    const c10::InferenceMode normal(false);
+    const at::NoGradGuard no_grad;
+    const at::Tensor factor = norm_->weight * (norm_->running_var + options_.eps).rsqrt();
+    folded_->weight = (convolution_->weight * factor.view({-1, 1, 1, 1})).contiguous(at::MemoryFormat::ChannelsLast);
+    folded_->bias = norm_->bias - norm_->running_mean * factor;
+    folded_->packed = at::Tensor();
+    if (folded_->weight.device().is_cpu() && folded_->weight.scalar_type() == at::kFloat && fused_convolutions()) {
+      const std::vector<int64_t> stride = {options_.stride, options_.stride}, padding = {options_.kernel / 2, options_.kernel / 2};
+      folded_->packed =
+          fused_convolutions()->reorder.call(folded_->weight, padding, stride, {1, 1}, options_.groups, at::OptionalIntArrayRef());
+    }
+    folded_->of = now;
+  }
+  return {.weight = folded_->weight, .bias = folded_->bias, .packed = folded_->packed};
+}
+
+// The padded input and the padding that is left to the convolution, which knows only equal ones.
+std::pair<at::Tensor, std::vector<int64_t>> ConvolutionNorm::pad(const at::Tensor& x) const {
+  if (!options_.same_padding) return {x, {options_.kernel / 2, options_.kernel / 2}};
+  const auto missing = [&](int64_t size) {
+    const int64_t out = (size + options_.stride - 1) / options_.stride;
+    return std::max<int64_t>(0, (out - 1) * options_.stride + options_.kernel - size);
+  };
+  const int64_t rows = missing(x.size(2)), columns = missing(x.size(3));
+  if (rows % 2 == 0 && columns % 2 == 0) return {x, {rows / 2, columns / 2}};
+  return {at::constant_pad_nd(x, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2}), {0, 0}};
+}
+
+bool ConvolutionNorm::folds(const at::Tensor& x, bool batch_statistics) const {
+  const bool gradient = at::GradMode::is_enabled() && (x.requires_grad() || convolution_->weight.requires_grad() ||
+                                                       norm_->weight.requires_grad() || norm_->bias.requires_grad());
+  return !batch_statistics && !gradient && !convolution_->weight.is_inference();  // inference tensors tell no versions
+}
+
+at::Tensor ConvolutionNorm::forward(const at::Tensor& x, bool batch_statistics, std::optional<Activation> activation) {
+  const auto [padded, padding] = pad(x);
+  const std::vector<int64_t> stride = {options_.stride, options_.stride};
+  if (folds(x, batch_statistics)) {
+    const FoldedWeights folded = fold();
+    if (folded.packed.defined() && can_fuse(x, activation)) {
+      const PostOperation post(activation);
+      return fused_convolutions()->unary.call(padded, folded.packed, folded.bias, padding, stride, {1, 1}, options_.groups, post.name,
+                                              post.scalars, "");
+    }
+    return activate_fresh(at::conv2d(padded, folded.weight, folded.bias, stride, padding, {1, 1}, options_.groups), activation);
+  }
+  if (batch_statistics) norm_->num_batches_tracked.add_(1);
+  // Module::train() must not decide here: a frozen backbone keeps its statistics while the rest trains.
+  const at::Tensor convolved = at::conv2d(padded, convolution_->weight, {}, stride, padding, {1, 1}, options_.groups);
+  return activate_fresh(at::batch_norm(convolved, norm_->weight, norm_->bias, norm_->running_mean, norm_->running_var, batch_statistics,
+                                       options_.momentum, options_.eps, true),
+                        activation);
+}
+
+at::Tensor ConvolutionNorm::forward_add(const at::Tensor& x, const at::Tensor& residual, bool batch_statistics,
+                                        std::optional<Activation> activation) {
+  const bool gradient = at::GradMode::is_enabled() && residual.requires_grad();
+  if (folds(x, batch_statistics) && !gradient && activation != Activation::kRelu6 && can_fuse(x, activation)) {
+    const FoldedWeights folded = fold();
+    if (folded.packed.defined()) {
+      const auto [padded, padding] = pad(x);
+      const PostOperation post(activation);
+      return fused_convolutions()->binary.call(
+          padded, residual, folded.packed, folded.bias, padding, {options_.stride, options_.stride}, {1, 1}, options_.groups, "add",
+          at::Scalar(1.0), activation ? std::optional<std::string_view>(post.name) : std::nullopt, post.scalars, std::nullopt);
+    }
+  }
+  return activate_fresh(forward(x, batch_statistics).add_(residual), activation);
+}
+
+}  // namespace infig

@@ -1,0 +1,84 @@
+#include "encoders/text_encoder.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "encoders/bert.h"
+#include "encoders/deberta.h"
+
+namespace infig {
+namespace {
+
+struct TextEncoderEntry {
+  const char* model_type;
+  std::shared_ptr<TextEncoder> (*make)(const nlohmann::json&);
+};
+
+std::shared_ptr<TextEncoder> make_deberta(const nlohmann::json& config) {
+  return std::make_shared<DebertaModelImpl>(deberta_options_from_json(config));
+}
+
+std::shared_ptr<TextEncoder> make_bert(const nlohmann::json& config) {
+  return std::make_shared<BertModelImpl>(bert_options_from_json(config));
+}
+
+// Every text encoder there is.
+constexpr std::array<TextEncoderEntry, 5> kTextEncoders = {
+    {{"deberta-v2", make_deberta}, {"bert", make_bert}, {"roberta", make_bert}, {"xlm-roberta", make_bert}, {"mpnet", make_bert}}};
+
+}  // namespace
+
+std::shared_ptr<TextEncoder> make_text_encoder(const nlohmann::json& config) {
+  const std::string type = config.is_object() && config.contains("model_type") && config["model_type"].is_string()
+                               ? config["model_type"].get<std::string>()
+                               : std::string();
+  std::vector<std::string> known;
+  for (const auto& entry : kTextEncoders) {
+    if (type == entry.model_type) return entry.make(config);
+    known.emplace_back(entry.model_type);
+  }
+  throw ConfigError(fmt::format("config.json: model_type is \"{}\", which is no text encoder known here; supported are {}", type,
+                                fmt::join(known, ", ")));
+}
+
+nlohmann::json read_model_config(const std::filesystem::path& folder) {
+  const auto path = folder / "config.json";
+  if (!std::filesystem::exists(path)) {
+    throw CheckpointError(
+        fmt::format("{}: no config.json; expected a model folder with config.json and model.safetensors or "
+                    "pytorch_model.bin, as transformers saves it",
+                    folder.string()));
+  }
+  nlohmann::json config = nlohmann::json::parse(read_file(path), nullptr, false);
+  if (!config.is_object()) throw CheckpointError(fmt::format("{}: expected a JSON object", path.string()));
+  return config;
+}
+
+std::shared_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& folder) {
+  auto encoder = make_text_encoder(read_model_config(folder));
+  load_published(*encoder, load_tensors(folder), encoder->names(), folder.string());
+  return encoder;
+}
+
+void check_text_input(const char* model, const at::Tensor& input_ids, const at::Tensor& attention_mask, int64_t longest) {
+  if (input_ids.dim() != 2 || input_ids.size(1) < 1 || input_ids.scalar_type() != at::kLong) {
+    throw ShapeError(fmt::format("{}: expected input_ids [B, L] int64 with L >= 1, found [{}] {}", model,
+                                 fmt::join(input_ids.sizes(), ", "), c10::toString(input_ids.scalar_type())));
+  }
+  if (attention_mask.sizes() != input_ids.sizes()) {
+    throw ShapeError(fmt::format("{}: expected attention_mask of the shape of input_ids [{}], found [{}]", model,
+                                 fmt::join(input_ids.sizes(), ", "), fmt::join(attention_mask.sizes(), ", ")));
+  }
+  if (longest > 0 && input_ids.size(1) > longest) {
+    throw ShapeError(fmt::format("{}: texts have {} tokens but the model has positions for {} (max_position_embeddings); cut the texts",
+                                 model, input_ids.size(1), longest));
+  }
+}
+
+}  // namespace infig

@@ -1,0 +1,21 @@
+// Which state of a tensor something was computed from, so that what is kept beside it (folded, packed, joined weights) is made again
+// when it has changed.
+#pragma once
+
+#include <torch/types.h>
+
+namespace infig {
+
+// Writes raise the version, set_data() (as Module::to() does) moves the storage. Not for tensors made in inference mode, which have no
+// version.
+struct WeightState {
+  explicit WeightState(const at::Tensor& tensor)
+      : storage(tensor.const_data_ptr()), version(tensor._version()), type(tensor.scalar_type()) {}
+  bool operator==(const WeightState&) const = default;
+
+  const void* storage;
+  int64_t version;
+  at::ScalarType type;
+};
+
+}  // namespace infig

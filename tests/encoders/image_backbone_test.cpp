@@ -1,0 +1,137 @@
+#include "encoders/image_backbone.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "encoders/efficientnet_lite.h"
+#include "encoders/resnet.h"
+#include "reference/tensors.h"
+
+namespace infig {
+namespace {
+
+namespace fs = std::filesystem;
+
+class BackboneFolder : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = fs::temp_directory_path() / fmt::format("infig_backbone_{}", ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  void TearDown() override { fs::remove_all(path_); }
+  fs::path path_;
+};
+
+// transformers' own naming and config.json, the way a user's folder has them.
+TEST_F(BackboneFolder, ResNetOfTransformers) {
+  for (const std::string name : {"bottleneck", "basic"}) {
+    const reference::Golden golden = reference::load_golden("encoders/published_resnet_" + name);
+    TensorMap weights;
+    for (const auto& [key, tensor] : golden.under("weight.")) weights["resnet." + key] = tensor;
+    weights["classifier.1.weight"] = at::zeros({3, 2});
+    write_file_atomic(path_ / "config.json", golden.settings.dump());
+    save_tensors(path_ / "model.safetensors", weights);
+    const PublishedBackbone published = load_image_backbone(path_);
+    for (const bool inference : {false, true}) {
+      const c10::InferenceMode mode(inference);
+      EXPECT_TRUE(reference::close(published.backbone->features(golden["pixel_values"], false), golden["map"], 1e-5)) << name;
+    }
+    EXPECT_EQ(published.backbone->feature_size(), golden["map"].size(1));
+    EXPECT_EQ(published.backbone->stride(), name == "basic" ? 64 : 32);
+    EXPECT_EQ(published.pixels.resize, 256);
+    weights.erase("resnet.encoder.stages.0.layers.0.layer.0.convolution.weight");
+    save_tensors(path_ / "model.safetensors", weights);
+    EXPECT_THROW(load_image_backbone(path_), CheckpointError);
+  }
+}
+
+TEST_F(BackboneFolder, DepthOfAFileComesFromItsKeys) {
+  const ResNetOptions options = {.bottleneck = false, .layers = {2, 2, 2, 2}, .widths = {4, 6, 8, 10}, .stem_width = 4};
+  ResNet model(options);
+  model->initialize(5);
+  TensorMap weights = state_dict(*model);
+  weights["fc.weight"] = at::zeros({3, 10});
+  weights["fc.bias"] = at::zeros({3});
+  std::erase_if(weights, [](const auto& item) { return item.first.ends_with("num_batches_tracked"); });  // files before torch 0.4.1
+  save_tensors(path_ / "resnet18.safetensors", weights);
+  const PublishedBackbone published = load_image_backbone(path_ / "resnet18.safetensors");
+  EXPECT_EQ(published.name, "resnet-18");
+  const at::Tensor pixels = reference::wave({1, 3, 64, 64});
+  EXPECT_TRUE(at::equal(published.backbone->features(pixels, false), model->forward(pixels, false)));
+  EXPECT_EQ(published.pixels.filter, Filter::kBilinear);
+}
+
+TEST_F(BackboneFolder, PreprocessorConfigIsRead) {
+  ResNet model(ResNetOptions{.bottleneck = false, .layers = {1, 1, 1, 1}, .widths = {4, 4, 4, 4}, .stem_width = 4});
+  model->initialize(5);
+  save_tensors(path_ / "model.safetensors", state_dict(*model));
+  write_file_atomic(path_ / "preprocessor_config.json", R"({"image_processor_type": "CLIPImageProcessor", "size": 40, "crop_size": 32})");
+  EXPECT_EQ(load_image_backbone(path_).pixels.size, 32);
+}
+
+TEST_F(BackboneFolder, RefusesWhatItDoesNotKnow) {
+  save_tensors(path_ / "model.safetensors", {{"vgg.weight", at::zeros({2})}});
+  EXPECT_THROW(load_image_backbone(path_), CheckpointError);
+  fs::remove(path_ / "model.safetensors");
+  EXPECT_THROW(load_image_backbone(path_), CheckpointError);
+  for (const auto& [key, value] : std::vector<std::pair<std::string, nlohmann::json>>{
+           {"layer_type", "wide"}, {"hidden_sizes", {6, 6, 6, 6}}, {"depths", {1, 1}}, {"num_channels", 1}, {"hidden_act", 3}}) {
+    EXPECT_THROW(resnet_options_from_json({{"model_type", "resnet"}, {key, value}}), ConfigError) << key;
+  }
+}
+
+TEST(EfficientNetLite, AgreesWithThePackage) {
+  const reference::Golden golden = reference::load_golden("encoders/efficientnet_lite");
+  EfficientNetLite model(
+      EfficientNetLiteOptions{.width = golden.settings["width"], .depth = golden.settings["depth"], .fixed_ends = false});
+  load_state_dict(*model, golden.under("weight."), "golden");  // strict: the names are the package's
+  for (const bool gradient : {true, false}) {
+    const at::AutoGradMode mode(gradient);
+    for (const char* index : {"0", "1"}) {  // an even size and odd ones, where padding is uneven
+      const at::Tensor expected = golden[std::string("grid.") + index];
+      EXPECT_TRUE(reference::close(model->features(golden[std::string("pixel_values.") + index], false), expected, 1e-5))
+          << index << gradient;
+      EXPECT_GT(expected.eq(6).sum().item<int64_t>() + expected.eq(0).sum().item<int64_t>(), 0);
+    }
+  }
+  (model->features(golden["pixel_values.0"], false) * golden["factors"]).sum().backward();
+  const TensorMap gradients = golden.under("grad.");
+  ASSERT_FALSE(gradients.empty());
+  for (const auto& [name, expected] : gradients) {
+    const double largest = 1 + expected.abs().max().item<double>();
+    EXPECT_TRUE(reference::close(model->named_parameters()[name].grad() / largest, expected / largest, 1e-4)) << name;
+  }
+}
+
+// Parameters of the published models without their classifier: 4,652,008 (Lite0) - 1,281,000, and so on.
+TEST(EfficientNetLite, VariantsHaveThePublishedSizesAndAreTold) {
+  const std::vector<int64_t> published = {4652008, 5416680, 6092072, 8197096, 13006568};
+  for (int64_t number = 0; number < 5; ++number) {
+    EfficientNetLite model(efficientnet_lite(number));
+    int64_t count = 0;
+    for (const auto& item : model->named_parameters()) count += item.value().numel();
+    EXPECT_EQ(count, published[static_cast<size_t>(number)] - 1281000) << number;
+    EXPECT_EQ(efficientnet_lite_number(state_dict(*model), "file"), number);
+  }
+  EXPECT_THROW(efficientnet_lite(5), ConfigError);
+  TensorMap cut = state_dict(*EfficientNetLite(efficientnet_lite(0)));
+  cut.erase("_blocks.15._depthwise_conv.weight");
+  EXPECT_THROW(efficientnet_lite_number(cut, "file"), CheckpointError);
+}
+
+TEST(EfficientNetLite, RefusesWrongShapesAndOptions) {
+  EfficientNetLite model(EfficientNetLiteOptions{.width = 0.1, .depth = 0.3, .fixed_ends = false});
+  EXPECT_THROW(model->features(at::zeros({1, 1, 32, 32}), false), ShapeError);
+  EXPECT_THROW(EfficientNetLite(EfficientNetLiteOptions{.width = 0}), ConfigError);
+  EXPECT_THROW(EfficientNetLite(EfficientNetLiteOptions{.depth = -1}), ConfigError);
+  EXPECT_TRUE(at::allclose(pool_grid(at::ones({2, 3, 4, 5}) * 2), at::full({2, 3}, 2.0)));
+}
+
+}  // namespace
+}  // namespace infig
