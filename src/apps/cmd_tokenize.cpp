@@ -175,7 +175,7 @@ void add_tokenize(CLI::App& app) {
       "  tokens   as the vocabulary writes them\n"
       "  offsets  half-open, in Unicode code points of the line; [0, 0] for the special tokens around it\n"
       "What is not UTF-8 reads as U+FFFD.\n"
-      "Example:\n  infig tokenize --model weights/minilm < posts.txt > tokens.jsonl");
+      "Example:\n  infig tokenize --model weights/minilm-l6 < posts.txt > tokens.jsonl");
   verb->callback([flags] { tokenize_verb(*flags); });
 }
 
