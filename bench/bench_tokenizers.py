@@ -4,8 +4,8 @@
     make bench-tokenizers            (in .venv-conformance; or: python bench/bench_tokenizers.py --model DIR [--model DIR ...])
 
 Each side is timed from lines in memory to ids and offsets of every line; loading a model and starting a process are not timed.
-infig: the time the verb itself states with --time (its reading and encoding; the JSON it writes goes to the null device and is part of
-the time). tokenizers: encode_batch, whose results stay Rust objects. The sides take turns; median of --repeat runs; ids are compared.
+infig: the time the verb itself states with --time (reading, encoding, and writing JSON to the null device). tokenizers: encode_batch, whose results stay Rust objects. The sides take turns; median of --repeat runs (least and most behind it), by the clock and
+of processors (which a busy machine disturbs less); ids are compared.
 """
 import argparse
 import json
@@ -21,15 +21,17 @@ sys.path.insert(0, str(ROOT / "tests" / "conformance"))
 
 
 def ours(binary, model, lines, threads):
+    """Seconds by the clock and of processors."""
     done = subprocess.run([binary, "tokenize", "--model", model, "--threads", str(threads), "--time"], input=lines, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, check=True)
-    return float(done.stderr.decode().split("seconds")[0].split()[-1])
+    words = done.stderr.decode().split()
+    return float(words[words.index("seconds,") - 1]), float(words[words.index("of") - 1])
 
 
 def theirs(backend, texts):
-    start = time.perf_counter()
+    clock, processor = time.perf_counter(), time.process_time()
     backend.encode_batch(texts)
-    return time.perf_counter() - start
+    return time.perf_counter() - clock, time.process_time() - processor
 
 
 def compare(binary, model, texts, threads, repeat):
@@ -41,16 +43,16 @@ def compare(binary, model, texts, threads, repeat):
     out = subprocess.run([binary, "tokenize", "--model", model], input=lines, capture_output=True, check=True).stdout
     mine = [json.loads(line)["ids"] for line in out.decode("utf-8").splitlines()]
     equal = sum(a == b.ids for a, b in zip(mine, backend.encode_batch(texts)))
-    times = {"infig": [], "tokenizers": []}
-    theirs(backend, texts)
+    runs = {"infig": [], "tokenizers": []}
     for _ in range(repeat):
-        times["infig"].append(ours(binary, model, lines, threads))
-        times["tokenizers"].append(theirs(backend, texts))
-    median = {name: statistics.median(values) for name, values in times.items()}
-    spread = {name: (max(values) - min(values)) / median[name] for name, values in times.items()}
-    print(f"{pathlib.Path(model).name:16} {threads} thread(s): infig {len(texts) / median['infig'] / 1e3:8.1f}k lines/s (spread {spread['infig']:.0%})  "
-          f"tokenizers {len(texts) / median['tokenizers'] / 1e3:8.1f}k lines/s (spread {spread['tokenizers']:.0%})  "
-          f"ratio {median['tokenizers'] / median['infig']:.2f}  equal ids {equal}/{len(texts)}", flush=True)
+        runs["infig"].append(ours(binary, model, lines, threads))
+        runs["tokenizers"].append(theirs(backend, texts))
+    print(f"{pathlib.Path(model).name}, {threads} thread(s), {len(texts)} lines, equal ids on {equal}", flush=True)
+    for index, name in enumerate(("by the clock", "of processors")):
+        both = [[times[index] for times in runs[side]] for side in ("infig", "tokenizers")]
+        mine, other = map(statistics.median, both)
+        spread = [f"{min(values):.2f}-{max(values):.2f}" for values in both]
+        print(f"  seconds {name:13}: infig {mine:.3f} ({spread[0]})  tokenizers {other:.3f} ({spread[1]})  ratio {other / mine:.1f}", flush=True)
 
 
 def main():

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -123,6 +124,7 @@ void tokenize_verb(const TokenizeFlags& flags) {
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(flags.model);
   const int64_t threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
   const auto start = std::chrono::steady_clock::now();
+  const std::clock_t processor_start = std::clock();
   LineReader reader(STDIN_FILENO);
   std::vector<std::string_view> lines;
   std::vector<std::string> outputs;
@@ -147,8 +149,9 @@ void tokenize_verb(const TokenizeFlags& flags) {
     if (std::fflush(stdout) != 0) throw ResourceError(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
   }
   if (flags.time) {
-    fmt::print(stderr, "{:.6f} seconds without loading the model\n",
-               std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    fmt::print(stderr, "{:.6f} seconds, {:.6f} of processor time, without loading the model\n", seconds,
+               static_cast<double>(std::clock() - processor_start) / CLOCKS_PER_SEC);
   }
 }
 
@@ -172,7 +175,7 @@ void add_tokenize(CLI::App& app) {
       "  tokens   as the vocabulary writes them\n"
       "  offsets  half-open, in Unicode code points of the line; [0, 0] for the special tokens around it\n"
       "What is not UTF-8 reads as U+FFFD.\n"
-      "Example:\n  infig tokenize --model weights/minilm < posts.txt > tokens.jsonl");
+      "Example:\n  infig tokenize --model weights/minilm-l6 < posts.txt > tokens.jsonl");
   verb->callback([flags] { tokenize_verb(*flags); });
 }
 

@@ -34,6 +34,12 @@ size_t space_length(std::string_view text, size_t at) {
   return (char_flags(character.code) & kSpace) != 0 ? character.length : 0;
 }
 
+// Control characters that SentencePiece's rules (nmt_nfkc) drop.
+bool is_dropped(char32_t code) {
+  return (code > 0 && code < 0x20 && code != '\t' && code != '\n' && code != '\r' && code != 0x0c) || code == 0x7f || code == 0x8f ||
+         code == 0x9f;
+}
+
 // Code points of a piece that covers bytes [begin, end) of a stretch of text that ends at `limit`; tokenizer.h says which convention.
 std::pair<int32_t, int32_t> place(std::string_view text, std::pair<size_t, size_t> bytes, size_t limit,
                                   const std::vector<int32_t>& before) {
@@ -42,6 +48,13 @@ std::pair<int32_t, int32_t> place(std::string_view text, std::pair<size_t, size_
   for (size_t length = space_length(text, begin); length > 0; length = space_length(text, begin)) {
     if (begin + length >= end || space_length(text, begin + length) == 0) break;
     begin += length;
+  }
+  // The last piece before white space or dropped control characters is given these as well; but one character it keeps.
+  while (end > begin) {
+    size_t last = end - 1;
+    while (last > begin && (static_cast<unsigned char>(text[last]) & 0xc0) == 0x80) --last;
+    if (last <= begin || (space_length(text, last) == 0 && !is_dropped(utf8_at(text, last).code))) break;
+    end = last;
   }
   return {before[begin], before[end]};
 }

@@ -1,7 +1,7 @@
 """infig tokenize against the fast tokenizers of transformers, live: ids and offsets must be equal on every text.
 
 Texts: all of the shared data (about 70,000 lines), 20,000 drawn from all of Unicode, lines of 100 KB, and every code point there is.
-Tokenizers: BERT and MPNet with a real vocabulary where one is installed (weights/minilm, weights/mpnet; else one trained here), CLIP with
+Tokenizers: BERT and MPNet with a real vocabulary where one is installed (weights/minilm-l6, weights/mpnet-base; else one trained here), CLIP with
 its own, RoBERTa with a byte-level vocabulary trained here.
 One difference fails. DeBERTa, whose originals differ among themselves, has test_tokenizers_deberta.py.
 """
@@ -79,11 +79,11 @@ ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
 def make_bert(folder, corpus, **options):
-    return wordpiece_folder(folder, corpus, "minilm", BERT_SPECIAL, {"tokenizer_class": "BertTokenizer", **options})
+    return wordpiece_folder(folder, corpus, "minilm-l6", BERT_SPECIAL, {"tokenizer_class": "BertTokenizer", **options})
 
 
 def make_mpnet(folder, corpus, **options):
-    return wordpiece_folder(folder, corpus, "mpnet", MPNET_SPECIAL, {"tokenizer_class": "MPNetTokenizer", **options})
+    return wordpiece_folder(folder, corpus, "mpnet-base", MPNET_SPECIAL, {"tokenizer_class": "MPNetTokenizer", **options})
 
 
 def make_roberta(folder, corpus, **options):
