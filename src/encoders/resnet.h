@@ -23,7 +23,7 @@ struct ResNetOptions {
   int64_t stem_width = 64;       // channels of the stem
   bool stem_pool = true;         // 3x3 max pooling of stride 2 after the stem
   bool stride_on_first = false;  // a bottleneck's stride is on its first 1x1 convolution instead of its 3x3 (downsample_in_bottleneck)
-  bool stride_in_first_stage = false;  // the first stage halves the grid, too (downsample_in_first_stage)
+  bool stride_in_first_stage = false;         // the first stage halves the grid, too (downsample_in_first_stage)
   Activation hidden_act = Activation::kRelu;  // of the stem and behind each block's sum; inside blocks it is ReLU, as published
   int64_t expansion() const { return bottleneck ? 4 : 1; }
   int64_t feature_size() const { return widths.back() * expansion(); }

@@ -186,9 +186,10 @@ def test_gradients(case, tmp_path):
     near(found["probe"], scalar.detach().float(), 1e-3)
     gradients = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None and not name.startswith("pooler")}
     assert {f"grad.{name}" for name in gradients} == {name for name in found if name.startswith("grad.")}
+    largest = max(gradient.abs().max().item() for gradient in gradients.values())
     for name, gradient in gradients.items():
-        if gradient.abs().max() < 1e-6:  # a key's bias moves all scores of a row alike: no gradient but rounding
-            assert found[f"grad.{name}"].abs().max() < 1e-4, name
+        if gradient.abs().max() < 1e-6 * largest:  # a key's bias moves all scores of a row alike: no gradient but rounding
+            assert found[f"grad.{name}"].abs().max() < 1e-6 * largest, name
         else:
             near(found[f"grad.{name}"], gradient, 1e-3, name)
 
