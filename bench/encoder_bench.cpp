@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -80,13 +79,13 @@ int main(int argc, char** argv) {
     if (word == "--model" && i + 1 < argc) {
       model = argv[++i];
     } else if (word == "--threads" && i + 1 < argc) {
-      at::set_num_threads(std::atoi(argv[++i]));
+      at::set_num_threads(std::stoi(argv[++i]));
     } else if (word == "--repeats" && i + 1 < argc) {
-      repeats = std::atoll(argv[++i]);
+      repeats = std::stoll(argv[++i]);
     } else {
       const size_t cross = word.find('x');
       if (cross == std::string::npos) return std::fprintf(stderr, "unknown word %s\n", word.c_str()), 2;
-      shapes.emplace_back(std::atoll(word.substr(0, cross).c_str()), std::atoll(word.substr(cross + 1).c_str()));
+      shapes.emplace_back(std::stoll(word.substr(0, cross)), std::stoll(word.substr(cross + 1)));
     }
   }
   if (shapes.empty()) shapes = {{1, 16}, {1, 128}, {32, 16}, {32, 0}};
