@@ -21,7 +21,7 @@ torch::nn::ModuleList add_clip_layers(torch::nn::Module& parent, const ClipTower
   return layers;
 }
 
-at::Tensor add_clip_table(torch::nn::Module& parent, const std::string& name, std::vector<int64_t> shape) {
+at::Tensor add_clip_table(torch::nn::Module& parent, const std::string& name, const std::vector<int64_t>& shape) {
   return add_scope(parent, name)->register_parameter("weight", at::zeros(shape));
 }
 
