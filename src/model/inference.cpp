@@ -18,7 +18,7 @@ void softmax_row(const float* logits, int64_t classes, double* out) {
 }  // namespace
 
 ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options) {
-  const at::NoGradGuard no_grad;
+  const c10::InferenceMode inference;  // packed weights (nn/packed_linear.h)
   const int64_t classes = model->num_labels();
   const at::Device device = model->parameters().front().device();
   std::vector<int64_t> lengths;

@@ -1,0 +1,66 @@
+"""infig encode: what a user sees when something is wrong. That its numbers are right: tests/conformance."""
+
+import json
+import struct
+
+import pytest
+from conftest import infig
+
+
+def rows(folder, *posts):
+    path = folder / "posts.jsonl"
+    path.write_text("".join(json.dumps(post) + "\n" for post in posts))
+    return path
+
+
+def weights(path, tensors):
+    """A safetensors file of zeros."""
+    header, offset = {}, 0
+    for name, shape in tensors.items():
+        size = 4
+        for side in shape:
+            size *= side
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(offset))
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "clip"])
+def test_help_has_an_example(kind):
+    done = infig("encode", kind, "--help")
+    assert done.code == 0 and f"infig encode {kind} --model" in done.out
+
+
+def test_usage(tmp_path):
+    assert infig("encode").code == 2
+    assert infig("encode", "text", "--model", tmp_path / "absent", "--input", rows(tmp_path), "--output", tmp_path / "o.safetensors").code == 2
+    assert infig("encode", "text", "--model", tmp_path, "--input", rows(tmp_path), "--output", tmp_path / "o.safetensors", "--layers", "some").code == 2
+
+
+def test_faults_are_named(tmp_path):
+    model, output = tmp_path / "model", tmp_path / "o.safetensors"
+    model.mkdir()
+    source = rows(tmp_path, {"id": "a", "text": "hello"})
+    done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
+    assert done.code == 1 and "config.json" in done.err
+    (model / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
+    assert done.code == 2 and "gpt2" in done.err and "deberta-v2" in done.err
+    (model / "config.json").write_text(json.dumps(dict(model_type="bert", vocab_size=8, hidden_size=4, num_hidden_layers=1, num_attention_heads=2,
+                                                       intermediate_size=4, max_position_embeddings=8)))
+    done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
+    assert done.code == 1 and "model.safetensors" in done.err
+    weights(model / "model.safetensors", {"bert.embeddings.word_embeddings.weight": [9, 4], "bert.surplus": [1], "bert.pooler.dense.bias": [4]})
+    done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
+    assert done.code == 1
+    for key in ["embeddings.word_embeddings.weight expected [8, 4] found [9, 4]", "surplus", "encoder.layer.0.output.dense.bias"]:
+        assert key in done.err
+    assert "pooler" not in done.err
+    assert not output.exists()
+
+
+def test_pictures_that_cannot_be_used(tmp_path):
+    weights(tmp_path / "vgg.safetensors", {"features.0.weight": [2]})
+    done = infig("encode", "image", "--model", tmp_path / "vgg.safetensors", "--input", rows(tmp_path, {"id": "a", "image": "x.png"}), "--output", tmp_path / "o.safetensors")
+    assert done.code == 1 and "ResNet" in done.err and "EfficientNet-Lite" in done.err
