@@ -15,10 +15,11 @@ struct BenchFlags {
   std::string config, data;
   int64_t steps = 40, warmup = 10;
   std::vector<std::string> overrides;
+  bool random_init = false;
 };
 
 void bench_verb(const BenchFlags& flags) {
-  const RunConfig config = load_run_config(flags.config, flags.overrides);
+  const RunConfig config = load_run_config(flags.config, flags.overrides, flags.random_init);
   const DataSet data = read_data_set(flags.data);
   StageTimer timer;
   const double rate = time_training(config, data, flags.warmup, flags.steps, timer);
@@ -52,6 +53,7 @@ void add_bench(CLI::App& app) {
   verb->add_option("--data", flags->data, "data set folder")->required();
   verb->add_option("--steps", flags->steps, "steps timed")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_option("--warmup", flags->warmup, "steps before them")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_flag("--random-init", flags->random_init, "encoders of the config's sizes from random weights instead of published ones");
   verb->add_option("overrides", flags->overrides, "key=value pairs over the config");
   verb->footer("Example:\n  infig bench --config configs/tiny.yaml --data runs/postcards");
   verb->callback([flags] { bench_verb(*flags); });

@@ -1,5 +1,6 @@
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -9,6 +10,7 @@
 #include "data/data_set.h"
 #include "evaluation/evaluate.h"
 #include "evaluation/reports.h"
+#include "model/baselines/anchors.h"
 
 namespace infig {
 namespace {
@@ -37,6 +39,29 @@ void print_scores(const EvaluationResult& result) {
   }
 }
 
+// What infig anchors has found for this data set, if it was asked.
+std::vector<AnchorLine> anchor_lines(const std::string& data_path, const DataSet& data, const std::string& split) {
+  std::vector<AnchorLine> lines;
+  const auto table = read_anchors(anchors_path(data_path), data.sha256);
+  if (!table) return lines;
+  for (const auto& row : table->rows) {
+    const auto scores = row.splits.find(split);
+    if (scores == row.splits.end()) continue;
+    lines.push_back({row.name, scores->second.accuracy, scores->second.f1_macro, scores->second.f1_weighted});
+  }
+  return lines;
+}
+
+void print_anchors(const EvaluationResult& result) {
+  if (result.anchors.empty()) return;
+  std::printf("  anchors            accuracy  macro F1  weighted F1\n");
+  for (const auto& anchor : result.anchors)
+    std::printf("  %-18s   %.4f    %.4f       %.4f\n", anchor.name.c_str(), anchor.accuracy, anchor.f1_macro, anchor.f1_weighted);
+  const auto best = std::max_element(result.anchors.begin(), result.anchors.end(),
+                                     [](const auto& a, const auto& b) { return a.accuracy < b.accuracy; });
+  std::printf("  the model is %s the best of them (%s)\n", result.scores.accuracy > best->accuracy ? "above" : "NOT above", best->name.c_str());
+}
+
 void evaluate_verb(const EvaluateFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   const DataSet data = read_data_set(flags.data);
@@ -47,8 +72,10 @@ void evaluate_verb(const EvaluateFlags& flags) {
                                        fmt::format("batch_size={}", flags.batch_size), fmt::format("workers={}", flags.workers)};
   if (!flags.without.empty()) settings.push_back("without=" + flags.without);
   for (const auto& setting : settings) apply_override(binder, setting);
-  const EvaluationResult result = evaluate(flags.run, data, parse_split(flags.split), options);
+  EvaluationResult result = evaluate(flags.run, data, parse_split(flags.split), options);
+  result.anchors = anchor_lines(flags.data, data, result.split);
   print_scores(result);
+  print_anchors(result);
   write_evaluation(result, flags.run);
   if (result.without.empty() && !flags.no_report) {
     write_report(flags.run, data, result.split, {.threads = flags.workers});

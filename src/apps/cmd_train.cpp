@@ -20,6 +20,7 @@ namespace {
 struct TrainFlags {
   std::string config, data, output_dir, resume, bad_image;
   std::vector<std::string> overrides;
+  bool random_init = false;
 };
 
 // The command that was typed, for description.json.
@@ -49,7 +50,7 @@ void train_verb(const TrainFlags& flags) {
   std::vector<std::string> overrides = flags.overrides;
   if (!flags.bad_image.empty()) overrides.push_back("data.bad_image=" + flags.bad_image);
   TrainRequest request;
-  request.config = load_run_config(flags.config, overrides);
+  request.config = load_run_config(flags.config, overrides, flags.random_init);
   request.run = flags.output_dir;
   request.resume = !flags.resume.empty();
   request.description_json = describe_run(flags.config);
@@ -69,6 +70,8 @@ void add_train(CLI::App& app) {
   verb->add_option("--resume", flags->resume,
                    "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing (default) | skip | error");
+  verb->add_flag("--random-init", flags->random_init,
+                 "leave text.model and image.model out: encoders of the config's sizes from random weights, for speed and memory");
   verb->add_option("overrides", flags->overrides, "key=value pairs over the config, as gam.layer=2 train.epochs=5");
   verb->footer(
       "Examples:\n"

@@ -32,6 +32,9 @@ int run(int argc, char** argv) {
   infig::add_evaluate(app);
   infig::add_predict(app);
   infig::add_encode(app);
+  infig::add_tokenize(app);
+  infig::add_weights(app);
+  infig::add_anchors(app);
   infig::add_losses(app);
   infig::add_tokenize(app);
   infig::add_doctor(app);

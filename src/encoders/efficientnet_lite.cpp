@@ -7,6 +7,8 @@
 #include <array>
 #include <cmath>
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
 #include "nn/initialize.h"
 
@@ -149,6 +151,15 @@ std::vector<at::Tensor> EfficientNetLiteImpl::forward_all(const at::Tensor& pixe
 
 at::Tensor EfficientNetLiteImpl::features(const at::Tensor& pixel_values, bool batch_statistics) {
   return run(pixel_values, batch_statistics, nullptr);
+}
+
+nlohmann::json EfficientNetLiteImpl::config() const {
+  for (int64_t number = 0; number <= 4; ++number) {
+    const EfficientNetLiteOptions known = efficientnet_lite(number);
+    if (known.width == options_.width && known.depth == options_.depth && known.fixed_ends == options_.fixed_ends)
+      return {{"model_type", "efficientnet-lite"}, {"number", number}};
+  }
+  throw ConfigError(fmt::format("EfficientNet-Lite: width {} and depth {} are none of Lite0 to Lite4", options_.width, options_.depth));
 }
 
 void EfficientNetLiteImpl::initialize(uint64_t seed) { initialize_convolutions(*this, seed); }

@@ -54,6 +54,7 @@ class EfficientNetLiteImpl : public ImageBackbone {
   void initialize(uint64_t seed) override;  // initialize_convolutions()
   int64_t feature_size() const override { return options_.head_width(); }
   int64_t stride() const override { return 32; }
+  nlohmann::json config() const override;  // {"model_type": "efficientnet-lite", "number": 0 .. 4}; ConfigError for other options
   const EfficientNetLiteOptions& options() const { return options_; }
 
  private:

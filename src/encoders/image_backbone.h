@@ -23,7 +23,11 @@ class ImageBackbone : public torch::nn::Module {
   virtual void initialize(uint64_t seed) = 0;  // random initial weights
   virtual int64_t feature_size() const = 0;    // c
   virtual int64_t stride() const = 0;          // pixels a grid cell, a side
+  virtual nlohmann::json config() const = 0;   // make_image_backbone() reads it back
 };
+
+// The backbone that config() described, weights not yet set. Throws ConfigError.
+std::shared_ptr<ImageBackbone> make_image_backbone(const nlohmann::json& config);
 
 // The grid's mean: [B, c, h, w] -> [B, c].
 at::Tensor pool_grid(const at::Tensor& grid);

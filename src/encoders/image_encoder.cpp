@@ -20,7 +20,7 @@ void ImageEncoderOptions::validate() const {
 
 ImageTransformerImpl::ImageTransformerImpl(const ImageEncoderOptions& options) : options_(options) {
   options.validate();
-  const int64_t channels = options.backbone.feature_size(), hidden = options.layer.hidden_size;
+  const int64_t channels = options.channels(), hidden = options.layer.hidden_size;
   grid_projection_ = register_module("grid_projection", torch::nn::Linear(channels, hidden));
   cls_projection_ = register_module("cls_projection", torch::nn::Linear(channels, hidden));
   layers_ = register_module("layer", torch::nn::ModuleList());
@@ -31,8 +31,8 @@ ImageTransformerImpl::ImageTransformerImpl(const ImageEncoderOptions& options) :
 }
 
 std::vector<at::Tensor> ImageTransformerImpl::forward(const at::Tensor& feature_map, DropoutSource* source) {
-  if (feature_map.dim() != 4 || feature_map.size(1) != options_.backbone.feature_size()) {
-    throw ShapeError(fmt::format("image encoder: expected a feature map [B, {}, h, w], found [{}]", options_.backbone.feature_size(),
+  if (feature_map.dim() != 4 || feature_map.size(1) != options_.channels()) {
+    throw ShapeError(fmt::format("image encoder: expected a feature map [B, {}, h, w], found [{}]", options_.channels(),
                                  fmt::join(feature_map.sizes(), ", ")));
   }
   const int64_t rows = feature_map.size(2), columns = feature_map.size(3);
@@ -51,17 +51,22 @@ std::vector<at::Tensor> ImageTransformerImpl::forward(const at::Tensor& feature_
   return states;
 }
 
-ImageEncoderImpl::ImageEncoderImpl(const ImageEncoderOptions& options) : ImageTransformerImpl(options) {
-  backbone_ = register_module("backbone", ResNet(options.backbone));
+ImageEncoderImpl::ImageEncoderImpl(const ImageEncoderOptions& options, std::shared_ptr<ImageBackbone> backbone)
+    : ImageTransformerImpl(options), given_(backbone != nullptr) {
+  if (backbone == nullptr) backbone = std::make_shared<ResNetImpl>(options.backbone);
+  if (backbone->feature_size() != options.channels()) {
+    throw ConfigError(fmt::format("image encoder: the backbone gives {} channels, expected {}", backbone->feature_size(), options.channels()));
+  }
+  backbone_ = register_module("backbone", std::move(backbone));
 }
 
 void ImageEncoderImpl::initialize(uint64_t seed) {
   initialize_transformer(*this, options().initializer_range, seed);
-  initialize_convolutions(*backbone_, seed);
+  if (!given_) backbone_->initialize(seed);
 }
 
 at::Tensor ImageEncoderImpl::features(const at::Tensor& pixel_values, bool batch_statistics) {
-  return backbone_->forward(pixel_values, batch_statistics);
+  return backbone_->features(pixel_values, batch_statistics);
 }
 
 }  // namespace infig

@@ -7,8 +7,10 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
+#include <memory>
 #include <vector>
 
+#include "encoders/image_backbone.h"
 #include "encoders/resnet.h"
 #include "nn/dropout.h"
 #include "nn/transformer.h"
@@ -16,13 +18,15 @@
 namespace infig {
 
 struct ImageEncoderOptions {
-  ResNetOptions backbone;
+  ResNetOptions backbone;    // of a backbone from scratch
+  int64_t feature_size = 0;  // channels of the grid that another backbone gives; 0: backbone's
   TransformerLayerOptions layer;
   int64_t num_hidden_layers = 6;
   int64_t grid = 7;                 // cells a side that the backbone gives at the training size
   bool learned_positions = false;   // image.pos = learned | none, row 21
   double initializer_range = 0.02;  // for random initial weights
-  void validate() const;            // throws ConfigError
+  int64_t channels() const { return feature_size > 0 ? feature_size : backbone.feature_size(); }
+  void validate() const;  // throws ConfigError
 };
 
 // Image tokens are the grid row by row, each through grid_projection and GELU; the visual CLS is the grid's mean through cls_projection
@@ -48,15 +52,17 @@ TORCH_MODULE(ImageTransformer);
 // subset of these. forward() is ImageTransformer's; features() comes before it and can be cached where the backbone is frozen.
 class ImageEncoderImpl : public ImageTransformerImpl {
  public:
-  explicit ImageEncoderImpl(const ImageEncoderOptions& options);
-  // Random initial weights of Transformer and projections (BERT's rule) and of the backbone (ResNet's rule).
+  // Without a backbone a ResNet is made of the options. Throws ConfigError where a backbone gives other channels than the options say.
+  explicit ImageEncoderImpl(const ImageEncoderOptions& options, std::shared_ptr<ImageBackbone> backbone = nullptr);
+  // Random initial weights of Transformer and projections (BERT's rule), and of a backbone made here (ResNet's rule).
   void initialize(uint64_t seed);
-  // pixel_values [B, 3, S, S] float -> feature map [B, c, S/stride, S/stride]; see ResNetImpl::forward.
+  // pixel_values [B, 3, S, S] float -> feature map [B, c, S/stride, S/stride]; see ImageBackbone::features.
   at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics);
-  ResNet& backbone() { return backbone_; }
+  const std::shared_ptr<ImageBackbone>& backbone() const { return backbone_; }
 
  private:
-  ResNet backbone_{nullptr};
+  std::shared_ptr<ImageBackbone> backbone_;
+  bool given_;
 };
 TORCH_MODULE(ImageEncoder);
 

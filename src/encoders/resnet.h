@@ -64,6 +64,7 @@ class ResNetImpl : public ImageBackbone {
   void initialize(uint64_t seed) override;  // initialize_convolutions()
   int64_t feature_size() const override { return options_.feature_size(); }
   int64_t stride() const override { return options_.stride(); }
+  nlohmann::json config() const override;  // as transformers' ResNetConfig, with stem_kernel, stem_stride and stem_pool beside it
   // The feature map after the stem and after each stage, for tests.
   std::vector<at::Tensor> forward_all(const at::Tensor& pixel_values, bool batch_statistics);
   const ResNetOptions& options() const { return options_; }

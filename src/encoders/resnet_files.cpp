@@ -54,7 +54,10 @@ ResNetOptions resnet_options_from_json(const nlohmann::json& json) {
   ResNetOptions options = {.bottleneck = kind == "bottleneck",
                            .layers = reader.integers("depths", {3, 4, 6, 3}),
                            .widths = reader.integers("hidden_sizes", {256, 512, 1024, 2048}),
+                           .stem_kernel = reader.integer("stem_kernel", 7),
+                           .stem_stride = reader.integer("stem_stride", 2),
                            .stem_width = reader.integer("embedding_size", 64),
+                           .stem_pool = reader.flag("stem_pool", true),
                            .stride_on_first = kind == "bottleneck" && reader.flag("downsample_in_bottleneck", false),
                            .stride_in_first_stage = reader.flag("downsample_in_first_stage", false),
                            .hidden_act = reader.activation("hidden_act", "relu")};
@@ -65,6 +68,22 @@ ResNetOptions resnet_options_from_json(const nlohmann::json& json) {
   }
   options.validate();
   return options;
+}
+
+nlohmann::json ResNetImpl::config() const {
+  std::vector<int64_t> hidden_sizes;
+  for (const int64_t width : options_.widths) hidden_sizes.push_back(width * options_.expansion());
+  return {{"model_type", "resnet"},
+          {"layer_type", options_.bottleneck ? "bottleneck" : "basic"},
+          {"depths", options_.layers},
+          {"hidden_sizes", hidden_sizes},
+          {"embedding_size", options_.stem_width},
+          {"hidden_act", activation_name(options_.hidden_act)},
+          {"downsample_in_bottleneck", options_.stride_on_first},
+          {"downsample_in_first_stage", options_.stride_in_first_stage},
+          {"stem_kernel", options_.stem_kernel},
+          {"stem_stride", options_.stem_stride},
+          {"stem_pool", options_.stem_pool}};
 }
 
 ResNetOptions resnet_options_from_weights(const TensorMap& tensors) {

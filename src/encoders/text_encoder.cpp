@@ -18,6 +18,7 @@ namespace {
 struct TextEncoderEntry {
   const char* model_type;
   std::shared_ptr<TextEncoder> (*make)(const nlohmann::json&);
+  TextEncoderFacts (*facts)(const nlohmann::json&);
 };
 
 std::shared_ptr<TextEncoder> make_deberta(const nlohmann::json& config) {
@@ -28,24 +29,47 @@ std::shared_ptr<TextEncoder> make_bert(const nlohmann::json& config) {
   return std::make_shared<BertModelImpl>(bert_options_from_json(config));
 }
 
+TextEncoderFacts deberta_facts(const nlohmann::json& config) {
+  const DebertaOptions options = deberta_options_from_json(config);
+  return {.hidden_size = options.hidden_size,
+          .num_hidden_layers = options.num_hidden_layers,
+          .vocab_size = options.vocab_size,
+          .max_length = options.position_biased_input ? options.max_position_embeddings : 0};
+}
+
+TextEncoderFacts bert_facts(const nlohmann::json& config) {
+  const BertOptions options = bert_options_from_json(config);
+  return {.hidden_size = options.hidden_size,
+          .num_hidden_layers = options.num_hidden_layers,
+          .vocab_size = options.vocab_size,
+          .max_length = options.max_length()};
+}
+
 // Every text encoder there is.
-constexpr std::array<TextEncoderEntry, 5> kTextEncoders = {
-    {{"deberta-v2", make_deberta}, {"bert", make_bert}, {"roberta", make_bert}, {"xlm-roberta", make_bert}, {"mpnet", make_bert}}};
+constexpr std::array<TextEncoderEntry, 5> kTextEncoders = {{{"deberta-v2", make_deberta, deberta_facts},
+                                                            {"bert", make_bert, bert_facts},
+                                                            {"roberta", make_bert, bert_facts},
+                                                            {"xlm-roberta", make_bert, bert_facts},
+                                                            {"mpnet", make_bert, bert_facts}}};
 
-}  // namespace
-
-std::shared_ptr<TextEncoder> make_text_encoder(const nlohmann::json& config) {
+const TextEncoderEntry& find_entry(const nlohmann::json& config) {
   const std::string type = config.is_object() && config.contains("model_type") && config["model_type"].is_string()
                                ? config["model_type"].get<std::string>()
                                : std::string();
   std::vector<std::string> known;
   for (const auto& entry : kTextEncoders) {
-    if (type == entry.model_type) return entry.make(config);
+    if (type == entry.model_type) return entry;
     known.emplace_back(entry.model_type);
   }
   throw ConfigError(fmt::format("config.json: model_type is \"{}\", which is no text encoder known here; supported are {}", type,
                                 fmt::join(known, ", ")));
 }
+
+}  // namespace
+
+std::shared_ptr<TextEncoder> make_text_encoder(const nlohmann::json& config) { return find_entry(config).make(config); }
+
+TextEncoderFacts text_encoder_facts(const nlohmann::json& config) { return find_entry(config).facts(config); }
 
 nlohmann::json read_model_config(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";

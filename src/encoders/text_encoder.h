@@ -37,6 +37,15 @@ class TextEncoder : public torch::nn::Module {
 // models carry it too), bert, roberta, xlm-roberta, mpnet. Throws ConfigError naming key, value and what is supported.
 std::shared_ptr<TextEncoder> make_text_encoder(const nlohmann::json& config);
 
+// What a config.json says of the encoder, without making it. Throws ConfigError.
+struct TextEncoderFacts {
+  int64_t hidden_size = 0;
+  int64_t num_hidden_layers = 0;
+  int64_t vocab_size = 0;
+  int64_t max_length = 0;  // tokens of the longest text; 0: any
+};
+TextEncoderFacts text_encoder_facts(const nlohmann::json& config);
+
 // A folder as transformers saves it: config.json and weights. Throws CheckpointError, or ConfigError for a config that is not supported.
 std::shared_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& folder);
 

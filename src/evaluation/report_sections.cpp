@@ -211,6 +211,31 @@ std::optional<PageSection> parts_section(const ReportInput& input) {
                      html + "</tbody>\n</table></div>\n"};
 }
 
+std::optional<PageSection> anchors_section(const ReportInput& input) {
+  const auto& anchors = input.result.anchors;
+  if (anchors.empty()) return std::nullopt;
+  const auto row = [](const std::string& name, double accuracy, double f1_macro, double f1_weighted, const char* kind) {
+    return fmt::format("<tr{}><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n", kind, html_escape(name), percent(accuracy),
+                       percent(f1_macro), percent(f1_weighted));
+  };
+  const auto& own = input.result.scores;
+  std::string html =
+      "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">model</th><th "
+      "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
+  html += row("this model", own.accuracy, own.f1_macro, own.f1_weighted, " class=\"own\"");
+  bool above = true;
+  for (const auto& anchor : anchors) {
+    html += row(anchor.name, anchor.accuracy, anchor.f1_macro, anchor.f1_weighted, "");
+    above = above && own.accuracy > anchor.accuracy;
+  }
+  return PageSection{"anchors", "Anchors",
+                     above ? "What simple models score on the same split: logistic regression on words and on frozen features. The model is above all "
+                             "of them."
+                           : "What simple models score on the same split: logistic regression on words and on frozen features. The model does not beat "
+                             "all of them: it has shown nothing that they do not.",
+                     html + "</tbody>\n</table></div>\n"};
+}
+
 PageSection settings_section(const ReportInput& input) {
   return {"settings", "Settings", "Every key of the run, defaults included.",
           "<details><summary>config.yaml</summary>\n<pre tabindex=\"0\">" + html_escape(input.run.config_yaml) + "</pre>\n</details>\n"};

@@ -18,6 +18,17 @@ namespace {
 // Per-class keys share their prefix with the means: eval_f1_macro must stay the mean whatever a class is called.
 bool key_is_taken(const std::string& label) { return label == "macro" || label == "weighted"; }
 
+nlohmann::ordered_json anchors_json(const std::vector<AnchorLine>& anchors) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& anchor : anchors) {
+    list.push_back({{"name", anchor.name},
+                    {"accuracy", anchor.accuracy},
+                    {"f1_macro", anchor.f1_macro},
+                    {"f1_weighted", anchor.f1_weighted}});
+  }
+  return list;
+}
+
 nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   const auto& scores = result.scores;
   nlohmann::ordered_json json;
@@ -46,6 +57,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   json["labels"] = result.labels;
   json["classes"] = classes;
   json["confusion_matrix"] = scores.confusion;
+  if (!result.anchors.empty()) json["anchors"] = anchors_json(result.anchors);
   json["images_missing"] = result.images_missing;
   json["images_truncated"] = result.images_truncated;
   json["images_skipped"] = result.images_skipped;
@@ -80,6 +92,8 @@ class JsonReader {
     }
   }
 
+  bool has(const std::string& key) const { return json_.contains(key); }
+
   // JSON has no NaN: the writer puts null for a loss that is not finite.
   double get_loss(const std::string& key) const {
     if (json_.contains(key) && json_.at(key).is_null()) return std::numeric_limits<double>::quiet_NaN();
@@ -94,6 +108,20 @@ class JsonReader {
   std::filesystem::path path_;
   nlohmann::json json_;
 };
+
+std::vector<AnchorLine> read_anchor_lines(const JsonReader& reader) {
+  std::vector<AnchorLine> anchors;
+  if (!reader.has("anchors")) return anchors;
+  const auto list = reader.get<nlohmann::json>("anchors");
+  for (size_t i = 0; i < list.size(); ++i) {
+    const std::string where = fmt::format("anchors[{}]", i);
+    anchors.push_back({.name = reader.get_from<std::string>(list[i], "name", where),
+                       .accuracy = reader.get_from<double>(list[i], "accuracy", where),
+                       .f1_macro = reader.get_from<double>(list[i], "f1_macro", where),
+                       .f1_weighted = reader.get_from<double>(list[i], "f1_weighted", where)});
+  }
+  return anchors;
+}
 
 std::vector<ClassScores> read_classes(const JsonReader& reader, const std::vector<std::string>& labels) {
   const auto list = reader.get<nlohmann::json>("classes");
@@ -181,6 +209,7 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
   scores.ece = reader.get<double>("eval_ece");
   scores.classes = read_classes(reader, result.labels);
   scores.confusion = reader.get<std::vector<std::vector<int64_t>>>("confusion_matrix");
+  result.anchors = read_anchor_lines(reader);
   result.images_missing = reader.get<int64_t>("images_missing");
   result.images_truncated = reader.get<int64_t>("images_truncated");
   result.images_skipped = reader.get<int64_t>("images_skipped");

@@ -13,6 +13,12 @@
 
 namespace infig {
 
+// A simple model's score on the same split (infig anchors), to read the model's own against.
+struct AnchorLine {
+  std::string name;
+  double accuracy = 0, f1_macro = 0, f1_weighted = 0;
+};
+
 struct EvaluationResult {
   std::string split;                         // "train", "dev", "test"
   std::string without = {};                  // "" or the part that was withheld from the model: "image", "text"
@@ -24,6 +30,7 @@ struct EvaluationResult {
   int64_t images_truncated = 0;              // pictures of which only the first rows could be decoded
   int64_t images_skipped = 0;                // posts left out by --bad-image skip
   int64_t texts_missing = 0;                 // posts without a text
+  std::vector<AnchorLine> anchors = {};      // where they have been computed for the data set
 
   // Throws ShapeError where labels, scores and predictions do not fit each other, or no post has a label.
   void validate() const;
@@ -38,7 +45,7 @@ std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, c
 
 // Writes the three files, each atomically. Keys at the top level of the JSON: eval_loss, eval_accuracy, eval_accuracy_low,
 // eval_accuracy_high (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, per class
-// eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]) and
+// eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors (where they are known) and
 // the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key being taken.
 void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
 

@@ -1,6 +1,10 @@
 #include "model/infig.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/random.h"
+#include "encoders/deberta.h"
+#include "encoders/weight_files.h"
 #include "nn/initialize.h"
 
 namespace infig {
@@ -13,11 +17,32 @@ AlignmentParametersImpl::AlignmentParametersImpl(int64_t hidden_size, int64_t pr
   }
 }
 
-InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed)
+std::shared_ptr<TextEncoder> make_text_encoder(const TextOptions& options) {
+  if (options.published.empty()) return DebertaModel(options.encoder).ptr();
+  return make_text_encoder(nlohmann::json::parse(options.published));
+}
+
+std::shared_ptr<ImageBackbone> make_backbone(const ImageModelOptions& options) {
+  if (options.published.empty()) return ResNet(options.encoder.backbone).ptr();
+  return make_image_backbone(nlohmann::json::parse(options.published));
+}
+
+PublishedParts load_published_parts(const InfigOptions& options) {
+  PublishedParts parts;
+  if (!options.text.model.empty()) {
+    parts.text_encoder = make_text_encoder(options.text);
+    load_published(*parts.text_encoder, load_weights(options.text.model), parts.text_encoder->names(), options.text.model);
+  }
+  if (!options.image.model.empty()) parts.backbone = load_image_backbone(options.image.model).backbone;
+  return parts;
+}
+
+InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed, const PublishedParts& parts)
     : options_(options), num_labels_(num_labels) {
   const int64_t d = options.hidden_size();
-  text_encoder = register_module("text_encoder", DebertaModel(options.text.encoder));
-  image_encoder = register_module("image_encoder", ImageEncoder(options.image.encoder));
+  text_encoder = register_module("text_encoder", parts.text_encoder != nullptr ? parts.text_encoder : make_text_encoder(options.text));
+  image_encoder = register_module(
+      "image_encoder", ImageEncoder(options.image.encoder, parts.backbone != nullptr ? parts.backbone : make_backbone(options.image)));
   fusion = register_module("fusion", FusionTransformer(options.fusion.layer, options.fusion.layers));
   pooling = register_module("pooling", AttentionPooling(d));
   head = register_module(
@@ -26,8 +51,9 @@ InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, 
   gam = register_module("gam", AlignmentParameters(d, options.gam.proj_dim, options.gam.temperature, options.gam.learn_temperature));
   hfam = register_module("hfam", AlignmentParameters(d, options.hfam.proj_dim, options.hfam.temperature, options.hfam.learn_temperature));
 
-  text_encoder->initialize(derive_seed(seed, "init.text_encoder"));
+  if (parts.text_encoder == nullptr) text_encoder->initialize(derive_seed(seed, "init.text_encoder"));
   image_encoder->initialize(derive_seed(seed, "init.image_encoder"));
+  if (parts.backbone == nullptr) image_encoder->backbone()->initialize(derive_seed(seed, "init.image_encoder"));
   initialize_transformer(*fusion, options.image.encoder.initializer_range, derive_seed(seed, "init.fusion"));
   initialize_transformer(*pooling, options.image.encoder.initializer_range, derive_seed(seed, "init.pooling"));
   initialize_transformer(*head, options.image.encoder.initializer_range, derive_seed(seed, "init.head"));
@@ -44,7 +70,8 @@ InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, 
 
 ForwardResult InfigModelImpl::forward(const Batch& batch, const ForwardOptions& how) {
   ForwardResult result;
-  {
+  result.feature_map = batch.feature_map;
+  if (!result.feature_map.defined()) {
     const StageScope scope(how.timer, "image");
     const at::AutoGradMode grad(options_.image.finetune && at::GradMode::is_enabled());
     result.feature_map = image_encoder->features(batch.pixel_values, how.training && options_.image.batch_norm_train);

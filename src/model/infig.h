@@ -6,11 +6,12 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
+#include <memory>
 #include <vector>
 
 #include "core/stage_timer.h"
-#include "encoders/deberta.h"
 #include "encoders/image_encoder.h"
+#include "encoders/text_encoder.h"
 #include "fusion/fusion.h"
 #include "model/infig_options.h"
 #include "nn/dropout.h"
@@ -32,7 +33,7 @@ struct ForwardResult {
   at::Tensor logits;                     // [B, C] float
   std::vector<at::Tensor> text_hidden;   // n_t + 1 of [B, L, d]; [CLS] at position 0
   std::vector<at::Tensor> image_hidden;  // n_i + 1 of [B, 1 + P, d]; visual CLS at position 0
-  at::Tensor feature_map;                // [B, c, h, w]
+  at::Tensor feature_map;                // [B, c, h, w]: of the backbone, or the batch's own
   at::Tensor scores;                     // [B, P + T]: attention pooling, image tokens first
   at::Tensor attention;                  // [B, H, P + T, P + T] of the last fusion layer; undefined unless asked for
 };
@@ -44,17 +45,30 @@ struct ForwardOptions {
   StageTimer* timer = nullptr;
 };
 
+// Encoders that come with weights of their own.
+struct PublishedParts {
+  std::shared_ptr<TextEncoder> text_encoder = nullptr;  // null: made from the options, with random weights
+  std::shared_ptr<ImageBackbone> backbone = nullptr;    // likewise
+};
+
+// Loads what options.text.model and options.image.model name. The options must be resolve_published()ed.
+PublishedParts load_published_parts(const InfigOptions& options);
+
+// A text encoder as the options describe it, without weights: published or from scratch.
+std::shared_ptr<TextEncoder> make_text_encoder(const TextOptions& options);
+std::shared_ptr<ImageBackbone> make_backbone(const ImageModelOptions& options);
+
 class InfigModelImpl : public torch::nn::Module {
  public:
-  // `num_labels` classes. Weights are drawn from streams of `seed`. Options must be finish()ed.
-  InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed);
+  // `num_labels` classes. Weights that `parts` do not bring are drawn from streams of `seed`. Options must be finish()ed.
+  InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed, const PublishedParts& parts = {});
 
   ForwardResult forward(const Batch& batch, const ForwardOptions& how);
 
   const InfigOptions& options() const { return options_; }
   int64_t num_labels() const { return num_labels_; }
 
-  DebertaModel text_encoder{nullptr};
+  std::shared_ptr<TextEncoder> text_encoder;
   ImageEncoder image_encoder{nullptr};
   FusionTransformer fusion{nullptr};
   AttentionPooling pooling{nullptr};

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
+#include "encoders/text_encoder.h"
 
 namespace infig {
 namespace {
@@ -26,6 +29,7 @@ void bind_layer(ConfigBinder& binder, TransformerLayerOptions& layer) {
 void bind_text(ConfigBinder& binder, TextOptions& text) {
   DebertaOptions& e = text.encoder;
   binder.section("text");
+  binder.field("model", text.model, "folder of a published encoder with its tokenizer (DeBERTa, BERT, RoBERTa, MPNet); empty: from scratch");
   binder.field("max_length", text.max_length, {.low = 3},
                "tokens a text, special ones included; longer texts are cut and keep [SEP], row 34");
   binder.field("vocab_size", text.vocab_size, {.low = 16}, "pieces of the vocabulary trained on the run's own training texts");
@@ -58,6 +62,9 @@ void bind_text(ConfigBinder& binder, TextOptions& text) {
 void bind_image(ConfigBinder& binder, ImageModelOptions& image) {
   ImageEncoderOptions& e = image.encoder;
   binder.section("image");
+  binder.field("model", image.model, "folder or file of a published backbone (ResNet, EfficientNet-Lite); empty: from scratch");
+  binder.choice("preprocess", image.own_pixels, {{"model", true}, {"config", false}},
+                "with image.model: size, resize, filter, mean and std as the model's own files say, or as the keys here");
   bind_options(binder, image.pixels);
   binder.field("bottleneck", e.backbone.bottleneck, "ResNet blocks of 1x1, 3x3, 1x1 (ResNet-50 and larger) instead of two 3x3");
   binder.field("stage_blocks", e.backbone.layers, kAtLeastOne, "blocks in each ResNet stage");
@@ -129,30 +136,48 @@ void bind_options(ConfigBinder& binder, InfigOptions& options) {
   binder.field("lambda_f", options.loss.lambda_f, {.low = 0}, "weight of the fine-grained alignment loss, eq. 12; 0: no HFAM at all");
 }
 
+namespace {
+
+int64_t longest_text(const TextOptions& text) {
+  if (!text.published.empty()) return text_encoder_facts(nlohmann::json::parse(text.published)).max_length;
+  return text.encoder.position_biased_input ? text.encoder.max_position_embeddings : 0;
+}
+
+}  // namespace
+
+int64_t InfigOptions::hidden_size() const {
+  return text.published.empty() ? text.encoder.hidden_size : text_encoder_facts(nlohmann::json::parse(text.published)).hidden_size;
+}
+
+int64_t InfigOptions::text_layers() const {
+  return text.published.empty() ? text.encoder.num_hidden_layers
+                                : text_encoder_facts(nlohmann::json::parse(text.published)).num_hidden_layers;
+}
+
 void InfigOptions::finish() {
   const int64_t d = hidden_size();
   image.encoder.layer.hidden_size = d;
   fusion.layer.hidden_size = d;
   image.pixels.validate();
-  const int64_t stride = image.encoder.backbone.stride();
+  const int64_t stride = image.published.empty() ? image.encoder.backbone.stride() : image.published_stride;
   if (image.pixels.size % stride != 0) {
-    throw ConfigError(fmt::format("image.size: {} pixels are no multiple of the ResNet's stride {}; choose one, as {}", image.pixels.size,
+    throw ConfigError(fmt::format("image.size: {} pixels are no multiple of the backbone's stride {}; choose one, as {}", image.pixels.size,
                                   stride, (image.pixels.size / stride + 1) * stride));
   }
   image.encoder.grid = image.pixels.size / stride;
-  text.encoder.validate();
+  if (text.published.empty()) text.encoder.validate();
   image.encoder.validate();
   fusion.layer.validate();
   gam.loss.validate();
   hfam.loss.validate();
-  const int64_t shared_layers = std::min(text.encoder.num_hidden_layers, image.encoder.num_hidden_layers);
+  const int64_t shared_layers = std::min(text_layers(), image.encoder.num_hidden_layers);
   if (gam.layer > shared_layers)
     throw ConfigError(fmt::format("gam.layer: {} from the end, but the encoders share only {} layers", gam.layer, shared_layers));
   if (hfam.layers > shared_layers)
     throw ConfigError(fmt::format("hfam.layers: {} pairs, but the encoders share only {} layers", hfam.layers, shared_layers));
-  if (text.max_length > text.encoder.max_position_embeddings && text.encoder.position_biased_input) {
-    throw ConfigError(fmt::format("text.max_length: {} is more than text.max_position_embeddings {}", text.max_length,
-                                  text.encoder.max_position_embeddings));
+  const int64_t longest = longest_text(text);
+  if (longest > 0 && text.max_length > longest) {
+    throw ConfigError(fmt::format("text.max_length: {} is more than the {} positions of the text encoder", text.max_length, longest));
   }
   if (image.batch_norm_train && !image.finetune) {
     throw ConfigError("image.batch_norm_train: true needs image.finetune: true (a frozen ResNet keeps its running statistics)");

@@ -17,18 +17,24 @@
 namespace infig {
 
 struct TextOptions {
+  std::string model;           // folder of a published encoder; empty: from scratch
   int64_t max_length = 128;   // row 34: tokens a text, special ones included
   int64_t vocab_size = 8000;  // pieces of a vocabulary trained on the run's own texts
   double character_coverage = 0.9995;
   bool case_fold = false;  // of such a vocabulary: upper and lower case are one
-  DebertaOptions encoder;  // its vocab_size is set from the tokenizer
+  DebertaOptions encoder;      // from scratch; its vocab_size is set from the tokenizer
+  std::string published = {};  // config.json of a published encoder, as JSON; not a key: resolve_published() or a checkpoint fills it
 };
 
 struct ImageModelOptions {
+  std::string model;            // folder or file of a published backbone; empty: from scratch
+  bool own_pixels = true;       // a published backbone is shown pictures as its own preprocessing says
   ImageOptions pixels;
   ImageEncoderOptions encoder;
   bool finetune = false;          // row 20: train the ResNet
   bool batch_norm_train = false;  // row 20: BatchNorm uses the statistics of the batch
+  std::string published = {};     // ImageBackbone::config() of a published backbone, as JSON; filled as text.published is
+  int64_t published_stride = 0;
 };
 
 enum class GamPartner { kMomentum, kOnline };
@@ -77,10 +83,20 @@ struct InfigOptions {
   bool gelu_logits = true;  // row 33
   LossOptions loss;
 
-  int64_t hidden_size() const { return text.encoder.hidden_size; }
+  int64_t hidden_size() const;  // d, of the text encoder
+  int64_t text_layers() const;
   // Carries shared values (hidden size) into the parts and checks each part and their agreement. Throws ConfigError.
   void finish();
 };
+
+// Reads the config.json of text.model and the backbone of image.model, where they are named, into `published` and what follows from them;
+// with random_init both are left out and the keys of encoders from scratch stand. Throws CheckpointError or ConfigError: for a folder that
+// is not there (with where its like is published), and for a key of an encoder from scratch set beside a published one.
+void resolve_published(InfigOptions& options, bool random_init);
+
+// Where a published text encoder's and backbone's facts come from a checkpoint instead: the JSON that save_model() wrote.
+void set_published_text(TextOptions& text, const nlohmann::json& config);
+void set_published_image(ImageModelOptions& image, const nlohmann::json& config);
 
 // Binds sections text, image, gam, hfam, fusion, head, loss.
 void bind_options(ConfigBinder& binder, InfigOptions& options);

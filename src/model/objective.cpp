@@ -32,9 +32,9 @@ int64_t clamped_queue(int64_t wanted, int64_t train_posts, int64_t batch_size) {
 }  // namespace
 
 MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options) {
-  text_encoder = register_module("text_encoder", DebertaModel(options.text.encoder));
+  text_encoder = register_module("text_encoder", make_text_encoder(options.text));
   image_encoder = register_module("image_encoder", ImageTransformer(options.image.encoder));
-  if (options.gam.momentum_backbone) backbone = register_module("backbone", ResNet(options.image.encoder.backbone));
+  if (options.gam.momentum_backbone) backbone = register_module("backbone", make_backbone(options.image));
   if (options.gam.proj_dim > 0) {
     gam = register_module("gam", AlignmentParameters(options.hidden_size(), options.gam.proj_dim, options.gam.temperature, false));
   }
@@ -48,7 +48,7 @@ Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, 
   twins_->to(device);
   copy_to_twin(*model_->text_encoder, *twins_->text_encoder);
   copy_to_twin(*model_->image_encoder, *twins_->image_encoder);
-  if (!twins_->backbone.is_empty()) copy_to_twin(*model_->image_encoder->backbone(), *twins_->backbone);
+  if (twins_->backbone != nullptr) copy_to_twin(*model_->image_encoder->backbone(), *twins_->backbone);
   if (!twins_->gam.is_empty()) copy_to_twin(*model_->gam, *twins_->gam);
 
   const int64_t width = options_.gam.proj_dim > 0 ? options_.gam.proj_dim : options_.hidden_size();
@@ -100,11 +100,11 @@ LossTerm Objective::gam_loss(const Batch& batch, const ForwardResult& forward, c
     // Row 8: the twins move first, then give the keys.
     update_twin(*model_->text_encoder, *twins_->text_encoder, options_.gam.momentum);
     update_twin(*model_->image_encoder, *twins_->image_encoder, options_.gam.momentum);
-    if (!twins_->backbone.is_empty()) update_twin(*model_->image_encoder->backbone(), *twins_->backbone, options_.gam.momentum);
+    if (twins_->backbone != nullptr) update_twin(*model_->image_encoder->backbone(), *twins_->backbone, options_.gam.momentum);
     if (!twins_->gam.is_empty()) update_twin(*model_->gam, *twins_->gam, options_.gam.momentum);
     DropoutSource* source = options_.gam.momentum_train_mode ? how.dropout : nullptr;
     const at::Tensor features =
-        twins_->backbone.is_empty() ? forward.feature_map.detach() : twins_->backbone->forward(batch.pixel_values, false);
+        twins_->backbone == nullptr ? forward.feature_map.detach() : twins_->backbone->features(batch.pixel_values, false);
     const auto text = twins_->text_encoder->forward(batch.input_ids, batch.attention_mask, source);
     const auto image = twins_->image_encoder->forward(features, source);
     input.image_key = image_representation(from_end(image, layer).select(1, 0), twins_->gam).to(at::kFloat);

@@ -20,9 +20,9 @@ namespace infig {
 class MomentumTwinsImpl : public torch::nn::Module {
  public:
   explicit MomentumTwinsImpl(const InfigOptions& options);
-  DebertaModel text_encoder{nullptr};
+  std::shared_ptr<TextEncoder> text_encoder;
   ImageTransformer image_encoder{nullptr};
-  ResNet backbone{nullptr};          // only with gam.momentum_backbone
+  std::shared_ptr<ImageBackbone> backbone;  // only with gam.momentum_backbone
   AlignmentParameters gam{nullptr};  // only with gam.proj_dim > 0
 };
 TORCH_MODULE(MomentumTwins);

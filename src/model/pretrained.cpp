@@ -21,7 +21,8 @@ void save_model(const InfigModel& model, const Tokenizer& tokenizer, const std::
     config["id2label"][std::to_string(i)] = labels[i];
     config["label2id"][labels[i]] = i;
   }
-  config["text_encoder"] = to_json(options.text.encoder);
+  config["text_encoder"] = model->text_encoder->config();
+  config["image_backbone"] = model->image_encoder->backbone()->config();
   config["infig"] = config_json(binder);
   write_file_atomic(folder / "config.json", config.dump(2) + "\n");
   tokenizer.save(folder);
@@ -50,7 +51,14 @@ LoadedModel load_model(const fs::path& folder) {
     loaded.labels.push_back(config["id2label"][key].get<std::string>());
   }
   loaded.tokenizer = load_tokenizer(folder);
-  options.text.encoder.vocab_size = loaded.tokenizer->vocab_size();
+  const auto part = [&](const char* key) {
+    if (!config.contains(key)) throw CheckpointError(fmt::format("{}: has no {}", config_path.string(), key));
+    return config[key];
+  };
+  // The checkpoint alone says what its encoders are; the folders that the run started from may be gone.
+  if (!options.text.model.empty()) set_published_text(options.text, part("text_encoder"));
+  if (!options.image.model.empty()) set_published_image(options.image, part("image_backbone"));
+  options.text.encoder.vocab_size = text_encoder_facts(part("text_encoder")).vocab_size;
   options.text.encoder.pad_token_id = loaded.tokenizer->pad_id();
   options.finish();
   loaded.model = InfigModel(options, static_cast<int64_t>(loaded.labels.size()), 0);

@@ -6,7 +6,7 @@ Batch Batch::to(const at::Device& device) const {
   if (device.is_cpu()) return *this;
   Batch moved = *this;
   for (at::Tensor* tensor :
-       {&moved.input_ids, &moved.attention_mask, &moved.pixel_values, &moved.labels, &moved.has_text, &moved.has_image, &moved.post_ids}) {
+       {&moved.input_ids, &moved.attention_mask, &moved.pixel_values, &moved.feature_map, &moved.labels, &moved.has_text, &moved.has_image, &moved.post_ids}) {
     if (tensor->defined()) *tensor = tensor->to(device);
   }
   return moved;

@@ -34,6 +34,7 @@ struct PostLoader::Impl {
   int64_t pad_id = 0;
   std::vector<std::vector<int64_t>> ids;  // a row of token ids a post
   std::vector<uint8_t> text_there;
+  std::shared_ptr<const FeatureStore> features;
 
   // Pictures after resize and crop, before the flip. A slot is written once, under the mutex.
   mutable std::mutex mutex;
@@ -45,6 +46,20 @@ struct PostLoader::Impl {
   std::shared_ptr<const Image> read_picture(int64_t row, RandomStream* stream, StageTimer* timer) const;
   std::shared_ptr<const Image> picture(int64_t row, int64_t epoch, StageTimer* timer) const;
   void note_bad(int64_t row, ImageStatus status, const std::string& reason) const;
+
+  // The rows that take part, now that the bad pictures are known.
+  std::vector<int64_t> kept(const std::vector<int64_t>& rows) const {
+    if (options.bad_image != BadImage::kSkip) return rows;
+    std::vector<int64_t> result;
+    for (const int64_t row : rows) {
+      const auto found = bad.find(row);
+      if (found == bad.end() || found->second.status == image_status_name(ImageStatus::kTruncated)) result.push_back(row);
+    }
+    return result;
+  }
+
+  void fill_pixels(Batch& batch, int64_t epoch, StageTimer* timer) const;
+  void fill_features(Batch& batch) const;
 };
 
 // The network's view of a row's picture without the training flip; null where there is none that can be used.
@@ -70,14 +85,21 @@ std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomS
   return std::make_shared<const Image>(transform_image(decoded.image, image, stream));
 }
 
+namespace {
+
+DataError bad_picture_error(const BadPicture& picture) {
+  return DataError(fmt::format("post {}: picture {}: {}: {}; --bad-image missing keeps such posts with their text alone, skip drops them",
+                               picture.id, picture.file, picture.status, picture.reason));
+}
+
+}  // namespace
+
 void PostLoader::Impl::note_bad(int64_t row, ImageStatus status, const std::string& reason) const {
   const Post& post = (*posts)[static_cast<size_t>(row)];
-  if (!usable(status) && options.bad_image == BadImage::kError) {
-    throw DataError(fmt::format("post {}: picture {}: {}: {}; --bad-image missing keeps such posts with their text alone, skip drops them",
-                                post.id, post.image.string(), image_status_name(status), reason));
-  }
+  const BadPicture picture{post.id, post.image.string(), image_status_name(status), reason};
+  if (!usable(status) && options.bad_image == BadImage::kError) throw bad_picture_error(picture);
   const std::lock_guard<std::mutex> lock(mutex);
-  bad.emplace(row, BadPicture{post.id, post.image.string(), image_status_name(status), reason});
+  bad.emplace(row, picture);
 }
 
 std::shared_ptr<const Image> PostLoader::Impl::picture(int64_t row, int64_t epoch, StageTimer* timer) const {
@@ -131,6 +153,7 @@ std::vector<int64_t> PostLoader::prepare(const std::vector<int64_t>& rows, const
   const bool image_used = impl_->options.without != Without::kImage;
   const bool must_know = impl_->options.bad_image != BadImage::kMissing;
   if (!image_used || (!impl_->cacheable() && !must_know)) return rows;
+  if (impl_->features != nullptr) return impl_->kept(rows);
   ProgressBar bar(title, static_cast<int64_t>(rows.size()));
   std::mutex bar_mutex;
   int64_t done = 0;
@@ -140,13 +163,16 @@ std::vector<int64_t> PostLoader::prepare(const std::vector<int64_t>& rows, const
     bar.update(++done);
   });
   bar.finish();
-  if (impl_->options.bad_image != BadImage::kSkip) return rows;
-  std::vector<int64_t> kept;
-  for (const int64_t row : rows) {
-    const auto found = impl_->bad.find(row);
-    if (found == impl_->bad.end() || found->second.status == image_status_name(ImageStatus::kTruncated)) kept.push_back(row);
+  return impl_->kept(rows);
+}
+
+void PostLoader::use_features(std::shared_ptr<const FeatureStore> features) {
+  impl_->features = std::move(features);
+  impl_->bad = impl_->features->bad();
+  if (impl_->options.bad_image != BadImage::kError) return;
+  for (const auto& [row, picture] : impl_->bad) {
+    if (!impl_->features->usable(row)) throw bad_picture_error(picture);
   }
-  return kept;
 }
 
 int64_t PostLoader::text_length(int64_t row) const { return static_cast<int64_t>(impl_->ids[static_cast<size_t>(row)].size()); }
@@ -163,6 +189,31 @@ std::map<int64_t, BadPicture> PostLoader::bad_by_row() const {
   return impl_->bad;
 }
 
+void PostLoader::Impl::fill_pixels(Batch& batch, int64_t epoch, StageTimer* timer) const {
+  const int64_t size = image.size;
+  // Written as [B, S, S, 3] and seen as [B, 3, S, S]: channels-last without a copy.
+  const at::Tensor pixels = at::empty({batch.size(), size, size, 3}, at::kFloat);
+  for (int64_t i = 0; i < batch.size(); ++i) {
+    std::shared_ptr<const Image> shown;
+    if (options.without != Without::kImage) shown = picture(batch.rows[static_cast<size_t>(i)], epoch, timer);
+    batch.has_image.data_ptr<bool>()[i] = shown != nullptr;
+    float* out = pixels.data_ptr<float>() + i * size * size * 3;
+    const StageScope scope(timer, "normalize");
+    if (shown != nullptr) {
+      normalize_image(*shown, image, out);
+    } else {
+      std::fill_n(out, size * size * 3, 0.0F);
+    }
+  }
+  batch.pixel_values = pixels.permute({0, 3, 1, 2});
+}
+
+void PostLoader::Impl::fill_features(Batch& batch) const {
+  for (int64_t i = 0; i < batch.size(); ++i)
+    batch.has_image.data_ptr<bool>()[i] = options.without != Without::kImage && features->usable(batch.rows[static_cast<size_t>(i)]);
+  batch.feature_map = features->gather(batch.rows);
+}
+
 Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, StageTimer* timer) const {
   const auto count = static_cast<int64_t>(rows.size());
   int64_t length = 0;
@@ -175,9 +226,6 @@ Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, St
   batch.post_ids = at::empty({count}, at::kLong);
   batch.has_text = at::empty({count}, at::kBool);
   batch.has_image = at::empty({count}, at::kBool);
-  const int64_t size = impl_->image.size;
-  // Written as [B, S, S, 3] and seen as [B, 3, S, S]: channels-last without a copy.
-  const at::Tensor pixels = at::empty({count, size, size, 3}, at::kFloat);
   for (int64_t i = 0; i < count; ++i) {
     const auto row = static_cast<size_t>(rows[static_cast<size_t>(i)]);
     const auto& ids = impl_->ids[row];
@@ -186,18 +234,13 @@ Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, St
     batch.labels.data_ptr<int64_t>()[i] = (*impl_->posts)[row].label_id;
     batch.post_ids.data_ptr<int64_t>()[i] = static_cast<int64_t>(row);
     batch.has_text.data_ptr<bool>()[i] = impl_->text_there[row] != 0;
-    std::shared_ptr<const Image> image;
-    if (impl_->options.without != Without::kImage) image = impl_->picture(static_cast<int64_t>(row), epoch, timer);
-    batch.has_image.data_ptr<bool>()[i] = image != nullptr;
-    float* out = pixels.data_ptr<float>() + i * size * size * 3;
-    const StageScope scope(timer, "normalize");
-    if (image != nullptr) {
-      normalize_image(*image, impl_->image, out);
-    } else {
-      std::fill_n(out, size * size * 3, 0.0F);
-    }
   }
-  batch.pixel_values = pixels.permute({0, 3, 1, 2});
+  if (impl_->features != nullptr) {
+    const StageScope scope(timer, "read");
+    impl_->fill_features(batch);
+  } else {
+    impl_->fill_pixels(batch, epoch, timer);
+  }
   return batch;
 }
 

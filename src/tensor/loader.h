@@ -14,6 +14,7 @@
 #include "data/post.h"
 #include "image/transform.h"
 #include "tensor/batch.h"
+#include "tensor/feature_store.h"
 #include "text/tokenizer.h"
 
 namespace infig {
@@ -31,13 +32,6 @@ struct LoaderOptions {
 
 void bind_options(ConfigBinder& binder, LoaderOptions& options);
 
-struct BadPicture {
-  std::string id;
-  std::string file;
-  std::string status;  // image_status_name
-  std::string reason;
-};
-
 class PostLoader {
  public:
   // `posts` must outlive the loader. max_length: see Tokenizer::encode. A post's augmentation is drawn from (seed, "augment", epoch, row).
@@ -48,6 +42,10 @@ class PostLoader {
   // Reads the pictures of these rows once, on all workers, with a progress bar, filling the cache; finds the bad ones. Returns the rows
   // that take part: all, or under `skip` those with a usable picture. Throws DataError under `error`, naming the first bad one.
   std::vector<int64_t> prepare(const std::vector<int64_t>& rows, const std::string& title);
+
+  // Batches then carry feature_map instead of pixel_values, and no picture is read. One row of features a post. Before prepare().
+  // Throws DataError under `error` where a picture was bad.
+  void use_features(std::shared_ptr<const FeatureStore> features);
 
   int64_t text_length(int64_t row) const;  // ids of a row, special tokens included
 

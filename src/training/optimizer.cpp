@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -10,12 +12,16 @@
 
 namespace infig {
 
-Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options) : options_(options) {
+Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options, const std::vector<std::string>& published)
+    : options_(options) {
+  const auto is_new = [&](const std::string& name) {
+    return options.lr_new > 0 && std::none_of(published.begin(), published.end(), [&](const auto& part) { return name.starts_with(part); });
+  };
   for (const auto& item : module.named_parameters()) {
     const at::Tensor& parameter = item.value();
     if (!parameter.requires_grad()) continue;
     const at::NoGradGuard no_grad;
-    slots_.push_back({item.key(), parameter, at::zeros_like(parameter), at::zeros_like(parameter), at::zeros({}, at::kFloat)});
+    slots_.push_back({item.key(), parameter, at::zeros_like(parameter), at::zeros_like(parameter), at::zeros({}, at::kFloat), is_new(item.key())});
   }
 }
 
@@ -29,12 +35,13 @@ double Optimizer::step(double learning_rate) {
   struct Group {
     std::vector<at::Tensor> parameters, grads, exp_avgs, exp_avg_sqs, steps;
   };
-  Group groups[2];  // without and with weight decay
+  std::array<Group, 4> groups;  // without and with weight decay, of published and of new parts
   for (auto& slot : slots_) {
     const at::Tensor grad = slot.parameter.grad();
     if (!grad.defined()) continue;
     all_grads.push_back(grad);
-    Group& group = groups[options_.weight_decay > 0 && slot.parameter.dim() >= 2 ? 1 : 0];
+    const bool decayed = options_.weight_decay > 0 && slot.parameter.dim() >= 2;
+    Group& group = groups[(decayed ? 1U : 0U) + (slot.fresh ? 2U : 0U)];
     group.parameters.push_back(slot.parameter);
     group.grads.push_back(grad);
     group.exp_avgs.push_back(slot.exp_avg);
@@ -45,16 +52,17 @@ double Optimizer::step(double learning_rate) {
   const double norm = at::stack(at::_foreach_norm(all_grads, 2)).to(at::kDouble).norm().item<double>();
   if (!std::isfinite(norm)) return norm;
   if (options_.clip > 0 && norm > options_.clip) at::_foreach_mul_(all_grads, options_.clip / (norm + 1e-6));
-  for (int decayed = 0; decayed < 2; ++decayed) {
-    Group& group = groups[decayed];
+  for (size_t i = 0; i < groups.size(); ++i) {
+    Group& group = groups[i];
     if (group.parameters.empty()) continue;
     at::_foreach_add_(group.steps, 1);
-    const double decay = decayed == 1 ? options_.weight_decay : 0.0;
+    const double decay = i % 2 == 1 ? options_.weight_decay : 0.0;
+    const double rate = i >= 2 ? learning_rate * options_.lr_new / options_.lr : learning_rate;
     if (options_.name == OptimizerName::kAdam) {
-      at::_fused_adam_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1,
+      at::_fused_adam_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, rate, options_.beta1,
                        options_.beta2, decay, options_.eps, false, false, std::nullopt, std::nullopt);
     } else {
-      at::_fused_adamw_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1,
+      at::_fused_adamw_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, rate, options_.beta1,
                         options_.beta2, decay, options_.eps, false, false, std::nullopt, std::nullopt);
     }
   }

@@ -17,10 +17,11 @@ class Optimizer {
  public:
   // Takes every parameter that wants a gradient. Weight decay leaves out biases, norms and temperatures (tensors of fewer than two
   // dimensions).
-  Optimizer(const torch::nn::Module& module, const OptimOptions& options);
+  // `published`: names that begin with one of these have optim.lr, the others optim.lr_new (where it is set).
+  Optimizer(const torch::nn::Module& module, const OptimOptions& options, const std::vector<std::string>& published = {});
 
   void zero_grad();
-  // Clips and updates; parameters without a gradient are left alone. Returns the gradient norm before clipping; if it is not finite nothing
+  // Clips and updates with `learning_rate` for published parts and in proportion for new ones; parameters without a gradient are left alone. Returns the gradient norm before clipping; if it is not finite nothing
   // was updated.
   double step(double learning_rate);
 
@@ -31,6 +32,7 @@ class Optimizer {
   struct Slot {
     std::string name;
     at::Tensor parameter, exp_avg, exp_avg_sq, step;
+    bool fresh = false;  // has optim.lr_new
   };
   OptimOptions options_;
   std::vector<Slot> slots_;

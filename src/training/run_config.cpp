@@ -11,6 +11,7 @@ void bind_optim(ConfigBinder& binder, OptimOptions& optim) {
   binder.section("optim");
   binder.choice("name", optim.name, {{"adam", OptimizerName::kAdam}, {"adamw", OptimizerName::kAdamW}}, "adam | adamw, row 39");
   binder.field("lr", optim.lr, {.low = 0, .low_open = true}, "learning rate at the end of warm-up");
+  binder.field("lr_new", optim.lr_new, {.low = 0}, "the same for parts without published weights where others have them; 0: optim.lr");
   binder.field("weight_decay", optim.weight_decay, {.low = 0}, "L2 penalty (adam) or decoupled decay (adamw) of matrices, row 39");
   binder.field("beta1", optim.beta1, {.low = 0, .high = 1, .high_open = true}, "decay of the first moment");
   binder.field("beta2", optim.beta2, {.low = 0, .high = 1, .high_open = true}, "decay of the second moment");
@@ -46,6 +47,10 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.field("threads", config.threads, {.low = 0, .high = 1024}, "compute threads; 0: all cores. Equal bits need an equal number");
   binder.section("data");
   bind_options(binder, config.data.loader);
+  binder.choice("features", config.data.cache_features, {{"cache", true}, {"live", false}},
+                "picture features of a frozen backbone without augmentation: computed once, or at every step");
+  binder.field("feature_cache", config.data.feature_cache, "folder of that cache; empty: the run folder's cache/");
+  binder.choice("feature_dtype", config.data.half_features, {{"fp32", false}, {"fp16", true}}, "how it is stored: fp16 is half the size");
   binder.field("drop_last", config.data.drop_last, "leave out a last training batch that is not full, row 7");
   binder.field("pool_batches", config.data.pool_batches, {.low = 1},
                "batches among which posts of like length are grouped; 1: plain shuffling");
@@ -54,14 +59,22 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   bind_train(binder, config.train);
 }
 
-void RunConfig::finish() { model.finish(); }
+void RunConfig::finish() {
+  if (optim.lr_new > 0 && model.text.model.empty() && model.image.model.empty() && !random_init) {
+    throw ConfigError(fmt::format(
+        "optim.lr_new={}: has no effect without published parts (text.model, image.model); optim.lr is the rate of everything", optim.lr_new));
+  }
+  model.finish();
+}
 
-RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides, bool random_init) {
   RunConfig config;
   ConfigBinder binder;
   bind_options(binder, config);
   if (!file.empty()) read_config_file(binder, file);
   for (const auto& assignment : overrides) apply_override(binder, assignment);
+  config.random_init = random_init;
+  resolve_published(config.model, random_init);
   config.finish();
   return config;
 }

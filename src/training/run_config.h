@@ -16,7 +16,10 @@ namespace infig {
 struct DataOptions {
   LoaderOptions loader;
   bool drop_last = true;     // row 7
-  int64_t pool_batches = 8;  // batches among which posts of like length are grouped; see data/sampler.h
+  bool cache_features = true;  // of a frozen backbone on pictures that are not augmented
+  std::string feature_cache;   // folder; empty: RUN/cache
+  bool half_features = false;  // stored as fp16
+  int64_t pool_batches = 8;    // batches among which posts of like length are grouped; see data/sampler.h
 };
 
 enum class OptimizerName { kAdam, kAdamW };
@@ -25,6 +28,7 @@ enum class Schedule { kLinear, kConstant, kCosine };
 struct OptimOptions {
   OptimizerName name = OptimizerName::kAdam;  // row 39
   double lr = 2e-5;
+  double lr_new = 0;  // of what starts from random weights beside published parts; 0: lr
   double weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double clip = 1.0;                      // largest gradient norm; 0: no clipping
@@ -52,14 +56,15 @@ struct RunConfig {
   InfigOptions model;
   OptimOptions optim;
   TrainOptions train;
+  bool random_init = false;  // --random-init: no key; text.model and image.model are left out
 
   void finish();  // derives shared values and validates; throws ConfigError
 };
 
 void bind_options(ConfigBinder& binder, RunConfig& config);
 
-// File (may be empty: defaults), then dotted overrides, then finish().
-RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+// File (may be empty: defaults), then dotted overrides, then resolve_published() and finish().
+RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides, bool random_init = false);
 
 // YAML of all keys: RUN/config.yaml (plain), configs/reference.yaml (with comments).
 std::string dump_run_config(const RunConfig& config, bool with_comments);

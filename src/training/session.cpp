@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/log.h"
 #include "core/random.h"
 #include "data/sampler.h"
+#include "model/feature_cache.h"
 
 namespace infig {
 namespace {
@@ -48,7 +51,7 @@ void check_trainable(const RunConfig& config, const DataSet& data) {
   if (steps_of(config, posts) == 0) throw too_few_posts(config, data, posts);
 }
 
-Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer)
+Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer, const std::filesystem::path& cache)
     : config_(std::move(config)),
       data_(&data),
       device_(resolve_device(config_.device)),
@@ -56,22 +59,56 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
       tokenizer_(std::move(tokenizer)),
       dropout_(derive_seed(config_.seed, "dropout")) {
   if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
-  if (tokenizer_ == nullptr) tokenizer_ = vocabulary_of(data, config_.model.text);
-  config_.model.text.encoder.vocab_size = tokenizer_->vocab_size();
-  config_.model.text.encoder.pad_token_id = tokenizer_->pad_id();
-
+  choose_tokenizer();
   loader_ = std::make_unique<PostLoader>(data.posts, *tokenizer_, config_.model.image.pixels, config_.model.text.max_length,
                                          config_.data.loader, config_.seed);
+  model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"),
+                      load_published_parts(config_.model));
+  model_->to(device_);
+  choose_features(cache);
   train_rows_ = loader_->prepare(data.rows_of(Split::kTrain), "reading train pictures");
   dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
   const auto posts = static_cast<int64_t>(train_rows_.size());
   steps_per_epoch_ = steps_of(config_, posts);
   if (steps_per_epoch_ == 0) throw too_few_posts(config_, data, posts);  // after bad pictures were dropped
-  model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"));
-  model_->to(device_);
   objective_ = std::make_unique<Objective>(model_, posts, config_.train.batch_size, config_.seed);
-  optimizer_ = std::make_unique<Optimizer>(*model_, config_.optim);
+  std::vector<std::string> published;
+  if (!config_.model.text.model.empty()) published.emplace_back("text_encoder.");
+  if (!config_.model.image.model.empty()) published.emplace_back("image_encoder.backbone.");
+  optimizer_ = std::make_unique<Optimizer>(*model_, config_.optim, published);
+}
+
+void Session::choose_tokenizer() {
+  TextOptions& text = config_.model.text;
+  if (tokenizer_ == nullptr) tokenizer_ = text.model.empty() ? vocabulary_of(*data_, text) : load_tokenizer(text.model);
+  if (text.published.empty()) {
+    // With --random-init the table has the size of the published model's, for its speed and memory.
+    text.encoder.vocab_size = config_.random_init ? std::max(tokenizer_->vocab_size(), text.vocab_size) : tokenizer_->vocab_size();
+    text.encoder.pad_token_id = tokenizer_->pad_id();
+    return;
+  }
+  const int64_t rows = text_encoder_facts(nlohmann::json::parse(text.published)).vocab_size;
+  if (tokenizer_->vocab_size() > rows) {
+    throw CheckpointError(fmt::format("{}: the tokenizer has {} tokens, the model's embeddings {} rows; they do not belong together",
+                                      text.model, tokenizer_->vocab_size(), rows));
+  }
+}
+
+// A frozen backbone gives the same grid for the same pixels in every epoch.
+void Session::choose_features(const std::filesystem::path& cache) {
+  if (config_.model.image.finetune || config_.data.loader.without == Without::kImage) return;
+  if (config_.model.image.pixels.augment != Augment::kNone) {
+    log_info("picture features are computed at every step: image.augment changes the pictures (none would let them be cached)");
+    return;
+  }
+  if (!config_.data.cache_features) {
+    log_info("picture features are computed at every step: data.features=live");
+    return;
+  }
+  const std::filesystem::path folder = config_.data.feature_cache.empty() ? cache : std::filesystem::path(config_.data.feature_cache);
+  loader_->use_features(cached_grids(*model_->image_encoder->backbone(), *data_, config_.model.image.pixels,
+                                     {.folder = folder, .half = config_.data.half_features, .workers = config_.data.loader.workers}));
 }
 
 std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {

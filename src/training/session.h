@@ -29,7 +29,8 @@ class Session {
  public:
   // Trains a vocabulary on the training texts unless `tokenizer` is given (a resumed run). Reads pictures into the cache with a progress
   // bar.
-  Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer);
+  // Features of a frozen backbone go into config.data.feature_cache or, where that is empty, `cache`.
+  Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer, const std::filesystem::path& cache);
 
   // Batches of rows of an epoch: a function of (seed, epoch) alone.
   std::vector<std::vector<int64_t>> epoch_batches(int64_t epoch) const;
@@ -51,6 +52,8 @@ class Session {
   Precision precision() const { return precision_; }
 
  private:
+  void choose_tokenizer();
+  void choose_features(const std::filesystem::path& cache);
   [[noreturn]] void fail_not_finite(const Batch& batch, int64_t step, const std::string& what) const;
 
   RunConfig config_;

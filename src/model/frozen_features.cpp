@@ -1,0 +1,132 @@
+#include "model/frozen_features.h"
+
+#include <algorithm>
+#include <future>
+#include <mutex>
+
+#include "core/parallel.h"
+#include "core/progress.h"
+#include "data/sampler.h"
+
+namespace infig {
+namespace {
+
+// Reads batches of pictures as the network sees them: [b, 3, S, S] float, channels-last.
+class PictureReader {
+ public:
+  PictureReader(const std::vector<Post>& posts, const ImageOptions& pixels, int64_t workers)
+      : posts_(posts), pixels_(pixels), workers_(workers) {}
+
+  at::Tensor read(int64_t first, int64_t count) {
+    const int64_t size = pixels_.size;
+    const at::Tensor pixels = at::empty({count, size, size, 3}, at::kFloat);
+    parallel_for(count, workers_, [&](int64_t i) {
+      float* out = pixels.data_ptr<float>() + i * size * size * 3;
+      const Post& post = posts_[static_cast<size_t>(first + i)];
+      DecodedImage decoded;
+      if (post.image.empty()) {
+        decoded.status = ImageStatus::kAbsent;
+        decoded.reason = "the post names no picture";
+      } else {
+        decoded = decode_image_file(post.image, pixels_.decode());
+      }
+      if (decoded.status != ImageStatus::kOk) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        bad_.emplace(first + i, BadPicture{post.id, post.image.string(), image_status_name(decoded.status), decoded.reason});
+      }
+      if (usable(decoded.status)) {
+        normalize_image(transform_image(decoded.image, pixels_, nullptr), pixels_, out);
+      } else {
+        std::fill_n(out, size * size * 3, 0.0F);
+      }
+    });
+    return pixels.permute({0, 3, 1, 2});
+  }
+
+  std::map<int64_t, BadPicture> take_bad() { return std::move(bad_); }
+
+ private:
+  const std::vector<Post>& posts_;
+  const ImageOptions& pixels_;
+  int64_t workers_;
+  std::mutex mutex_;
+  std::map<int64_t, BadPicture> bad_;
+};
+
+}  // namespace
+
+std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
+                                            const FrozenOptions& options,
+                                            const std::function<void(int64_t first, const at::Tensor& grid)>& sink) {
+  const c10::InferenceMode inference;
+  const auto total = static_cast<int64_t>(posts.size());
+  ProgressBar bar(options.title, total);
+  PictureReader reader(posts, pixels, options.workers);
+  // The next batch is read while the network looks at this one.
+  const auto read = [&](int64_t first) {
+    const int64_t count = std::min(options.batch_size, total - first);
+    return std::async(std::launch::async, [&reader, first, count] { return reader.read(first, count); });
+  };
+  std::future<at::Tensor> next;
+  if (total > 0) next = read(0);
+  for (int64_t first = 0; first < total; first += options.batch_size) {
+    const at::Tensor pixel_values = next.get();
+    if (first + options.batch_size < total) next = read(first + options.batch_size);
+    sink(first, backbone.features(pixel_values, false));
+    bar.update(std::min(total, first + options.batch_size));
+  }
+  bar.finish();
+  return reader.take_bad();
+}
+
+at::Tensor pooled_picture_features(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
+                                   const FrozenOptions& options) {
+  const at::Tensor pooled = at::zeros({static_cast<int64_t>(posts.size()), backbone.feature_size()}, at::kFloat);
+  const auto bad = for_each_grid(backbone, posts, pixels, options, [&](int64_t first, const at::Tensor& grid) {
+    pooled.narrow(0, first, grid.size(0)).copy_(pool_grid(grid));
+  });
+  for (const auto& [row, picture] : bad) {
+    if (picture.status != image_status_name(ImageStatus::kTruncated)) pooled[row].zero_();
+  }
+  return pooled;
+}
+
+at::Tensor mean_text_features(TextEncoder& encoder, const Tokenizer& tokenizer, const std::vector<Post>& posts, int64_t max_length,
+                              const FrozenOptions& options) {
+  const c10::InferenceMode inference;
+  const int64_t longest = encoder.max_length() > 0 ? std::min(max_length, encoder.max_length()) : max_length;
+  std::vector<std::vector<int64_t>> ids(posts.size());
+  std::vector<int64_t> lengths(posts.size());
+  parallel_for(static_cast<int64_t>(posts.size()), options.workers, [&](int64_t row) {
+    const auto r = static_cast<size_t>(row);
+    ids[r] = tokenizer.encode(posts[r].text, longest).ids;
+    lengths[r] = static_cast<int64_t>(ids[r].size());
+  });
+  const at::Tensor features = at::zeros({static_cast<int64_t>(posts.size()), encoder.hidden_size()}, at::kFloat);
+  ProgressBar bar(options.title, static_cast<int64_t>(posts.size()));
+  int64_t done = 0;
+  for (const auto& rows : sorted_batches(lengths, options.batch_size)) {
+    int64_t length = 0;
+    for (const int64_t row : rows) length = std::max(length, lengths[static_cast<size_t>(row)]);
+    const auto count = static_cast<int64_t>(rows.size());
+    const at::Tensor input_ids = at::full({count, length}, tokenizer.pad_id(), at::kLong);
+    const at::Tensor mask = at::zeros({count, length}, at::kLong);
+    for (int64_t i = 0; i < count; ++i) {
+      const auto& row = ids[static_cast<size_t>(rows[static_cast<size_t>(i)])];
+      std::copy(row.begin(), row.end(), input_ids.data_ptr<int64_t>() + i * length);
+      std::fill_n(mask.data_ptr<int64_t>() + i * length, row.size(), int64_t{1});
+    }
+    const at::Tensor states = encoder.forward(input_ids, mask, nullptr).back();
+    const at::Tensor weights = mask.to(at::kFloat).unsqueeze(2);
+    features.index_copy_(0, at::tensor(rows, at::kLong), (states * weights).sum(1) / weights.sum(1));
+    done += count;
+    bar.update(done);
+  }
+  bar.finish();
+  for (size_t row = 0; row < posts.size(); ++row) {
+    if (posts[row].text.empty()) features[static_cast<int64_t>(row)].zero_();
+  }
+  return features;
+}
+
+}  // namespace infig

@@ -1,0 +1,57 @@
+// Features of a frozen backbone for every post of a data set, in a folder: features.safetensors (memory-mapped) and features.json.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "archive/safetensors_stream.h"
+#include "core/files.h"
+
+namespace infig {
+
+struct BadPicture {
+  std::string id;
+  std::string file;
+  std::string status;  // image_status_name
+  std::string reason;
+};
+
+class FeatureStore {
+ public:
+  // Throws CheckpointError naming what is missing, broken, or of other posts than `rows`.
+  FeatureStore(const std::filesystem::path& folder, int64_t rows);
+  // The grids of these rows: [B, c, h, w] float, channels-last in memory. May be called from several threads.
+  at::Tensor gather(const std::vector<int64_t>& rows) const;
+  const std::map<int64_t, BadPicture>& bad() const { return bad_; }  // by row; the grid of a row whose picture was not usable means nothing
+  bool usable(int64_t row) const { return unusable_.find(row) == unusable_.end(); }
+  int64_t height() const { return height_; }
+  int64_t channels() const { return channels_; }
+
+ private:
+  SafetensorsFile file_;
+  int64_t height_ = 0, width_ = 0, channels_ = 0;
+  bool half_ = false;
+  std::map<int64_t, BadPicture> bad_, unusable_;
+};
+
+// Writes one, row by row in order. Until commit() nothing stands at the folder's place.
+class FeatureWriter {
+ public:
+  FeatureWriter(const std::filesystem::path& folder, int64_t rows, bool half);
+  void append(const at::Tensor& grid);  // [b, c, h, w] float: the next b rows
+  void commit(const std::map<int64_t, BadPicture>& bad);
+
+ private:
+  StagingFolder staging_;
+  int64_t rows_;
+  bool half_;
+  std::unique_ptr<SafetensorsStream> stream_;  // made with the first grid, which tells the shape
+};
+
+}  // namespace infig
