@@ -30,6 +30,7 @@ infig_import(webp LIBRARY webp HEADER webp/decode.h)
 infig_import(webpdemux LIBRARY webpdemux HEADER webp/demux.h)
 infig_import(gif LIBRARY gif HEADER gif_lib.h)
 infig_import(exif LIBRARY exif HEADER libexif/exif-data.h)
+infig_import(lbfgs LIBRARY lbfgs HEADER lbfgs.h)
 infig_import(jemalloc LIBRARY jemalloc HEADER jemalloc/jemalloc.h)
 find_path(INFIG_STB_INCLUDE NAMES stb/stb_image.h REQUIRED)
 

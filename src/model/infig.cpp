@@ -4,7 +4,7 @@
 
 #include "core/random.h"
 #include "encoders/deberta.h"
-#include "encoders/weight_files.h"
+#include "encoders/weight_names.h"
 #include "nn/initialize.h"
 
 namespace infig {
@@ -31,7 +31,7 @@ PublishedParts load_published_parts(const InfigOptions& options) {
   PublishedParts parts;
   if (!options.text.model.empty()) {
     parts.text_encoder = make_text_encoder(options.text);
-    load_published(*parts.text_encoder, load_weights(options.text.model), parts.text_encoder->names(), options.text.model);
+    load_published(*parts.text_encoder, load_tensors(options.text.model), parts.text_encoder->names(), options.text.model);
   }
   if (!options.image.model.empty()) parts.backbone = load_image_backbone(options.image.model).backbone;
   return parts;
