@@ -65,6 +65,8 @@ double Optimizer::step(double learning_rate) {
       at::_fused_adamw_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, rate, options_.beta1,
                         options_.beta2, decay, options_.eps, false, false, std::nullopt, std::nullopt);
     }
+    // The fused kernels leave versions alone; folded and packed weights are made again by them (nn/weight_state.h).
+    for (const at::Tensor& parameter : group.parameters) parameter.unsafeGetTensorImpl()->bump_version();
   }
   return norm;
 }

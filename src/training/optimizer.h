@@ -16,13 +16,12 @@ namespace infig {
 class Optimizer {
  public:
   // Takes every parameter that wants a gradient. Weight decay leaves out biases, norms and temperatures (tensors of fewer than two
-  // dimensions).
-  // `published`: names that begin with one of these have optim.lr, the others optim.lr_new (where it is set).
+  // dimensions). `published`: names that begin with one of these have optim.lr, the others optim.lr_new (where it is set).
   Optimizer(const torch::nn::Module& module, const OptimOptions& options, const std::vector<std::string>& published = {});
 
   void zero_grad();
-  // Clips and updates with `learning_rate` for published parts and in proportion for new ones; parameters without a gradient are left alone. Returns the gradient norm before clipping; if it is not finite nothing
-  // was updated.
+  // Clips and updates with `learning_rate` for published parts and in proportion for new ones; parameters without a gradient are left
+  // alone. Returns the gradient norm before clipping; if it is not finite nothing was updated.
   double step(double learning_rate);
 
   TensorMap state() const;                                           // exp_avg.NAME, exp_avg_sq.NAME, step.NAME

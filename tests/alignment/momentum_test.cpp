@@ -73,6 +73,16 @@ TEST(Momentum, OneUpdateByHand) {
   EXPECT_TRUE(at::equal(twin.linear->bias, online.linear->bias));
 }
 
+TEST(Momentum, AnUpdateRaisesVersionsSoThatFoldedWeightsAreMadeAgain) {
+  Online online;
+  Twin twin;
+  copy_to_twin(online, twin);
+  const auto weight = twin.linear->weight._version(), mean = twin.norm->running_mean._version();
+  update_twin(online, twin, 0.5);
+  EXPECT_GT(twin.linear->weight._version(), weight);
+  EXPECT_GT(twin.norm->running_mean._version(), mean);
+}
+
 TEST(Momentum, AThousandStepsFollowTheClosedForm) {
   // p_s = 1 + s (a constant drift) from p_0 = 1: twin_n = m^n + (1 - m) sum_s m^(n - s) p_s.
   Online online;

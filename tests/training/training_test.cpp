@@ -89,6 +89,42 @@ TEST(Optimizer, ClipsByTheGlobalNormAndRefusesNonFinite) {
   EXPECT_TRUE(at::equal(layer->weight.detach(), before));
 }
 
+TEST(Optimizer, AStepRaisesVersionsSoThatPackedWeightsAreMadeAgain) {
+  torch::nn::Linear layer(2, 1);
+  Optimizer optimizer(*layer, {});
+  layer->weight.mutable_grad() = at::ones({1, 2});
+  const auto version = layer->weight._version();
+  optimizer.step(0.1);
+  EXPECT_GT(layer->weight._version(), version);
+}
+
+TEST(Optimizer, NewPartsHaveTheirOwnRate) {
+  struct Both : torch::nn::Module {
+    Both() {
+      old = register_module("old", torch::nn::Linear(torch::nn::LinearOptions(1, 1).bias(false)));
+      fresh = register_module("fresh", torch::nn::Linear(torch::nn::LinearOptions(1, 1).bias(false)));
+      const at::NoGradGuard no_grad;
+      old->weight.fill_(0.5);
+      fresh->weight.fill_(0.5);
+    }
+    torch::nn::Linear old{nullptr}, fresh{nullptr};
+  } model;
+  const OptimOptions options{.lr = 0.01, .lr_new = 0.04, .clip = 0};
+  Optimizer optimizer(model, options, {"old."});
+  NaiveAdam old_adam, fresh_adam;
+  double old_weight = 0.5, fresh_weight = 0.5;
+  for (int step = 0; step < 20; ++step) {
+    const double gradient = std::sin(step + 1.0), rate = 0.01 * step / 20;  // a schedule scales both
+    model.old->weight.mutable_grad() = at::full({1, 1}, gradient);
+    model.fresh->weight.mutable_grad() = at::full({1, 1}, gradient);
+    optimizer.step(rate);
+    old_weight = old_adam.step(old_weight, gradient, rate, options);
+    fresh_weight = fresh_adam.step(fresh_weight, gradient, 4 * rate, options);
+  }
+  EXPECT_NEAR(model.old->weight.item<double>(), old_weight, 1e-6);
+  EXPECT_NEAR(model.fresh->weight.item<double>(), fresh_weight, 1e-6);
+}
+
 TEST(RunConfigTest, UnknownKeyNamesTheNearest) {
   try {
     load_run_config("", {"gam.quue_size=5"});
