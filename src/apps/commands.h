@@ -17,9 +17,7 @@ void add_tokenize(CLI::App& app);
 void add_weights(CLI::App& app);
 void add_anchors(CLI::App& app);
 void add_losses(CLI::App& app);
-void add_tokenize(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_bench(CLI::App& app);
-void add_weights(CLI::App& app);
 
 }  // namespace infig

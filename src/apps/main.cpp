@@ -36,10 +36,8 @@ int run(int argc, char** argv) {
   infig::add_weights(app);
   infig::add_anchors(app);
   infig::add_losses(app);
-  infig::add_tokenize(app);
   infig::add_doctor(app);
   infig::add_bench(app);
-  infig::add_weights(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
