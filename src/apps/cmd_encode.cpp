@@ -212,8 +212,7 @@ void encode_clip_verb(const EncodeFlags& flags) {
   const std::vector<Post> posts = posts_of(flags);
   PublishedClip clip = load_clip(flags.model);
   const ClipOptions& options = clip.model->options();
-  const fs::path folder = fs::is_directory(flags.model) ? fs::path(flags.model) : fs::path(flags.model).parent_path();
-  const EncodedTexts texts = encode_texts(posts, folder, options.max_position_embeddings, flags.workers);
+  const EncodedTexts texts = encode_texts(posts, folder_of_clip(flags.model), options.max_position_embeddings, flags.workers);
   const auto total = static_cast<int64_t>(posts.size());
   TensorMap tensors = {{"image_embeds", at::empty({total, options.projection_dim})},
                        {"text_embeds", at::empty({total, options.projection_dim})},

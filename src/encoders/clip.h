@@ -47,6 +47,12 @@ struct ClipOptions {  // defaults: ViT-B/32
 ClipOptions clip_options_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const ClipOptions& options);
 
+// The published Vision Transformers; kAny stands for whatever a file holds.
+enum class ClipVariant { kAny, kVitB32, kVitB16, kVitL14 };
+ClipOptions clip_options(ClipVariant variant);  // the sizes of one, of ViT-B/32 for kAny
+// Throws ConfigError, `where` first, unless the model has the variant's sizes.
+void check_variant(const ClipOptions& options, ClipVariant variant, const std::string& where);
+
 // Whether a checkpoint carries OpenAI's names (visual.conv1.weight, transformer.resblocks.0.attn.in_proj_weight, ...).
 bool has_openai_names(const TensorMap& tensors);
 // The sizes of such a checkpoint from its shapes; heads are 64 wide. Throws CheckpointError.
@@ -89,14 +95,22 @@ class ClipModelImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ClipModel);
 
+// What CLIP sees without a preprocessor_config.json: bicubic to image_size, centre crop, CLIP's mean and deviation.
+ImageOptions clip_pixels(const ClipOptions& options);
+
 struct PublishedClip {
   ClipModel model{nullptr};
-  ImageOptions
-      pixels;  // of preprocessor_config.json; without one CLIP's own (bicubic to image_size, centre crop, CLIP's mean and deviation)
+  ImageOptions pixels;  // of preprocessor_config.json; without one clip_pixels()
 };
 
 // A folder as transformers or open_clip saves it, or a file of OpenAI or open_clip (quick_gelu, as OpenAI's are; open_clip's own say
 // otherwise in open_clip_config.json beside them). Throws CheckpointError, ConfigError.
 PublishedClip load_clip(const std::filesystem::path& path);
+
+// Where the files beside the weights are: the folder itself, or the one that holds the file.
+std::filesystem::path folder_of_clip(const std::filesystem::path& path);
+
+// The sizes of such a model, without loading it. Throws likewise.
+ClipOptions read_clip_options(const std::filesystem::path& path);
 
 }  // namespace infig

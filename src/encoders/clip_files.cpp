@@ -212,40 +212,80 @@ TensorMap clip_from_openai(const TensorMap& tensors) {
   return out;
 }
 
-PublishedClip load_clip(const std::filesystem::path& path) {
-  const std::string where = path.string();
-  const std::filesystem::path folder = std::filesystem::is_directory(path) ? path : path.parent_path();
-  TensorMap tensors = std::filesystem::is_directory(path) && !std::filesystem::exists(path / "model.safetensors") &&
-                              std::filesystem::exists(path / "open_clip_pytorch_model.bin")
-                          ? load_tensors(path / "open_clip_pytorch_model.bin")
-                          : load_tensors(path);
-  ClipOptions options;
-  if (has_openai_names(tensors)) {
-    tensors = rename_weights(tensors, kOpenAiNames, where);
-    Activation activation = Activation::kQuickGelu;
-    if (std::filesystem::exists(folder / "open_clip_config.json")) {
-      const nlohmann::json json = nlohmann::json::parse(read_file(folder / "open_clip_config.json"), nullptr, false);
-      if (!json.is_object() || !json.contains("model_cfg") || !json["model_cfg"].is_object()) {
-        throw CheckpointError(fmt::format("{}: expected an object with model_cfg", (folder / "open_clip_config.json").string()));
-      }
-      if (!ConfigReader(json["model_cfg"], "CLIP: open_clip_config.json").flag("quick_gelu", false)) activation = Activation::kGelu;
-    }
-    options = clip_options_from_openai(tensors, activation, where);
-    tensors = clip_from_openai(tensors);
-  } else {
-    options = clip_options_from_json(read_model_config(folder));
+ClipOptions clip_options(ClipVariant variant) {
+  ClipOptions options;  // ViT-B/32
+  if (variant == ClipVariant::kVitB16) options.patch_size = 16;
+  if (variant == ClipVariant::kVitL14) {
+    options.patch_size = 14;
+    options.projection_dim = 768;
+    options.vision = {.hidden_size = 1024, .intermediate_size = 4096, .num_hidden_layers = 24, .num_attention_heads = 16};
+    options.text = {.hidden_size = 768, .intermediate_size = 3072, .num_hidden_layers = 12, .num_attention_heads = 12};
   }
+  return options;
+}
+
+void check_variant(const ClipOptions& options, ClipVariant variant, const std::string& where) {
+  if (variant == ClipVariant::kAny) return;
+  const auto describe = [](const ClipOptions& o) {
+    return fmt::format("{} layers {} wide, patches of {} pixels, embeddings of {}", o.vision.num_hidden_layers, o.vision.hidden_size,
+                       o.patch_size, o.projection_dim);
+  };
+  const std::string found = describe(options), expected = describe(clip_options(variant));
+  if (found != expected) throw ConfigError(fmt::format("{}: holds a CLIP of {}, expected {}", where, found, expected));
+}
+
+namespace {
+
+struct ClipFiles {
+  ClipOptions options;
+  TensorMap tensors;  // under transformers' names
+};
+
+ClipFiles read_clip_files(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const std::string where = path.string();
+  const bool open_clip = std::filesystem::is_directory(path) && !std::filesystem::exists(path / "model.safetensors") &&
+                         std::filesystem::exists(path / "open_clip_pytorch_model.bin");
+  TensorMap tensors = load_tensors(open_clip ? path / "open_clip_pytorch_model.bin" : path);
+  if (!has_openai_names(tensors)) return {clip_options_from_json(read_model_config(folder)), std::move(tensors)};
+  tensors = rename_weights(tensors, kOpenAiNames, where);
+  Activation activation = Activation::kQuickGelu;
+  const std::filesystem::path config = folder / "open_clip_config.json";
+  if (std::filesystem::exists(config)) {
+    const nlohmann::json json = nlohmann::json::parse(read_file(config), nullptr, false);
+    if (!json.is_object() || !json.contains("model_cfg") || !json["model_cfg"].is_object()) {
+      throw CheckpointError(fmt::format("{}: expected an object with model_cfg", config.string()));
+    }
+    if (!ConfigReader(json["model_cfg"], "CLIP: open_clip_config.json").flag("quick_gelu", false)) activation = Activation::kGelu;
+  }
+  return {clip_options_from_openai(tensors, activation, where), clip_from_openai(tensors)};
+}
+
+}  // namespace
+
+std::filesystem::path folder_of_clip(const std::filesystem::path& path) {
+  return std::filesystem::is_directory(path) ? path : path.parent_path();
+}
+
+ImageOptions clip_pixels(const ClipOptions& options) {
+  return {.size = options.image_size,
+          .resize = options.image_size,
+          .filter = Filter::kBicubic,
+          .augment = Augment::kNone,
+          .mean = {0.48145466, 0.4578275, 0.40821073},
+          .std = {0.26862954, 0.26130258, 0.27577711}};
+}
+
+ClipOptions read_clip_options(const std::filesystem::path& path) { return read_clip_files(path, folder_of_clip(path)).options; }
+
+PublishedClip load_clip(const std::filesystem::path& path) {
+  const std::filesystem::path folder = folder_of_clip(path);
+  const ClipFiles files = read_clip_files(path, folder);
+  const ClipOptions& options = files.options;
   PublishedClip published;
   published.model = ClipModel(options);
-  load_published(*published.model, tensors, kClipNames, where);
+  load_published(*published.model, files.tensors, kClipNames, path.string());
   for (auto& parameter : published.model->parameters()) parameter.set_requires_grad(false);
-  const ImageOptions own = {.size = options.image_size,
-                            .resize = options.image_size,
-                            .filter = Filter::kBicubic,
-                            .augment = Augment::kNone,
-                            .mean = {0.48145466, 0.4578275, 0.40821073},
-                            .std = {0.26862954, 0.26130258, 0.27577711}};
-  published.pixels = read_preprocessor(folder, own);
+  published.pixels = read_preprocessor(folder, clip_pixels(options));
   return published;
 }
 

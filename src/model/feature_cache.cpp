@@ -1,22 +1,70 @@
 #include "model/feature_cache.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "core/config.h"
+#include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/parallel.h"
 #include "model/frozen_features.h"
 #include "tensor/archive.h"
+#include "tensor/batch.h"
 
 namespace infig {
 namespace fs = std::filesystem;
+namespace {
 
-std::string feature_key(const ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, bool half) {
+std::string_view bytes_of(const at::Tensor& tensor) {
+  return {static_cast<const char*>(tensor.const_data_ptr()), static_cast<size_t>(tensor.numel()) * tensor.element_size()};
+}
+
+// `compute` appends `rows` rows and returns the pictures that were bad.
+using Compute = std::function<std::map<int64_t, BadPicture>(FeatureWriter& writer, const FrozenOptions& frozen)>;
+
+std::shared_ptr<const FeatureStore> cached(const std::string& kind, const std::string& title, const std::string& key, int64_t rows,
+                                           const FeatureCacheOptions& options, const Compute& compute) {
+  const fs::path folder = options.folder / (kind + "-" + key.substr(0, 16));
+  if (fs::exists(folder / "features.json")) {
+    log_info("{}: {}", title, folder.string());
+    return std::make_shared<const FeatureStore>(folder, rows);
+  }
+  log_info("{} of {} posts are computed once, into {}", title, rows, folder.string());
+  make_folder(options.folder);
+  FeatureWriter writer(folder, rows, options.half);
+  writer.commit(compute(writer, {.batch_size = options.batch_size, .workers = options.workers, .title = title}));
+  return std::make_shared<const FeatureStore>(folder, rows);
+}
+
+std::vector<std::vector<int64_t>> clip_ids(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
+                                           int64_t workers) {
+  const ClipOptions& options = clip.model->options();
+  if (clip.tokenizer->vocab_size() > options.vocab_size) {
+    throw CheckpointError(fmt::format("clip.tokenizer: has {} tokens, CLIP's embeddings {} rows; they do not belong together",
+                                      clip.tokenizer->vocab_size(), options.vocab_size));
+  }
+  std::vector<std::vector<int64_t>> ids(rows.size());
+  parallel_for(static_cast<int64_t>(rows.size()), workers, [&](int64_t i) {
+    auto& row = ids[static_cast<size_t>(i)];
+    const Post& post = data.posts[static_cast<size_t>(rows[static_cast<size_t>(i)])];
+    row = clip.tokenizer->encode(post.text, options.max_position_embeddings).ids;
+    if (clip.own_end) row.back() = options.eos_token_id;
+  });
+  return ids;
+}
+
+}  // namespace
+
+std::string feature_key(const torch::nn::Module& encoder, const DataSet& data, const ImageOptions& pixels, bool half,
+                        const std::string& more) {
   std::string all = half ? "fp16\n" : "fp32\n";
-  for (const auto& [name, tensor] : state_dict(backbone)) {
-    const at::Tensor values = tensor.to(at::kCPU).contiguous();
-    all += name + " " +
-           sha256_hex({static_cast<const char*>(values.data_ptr()), static_cast<size_t>(values.numel()) * values.element_size()}) + "\n";
+  for (const auto& [name, tensor] : state_dict(encoder)) {
+    all += name + " " + sha256_hex(bytes_of(tensor.to(at::kCPU).contiguous())) + "\n";
   }
   ImageOptions seen = pixels;
   seen.augment = Augment::kNone;
@@ -29,26 +77,37 @@ std::string feature_key(const ImageBackbone& backbone, const DataSet& data, cons
     const auto time = post.image.empty() ? fs::file_time_type{} : fs::last_write_time(post.image, code);
     all += fmt::format("{}\t{}\t{}\n", post.image.string(), code ? 0 : size, code ? 0 : time.time_since_epoch().count());
   }
-  return sha256_hex(all);
+  return sha256_hex(all + more);
 }
 
 std::shared_ptr<const FeatureStore> cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels,
                                                  const FeatureCacheOptions& options) {
   const std::string key = feature_key(backbone, data, pixels, options.half);
-  const fs::path folder = options.folder / ("image-" + key.substr(0, 16));
-  const auto rows = static_cast<int64_t>(data.posts.size());
-  if (fs::exists(folder / "features.json")) {
-    log_info("picture features: {}", folder.string());
-    return std::make_shared<const FeatureStore>(folder, rows);
-  }
-  log_info("picture features of {} posts are computed once, into {}", rows, folder.string());
-  make_folder(options.folder);
-  FeatureWriter writer(folder, rows, options.half);
-  const auto bad = for_each_grid(backbone, data.posts, pixels,
-                                 {.batch_size = options.batch_size, .workers = options.workers, .title = "picture features"},
-                                 [&](int64_t, const at::Tensor& grid) { writer.append(grid); });
-  writer.commit(bad);
-  return std::make_shared<const FeatureStore>(folder, rows);
+  return cached("image", "picture features", key, static_cast<int64_t>(data.posts.size()), options,
+                [&](FeatureWriter& writer, const FrozenOptions& frozen) {
+                  return for_each_grid(backbone, data.posts, pixels, frozen,
+                                       [&](int64_t, const at::Tensor& grid) { writer.append(grid.permute({0, 2, 3, 1})); });
+                });
+}
+
+std::shared_ptr<const FeatureStore> cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
+                                                       const FeatureCacheOptions& options) {
+  const auto ids = clip_ids(clip, data, rows, options.workers);
+  std::string texts;
+  for (const auto& row : ids) texts += fmt::format("{}\n", fmt::join(row, " "));
+  const std::string key = feature_key(*clip.model, data, clip.pixels, options.half, texts);
+  ClipModel model = clip.model;  // a module holder: the same model
+  const at::Device device = model->parameters().front().device();
+  return cached("clip", "CLIP embeddings", key, static_cast<int64_t>(rows.size()), options,
+                [&](FeatureWriter& writer, const FrozenOptions& frozen) {
+                  return for_each_picture(data.posts, rows, clip.pixels, frozen, [&](int64_t first, const at::Tensor& pixel_values) {
+                    std::vector<int64_t> positions(static_cast<size_t>(pixel_values.size(0)));
+                    std::iota(positions.begin(), positions.end(), first);
+                    const at::Tensor image = model->image_embeds(pixel_values.to(device));
+                    const at::Tensor text = model->text_embeds(pad_texts(ids, positions, clip.tokenizer->pad_id()).input_ids.to(device));
+                    writer.append(at::stack({image, text}, 1));
+                  });
+                });
 }
 
 }  // namespace infig

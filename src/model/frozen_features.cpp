@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 #include <mutex>
+#include <numeric>
 
 #include "core/parallel.h"
 #include "core/progress.h"
@@ -14,15 +15,15 @@ namespace {
 // Reads batches of pictures as the network sees them: [b, 3, S, S] float, channels-last.
 class PictureReader {
  public:
-  PictureReader(const std::vector<Post>& posts, const ImageOptions& pixels, int64_t workers)
-      : posts_(posts), pixels_(pixels), workers_(workers) {}
+  PictureReader(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ImageOptions& pixels, int64_t workers)
+      : posts_(posts), rows_(rows), pixels_(pixels), workers_(workers) {}
 
   at::Tensor read(int64_t first, int64_t count) {
     const int64_t size = pixels_.size;
     const at::Tensor pixels = at::empty({count, size, size, 3}, at::kFloat);
     parallel_for(count, workers_, [&](int64_t i) {
       float* out = pixels.data_ptr<float>() + i * size * size * 3;
-      const Post& post = posts_[static_cast<size_t>(first + i)];
+      const Post& post = posts_[static_cast<size_t>(rows_[static_cast<size_t>(first + i)])];
       DecodedImage decoded;
       if (post.image.empty()) {
         decoded.status = ImageStatus::kAbsent;
@@ -47,6 +48,7 @@ class PictureReader {
 
  private:
   const std::vector<Post>& posts_;
+  const std::vector<int64_t>& rows_;
   const ImageOptions& pixels_;
   int64_t workers_;
   std::mutex mutex_;
@@ -55,13 +57,13 @@ class PictureReader {
 
 }  // namespace
 
-std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
-                                            const FrozenOptions& options,
-                                            const std::function<void(int64_t first, const at::Tensor& grid)>& sink) {
+std::map<int64_t, BadPicture> for_each_picture(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ImageOptions& pixels,
+                                               const FrozenOptions& options,
+                                               const std::function<void(int64_t first, const at::Tensor& pixel_values)>& sink) {
   const c10::InferenceMode inference;
-  const auto total = static_cast<int64_t>(posts.size());
+  const auto total = static_cast<int64_t>(rows.size());
   ProgressBar bar(options.title, total);
-  PictureReader reader(posts, pixels, options.workers);
+  PictureReader reader(posts, rows, pixels, options.workers);
   // The next batch is read while the network looks at this one.
   const auto read = [&](int64_t first) {
     const int64_t count = std::min(options.batch_size, total - first);
@@ -72,11 +74,22 @@ std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::
   for (int64_t first = 0; first < total; first += options.batch_size) {
     const at::Tensor pixel_values = next.get();
     if (first + options.batch_size < total) next = read(first + options.batch_size);
-    sink(first, backbone.features(pixel_values, false));
+    sink(first, pixel_values);
     bar.update(std::min(total, first + options.batch_size));
   }
   bar.finish();
   return reader.take_bad();
+}
+
+std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
+                                            const FrozenOptions& options,
+                                            const std::function<void(int64_t first, const at::Tensor& grid)>& sink) {
+  std::vector<int64_t> all(posts.size());
+  std::iota(all.begin(), all.end(), 0);
+  const at::Device device = backbone.parameters().front().device();
+  return for_each_picture(posts, all, pixels, options, [&](int64_t first, const at::Tensor& pixel_values) {
+    sink(first, backbone.features(pixel_values.to(device), false));
+  });
 }
 
 at::Tensor pooled_picture_features(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
@@ -106,18 +119,10 @@ at::Tensor mean_text_features(TextEncoder& encoder, const Tokenizer& tokenizer, 
   ProgressBar bar(options.title, static_cast<int64_t>(posts.size()));
   int64_t done = 0;
   for (const auto& rows : sorted_batches(lengths, options.batch_size)) {
-    int64_t length = 0;
-    for (const int64_t row : rows) length = std::max(length, lengths[static_cast<size_t>(row)]);
     const auto count = static_cast<int64_t>(rows.size());
-    const at::Tensor input_ids = at::full({count, length}, tokenizer.pad_id(), at::kLong);
-    const at::Tensor mask = at::zeros({count, length}, at::kLong);
-    for (int64_t i = 0; i < count; ++i) {
-      const auto& row = ids[static_cast<size_t>(rows[static_cast<size_t>(i)])];
-      std::copy(row.begin(), row.end(), input_ids.data_ptr<int64_t>() + i * length);
-      std::fill_n(mask.data_ptr<int64_t>() + i * length, row.size(), int64_t{1});
-    }
-    const at::Tensor states = encoder.forward(input_ids, mask, nullptr).back();
-    const at::Tensor weights = mask.to(at::kFloat).unsqueeze(2);
+    const PaddedTexts texts = pad_texts(ids, rows, tokenizer.pad_id());
+    const at::Tensor states = encoder.forward(texts.input_ids, texts.attention_mask, nullptr).back();
+    const at::Tensor weights = texts.attention_mask.to(at::kFloat).unsqueeze(2);
     features.index_copy_(0, at::tensor(rows, at::kLong), (states * weights).sum(1) / weights.sum(1));
     done += count;
     bar.update(done);

@@ -24,8 +24,15 @@ struct FrozenOptions {
   std::string title;        // of the progress bar; empty: none
 };
 
+// The pictures of posts `rows` as a network sees them, batch by batch, in order: `sink(first, pixel_values)` gets [b, 3, S, S] float,
+// channels-last, of rows first .. first + b - 1, under c10::InferenceMode; the next batch is read meanwhile. A picture that cannot be used,
+// or is not named, is read as zeros. Returns what was wrong, by position in `rows`.
+std::map<int64_t, BadPicture> for_each_picture(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ImageOptions& pixels,
+                                               const FrozenOptions& options,
+                                               const std::function<void(int64_t first, const at::Tensor& pixel_values)>& sink);
+
 // The backbone's grid of every post's picture, in order: `sink(first, grid)` gets [b, c, h, w] float of posts first .. first + b - 1.
-// A picture that cannot be used, or is not named, is read as zeros, so the grid of its row means nothing. Returns what was wrong, by row.
+// The grid of a picture that could not be used means nothing. Returns what was wrong, by row.
 std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
                                             const FrozenOptions& options,
                                             const std::function<void(int64_t first, const at::Tensor& grid)>& sink);

@@ -17,6 +17,19 @@ AlignmentParametersImpl::AlignmentParametersImpl(int64_t hidden_size, int64_t pr
   }
 }
 
+void AlignmentParametersImpl::add_clip(int64_t embed_dim, int64_t clip_dim) {
+  clip_image_projection = register_module("clip_image_projection", torch::nn::Linear(embed_dim, clip_dim));
+  clip_text_projection = register_module("clip_text_projection", torch::nn::Linear(embed_dim, clip_dim));
+}
+
+void AlignmentParametersImpl::initialize(double std, uint64_t seed) {
+  uint64_t part = 0;
+  for (auto* projection : {&image_projection, &text_projection, &clip_image_projection, &clip_text_projection}) {
+    if (!projection->is_empty()) initialize_transformer(**projection, std, derive_seed(seed, "projection", part));
+    ++part;
+  }
+}
+
 std::shared_ptr<TextEncoder> make_text_encoder(const TextOptions& options) {
   if (options.published.empty()) return DebertaModel(options.encoder).ptr();
   return make_text_encoder(nlohmann::json::parse(options.published));
@@ -49,6 +62,7 @@ InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, 
       "head",
       Head(HeadOptions{.hidden_size = d, .num_labels = num_labels, .dropout = options.head_dropout, .gelu_logits = options.gelu_logits}));
   gam = register_module("gam", AlignmentParameters(d, options.gam.proj_dim, options.gam.temperature, options.gam.learn_temperature));
+  if (options.clip.embed_dim > 0) gam->add_clip(options.clip.embed_dim, options.gam.clip_dim);
   hfam = register_module("hfam", AlignmentParameters(d, options.hfam.proj_dim, options.hfam.temperature, options.hfam.learn_temperature));
 
   if (parts.text_encoder == nullptr) text_encoder->initialize(derive_seed(seed, "init.text_encoder"));
@@ -57,12 +71,8 @@ InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, 
   initialize_transformer(*fusion, options.image.encoder.initializer_range, derive_seed(seed, "init.fusion"));
   initialize_transformer(*pooling, options.image.encoder.initializer_range, derive_seed(seed, "init.pooling"));
   initialize_transformer(*head, options.image.encoder.initializer_range, derive_seed(seed, "init.head"));
-  for (AlignmentParameters* parameters : {&gam, &hfam}) {
-    if ((*parameters)->image_projection.is_empty()) continue;
-    const char* name = parameters == &gam ? "init.gam" : "init.hfam";
-    initialize_transformer(*(*parameters)->image_projection, options.image.encoder.initializer_range, derive_seed(seed, name, 0));
-    initialize_transformer(*(*parameters)->text_projection, options.image.encoder.initializer_range, derive_seed(seed, name, 1));
-  }
+  gam->initialize(options.image.encoder.initializer_range, derive_seed(seed, "init.gam"));
+  hfam->initialize(options.image.encoder.initializer_range, derive_seed(seed, "init.hfam"));
   if (!options.image.finetune) {
     for (auto& parameter : image_encoder->backbone()->parameters()) parameter.set_requires_grad(false);
   }

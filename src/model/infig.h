@@ -24,8 +24,11 @@ class AlignmentParametersImpl : public torch::nn::Module {
  public:
   // proj_dim 0: no projections. image and text projections are Linear(hidden, proj_dim).
   AlignmentParametersImpl(int64_t hidden_size, int64_t proj_dim, double temperature, bool learn_temperature);
-  at::Tensor temperature;  // scalar
+  void add_clip(int64_t embed_dim, int64_t clip_dim);  // clip_image_ and clip_text_projection: Linear(embed_dim, clip_dim), row 15
+  void initialize(double std, uint64_t seed);          // random initial weights of the projections
+  at::Tensor temperature;                              // scalar
   torch::nn::Linear image_projection{nullptr}, text_projection{nullptr};
+  torch::nn::Linear clip_image_projection{nullptr}, clip_text_projection{nullptr};
 };
 TORCH_MODULE(AlignmentParameters);
 

@@ -82,6 +82,18 @@ void bind_image(ConfigBinder& binder, ImageModelOptions& image) {
   binder.field("initializer_range", e.initializer_range, {.low = 0, .low_open = true}, "deviation of random initial weights, row 21");
 }
 
+void bind_clip(ConfigBinder& binder, ClipPriorOptions& clip) {
+  binder.section("clip");
+  binder.field("model", clip.model, "folder or file of a published CLIP, frozen, for GAM; empty: none (Table 3's w/o CLIP), row 14");
+  binder.field("tokenizer", clip.tokenizer, "folder of its vocabulary and merges; empty: beside clip.model");
+  binder.choice("variant", clip.variant,
+                {{"ViT-B/32", ClipVariant::kVitB32},
+                 {"ViT-B/16", ClipVariant::kVitB16},
+                 {"ViT-L/14", ClipVariant::kVitL14},
+                 {"any", ClipVariant::kAny}},
+                "what clip.model must be, and what --random-init makes (any: a ViT-B/32), row 13");
+}
+
 void bind_gam(ConfigBinder& binder, GamOptions& gam) {
   binder.section("gam");
   binder.field("layer", gam.layer, kAtLeastOne, "layer from the end whose CLS is aligned; 1 = last (Figure 3)");
@@ -94,6 +106,9 @@ void bind_gam(ConfigBinder& binder, GamOptions& gam) {
                 "eval | train (dropout in the twins), row 10");
   binder.field("momentum_backbone", gam.momentum_backbone, "a trained ResNet gets a twin too instead of being shared, row 9");
   binder.field("proj_dim", gam.proj_dim, {.low = 0}, "extra linear projection of the CLS; 0: none, row 17");
+  binder.field("clip_dim", gam.clip_dim, kAtLeastOne, "width of the linear projection of CLIP's embeddings, row 15");
+  binder.choice("concat", gam.literal_concat, {{"normalized", false}, {"literal", true}},
+                "CLS and CLIP side by side: normalized = each of length 1 first, literal = as they are, row 16");
   binder.field("literal", gam.loss.literal, "leave the positive out of the denominator, as eq. 1 reads, row 1");
   binder.choice("partner", gam.loss.online_partner, {{"momentum", false}, {"online", true}},
                 "the positive's other side: momentum | online, row 2");
@@ -122,6 +137,7 @@ void bind_hfam(ConfigBinder& binder, HfamOptions& hfam) {
 void bind_options(ConfigBinder& binder, InfigOptions& options) {
   bind_text(binder, options.text);
   bind_image(binder, options.image);
+  bind_clip(binder, options.clip);
   bind_gam(binder, options.gam);
   bind_hfam(binder, options.hfam);
   binder.section("fusion");
@@ -152,6 +168,10 @@ int64_t InfigOptions::hidden_size() const {
 int64_t InfigOptions::text_layers() const {
   return text.published.empty() ? text.encoder.num_hidden_layers
                                 : text_encoder_facts(nlohmann::json::parse(text.published)).num_hidden_layers;
+}
+
+int64_t InfigOptions::global_size() const {
+  return (gam.proj_dim > 0 ? gam.proj_dim : hidden_size()) + (clip.embed_dim > 0 ? gam.clip_dim : 0);
 }
 
 void InfigOptions::finish() {

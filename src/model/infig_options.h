@@ -10,6 +10,7 @@
 #include "alignment/fine_grained.h"
 #include "alignment/global.h"
 #include "core/config.h"
+#include "encoders/clip.h"
 #include "encoders/deberta.h"
 #include "encoders/image_encoder.h"
 #include "image/transform.h"
@@ -37,7 +38,15 @@ struct ImageModelOptions {
   int64_t published_stride = 0;
 };
 
-enum class GamPartner { kMomentum, kOnline };
+// The prior knowledge in GAM's representations (rows 13-16). It takes part in training alone (row 18).
+struct ClipPriorOptions {
+  std::string model;                           // folder or file of a published CLIP; empty: none, Table 3's "w/o CLIP"
+  std::string tokenizer;                       // folder of its byte pairs; empty: beside the model
+  ClipVariant variant = ClipVariant::kVitB32;  // row 13: what the model must be
+  int64_t embed_dim = 0;                       // width of its embeddings; 0: none; resolve_published() or a checkpoint fills it
+  bool random_init = false;                    // no weights: the variant's sizes, for speed and memory
+};
+
 enum class QueueStart { kEmpty, kRandom };
 
 struct GamOptions {
@@ -47,6 +56,8 @@ struct GamOptions {
   bool momentum_train_mode = false;             // row 10: dropout in the twins
   bool momentum_backbone = false;               // row 9: give a trained ResNet a twin of its own instead of sharing it
   int64_t proj_dim = 0;                         // row 17: extra linear projection of the CLS; 0: none
+  int64_t clip_dim = 256;                       // row 15: width of the linear projection of CLIP's embeddings
+  bool literal_concat = false;                  // row 16: concatenate without norms
   QueueStart queue_start = QueueStart::kEmpty;  // row 6
   double temperature = 0.07;                    // row 12
   bool learn_temperature = true;                // row 12
@@ -76,6 +87,7 @@ struct LossOptions {
 struct InfigOptions {
   TextOptions text;
   ImageModelOptions image;
+  ClipPriorOptions clip;
   GamOptions gam;
   HfamOptions hfam;
   FusionOptions fusion;
@@ -85,20 +97,22 @@ struct InfigOptions {
 
   int64_t hidden_size() const;  // d, of the text encoder
   int64_t text_layers() const;
+  int64_t global_size() const;  // g, width of GAM's representations
   // Carries shared values (hidden size) into the parts and checks each part and their agreement. Throws ConfigError.
   void finish();
 };
 
-// Reads the config.json of text.model and the backbone of image.model, where they are named, into `published` and what follows from them;
-// with random_init both are left out and the keys of encoders from scratch stand. Throws CheckpointError or ConfigError: for a folder that
-// is not there (with where its like is published), and for a key of an encoder from scratch set beside a published one.
+// Reads the config.json of text.model, the backbone of image.model and the sizes of clip.model, where they are named, into `published` and
+// what follows from them; with random_init they are left out: the keys of encoders from scratch stand, and CLIP has its variant's sizes.
+// Throws CheckpointError or ConfigError: for folders that are not there (all at once, with where their like is published), and for a key
+// of an encoder from scratch set beside a published one.
 void resolve_published(InfigOptions& options, bool random_init);
 
 // Where a published text encoder's and backbone's facts come from a checkpoint instead: the JSON that save_model() wrote.
 void set_published_text(TextOptions& text, const nlohmann::json& config);
 void set_published_image(ImageModelOptions& image, const nlohmann::json& config);
 
-// Binds sections text, image, gam, hfam, fusion, head, loss.
+// Binds sections text, image, clip, gam, hfam, fusion, head, loss.
 void bind_options(ConfigBinder& binder, InfigOptions& options);
 
 }  // namespace infig

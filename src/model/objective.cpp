@@ -35,8 +35,9 @@ MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options) {
   text_encoder = register_module("text_encoder", make_text_encoder(options.text));
   image_encoder = register_module("image_encoder", ImageTransformer(options.image.encoder));
   if (options.gam.momentum_backbone) backbone = register_module("backbone", make_backbone(options.image));
-  if (options.gam.proj_dim > 0) {
+  if (options.gam.proj_dim > 0 || options.clip.embed_dim > 0) {
     gam = register_module("gam", AlignmentParameters(options.hidden_size(), options.gam.proj_dim, options.gam.temperature, false));
+    if (options.clip.embed_dim > 0) gam->add_clip(options.clip.embed_dim, options.gam.clip_dim);
   }
 }
 
@@ -51,7 +52,7 @@ Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, 
   if (twins_->backbone != nullptr) copy_to_twin(*model_->image_encoder->backbone(), *twins_->backbone);
   if (!twins_->gam.is_empty()) copy_to_twin(*model_->gam, *twins_->gam);
 
-  const int64_t width = options_.gam.proj_dim > 0 ? options_.gam.proj_dim : options_.hidden_size();
+  const int64_t width = options_.global_size();
   queue_.emplace(clamped_queue(options_.gam.queue_size, train_posts, batch_size), width, device);
   if (options_.gam.queue_start == QueueStart::kRandom && queue_->capacity() > 0) {
     at::Generator generator = at::detail::createCPUGenerator(derive_seed(seed, "gam.queue"));
@@ -64,12 +65,16 @@ Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, 
   }
 }
 
-at::Tensor Objective::image_representation(const at::Tensor& cls, AlignmentParameters& parameters) const {
-  return parameters.is_empty() || parameters->image_projection.is_empty() ? cls : parameters->image_projection->forward(cls);
-}
-
-at::Tensor Objective::text_representation(const at::Tensor& cls, AlignmentParameters& parameters) const {
-  return parameters.is_empty() || parameters->text_projection.is_empty() ? cls : parameters->text_projection->forward(cls);
+at::Tensor Objective::representation(Side side, const at::Tensor& cls, const Batch& batch, AlignmentParameters& parameters) const {
+  const bool image = side == Side::kImage;
+  at::Tensor own = cls, clip;
+  if (!parameters.is_empty()) {  // a twin's are empty where there is nothing to project
+    auto& projection = image ? parameters->image_projection : parameters->text_projection;
+    auto& clip_projection = image ? parameters->clip_image_projection : parameters->clip_text_projection;
+    if (!projection.is_empty()) own = projection->forward(cls);
+    if (!clip_projection.is_empty()) clip = clip_projection->forward(batch.clip_embeds.select(1, image ? 0 : 1)).to(at::kFloat);
+  }
+  return global_representation(own.to(at::kFloat), clip, options_.gam.literal_concat);
 }
 
 Losses Objective::step(const Batch& batch, const ForwardOptions& how) {
@@ -107,12 +112,12 @@ LossTerm Objective::gam_loss(const Batch& batch, const ForwardResult& forward, c
         twins_->backbone == nullptr ? forward.feature_map.detach() : twins_->backbone->features(batch.pixel_values, false);
     const auto text = twins_->text_encoder->forward(batch.input_ids, batch.attention_mask, source);
     const auto image = twins_->image_encoder->forward(features, source);
-    input.image_key = image_representation(from_end(image, layer).select(1, 0), twins_->gam).to(at::kFloat);
-    input.text_key = text_representation(from_end(text, layer).select(1, 0), twins_->gam).to(at::kFloat);
+    input.image_key = representation(Side::kImage, from_end(image, layer).select(1, 0), batch, twins_->gam);
+    input.text_key = representation(Side::kText, from_end(text, layer).select(1, 0), batch, twins_->gam);
   }
   const StageScope scope(how.timer, "GAM");
-  input.image = image_representation(from_end(forward.image_hidden, layer).select(1, 0), model_->gam).to(at::kFloat);
-  input.text = text_representation(from_end(forward.text_hidden, layer).select(1, 0), model_->gam).to(at::kFloat);
+  input.image = representation(Side::kImage, from_end(forward.image_hidden, layer).select(1, 0), batch, model_->gam);
+  input.text = representation(Side::kText, from_end(forward.text_hidden, layer).select(1, 0), batch, model_->gam);
   input.queue_image = queue_->image();
   input.queue_text = queue_->text();
   input.queue_ids = queue_->ids();

@@ -23,7 +23,7 @@ class MomentumTwinsImpl : public torch::nn::Module {
   std::shared_ptr<TextEncoder> text_encoder;
   ImageTransformer image_encoder{nullptr};
   std::shared_ptr<ImageBackbone> backbone;  // only with gam.momentum_backbone
-  AlignmentParameters gam{nullptr};  // only with gam.proj_dim > 0
+  AlignmentParameters gam{nullptr};         // only where GAM projects: gam.proj_dim > 0, or CLIP
 };
 TORCH_MODULE(MomentumTwins);
 
@@ -55,8 +55,9 @@ class Objective {
  private:
   LossTerm gam_loss(const Batch& batch, const ForwardResult& forward, const ForwardOptions& how);
   LossTerm hfam_loss(const Batch& batch, const ForwardResult& forward, const at::Tensor& both_rows);
-  at::Tensor image_representation(const at::Tensor& cls, AlignmentParameters& parameters) const;
-  at::Tensor text_representation(const at::Tensor& cls, AlignmentParameters& parameters) const;
+  enum class Side { kImage, kText };
+  // GAM's representation of one side: CLS, projected where asked for, and with CLIP the projected embedding beside it (rows 15-17).
+  at::Tensor representation(Side side, const at::Tensor& cls, const Batch& batch, AlignmentParameters& parameters) const;
 
   InfigModel model_;
   const InfigOptions& options_;

@@ -23,6 +23,7 @@ void save_model(const InfigModel& model, const Tokenizer& tokenizer, const std::
   }
   config["text_encoder"] = model->text_encoder->config();
   config["image_backbone"] = model->image_encoder->backbone()->config();
+  if (options.clip.embed_dim > 0) config["clip_embed_dim"] = options.clip.embed_dim;
   config["infig"] = config_json(binder);
   write_file_atomic(folder / "config.json", config.dump(2) + "\n");
   tokenizer.save(folder);
@@ -58,6 +59,7 @@ LoadedModel load_model(const fs::path& folder) {
   // The checkpoint alone says what its encoders are; the folders that the run started from may be gone.
   if (!options.text.model.empty()) set_published_text(options.text, part("text_encoder"));
   if (!options.image.model.empty()) set_published_image(options.image, part("image_backbone"));
+  options.clip.embed_dim = config.value("clip_embed_dim", int64_t{0});
   options.text.encoder.vocab_size = text_encoder_facts(part("text_encoder")).vocab_size;
   options.text.encoder.pad_token_id = loaded.tokenizer->pad_id();
   options.finish();

@@ -1,5 +1,6 @@
 // What text.model and image.model bring into the options.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "encoders/clip.h"
 #include "encoders/image_backbone.h"
 #include "encoders/text_encoder.h"
 #include "model/infig_options.h"
@@ -40,28 +42,43 @@ constexpr std::array<const char*, 7> kImageFromScratch = {"image.bottleneck",  "
 
 struct KnownModel {
   const char* folder;  // last part of the path, as the presets name it
-  const char* how;     // to get it
+  const char* hub;     // its name on the model hub; null: it comes with `command`
+  const char* files;
+  const char* command = nullptr;
 };
-constexpr std::array<KnownModel, 6> kKnownModels = {{
-    {"deberta-v3-base", "infig weights pull microsoft/deberta-v3-base --output"},
-    {"resnet-50", "infig weights pull microsoft/resnet-50 --output"},
-    {"minilm-l6", "make lite-weights"},
-    {"efficientnet-lite0", "make lite-weights"},
-    {"mpnet-base", "make base-weights"},
-    {"efficientnet-lite2", "make base-weights"},
+constexpr std::array<KnownModel, 9> kKnownModels = {{
+    {"deberta-v3-base", "microsoft/deberta-v3-base", "config.json, spm.model, tokenizer_config.json, pytorch_model.bin"},
+    {"resnet-50", "microsoft/resnet-50", "config.json, preprocessor_config.json, model.safetensors"},
+    {"clip-vit-b32", "openai/clip-vit-base-patch32", "config.json, preprocessor_config.json, vocab.json, merges.txt, pytorch_model.bin"},
+    {"clip-vit-b16", "openai/clip-vit-base-patch16", "config.json, preprocessor_config.json, vocab.json, merges.txt, pytorch_model.bin"},
+    {"clip-vit-l14", "openai/clip-vit-large-patch14", "config.json, preprocessor_config.json, vocab.json, merges.txt, model.safetensors"},
+    {"minilm-l6", nullptr, "config.json, tokenizer files, model.safetensors", "make lite-weights"},
+    {"efficientnet-lite0", nullptr, "model.safetensors", "make lite-weights"},
+    {"mpnet-base", nullptr, "config.json, tokenizer files, model.safetensors", "make base-weights"},
+    {"efficientnet-lite2", nullptr, "model.safetensors", "make base-weights"},
 }};
 
-void check_there(const char* key, const std::string& model) {
-  if (fs::exists(model)) return;
+std::string how_to_get(const std::string& model) {
   const fs::path path(model);
   const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();
-  std::string how = "give the folder of a model as transformers saves it, fetched with infig weights pull NAME --output DIR";
   for (const auto& known : kKnownModels) {
     if (name != known.folder) continue;
-    how = std::string("get it with: ") + known.how;
-    if (how.ends_with("--output")) how += " " + model;
+    if (known.hub == nullptr) return fmt::format("expected there: {}; get it with: {}", known.files, known.command);
+    return fmt::format("expected there: {}; published as {} on the model hub; get it with: infig weights pull {} --output {}", known.files,
+                       known.hub, known.hub, model);
   }
-  throw CheckpointError(fmt::format("{}: {}: no such folder or file; {} (or start from random weights with --random-init)", key, model, how));
+  return fmt::format("give the folder of a model as transformers saves it, fetched with: infig weights pull NAME --output {}", model);
+}
+
+// Every folder that is not there, in one message.
+void check_there(const std::vector<std::pair<const char*, std::string>>& models) {
+  std::vector<std::string> missing;
+  for (const auto& [key, model] : models) {
+    if (model.empty() || fs::exists(model)) continue;
+    missing.push_back(fmt::format("{}: {}: no such folder or file; {}", key, model, how_to_get(model)));
+  }
+  if (missing.empty()) return;
+  throw CheckpointError(fmt::format("{}\nor start from random weights with --random-init", fmt::join(missing, "\n")));
 }
 
 template <typename Keys>
@@ -122,24 +139,50 @@ void set_published_image(ImageModelOptions& image, const json& config) {
   image.encoder.feature_size = backbone->feature_size();
 }
 
+namespace {
+
+void resolve_text(InfigOptions& options) {
+  if (options.text.model.empty()) return;
+  check_untouched(options, kTextFromScratch, "text.model");
+  set_published_text(options.text, read_model_config(options.text.model));
+}
+
+void resolve_image(InfigOptions& options) {
+  if (options.image.model.empty()) return;
+  check_untouched(options, kImageFromScratch, "image.model");
+  const PublishedBackbone published = load_image_backbone(options.image.model);
+  set_published_image(options.image, published.backbone->config());
+  if (options.image.own_pixels) adopt_pixels(options, published.pixels);
+}
+
+void resolve_clip(InfigOptions& options) {
+  ClipPriorOptions& clip = options.clip;
+  if (clip.model.empty() || options.loss.lambda_g == 0) return;  // row 45: without GAM no CLIP
+  if (clip.random_init) {
+    clip.embed_dim = clip_options(clip.variant).projection_dim;
+    return;
+  }
+  const ClipOptions found = read_clip_options(clip.model);
+  check_variant(found, clip.variant, fmt::format("clip.model={}", clip.model));
+  clip.embed_dim = found.projection_dim;
+}
+
+}  // namespace
+
 void resolve_published(InfigOptions& options, bool random_init) {
   if (random_init) {
     options.text.model.clear();
     options.image.model.clear();
-    return;
+    options.clip.random_init = !options.clip.model.empty();
+  } else {
+    check_there({{"text.model", options.text.model},
+                 {"image.model", options.image.model},
+                 {"clip.model", options.loss.lambda_g > 0 ? options.clip.model : ""},
+                 {"clip.tokenizer", options.clip.tokenizer}});
   }
-  if (!options.text.model.empty()) {
-    check_there("text.model", options.text.model);
-    check_untouched(options, kTextFromScratch, "text.model");
-    set_published_text(options.text, read_model_config(options.text.model));
-  }
-  if (options.image.model.empty()) return;
-  check_there("image.model", options.image.model);
-  check_untouched(options, kImageFromScratch, "image.model");
-  const PublishedBackbone published = load_image_backbone(options.image.model);
-  set_published_image(options.image, published.backbone->config());
-  if (!options.image.own_pixels) return;
-  adopt_pixels(options, published.pixels);
+  resolve_text(options);
+  resolve_image(options);
+  resolve_clip(options);
 }
 
 }  // namespace infig

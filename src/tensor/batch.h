@@ -13,6 +13,7 @@ struct Batch {
   at::Tensor attention_mask;  // [B, L] int64, 1 = token, 0 = padding
   at::Tensor pixel_values;    // [B, 3, S, S] float, channels-last in memory; zeros where the picture is missing; undefined beside feature_map
   at::Tensor feature_map;     // [B, c, h, w] float, channels-last: a frozen backbone's grid, where it was computed before; else undefined
+  at::Tensor clip_embeds;     // [B, 2, E] float: CLIP's embeddings of picture and text, in training with CLIP in GAM; else undefined
   at::Tensor labels;          // [B] int64
   at::Tensor has_text;        // [B] bool; a missing text is [CLS] [SEP] and masked out of fusion, pooling, GAM and HFAM
   at::Tensor has_image;       // [B] bool; likewise
@@ -22,5 +23,11 @@ struct Batch {
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
   Batch to(const at::Device& device) const;
 };
+
+// Texts as one tensor, [PAD] behind each up to the longest of them.
+struct PaddedTexts {
+  at::Tensor input_ids, attention_mask;  // [B, L] int64
+};
+PaddedTexts pad_texts(const std::vector<std::vector<int64_t>>& ids, const std::vector<int64_t>& rows, int64_t pad_id);
 
 }  // namespace infig

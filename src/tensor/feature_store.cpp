@@ -15,23 +15,22 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kFeatures = "features.safetensors";
+constexpr const char* kTensor = "features";
 constexpr const char* kRecord = "features.json";
 
 }  // namespace
 
 FeatureStore::FeatureStore(const fs::path& folder, int64_t rows) : file_(folder / kFeatures) {
-  const auto found = file_.tensors().find("grid");
+  const auto found = file_.tensors().find(kTensor);
   const std::string where = (folder / kFeatures).string();
-  if (found == file_.tensors().end()) throw CheckpointError(fmt::format("{}: holds no tensor 'grid'; remove the folder", where));
-  const TensorView& grid = found->second;
-  half_ = grid.dtype == DType::kF16;
-  if (grid.shape.size() != 4 || grid.shape[0] != rows || (!half_ && grid.dtype != DType::kF32)) {
-    throw CheckpointError(fmt::format("{}: 'grid' is [{}] {}, expected [{}, h, w, c] F16 or F32; remove the folder", where,
-                                      fmt::join(grid.shape, ", "), dtype_name(grid.dtype), rows));
+  if (found == file_.tensors().end()) throw CheckpointError(fmt::format("{}: holds no tensor '{}'; remove the folder", where, kTensor));
+  const TensorView& view = found->second;
+  half_ = view.dtype == DType::kF16;
+  if (view.shape.size() < 2 || view.shape[0] != rows || (!half_ && view.dtype != DType::kF32)) {
+    throw CheckpointError(fmt::format("{}: '{}' is [{}] {}, expected [{}, ...] F16 or F32; remove the folder", where, kTensor,
+                                      fmt::join(view.shape, ", "), dtype_name(view.dtype), rows));
   }
-  height_ = grid.shape[1];
-  width_ = grid.shape[2];
-  channels_ = grid.shape[3];
+  shape_.assign(view.shape.begin() + 1, view.shape.end());
   try {
     const json record = json::parse(read_file(folder / kRecord));
     for (const auto& item : record.at("bad")) {
@@ -46,22 +45,24 @@ FeatureStore::FeatureStore(const fs::path& folder, int64_t rows) : file_(folder 
 }
 
 at::Tensor FeatureStore::gather(const std::vector<int64_t>& rows) const {
-  const auto count = static_cast<int64_t>(rows.size());
-  const at::Tensor grid = at::empty({count, height_, width_, channels_}, half_ ? at::kHalf : at::kFloat);
-  const auto bytes = static_cast<size_t>(height_ * width_ * channels_) * grid.element_size();
-  const std::span<const std::byte> data = file_.tensors().at("grid").data;
+  std::vector<int64_t> shape = shape_;
+  shape.insert(shape.begin(), static_cast<int64_t>(rows.size()));
+  const at::Tensor features = at::empty(shape, half_ ? at::kHalf : at::kFloat);
+  const size_t bytes = static_cast<size_t>(c10::multiply_integers(shape_)) * features.element_size();
+  const std::span<const std::byte> data = file_.tensors().at(kTensor).data;
   for (size_t i = 0; i < rows.size(); ++i)
-    std::memcpy(static_cast<std::byte*>(grid.data_ptr()) + i * bytes, data.data() + static_cast<size_t>(rows[i]) * bytes, bytes);
-  return grid.to(at::kFloat).permute({0, 3, 1, 2});
+    std::memcpy(static_cast<std::byte*>(features.data_ptr()) + i * bytes, data.data() + static_cast<size_t>(rows[i]) * bytes, bytes);
+  return features.to(at::kFloat);
 }
 
 FeatureWriter::FeatureWriter(const fs::path& folder, int64_t rows, bool half) : staging_(folder), rows_(rows), half_(half) {}
 
-void FeatureWriter::append(const at::Tensor& grid) {
-  const at::Tensor rows = grid.permute({0, 2, 3, 1}).to(half_ ? at::kHalf : at::kFloat).contiguous();
+void FeatureWriter::append(const at::Tensor& features) {
+  const at::Tensor rows = features.to(at::kCPU, half_ ? at::kHalf : at::kFloat).contiguous();
   if (stream_ == nullptr) {
-    stream_ = std::make_unique<SafetensorsStream>(staging_.path() / kFeatures, "grid", half_ ? DType::kF16 : DType::kF32,
-                                                  std::vector<int64_t>{rows_, rows.size(1), rows.size(2), rows.size(3)},
+    std::vector<int64_t> shape = rows.sizes().vec();
+    shape[0] = rows_;
+    stream_ = std::make_unique<SafetensorsStream>(staging_.path() / kFeatures, kTensor, half_ ? DType::kF16 : DType::kF32, shape,
                                                   std::map<std::string, std::string>{});
   }
   stream_->append({static_cast<const std::byte*>(rows.data_ptr()), static_cast<size_t>(rows.numel()) * rows.element_size()});

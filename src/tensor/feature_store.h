@@ -1,4 +1,4 @@
-// Features of a frozen backbone for every post of a data set, in a folder: features.safetensors (memory-mapped) and features.json.
+// Features of a frozen encoder, a row a post, in a folder: features.safetensors (memory-mapped) and features.json.
 #pragma once
 
 #include <torch/types.h>
@@ -24,18 +24,16 @@ struct BadPicture {
 
 class FeatureStore {
  public:
-  // Throws CheckpointError naming what is missing, broken, or of other posts than `rows`.
+  // Throws CheckpointError naming what is missing, broken, or of another number of rows.
   FeatureStore(const std::filesystem::path& folder, int64_t rows);
-  // The grids of these rows: [B, c, h, w] float, channels-last in memory. May be called from several threads.
+  // The features of these rows as they were appended: [B, ...] float. May be called from several threads.
   at::Tensor gather(const std::vector<int64_t>& rows) const;
-  const std::map<int64_t, BadPicture>& bad() const { return bad_; }  // by row; the grid of a row whose picture was not usable means nothing
+  const std::map<int64_t, BadPicture>& bad() const { return bad_; }  // by row; features of a picture that was not usable mean nothing
   bool usable(int64_t row) const { return unusable_.find(row) == unusable_.end(); }
-  int64_t height() const { return height_; }
-  int64_t channels() const { return channels_; }
 
  private:
   SafetensorsFile file_;
-  int64_t height_ = 0, width_ = 0, channels_ = 0;
+  std::vector<int64_t> shape_;  // of a row
   bool half_ = false;
   std::map<int64_t, BadPicture> bad_, unusable_;
 };
@@ -44,14 +42,14 @@ class FeatureStore {
 class FeatureWriter {
  public:
   FeatureWriter(const std::filesystem::path& folder, int64_t rows, bool half);
-  void append(const at::Tensor& grid);  // [b, c, h, w] float: the next b rows
+  void append(const at::Tensor& features);  // [b, ...] float: the next b rows
   void commit(const std::map<int64_t, BadPicture>& bad);
 
  private:
   StagingFolder staging_;
   int64_t rows_;
   bool half_;
-  std::unique_ptr<SafetensorsStream> stream_;  // made with the first grid, which tells the shape
+  std::unique_ptr<SafetensorsStream> stream_;  // made with the first rows, which tell the shape
 };
 
 }  // namespace infig

@@ -34,7 +34,8 @@ struct PostLoader::Impl {
   int64_t pad_id = 0;
   std::vector<std::vector<int64_t>> ids;  // a row of token ids a post
   std::vector<uint8_t> text_there;
-  std::shared_ptr<const FeatureStore> features;
+  std::shared_ptr<const FeatureStore> features, clip;
+  std::vector<int64_t> clip_rows;  // the store's row of a post; -1: none
 
   // Pictures after resize and crop, before the flip. A slot is written once, under the mutex.
   mutable std::mutex mutex;
@@ -60,6 +61,7 @@ struct PostLoader::Impl {
 
   void fill_pixels(Batch& batch, int64_t epoch, StageTimer* timer) const;
   void fill_features(Batch& batch) const;
+  void fill_clip(Batch& batch) const;
 };
 
 // The network's view of a row's picture without the training flip; null where there is none that can be used.
@@ -175,6 +177,12 @@ void PostLoader::use_features(std::shared_ptr<const FeatureStore> features) {
   }
 }
 
+void PostLoader::use_clip(std::shared_ptr<const FeatureStore> clip, const std::vector<int64_t>& rows) {
+  impl_->clip = std::move(clip);
+  impl_->clip_rows.assign(impl_->posts->size(), -1);
+  for (size_t i = 0; i < rows.size(); ++i) impl_->clip_rows[static_cast<size_t>(rows[i])] = static_cast<int64_t>(i);
+}
+
 int64_t PostLoader::text_length(int64_t row) const { return static_cast<int64_t>(impl_->ids[static_cast<size_t>(row)].size()); }
 
 std::vector<BadPicture> PostLoader::bad_pictures() const {
@@ -211,26 +219,28 @@ void PostLoader::Impl::fill_pixels(Batch& batch, int64_t epoch, StageTimer* time
 void PostLoader::Impl::fill_features(Batch& batch) const {
   for (int64_t i = 0; i < batch.size(); ++i)
     batch.has_image.data_ptr<bool>()[i] = options.without != Without::kImage && features->usable(batch.rows[static_cast<size_t>(i)]);
-  batch.feature_map = features->gather(batch.rows);
+  batch.feature_map = features->gather(batch.rows).permute({0, 3, 1, 2});
+}
+
+void PostLoader::Impl::fill_clip(Batch& batch) const {
+  std::vector<int64_t> stored;
+  for (const int64_t row : batch.rows) stored.push_back(clip_rows[static_cast<size_t>(row)]);
+  batch.clip_embeds = clip->gather(stored);
 }
 
 Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, StageTimer* timer) const {
   const auto count = static_cast<int64_t>(rows.size());
-  int64_t length = 0;
-  for (const int64_t row : rows) length = std::max(length, text_length(row));
   Batch batch;
   batch.rows = rows;
-  batch.input_ids = at::full({count, length}, impl_->pad_id, at::kLong);
-  batch.attention_mask = at::zeros({count, length}, at::kLong);
+  PaddedTexts texts = pad_texts(impl_->ids, rows, impl_->pad_id);
+  batch.input_ids = std::move(texts.input_ids);
+  batch.attention_mask = std::move(texts.attention_mask);
   batch.labels = at::empty({count}, at::kLong);
   batch.post_ids = at::empty({count}, at::kLong);
   batch.has_text = at::empty({count}, at::kBool);
   batch.has_image = at::empty({count}, at::kBool);
   for (int64_t i = 0; i < count; ++i) {
     const auto row = static_cast<size_t>(rows[static_cast<size_t>(i)]);
-    const auto& ids = impl_->ids[row];
-    std::copy(ids.begin(), ids.end(), batch.input_ids.data_ptr<int64_t>() + i * length);
-    std::fill_n(batch.attention_mask.data_ptr<int64_t>() + i * length, ids.size(), int64_t{1});
     batch.labels.data_ptr<int64_t>()[i] = (*impl_->posts)[row].label_id;
     batch.post_ids.data_ptr<int64_t>()[i] = static_cast<int64_t>(row);
     batch.has_text.data_ptr<bool>()[i] = impl_->text_there[row] != 0;
@@ -241,6 +251,7 @@ Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, St
   } else {
     impl_->fill_pixels(batch, epoch, timer);
   }
+  if (impl_->clip != nullptr && epoch >= 0) impl_->fill_clip(batch);
   return batch;
 }
 

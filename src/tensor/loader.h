@@ -47,6 +47,9 @@ class PostLoader {
   // Throws DataError under `error` where a picture was bad.
   void use_features(std::shared_ptr<const FeatureStore> features);
 
+  // Training batches then carry clip_embeds; row i of the store is post rows[i], and every training row is among them.
+  void use_clip(std::shared_ptr<const FeatureStore> clip, const std::vector<int64_t>& rows);
+
   int64_t text_length(int64_t row) const;  // ids of a row, special tokens included
 
   // A run over batches of rows, made ahead on the workers and handed out in order.

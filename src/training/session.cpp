@@ -12,7 +12,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "data/sampler.h"
-#include "model/feature_cache.h"
+#include "encoders/clip.h"
 
 namespace infig {
 namespace {
@@ -65,7 +65,11 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
   model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"),
                       load_published_parts(config_.model));
   model_->to(device_);
-  choose_features(cache);
+  const FeatureCacheOptions caching = {.folder = config_.data.feature_cache.empty() ? cache : std::filesystem::path(config_.data.feature_cache),
+                                       .half = config_.data.half_features,
+                                       .workers = config_.data.loader.workers};
+  choose_features(caching);
+  choose_clip(caching);
   train_rows_ = loader_->prepare(data.rows_of(Split::kTrain), "reading train pictures");
   dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
@@ -96,7 +100,7 @@ void Session::choose_tokenizer() {
 }
 
 // A frozen backbone gives the same grid for the same pixels in every epoch.
-void Session::choose_features(const std::filesystem::path& cache) {
+void Session::choose_features(const FeatureCacheOptions& cache) {
   if (config_.model.image.finetune || config_.data.loader.without == Without::kImage) return;
   if (config_.model.image.pixels.augment != Augment::kNone) {
     log_info("picture features are computed at every step: image.augment changes the pictures (none would let them be cached)");
@@ -106,9 +110,33 @@ void Session::choose_features(const std::filesystem::path& cache) {
     log_info("picture features are computed at every step: data.features=live");
     return;
   }
-  const std::filesystem::path folder = config_.data.feature_cache.empty() ? cache : std::filesystem::path(config_.data.feature_cache);
-  loader_->use_features(cached_grids(*model_->image_encoder->backbone(), *data_, config_.model.image.pixels,
-                                     {.folder = folder, .half = config_.data.half_features, .workers = config_.data.loader.workers}));
+  loader_->use_features(cached_grids(*model_->image_encoder->backbone(), *data_, config_.model.image.pixels, cache));
+}
+
+// Row 14: CLIP is frozen and sees the picture as it is, so its embeddings are computed once; row 18: of training posts alone.
+void Session::choose_clip(const FeatureCacheOptions& cache) {
+  const ClipPriorOptions& clip = config_.model.clip;
+  if (clip.embed_dim == 0) return;
+  ClipEncoder encoder;
+  encoder.tokenizer = tokenizer_.get();
+  std::unique_ptr<Tokenizer> own;
+  if (clip.random_init) {
+    encoder.model = ClipModel(clip_options(clip.variant));
+    encoder.model->initialize(derive_seed(config_.seed, "clip"));
+    encoder.pixels = clip_pixels(encoder.model->options());
+    encoder.own_end = clip.tokenizer.empty();
+  } else {
+    PublishedClip published = load_clip(clip.model);
+    encoder.model = published.model;
+    encoder.pixels = published.pixels;
+  }
+  if (!encoder.own_end) {
+    own = load_tokenizer(clip.tokenizer.empty() ? folder_of_clip(clip.model) : std::filesystem::path(clip.tokenizer));
+    encoder.tokenizer = own.get();
+  }
+  encoder.model->to(device_);
+  const std::vector<int64_t> rows = data_->rows_of(Split::kTrain);
+  loader_->use_clip(cached_clip_embeds(encoder, *data_, rows, cache), rows);
 }
 
 std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/post.h"
+#include "model/feature_cache.h"
 #include "model/objective.h"
 #include "nn/dropout.h"
 #include "tensor/loader.h"
@@ -53,7 +54,8 @@ class Session {
 
  private:
   void choose_tokenizer();
-  void choose_features(const std::filesystem::path& cache);
+  void choose_features(const FeatureCacheOptions& cache);
+  void choose_clip(const FeatureCacheOptions& cache);
   [[noreturn]] void fail_not_finite(const Batch& batch, int64_t step, const std::string& what) const;
 
   RunConfig config_;
