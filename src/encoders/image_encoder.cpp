@@ -61,7 +61,7 @@ ImageEncoderImpl::ImageEncoderImpl(const ImageEncoderOptions& options, std::shar
 }
 
 void ImageEncoderImpl::initialize(uint64_t seed) {
-  initialize_transformer(*this, options().initializer_range, seed);
+  initialize_transformer(*this, options().initializer_range, seed, "backbone.");
   if (!given_) backbone_->initialize(seed);
 }
 

@@ -54,7 +54,8 @@ class ImageEncoderImpl : public ImageTransformerImpl {
  public:
   // Without a backbone a ResNet is made of the options. Throws ConfigError where a backbone gives other channels than the options say.
   explicit ImageEncoderImpl(const ImageEncoderOptions& options, std::shared_ptr<ImageBackbone> backbone = nullptr);
-  // Random initial weights of Transformer and projections (BERT's rule), and of a backbone made here (ResNet's rule).
+  // Random initial weights of Transformer and projections (BERT's rule), and of a backbone made here (ResNet's rule); a given one keeps its
+  // own.
   void initialize(uint64_t seed);
   // pixel_values [B, 3, S, S] float -> feature map [B, c, S/stride, S/stride]; see ImageBackbone::features.
   at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics);

@@ -23,9 +23,10 @@ void fill_vector(at::Tensor parameter, const std::string& name) { parameter.fill
 
 }  // namespace
 
-void initialize_transformer(torch::nn::Module& module, double std, uint64_t seed) {
+void initialize_transformer(torch::nn::Module& module, double std, uint64_t seed, const std::string& except) {
   const at::NoGradGuard no_grad;
   for (const auto& item : module.named_parameters()) {
+    if (!except.empty() && item.key().starts_with(except)) continue;
     if (item.value().dim() >= 2) {
       fill_normal(item.value(), std, seed, item.key());
     } else {

@@ -74,9 +74,16 @@ TEST(Clip, OldConfigsPutTheirSectionsInDicts) {
 }
 
 TEST(Clip, PublishedSizes) {
-  int64_t count = 1;  // logit_scale
-  for (const auto& item : ClipModel(ClipOptions{})->named_parameters()) count += item.value().numel();
-  EXPECT_EQ(count, 151277313);  // ViT-B/32
+  const std::vector<std::pair<ClipVariant, int64_t>> published = {  // parameters, as the models' cards count them
+      {ClipVariant::kVitB32, 151277313}, {ClipVariant::kVitB16, 149620737}, {ClipVariant::kVitL14, 427616513}};
+  for (const auto& [variant, expected] : published) {
+    int64_t count = 1;  // logit_scale
+    for (const auto& item : ClipModel(clip_options(variant))->named_parameters()) count += item.value().numel();
+    EXPECT_EQ(count, expected);
+    EXPECT_NO_THROW(check_variant(clip_options(variant), variant, "test"));
+    EXPECT_NO_THROW(check_variant(clip_options(variant), ClipVariant::kAny, "test"));
+  }
+  EXPECT_THROW(check_variant(clip_options(ClipVariant::kVitB16), ClipVariant::kVitB32, "test"), ConfigError);
 }
 
 TEST(Clip, RefusesWhatDoesNotFit) {
