@@ -57,9 +57,10 @@ void print_anchors(const EvaluationResult& result) {
   std::printf("  anchors            accuracy  macro F1  weighted F1\n");
   for (const auto& anchor : result.anchors)
     std::printf("  %-18s   %.4f    %.4f       %.4f\n", anchor.name.c_str(), anchor.accuracy, anchor.f1_macro, anchor.f1_weighted);
-  const auto best = std::max_element(result.anchors.begin(), result.anchors.end(),
-                                     [](const auto& a, const auto& b) { return a.accuracy < b.accuracy; });
-  std::printf("  the model is %s the best of them (%s)\n", result.scores.accuracy > best->accuracy ? "above" : "NOT above", best->name.c_str());
+  const auto best =
+      std::max_element(result.anchors.begin(), result.anchors.end(), [](const auto& a, const auto& b) { return a.accuracy < b.accuracy; });
+  std::printf("  the model is %s the best of them (%s)\n", result.scores.accuracy > best->accuracy ? "above" : "NOT above",
+              best->name.c_str());
 }
 
 void evaluate_verb(const EvaluateFlags& flags) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"

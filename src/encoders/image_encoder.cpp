@@ -55,7 +55,8 @@ ImageEncoderImpl::ImageEncoderImpl(const ImageEncoderOptions& options, std::shar
     : ImageTransformerImpl(options), given_(backbone != nullptr) {
   if (backbone == nullptr) backbone = std::make_shared<ResNetImpl>(options.backbone);
   if (backbone->feature_size() != options.channels()) {
-    throw ConfigError(fmt::format("image encoder: the backbone gives {} channels, expected {}", backbone->feature_size(), options.channels()));
+    throw ConfigError(
+        fmt::format("image encoder: the backbone gives {} channels, expected {}", backbone->feature_size(), options.channels()));
   }
   backbone_ = register_module("backbone", std::move(backbone));
 }

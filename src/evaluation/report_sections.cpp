@@ -215,8 +215,8 @@ std::optional<PageSection> anchors_section(const ReportInput& input) {
   const auto& anchors = input.result.anchors;
   if (anchors.empty()) return std::nullopt;
   const auto row = [](const std::string& name, double accuracy, double f1_macro, double f1_weighted, const char* kind) {
-    return fmt::format("<tr{}><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n", kind, html_escape(name), percent(accuracy),
-                       percent(f1_macro), percent(f1_weighted));
+    return fmt::format("<tr{}><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n", kind, html_escape(name),
+                       percent(accuracy), percent(f1_macro), percent(f1_weighted));
   };
   const auto& own = input.result.scores;
   std::string html =
@@ -228,12 +228,13 @@ std::optional<PageSection> anchors_section(const ReportInput& input) {
     html += row(anchor.name, anchor.accuracy, anchor.f1_macro, anchor.f1_weighted, "");
     above = above && own.accuracy > anchor.accuracy;
   }
-  return PageSection{"anchors", "Anchors",
-                     above ? "What simple models score on the same split: logistic regression on words and on frozen features. The model is above all "
-                             "of them."
-                           : "What simple models score on the same split: logistic regression on words and on frozen features. The model does not beat "
-                             "all of them: it has shown nothing that they do not.",
-                     html + "</tbody>\n</table></div>\n"};
+  return PageSection{
+      "anchors", "Anchors",
+      above ? "What simple models score on the same split: logistic regression on words and on frozen features. The model is above all "
+              "of them."
+            : "What simple models score on the same split: logistic regression on words and on frozen features. The model does not beat "
+              "all of them: it has shown nothing that they do not.",
+      html + "</tbody>\n</table></div>\n"};
 }
 
 PageSection settings_section(const ReportInput& input) {

@@ -25,10 +25,10 @@ std::string report_header(const ReportInput& input);
 PageSection training_section(const ReportInput& input);   // dev scores, every loss part, temperatures; folded away: rate, gradient, numbers
 PageSection confusion_section(const ReportInput& input);  // counts and row shares as a heat table
 PageSection classes_section(const ReportInput& input);    // precision, recall, F1, support
-PageSection calibration_section(const ReportInput& input);           // accuracy by confidence
-std::optional<PageSection> parts_section(const ReportInput& input);  // with and without picture or text; none where not evaluated
+PageSection calibration_section(const ReportInput& input);             // accuracy by confidence
+std::optional<PageSection> parts_section(const ReportInput& input);    // with and without picture or text; none where not evaluated
 std::optional<PageSection> anchors_section(const ReportInput& input);  // what simple models score; none where they were not computed
-PageSection settings_section(const ReportInput& input);              // config.yaml, folded away
+PageSection settings_section(const ReportInput& input);                // config.yaml, folded away
 
 // Posts in 15 equal-width bins of their top probability, as ECE counts them.
 struct CalibrationBin;

@@ -21,10 +21,8 @@ bool key_is_taken(const std::string& label) { return label == "macro" || label =
 nlohmann::ordered_json anchors_json(const std::vector<AnchorLine>& anchors) {
   auto list = nlohmann::ordered_json::array();
   for (const auto& anchor : anchors) {
-    list.push_back({{"name", anchor.name},
-                    {"accuracy", anchor.accuracy},
-                    {"f1_macro", anchor.f1_macro},
-                    {"f1_weighted", anchor.f1_weighted}});
+    list.push_back(
+        {{"name", anchor.name}, {"accuracy", anchor.accuracy}, {"f1_macro", anchor.f1_macro}, {"f1_weighted", anchor.f1_weighted}});
   }
   return list;
 }

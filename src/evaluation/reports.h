@@ -45,8 +45,9 @@ std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, c
 
 // Writes the three files, each atomically. Keys at the top level of the JSON: eval_loss, eval_accuracy, eval_accuracy_low,
 // eval_accuracy_high (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, per class
-// eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors (where they are known) and
-// the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key being taken.
+// eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors
+// (where they are known) and the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key
+// being taken.
 void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
 
 // Reads SPLIT.json and SPLIT-predictions.csv. Throws DataError naming file and key where one is absent or does not fit.

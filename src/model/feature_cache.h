@@ -35,9 +35,9 @@ std::shared_ptr<const FeatureStore> cached_grids(ImageBackbone& backbone, const 
 
 struct ClipEncoder {
   ClipModel model{nullptr};
-  ImageOptions pixels = {};               // as the model wants to see pictures, without augmentation (method.md row 14)
-  const Tokenizer* tokenizer = nullptr;   // texts are cut to the model's positions and keep their last token
-  bool own_end = false;        // the tokenizer is another model's: its last token gives way to CLIP's end of text (--random-init)
+  ImageOptions pixels = {};              // as the model wants to see pictures, without augmentation (method.md row 14)
+  const Tokenizer* tokenizer = nullptr;  // texts are cut to the model's positions and keep their last token
+  bool own_end = false;                  // the tokenizer is another model's: its last token gives way to CLIP's end of text (--random-init)
 };
 
 // CLIP's embeddings of the posts `rows`, a row [2, E] each, the picture's first, projected, not normalised; likewise cached.

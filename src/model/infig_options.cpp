@@ -29,7 +29,8 @@ void bind_layer(ConfigBinder& binder, TransformerLayerOptions& layer) {
 void bind_text(ConfigBinder& binder, TextOptions& text) {
   DebertaOptions& e = text.encoder;
   binder.section("text");
-  binder.field("model", text.model, "folder of a published encoder with its tokenizer (DeBERTa, BERT, RoBERTa, MPNet); empty: from scratch");
+  binder.field("model", text.model,
+               "folder of a published encoder with its tokenizer (DeBERTa, BERT, RoBERTa, MPNet); empty: from scratch");
   binder.field("max_length", text.max_length, {.low = 3},
                "tokens a text, special ones included; longer texts are cut and keep [SEP], row 34");
   binder.field("vocab_size", text.vocab_size, {.low = 16}, "pieces of the vocabulary trained on the run's own training texts");

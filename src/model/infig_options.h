@@ -18,18 +18,18 @@
 namespace infig {
 
 struct TextOptions {
-  std::string model;           // folder of a published encoder; empty: from scratch
+  std::string model;          // folder of a published encoder; empty: from scratch
   int64_t max_length = 128;   // row 34: tokens a text, special ones included
   int64_t vocab_size = 8000;  // pieces of a vocabulary trained on the run's own texts
   double character_coverage = 0.9995;
-  bool case_fold = false;  // of such a vocabulary: upper and lower case are one
+  bool case_fold = false;      // of such a vocabulary: upper and lower case are one
   DebertaOptions encoder;      // from scratch; its vocab_size is set from the tokenizer
   std::string published = {};  // config.json of a published encoder, as JSON; not a key: resolve_published() or a checkpoint fills it
 };
 
 struct ImageModelOptions {
-  std::string model;            // folder or file of a published backbone; empty: from scratch
-  bool own_pixels = true;       // a published backbone is shown pictures as its own preprocessing says
+  std::string model;       // folder or file of a published backbone; empty: from scratch
+  bool own_pixels = true;  // a published backbone is shown pictures as its own preprocessing says
   ImageOptions pixels;
   ImageEncoderOptions encoder;
   bool finetune = false;          // row 20: train the ResNet

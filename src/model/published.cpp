@@ -19,26 +19,18 @@ using nlohmann::json;
 namespace {
 
 // Keys that describe an encoder from scratch: a published one brings its own.
-constexpr std::array<const char*, 18> kTextFromScratch = {"text.character_coverage",
-                                                          "text.case_fold",
-                                                          "text.hidden_size",
-                                                          "text.num_hidden_layers",
-                                                          "text.num_attention_heads",
-                                                          "text.intermediate_size",
-                                                          "text.hidden_act",
-                                                          "text.max_position_embeddings",
-                                                          "text.layer_norm_eps",
-                                                          "text.embedding_initializer_range",
-                                                          "text.relative_attention",
-                                                          "text.max_relative_positions",
-                                                          "text.position_buckets",
-                                                          "text.pos_att_c2p",
-                                                          "text.pos_att_p2c",
-                                                          "text.share_att_key",
-                                                          "text.norm_rel_ebd",
-                                                          "text.position_biased_input"};
-constexpr std::array<const char*, 7> kImageFromScratch = {"image.bottleneck",  "image.stage_blocks", "image.stage_widths", "image.stem_kernel",
-                                                          "image.stem_stride", "image.stem_width",   "image.stem_pool"};
+constexpr std::array<const char*, 18> kTextFromScratch = {"text.character_coverage",  "text.case_fold",
+                                                          "text.hidden_size",         "text.num_hidden_layers",
+                                                          "text.num_attention_heads", "text.intermediate_size",
+                                                          "text.hidden_act",          "text.max_position_embeddings",
+                                                          "text.layer_norm_eps",      "text.embedding_initializer_range",
+                                                          "text.relative_attention",  "text.max_relative_positions",
+                                                          "text.position_buckets",    "text.pos_att_c2p",
+                                                          "text.pos_att_p2c",         "text.share_att_key",
+                                                          "text.norm_rel_ebd",        "text.position_biased_input"};
+constexpr std::array<const char*, 7> kImageFromScratch = {"image.bottleneck",  "image.stage_blocks", "image.stage_widths",
+                                                          "image.stem_kernel", "image.stem_stride",  "image.stem_width",
+                                                          "image.stem_pool"};
 
 struct KnownModel {
   const char* folder;  // last part of the path, as the presets name it
@@ -115,8 +107,8 @@ void adopt_pixels(InfigOptions& options, const ImageOptions& own) {
     if (std::none_of(kKeys.begin(), kKeys.end(), [&field](const char* key) { return field.key == key; })) continue;
     const std::string value = field.get(), wanted = model.fields()[i].get();
     if (value != wanted && value != defaults.fields()[i].get()) {
-      throw ConfigError(fmt::format("{}={}: image.model is published for {}; set image.preprocess=config to depart from it", field.key, value,
-                                    wanted));
+      throw ConfigError(
+          fmt::format("{}={}: image.model is published for {}; set image.preprocess=config to depart from it", field.key, value, wanted));
     }
     field.set(wanted);
   }

@@ -11,13 +11,13 @@ namespace infig {
 struct Batch {
   at::Tensor input_ids;       // [B, L] int64, [PAD] after each text; L is the batch's longest
   at::Tensor attention_mask;  // [B, L] int64, 1 = token, 0 = padding
-  at::Tensor pixel_values;    // [B, 3, S, S] float, channels-last in memory; zeros where the picture is missing; undefined beside feature_map
-  at::Tensor feature_map;     // [B, c, h, w] float, channels-last: a frozen backbone's grid, where it was computed before; else undefined
-  at::Tensor clip_embeds;     // [B, 2, E] float: CLIP's embeddings of picture and text, in training with CLIP in GAM; else undefined
-  at::Tensor labels;          // [B] int64
-  at::Tensor has_text;        // [B] bool; a missing text is [CLS] [SEP] and masked out of fusion, pooling, GAM and HFAM
-  at::Tensor has_image;       // [B] bool; likewise
-  at::Tensor post_ids;        // [B] int64: row in the data set, which is what GAM's queue calls a post's id
+  at::Tensor pixel_values;  // [B, 3, S, S] float, channels-last in memory; zeros where the picture is missing; undefined beside feature_map
+  at::Tensor feature_map;   // [B, c, h, w] float, channels-last: a frozen backbone's grid, where it was computed before; else undefined
+  at::Tensor clip_embeds;   // [B, 2, E] float: CLIP's embeddings of picture and text, in training with CLIP in GAM; else undefined
+  at::Tensor labels;        // [B] int64
+  at::Tensor has_text;      // [B] bool; a missing text is [CLS] [SEP] and masked out of fusion, pooling, GAM and HFAM
+  at::Tensor has_image;     // [B] bool; likewise
+  at::Tensor post_ids;      // [B] int64: row in the data set, which is what GAM's queue calls a post's id
   std::vector<int64_t> rows;  // the same on the host
 
   int64_t size() const { return static_cast<int64_t>(rows.size()); }

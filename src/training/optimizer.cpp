@@ -21,7 +21,8 @@ Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& option
     const at::Tensor& parameter = item.value();
     if (!parameter.requires_grad()) continue;
     const at::NoGradGuard no_grad;
-    slots_.push_back({item.key(), parameter, at::zeros_like(parameter), at::zeros_like(parameter), at::zeros({}, at::kFloat), is_new(item.key())});
+    slots_.push_back(
+        {item.key(), parameter, at::zeros_like(parameter), at::zeros_like(parameter), at::zeros({}, at::kFloat), is_new(item.key())});
   }
 }
 

@@ -61,8 +61,9 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
 
 void RunConfig::finish() {
   if (optim.lr_new > 0 && model.text.model.empty() && model.image.model.empty() && !random_init) {
-    throw ConfigError(fmt::format(
-        "optim.lr_new={}: has no effect without published parts (text.model, image.model); optim.lr is the rate of everything", optim.lr_new));
+    throw ConfigError(
+        fmt::format("optim.lr_new={}: has no effect without published parts (text.model, image.model); optim.lr is the rate of everything",
+                    optim.lr_new));
   }
   model.finish();
 }

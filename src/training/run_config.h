@@ -15,7 +15,7 @@ namespace infig {
 
 struct DataOptions {
   LoaderOptions loader;
-  bool drop_last = true;     // row 7
+  bool drop_last = true;       // row 7
   bool cache_features = true;  // of a frozen backbone on pictures that are not augmented
   std::string feature_cache;   // folder; empty: RUN/cache
   bool half_features = false;  // stored as fp16

@@ -65,9 +65,10 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
   model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"),
                       load_published_parts(config_.model));
   model_->to(device_);
-  const FeatureCacheOptions caching = {.folder = config_.data.feature_cache.empty() ? cache : std::filesystem::path(config_.data.feature_cache),
-                                       .half = config_.data.half_features,
-                                       .workers = config_.data.loader.workers};
+  const FeatureCacheOptions caching = {
+      .folder = config_.data.feature_cache.empty() ? cache : std::filesystem::path(config_.data.feature_cache),
+      .half = config_.data.half_features,
+      .workers = config_.data.loader.workers};
   choose_features(caching);
   choose_clip(caching);
   train_rows_ = loader_->prepare(data.rows_of(Split::kTrain), "reading train pictures");

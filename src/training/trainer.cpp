@@ -25,7 +25,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // Keys that may change when a run continues: they change no result.
 bool may_change(const std::string& key) {
-  static const std::vector<std::string> kFree = {"data.workers",     "data.prefetch",          "data.cache_mb", "data.feature_cache",
+  static const std::vector<std::string> kFree = {"data.workers",     "data.prefetch",          "data.cache_mb",        "data.feature_cache",
                                                  "train.save_every", "train.save_total_limit", "train.eval_batch_size"};
   return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
 }
@@ -112,8 +112,8 @@ TrainOutcome Run::execute() {
             .best_f1_weighted = state_.best_f1_weighted,
             .already_finished = true};
   }
-  session_ = std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr,
-                                       request_.run / "cache");
+  session_ =
+      std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr, request_.run / "cache");
   if (checkpoint_) {
     load_checkpoint(*checkpoint_, session_->model(), session_->optimizer(), session_->objective());
     window_.restore(state_.window);

@@ -74,8 +74,10 @@ TEST(Clip, OldConfigsPutTheirSectionsInDicts) {
 }
 
 TEST(Clip, PublishedSizes) {
-  const std::vector<std::pair<ClipVariant, int64_t>> published = {  // parameters, as the models' cards count them
-      {ClipVariant::kVitB32, 151277313}, {ClipVariant::kVitB16, 149620737}, {ClipVariant::kVitL14, 427616513}};
+  const std::vector<std::pair<ClipVariant, int64_t>> published = {// parameters, as the models' cards count them
+                                                                  {ClipVariant::kVitB32, 151277313},
+                                                                  {ClipVariant::kVitB16, 149620737},
+                                                                  {ClipVariant::kVitL14, 427616513}};
   for (const auto& [variant, expected] : published) {
     int64_t count = 1;  // logit_scale
     for (const auto& item : ClipModel(clip_options(variant))->named_parameters()) count += item.value().numel();

@@ -1,4 +1,6 @@
 // Logistic regression against scikit-learn's golden solution, TF-IDF against its golden matrix, anchors on a data set worked by hand.
+#include "model/baselines/anchors.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -6,7 +8,6 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "model/baselines/anchors.h"
 #include "model/baselines/logistic_regression.h"
 #include "model/baselines/tfidf.h"
 #include "reference/tensors.h"
@@ -139,7 +140,8 @@ TEST(Anchors, FrozenFeaturesTakePart) {
     untold.insert(untold.end(), {1.0F, 1.0F});
   }
   const auto rows = static_cast<int64_t>(data.posts.size());
-  const AnchorTable table = compute_anchors(data, {.text = at::tensor(told).view({rows, 2}), .image = at::tensor(untold).view({rows, 2})}, {});
+  const AnchorTable table =
+      compute_anchors(data, {.text = at::tensor(told).view({rows, 2}), .image = at::tensor(untold).view({rows, 2})}, {});
   ASSERT_EQ(table.rows.size(), 6u);
   EXPECT_EQ(table.rows[2].name, "text");
   EXPECT_EQ(table.rows[2].splits.at("dev").accuracy, 1.0);

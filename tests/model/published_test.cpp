@@ -88,11 +88,13 @@ TEST_F(Published, EncodersCarryTheirWeightsIntoTheModel) {
   EXPECT_EQ(o.hidden_size(), 12);
   EXPECT_EQ(o.image.encoder.channels(), reference::load_golden("encoders/published_resnet_bottleneck")["map"].size(1));
   InfigModel model(o, 2, 1, load_published_parts(o));
-  const reference::Golden text = reference::load_golden("encoders/bert_two_types"), image = reference::load_golden("encoders/published_resnet_bottleneck");
+  const reference::Golden text = reference::load_golden("encoders/bert_two_types"),
+                          image = reference::load_golden("encoders/published_resnet_bottleneck");
   const at::NoGradGuard no_grad;
   const at::Tensor pixels = reference::wave({3, 3, 224, 224});
   const ForwardResult result = model->forward(batch_of(text["input_ids"], text["attention_mask"], pixels), {});
-  for (size_t k = 0; k < 3; ++k) EXPECT_TRUE(reference::close(result.text_hidden[k], text["hidden_states." + std::to_string(k)], 1e-5)) << k;
+  for (size_t k = 0; k < 3; ++k)
+    EXPECT_TRUE(reference::close(result.text_hidden[k], text["hidden_states." + std::to_string(k)], 1e-5)) << k;
   EXPECT_TRUE(reference::close(model->image_encoder->features(image["pixel_values"], false), image["map"], 1e-5));
   EXPECT_EQ(result.image_hidden[0].sizes(), (std::vector<int64_t>{3, 1 + 49, 12}));
   for (const auto& parameter : model->image_encoder->backbone()->parameters()) EXPECT_FALSE(parameter.requires_grad());
@@ -156,8 +158,8 @@ TEST_F(Published, AllMissingFoldersAreNamedAtOnce) {
   o.image.model = folder_ / "resnet-50/";
   o.clip.model = folder_ / "clip-vit-b32";
   const std::string message = error_of([&] { resolve_published(o, false); });
-  for (const char* part : {"text.model: ", "microsoft/deberta-v3-base", "spm.model", "image.model: ", "microsoft/resnet-50", "clip.model: ",
-                           "openai/clip-vit-base-patch32", "infig weights pull", "--random-init"}) {
+  for (const char* part : {"text.model: ", "microsoft/deberta-v3-base", "spm.model", "image.model: ", "microsoft/resnet-50",
+                           "clip.model: ", "openai/clip-vit-base-patch32", "infig weights pull", "--random-init"}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << " in " << message;
   }
   o.loss.lambda_g = 0;  // without GAM no CLIP is needed

@@ -13,9 +13,9 @@
 namespace infig {
 namespace {
 
-constexpr int64_t kDenseRows = 4096;               // rows turned into double at once,
+constexpr int64_t kDenseRows = 4096;                 // rows turned into double at once,
 constexpr int64_t kDenseNumbers = int64_t{1} << 28;  // unless the dense part has no more numbers than this (2 GiB): then once for all
-constexpr int64_t kSparseRows = 512;  // rows a task
+constexpr int64_t kSparseRows = 512;                 // rows a task
 
 // out[row] += sum over the row's entries of value * factor[column]; rows of `factor` and `out` have `width` numbers.
 void add_product(const SparseMatrix& matrix, const double* factor, double* out, int64_t width, int64_t threads) {
@@ -47,7 +47,8 @@ at::Tensor compute_logits(const Features& features, const at::Tensor& weights, i
   if (sparse > 0) add_product(features.sparse, weights.data_ptr<double>(), logits.data_ptr<double>(), classes, threads);
   if (features.dense.defined()) {
     const at::Tensor factor = weights.narrow(0, sparse, features.dense.size(1));
-    for_dense_rows(features.dense, [&](int64_t row, const at::Tensor& block) { logits.narrow(0, row, block.size(0)).addmm_(block, factor); });
+    for_dense_rows(features.dense,
+                   [&](int64_t row, const at::Tensor& block) { logits.narrow(0, row, block.size(0)).addmm_(block, factor); });
   }
   return logits;
 }
@@ -82,7 +83,8 @@ struct Problem {
   }
 };
 
-// One run of L-BFGS. It stops by the largest entry of the gradient, which, unlike the library's own rule, does not depend on the count of weights.
+// One run of L-BFGS. It stops by the largest entry of the gradient, which, unlike the library's own rule, does not depend on the count of
+// weights.
 struct Run {
   const Problem& problem;
   int iterations = 0;

@@ -28,7 +28,7 @@ class LogisticRegression {
   void fit(const Features& features, const std::vector<int64_t>& labels, int64_t classes, const LogisticRegressionOptions& options);
   at::Tensor predict_proba(const Features& features) const;  // [N, C] double
   std::vector<int64_t> predict(const Features& features) const;
-  void detach() { weights_ = weights_.clone(); }  // from copies of this object: a later fit() of theirs leaves it alone
+  void detach() { weights_ = weights_.clone(); }          // from copies of this object: a later fit() of theirs leaves it alone
   const at::Tensor& weights() const { return weights_; }  // [S + D + 1, C] double: sparse rows, dense rows, bias
   int64_t iterations() const { return iterations_; }      // that the last fit took
 

@@ -1,0 +1,125 @@
+"""Training from published encoders, anchors beside a model's scores, presets: what a user types and sees."""
+
+import json
+import shutil
+
+import pytest
+from conftest import ROOT, infig
+from published_models import bert, clip, resnet
+
+SMALL = ["threads=1", "text.max_length=32", "image.augment=none", "image.num_hidden_layers=3", "image.num_attention_heads=2", "image.intermediate_size=32",
+         "fusion.num_hidden_layers=1", "fusion.num_attention_heads=2", "fusion.intermediate_size=32", "train.epochs=1", "train.batch_size=16",
+         "gam.queue_size=32", "optim.lr_new=1e-3"]
+
+
+@pytest.fixture(scope="module")
+def models(work, postcards):
+    words = [word for line in (postcards / "posts.jsonl").read_text().splitlines() for word in json.loads(line)["text"].lower().split() if word.isalpha()]
+    folder = work / "models"
+    bert(folder / "bert", words)
+    resnet(folder / "resnet18.safetensors")
+    clip(folder / "clip")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config(work):
+    path = work / "published.yaml"
+    path.write_text("seed: 1\n")
+    return path
+
+
+def train(config, data, run, models, *more):
+    return infig("train", "--config", config, "--data", data, "--output-dir", run, f"text.model={models}/bert", f"image.model={models}/resnet18.safetensors",
+                 f"clip.model={models}/clip", "clip.variant=any", *SMALL, *more)
+
+
+@pytest.fixture(scope="module")
+def published_run(work, postcards, models, config):
+    run = work / "published-run"
+    done = train(config, postcards, run, models)
+    assert done.code == 0, done.all
+    return run, done
+
+
+def test_frozen_features_are_computed_once(work, postcards, models, config, published_run):
+    run, first = published_run
+    assert "picture features of 120 posts are computed once" in first.err and "CLIP embeddings of" in first.err
+    kept = sorted(path.name.split("-")[0] for path in (run / "cache").iterdir())
+    assert kept == ["clip", "image"]
+    again = train(config, postcards, work / "published-again", models, f"data.feature_cache={run}/cache")
+    assert again.code == 0 and "computed once" not in again.err
+    assert f"picture features: {run}/cache/image-" in again.err and f"CLIP embeddings: {run}/cache/clip-" in again.err
+    same = (run / "metrics.jsonl").read_bytes() == (work / "published-again/metrics.jsonl").read_bytes()
+    assert same, "the cache changes no number"
+    live = train(config, postcards, work / "published-live", models, "image.augment=flip")
+    assert live.code == 0 and "image.augment changes the pictures" in live.err, live.all
+
+
+def test_a_checkpoint_needs_neither_models_nor_cache(work, postcards, models, published_run):
+    copy = work / "moved"
+    shutil.copytree(published_run[0], copy, symlinks=True)
+    shutil.rmtree(copy / "cache")
+    shutil.move(models, work / "models-away")
+    try:
+        done = infig("evaluate", "--run", copy, "--data", postcards, "--split", "test", "--no-report")
+        assert done.code == 0, done.all
+    finally:
+        shutil.move(work / "models-away", models)
+    config = json.loads((copy / "checkpoints/best/config.json").read_text())
+    assert config["text_encoder"]["model_type"] == "bert" and config["clip_embed_dim"] == 8
+
+
+def test_clip_belongs_to_gam(work, postcards, models, config):
+    done = train(config, postcards, work / "no-gam", models, "loss.lambda_g=0")
+    assert done.code == 0 and "CLIP" not in done.err, done.all
+    done = train(config, postcards, work / "variant", models, "clip.variant=ViT-B/32")
+    assert done.code == 2 and "patches of 16 pixels" in done.err and not (work / "variant").exists()
+
+
+def test_a_key_that_the_model_brings_is_refused(work, postcards, models, config):
+    done = train(config, postcards, work / "refused", models, "text.hidden_size=32")
+    assert done.code == 2 and "text.hidden_size=32" in done.err and "text.model" in done.err and not (work / "refused").exists()
+
+
+@pytest.mark.parametrize("name", ["mvsa-single", "mvsa-multiple", "hfm", "tumemo"])
+def test_paper_says_what_is_missing_and_how_to_get_it(work, postcards, name):
+    done = infig("train", "--config", ROOT / f"configs/paper-{name}.yaml", "--data", postcards, "--output-dir", work / "paper", cwd=work)
+    assert done.code == 1 and not (work / "paper").exists()
+    for part in ("microsoft/deberta-v3-base", "microsoft/resnet-50", "openai/clip-vit-base-patch32", "infig weights pull", "--random-init"):
+        assert part in done.err
+
+
+def test_random_init_runs_the_sizes_without_weights(work, postcards):
+    small = ["text.hidden_size=16", "text.num_hidden_layers=3", "text.num_attention_heads=2", "text.intermediate_size=32", "text.vocab_size=300",
+             "image.size=32", "image.resize=32", "image.stage_blocks=[1, 1, 1, 1]", "image.stage_widths=[4, 4, 8, 8]", "image.num_hidden_layers=3",
+             "image.num_attention_heads=2", "image.intermediate_size=32", "fusion.num_attention_heads=2", "fusion.intermediate_size=32",
+             "train.batch_size=8", "clip.model=", "threads=1"]
+    done = infig("bench", "--config", ROOT / "configs/paper-mvsa-single.yaml", "--data", postcards, "--random-init", "--steps", 2, "--warmup", 1, *small)
+    assert done.code == 0 and "posts/s over 2 steps" in done.out, done.all
+
+
+def test_anchors_stand_beside_the_model(work, models, published_run):
+    run = published_run[0]
+    data = work / "anchored"
+    assert infig("prepare", "postcards", "--out", data, "--count", 120).code == 0
+    done = infig("anchors", "--data", data, "--text-model", models / "bert", "--image-model", models / "resnet18.safetensors")
+    assert done.code == 0, done.all
+    table = json.loads((data / "anchors.json").read_text())
+    assert [row["name"] for row in table["rows"]] == ["majority", "tfidf", "text", "image", "text+image", "tfidf+text+image"]
+    done = infig("evaluate", "--run", run, "--data", data, "--split", "test")
+    assert done.code == 0 and "anchors" in done.out and "the best of them" in done.out, done.all
+    evaluation = json.loads((run / "eval/test.json").read_text())
+    assert len(evaluation["anchors"]) == 6
+    report = (run / "report.html").read_text()
+    assert 'id="anchors"' in report and "tfidf+text+image" in report
+    # Another data set in the same place: the old figures are not its own.
+    (data / "posts.jsonl").write_text((data / "posts.jsonl").read_text().replace("a", "e", 1))
+    done = infig("evaluate", "--run", run, "--data", data, "--split", "test", "--no-report")
+    assert "anchors" not in done.out
+
+
+def test_anchors_faults(work, postcards, models):
+    done = infig("anchors", "--data", postcards, "--text-model", models / "absent")
+    assert done.code == 1 and "absent" in done.err
+    assert infig("anchors").code == 2
