@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test conformance bench bench-tokenizers lint format ci clean asan e2e lite-weights base-weights
+.PHONY: help setup build demo test conformance bench bench-tokenizers bench-encoders lint format ci clean asan e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -74,6 +74,13 @@ bench-tokenizers: build  ## infig tokenize against `tokenizers`, side by side (T
 	@[[ -n "$(TOKENIZERS)" ]] || { echo "bench-tokenizers: no folder with a tokenizer: make lite-weights, or name some in TOKENIZERS" >&2; exit 1; }
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_tokenizers.py --infig $(INFIG) $(addprefix --model ,$(TOKENIZERS))
 
+bench-encoders: setup  ## encoders and pictures against transformers, ONNX Runtime, PyTorch and Pillow, side by side
+	@tools/setup_conformance.sh
+	@cmake --preset ci
+	@cmake --build build --parallel $(JOBS) --target bench_encoder bench_picture
+	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_encoders.py
+	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_pictures.py
+
 lint: setup  ## the house's rules, clang-format and clang-tidy (on what changed)
 	@test -f build/build.ninja || cmake --preset $(PRESET)
 	@$(PYTHON) tools/lint.py --jobs $(JOBS)
@@ -89,6 +96,9 @@ ci: setup  ## everything that must hold before a change lands
 	@$(PYTHON) tools/lint.py --jobs $(JOBS)
 	@$(MAKE) test PRESET=ci
 	@$(PYTHON) tools/check_skips.py build/reports
+	@$(MAKE) lite-weights PRESET=ci
+	@$(MAKE) conformance PRESET=ci
+	@$(PYTHON) tools/check_skips.py build/conformance
 
 clean:  ## remove the builds (runs/ and the virtual environments stay)
 	@rm -rf build build-asan build-dev

@@ -74,7 +74,8 @@ def weights_of(*names):
     for name in names:
         if (WEIGHTS / name).exists():
             return WEIGHTS / name
-    pytest.skip(f"none of {', '.join(names)} in {WEIGHTS}: run `make lite-weights base-weights`")
+    target = "base-weights" if set(names) <= {"mpnet-base", "efficientnet-lite2"} else "lite-weights"
+    pytest.skip(f"none of {', '.join(names)} in {WEIGHTS}: run `make {target}`")
 
 
 def real_posts(count, kind):
