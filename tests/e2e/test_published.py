@@ -56,6 +56,27 @@ def test_frozen_features_are_computed_once(work, postcards, models, config, publ
     assert live.code == 0 and "image.augment changes the pictures" in live.err, live.all
 
 
+def test_resumes_to_the_same_bits(work, postcards, models, config):
+    whole, cut = work / "published-whole", work / "published-cut"
+    more = ["train.epochs=2", "train.save_every=3", "train.save_total_limit=20"]
+    done = train(config, postcards, whole, models, *more)
+    assert done.code == 0, done.all
+    shutil.copytree(whole, cut, symlinks=True)
+    steps = sorted(path for path in (cut / "checkpoints").iterdir() if path.name.startswith("step-") and not path.is_symlink())
+    assert len(steps) > 2
+    for path in steps[1:]:
+        shutil.rmtree(path)
+    for name in ("latest", "best"):
+        (cut / "checkpoints" / name).unlink()
+        (cut / "checkpoints" / name).symlink_to(steps[0].name)
+    done = train(config, postcards, cut, models, *more, "--resume", "latest")
+    assert done.code == 0 and "resuming" in done.err and "computed once" not in done.err, done.all
+    assert (cut / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    last = (whole / "checkpoints/latest").resolve().name
+    for file in ("model.safetensors", "optimizer.safetensors", "trainer.safetensors"):
+        assert (cut / "checkpoints" / last / file).read_bytes() == (whole / "checkpoints" / last / file).read_bytes(), file
+
+
 def test_a_checkpoint_needs_neither_models_nor_cache(work, postcards, models, published_run):
     copy = work / "moved"
     shutil.copytree(published_run[0], copy, symlinks=True)
