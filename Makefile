@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test conformance bench bench-tokenizers bench-encoders lint format ci clean asan e2e lite-weights base-weights
+.PHONY: help setup build demo test conformance bench bench-tokenizers bench-encoders lint format ci clean asan fuzz e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -57,6 +57,12 @@ asan: setup  ## the torch-free folders under the address and undefined-behaviour
 	@cmake --build build-asan --parallel $(JOBS)
 	@ctest --test-dir build-asan --output-on-failure --no-tests=error --parallel $(JOBS)
 
+FUZZ_SECONDS ?= 10
+fuzz: setup  ## the readers of foreign files on mutated input, FUZZ_SECONDS (10) each
+	@test -f build-fuzz/build.ninja || cmake --preset fuzz
+	@cmake --build build-fuzz --parallel $(JOBS) --target fuzz
+	@$(PYTHON) tools/fuzz.py --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(FUZZ_TARGETS)
+
 bench: setup  ## build and run the benchmarks
 	@cmake --preset ci
 	@cmake --build build --parallel $(JOBS)
@@ -92,6 +98,7 @@ ci: setup  ## everything that must hold before a change lands
 	@cmake --preset ci
 	@$(PYTHON) tools/lint.py --no-tidy
 	@$(MAKE) asan
+	@$(MAKE) fuzz
 	@$(MAKE) build PRESET=ci
 	@$(PYTHON) tools/lint.py --jobs $(JOBS)
 	@$(MAKE) test PRESET=ci
@@ -101,4 +108,4 @@ ci: setup  ## everything that must hold before a change lands
 	@$(PYTHON) tools/check_skips.py build/conformance
 
 clean:  ## remove the builds (runs/ and the virtual environments stay)
-	@rm -rf build build-asan build-dev
+	@rm -rf build build-asan build-dev build-fuzz

@@ -20,10 +20,20 @@ target_compile_options(infig_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -
 target_compile_definitions(infig_flags INTERFACE FMT_HEADER_ONLY=1 INFIG_VERSION="${PROJECT_VERSION}")
 target_include_directories(infig_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
-if(INFIG_SANITIZE)
-  # g++ 12 takes variables of its own library for uninitialised once the sanitizers' checks stand between.
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+if(INFIG_SANITIZE OR INFIG_FUZZ)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ 12 takes variables of its own library for uninitialised once the sanitizers' checks stand between.
+    add_compile_options(-Wno-maybe-uninitialized)
+  endif()
+endif()
+if(INFIG_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "INFIG_FUZZ needs clang, whose libFuzzer it uses (this is ${CMAKE_CXX_COMPILER_ID}): cmake --preset fuzz")
+  endif()
+  # Without its folder's name, ccache shares an object of the debug build between clones too.
+  add_compile_options(-fsanitize=fuzzer-no-link,float-cast-overflow -fdebug-prefix-map=${CMAKE_SOURCE_DIR}=.)
 endif()
 
 find_program(INFIG_CCACHE ccache)
@@ -36,7 +46,9 @@ if(INFIG_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env ${infig_ccache_folder}
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${INFIG_CCACHE})
-  add_compile_options(-fpch-preprocess)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-fpch-preprocess)
+  endif()
 endif()
 
 find_program(INFIG_MOLD mold)

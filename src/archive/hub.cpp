@@ -10,6 +10,7 @@
 #include "archive/import.h"
 #include "archive/pickle.h"
 #include "core/error.h"
+#include "core/json.h"
 
 namespace infig {
 namespace {
@@ -91,7 +92,7 @@ HubName parse_hub_name(const std::string& text) {
 }
 
 HubModel parse_hub_listing(std::string_view text, const std::string& model, const std::string& where) {
-  const Json listing = Json::parse(text, nullptr, false);
+  const Json listing = parse_foreign_json(text);
   if (listing.is_discarded() || !listing.is_object()) {
     throw DataError(fmt::format("{}: the answer is no JSON object; is HF_ENDPOINT a model hub?", where));
   }

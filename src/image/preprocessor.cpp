@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 
 namespace infig {
 namespace {
@@ -87,7 +88,9 @@ void read_sizes(const PreprocessorReader& reader, bool convnext, ImageOptions& o
     if (size) options.size = size->pixels;
     // Larger ones are squeezed into a square there.
     if (options.size >= 384) reader.refuse("size", "less than 384 for this processor");
-    options.resize = static_cast<int64_t>(static_cast<double>(options.size) / reader.number("crop_pct", 224.0 / 256.0));
+    const double share = reader.number("crop_pct", 224.0 / 256.0);
+    if (!(share >= 0.01 && share <= 1)) reader.refuse("crop_pct", "a share from 0.01 to 1");
+    options.resize = static_cast<int64_t>(static_cast<double>(options.size) / share);
     return;
   }
   if (!reader.flag("do_center_crop", true)) reader.refuse("do_center_crop", "true");
@@ -105,7 +108,7 @@ void read_sizes(const PreprocessorReader& reader, bool convnext, ImageOptions& o
 }  // namespace
 
 ImageOptions parse_preprocessor(const std::string& text, const ImageOptions& own, const std::string& where) {
-  const json config = json::parse(text, nullptr, false);
+  const json config = parse_foreign_json(text);
   if (!config.is_object()) throw ConfigError(fmt::format("{}: expected a JSON object", where));
   const PreprocessorReader reader(config, where);
   const std::string processor = reader.text("image_processor_type") + reader.text("feature_extractor_type");

@@ -71,7 +71,9 @@ class SentencePieceTokenizer final : public Tokenizer {
                 .sep = find_special(kSep, where),
                 .unk = find_special(kUnk, where),
                 .mask = find_special(kMask, where)};
-    const std::string unknown = processor_.IdToPiece(processor_.unk_id());
+    // The id is -1 where the piece that the model's settings name is none of its pieces, or not the unknown one.
+    const int unknown_id = processor_.unk_id();
+    const std::string unknown = unknown_id < 0 ? "" : processor_.IdToPiece(unknown_id);
     if (unknown != "[UNK]") {
       throw CheckpointError(fmt::format("{}: the unknown piece is '{}', expected '[UNK]'; this is no DeBERTa vocabulary", where, unknown));
     }

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 
 namespace infig {
 namespace {
@@ -92,7 +93,7 @@ std::string TokenizerFolder::read(std::string_view name) const {
 
 Json TokenizerFolder::object(const char* name) const {
   if (!has(name)) return nullptr;
-  Json content = Json::parse(read(name), nullptr, /*allow_exceptions=*/false);
+  Json content = parse_foreign_json(read(name));
   if (!content.is_object()) throw CheckpointError(fmt::format("{}: is no JSON object; copy the file again", file(name).string()));
   return content;
 }
@@ -138,7 +139,7 @@ std::vector<AddedToken> TokenizerFolder::listed_tokens() const {
   const auto list = config_.is_object() ? config_.find("added_tokens_decoder") : config_.end();
   if (config_.is_object() && list != config_.end() && list->is_object()) {
     for (const auto& [key, entry] : list->items()) {
-      const Json id = Json::parse(key, nullptr, /*allow_exceptions=*/false);
+      const Json id = parse_foreign_json(key);
       if (entry.is_object()) tokens.push_back(token_of(entry, checked_id(id, file(kConfig).string())));
     }
     return tokens;

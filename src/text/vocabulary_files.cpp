@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "text/unicode.h"
 
 namespace infig {
@@ -15,7 +17,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kClipMerges = 49152 - 256 - 2, kMaxUnpacked = size_t{256} << 20;
-constexpr int64_t kMaxId = 1 << 24;  // a damaged id must not ask for gigabytes
+constexpr int64_t kMaxId = 1 << 24;
+// Ids without a token are few. A damaged id must not ask for memory out of proportion to the file.
+constexpr int64_t kMaxUnused = 4096, kMaxUnusedPerToken = 16;
 
 std::string_view next_line(std::string_view& text) {
   const size_t end = text.find('\n');
@@ -71,15 +75,16 @@ std::vector<std::string> parse_vocabulary_lines(std::string_view text, const std
 }
 
 std::vector<std::string> parse_vocabulary_json(std::string_view text, const std::string& where) {
-  const Json content = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Json content = parse_foreign_json(text);
   if (!content.is_object() || content.empty()) {
     throw CheckpointError(fmt::format("{}: is no JSON object of tokens and ids; copy the file again", where));
   }
   std::vector<std::string> tokens;
+  const int64_t largest = std::min(kMaxId - 1, kMaxUnused + kMaxUnusedPerToken * static_cast<int64_t>(content.size()));
   for (const auto& [token, id] : content.items()) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= kMaxId) {
-      throw CheckpointError(
-          fmt::format("{}: the id of '{}' is {}, expected a whole number from 0 to {}", where, token, id.dump(), kMaxId - 1));
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > largest) {
+      throw CheckpointError(fmt::format("{}: the id of '{}' is {}, expected a whole number from 0 to {} for {} tokens", where, token,
+                                        id.dump(), largest, content.size()));
     }
     const auto place = id.get<size_t>();
     if (tokens.size() <= place) tokens.resize(place + 1);

@@ -11,7 +11,7 @@ namespace infig {
 
 // vocab.txt: a token a line, its number the id; white space at a line's end is no part of it.
 std::vector<std::string> parse_vocabulary_lines(std::string_view text, const std::string& where);
-// vocab.json: an object of tokens with their ids.
+// vocab.json: an object of tokens with their ids; at most 16 ids a token and 4,096 more have none.
 std::vector<std::string> parse_vocabulary_json(std::string_view text, const std::string& where);
 // merges.txt: "left right" a line, an optional "#version" first.
 std::vector<std::pair<std::string, std::string>> parse_merges(std::string_view text, const std::string& where);

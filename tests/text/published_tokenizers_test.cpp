@@ -156,6 +156,11 @@ TEST(PublishedFiles, FaultsOfABytePairFolderAreNamed) {
     write_file_atomic(folder / "vocab.json", bytes);
     EXPECT_NE(load_error(folder), "") << bytes;
   }
+  // A damaged id must not make a list of half a gigabyte, and brackets must not overflow the stack.
+  write_file_atomic(folder / "vocab.json", R"({"a": 16777215})");
+  EXPECT_THAT(load_error(folder), HasSubstr("16777215"));
+  write_file_atomic(folder / "vocab.json", R"({"a": )" + std::string(200'000, '[') + std::string(200'000, ']') + "}");
+  EXPECT_THAT(load_error(folder), HasSubstr("vocab.json"));
   write_file_atomic(folder / "vocab.json", vocabulary);
   EXPECT_EQ(load_error(folder), "");
   fs::remove(folder / "merges.txt");

@@ -162,6 +162,11 @@ TEST(Tokenizer, NamesWhatIsWrongWithAFolder) {
     write_file_atomic(folder / "spm.model", other);
     EXPECT_THAT(load_error(folder), HasSubstr(name));
   }
+  // The settings name a piece that is not the unknown one.
+  std::string other = model;
+  other.replace(model.find("\xea\x02\x05[UNK]") + 3, 5, "[PAD]");
+  write_file_atomic(folder / "spm.model", other);
+  EXPECT_THAT(load_error(folder), HasSubstr("the unknown piece"));
   write_file_atomic(folder / "spm.model", model);
   EXPECT_EQ(load_error(folder), "");
   for (const std::string config :

@@ -1,0 +1,35 @@
+#include "core/json.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace infig {
+namespace {
+
+std::string nested(size_t depth, char open, char close) { return std::string(depth, open) + std::string(depth, close); }
+
+TEST(ForeignJson, ReadsAsNlohmannDoes) {
+  for (const std::string text : {R"({"a": [1, -2.5, "x", null, true, {"b": {}}], "c": []})", "[]", "3", "\"x\""}) {
+    EXPECT_EQ(parse_foreign_json(text), nlohmann::json::parse(text)) << text;
+  }
+}
+
+TEST(ForeignJson, WhatIsNoneIsDiscarded) {
+  for (const std::string text : {"", "{", "[1,]", "{\"a\": \"\xff\"}", "{} {}"})
+    EXPECT_TRUE(parse_foreign_json(text).is_discarded()) << text;
+}
+
+TEST(ForeignJson, DepthHasALimit) {
+  EXPECT_EQ(parse_foreign_json(nested(kMaxJsonDepth, '[', ']')).size(), 1U);
+  EXPECT_TRUE(parse_foreign_json(nested(kMaxJsonDepth + 1, '[', ']')).is_discarded());
+  EXPECT_TRUE(parse_foreign_json(nested(1'000'000, '[', ']')).is_discarded());
+  std::string objects = "3";
+  for (int i = 0; i < kMaxJsonDepth; ++i) objects = R"({"a": )" + objects + "}";
+  EXPECT_EQ(parse_foreign_json(objects).size(), 1U);
+  EXPECT_TRUE(parse_foreign_json("[" + objects + "]").is_discarded());
+}
+
+}  // namespace
+}  // namespace infig

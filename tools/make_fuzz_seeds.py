@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""What the fuzz targets begin with: small right files of every format, written with Python's own library alone.
+
+    tools/make_fuzz_seeds.py OUTPUT      writes OUTPUT/TARGET/NAME; the build does so
+
+Equal runs write equal files, so a corpus does not grow by them. Tokenizers' vocabularies are cut from tests/golden/text.
+"""
+
+import gzip
+import io
+import json
+import pickle
+import struct
+import sys
+import types
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
+
+
+class Storage:
+    def __init__(self, kind, key, count):
+        self.id = ("storage", kind, key, "cpu", count)
+
+
+class Tensor:
+    """Pickled as torch.save pickles one."""
+
+    def __init__(self, storage, offset, shape, stride, parameter=False):
+        self.arguments, self.parameter = (storage, offset, shape, stride, False, OrderedDict()), parameter
+
+    def __reduce__(self):
+        torch = sys.modules["torch._utils"]
+        if self.parameter:
+            return torch._rebuild_parameter, (Tensor(*self.arguments[:4]), True, OrderedDict())
+        return torch._rebuild_tensor_v2, self.arguments
+
+
+class Pickler(pickle.Pickler):
+    def persistent_id(self, value):
+        return value.id if isinstance(value, Storage) else None
+
+
+def pickled(value, protocol=2):
+    file = io.BytesIO()
+    Pickler(file, protocol).dump(value)
+    return file.getvalue()
+
+
+def pretend_torch():
+    """Modules with the names that torch's pickles call; nothing of torch is needed to write them."""
+    package, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+    for name in ("FloatStorage", "HalfStorage", "LongStorage", "BoolStorage"):
+        setattr(package, name, type(name, (), {"__module__": "torch"}))
+    for name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
+        function = types.FunctionType((lambda *_: None).__code__, {}, name)
+        function.__module__, function.__qualname__ = "torch._utils", name
+        setattr(utils, name, function)
+    sys.modules.update({"torch": package, "torch._utils": utils})
+    return package
+
+
+def state_dicts(torch):
+    floats, longs = Storage(torch.FloatStorage, "0", 16), Storage(torch.LongStorage, "1", 7)
+    plain = OrderedDict({"a": Tensor(floats, 0, (2, 3), (3, 1)), "b": Tensor(longs, 1, (), ()), "t": Tensor(floats, 4, (3, 2), (1, 3))})
+    nested = {"epoch": 3, "loss": 0.5, "model": {"w": Tensor(floats, 0, (4,), (1,), parameter=True)}, "list": [None, True, "x"]}
+    return {"plain": plain, "nested": nested}
+
+
+def safetensors(tensors, metadata=None):
+    header, data = {"__metadata__": metadata} if metadata else {}, b""
+    for name, (dtype, shape, raw) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def stored_zip(files, comment=b""):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+        archive.comment = comment
+    return file.getvalue()
+
+
+def zip64(name, data):
+    """One entry whose sizes and place stand in zip64 fields, and the zip64 directory."""
+    far = 0xFFFFFFFF
+    local = struct.pack("<4s5H3I2H", b"PK\x03\x04", 45, 0, 0, 0, 0, 0, len(data), len(data), len(name), 0) + name + data
+    extra = struct.pack("<2H3Q", 1, 24, len(data), len(data), 0)
+    central = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 45, 45, 0, 0, 0, 0, 0, far, far, len(name), len(extra), 0, 0, 0, 0, far) + name + extra
+    end64 = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, len(central), len(local))
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, len(local) + len(central), 1)
+    return local + central + end64 + locator + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, far, far, 0)
+
+
+def folder(files):
+    """Several files as one input: tests/fuzz/folder.h."""
+    return b"\n".join(b"%% " + name.encode() + b"\n" + (data if isinstance(data, bytes) else json.dumps(data).encode()) for name, data in files.items())
+
+
+def archives(torch):
+    small = safetensors({"a": ("F32", [2], bytes(8)), "b": ("BOOL", [3], b"\1\0\1"), "e": ("I64", [0, 4], b"")}, {"format": "pt"})
+    half, whole = safetensors({"h": ("BF16", [1, 2], b"\x80?\x80?")}), safetensors({"w": ("F64", [], bytes(8))})
+    storages = {"x/data/0": bytes(64), "x/data/1": bytes(56)}
+    machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    frame = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps(machine, 2)
+    seeds = {"safetensors": {"small": small, "empty": safetensors({})}, "pickle": {}, "torch_archive": {}}
+    for name, value in state_dicts(torch).items():
+        keys = ["0", "1"] if name == "plain" else ["0"]
+        behind = pickle.dumps(keys, 2) + b"".join(struct.pack("<Q", n) + bytes(n * size) for n, size in [(16, 4), (7, 8)][:len(keys)])
+        for protocol in (2, 4):
+            made = pickled(value, protocol)
+            seeds["pickle"][f"{name}{protocol}"] = made
+            seeds["torch_archive"][f"{name}_zip{protocol}"] = b"Z" + made
+        seeds["torch_archive"][f"{name}_legacy"] = b"L" + pickled(value) + behind
+        seeds["torch_archive"][f"{name}_whole_legacy"] = frame + pickled(value) + behind
+        seeds["torch_archive"][f"{name}_whole"] = stored_zip({"x/data.pkl": pickled(value), "x/byteorder": b"little", **storages})
+    index = {"metadata": {"total_size": 12}, "weight_map": {"h": "a", "w": "b"}}
+    seeds["weight_archive"] = {"index": folder({"model.safetensors.index.json": index, "a": half, "b": whole}),
+                               "safetensors": folder({"model.safetensors": small}),
+                               "torch": folder({"pytorch_model.bin": seeds["torch_archive"]["plain_whole"]}),
+                               "mixed": folder({"model.safetensors.index.json": {"weight_map": {"h": "a", "a": "b", "b": "b", "t": "b"}}, "a": half,
+                                                "b": seeds["torch_archive"]["plain_whole_legacy"]})}
+    seeds["zip"] = {"two": stored_zip({"a": b"text", "d/": b"", "d/b": b""}), "comment": stored_zip({"a": b""}, b"words behind"), "zip64": zip64(b"a/b", b"bytes")}
+    return seeds
+
+
+def tokenizers():
+    text = GOLDEN / "text"
+    special = {"tokenizer_class": "BertTokenizer", "do_lower_case": False, "mask_token": {"content": "[MASK]", "lstrip": True},
+               "added_tokens_decoder": {"12": {"content": "#SAD", "rstrip": True, "single_word": True, "normalized": True}}}
+    words = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n##c\ndon\n'\n#\nsad\n"
+    vocabulary = {token: i for i, token in enumerate(words.decode().split())}
+    byte_pair = {token: i for i, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", "<mask>", "a", "b", "\u0120", "ab", "\u0120a"])}
+    clip = {token: i for i, token in enumerate(["<|startoftext|>", "<|endoftext|>", "a", "b", "b</w>", "ab</w>"])}
+    mask = {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": True, "trim_offsets": False, "mask_token": {"content": "<mask>", "lstrip": True}}
+    wordpiece = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocabulary}
+    pairs = {"type": "BPE", "vocab": byte_pair, "merges": ["a b", ["\u0120", "a"]]}
+    added = [{"id": 12, "content": "<user>", "normalized": True}]
+    return {
+        "wordpiece_files": {
+            "vocabulary": folder({"vocab.txt": words, "tokenizer_config.json": special, "config.json": {"model_type": "bert"}}),
+            "mpnet": folder({"vocab.txt": b"<s>\n<pad>\n</s>\n<unk>\n[UNK]\n<mask>\na\n##b\n", "special_tokens_map.json": {"cls_token": "<s>"},
+                             "added_tokens.json": {"<user>": 8}}),
+            "json": folder({"tokenizer.json": {"model": wordpiece, "normalizer": {"lowercase": True, "strip_accents": None}, "added_tokens": added}})},
+        "byte_pair_files": {
+            "roberta": folder({"vocab.json": byte_pair, "merges.txt": "#version: 0.2\na b\n\u0120 a\n".encode(), "tokenizer_config.json": mask}),
+            "clip": folder({"vocab.json": clip, "merges.txt": b"a b</w>\n", "config.json": {"model_type": "clip"}}),
+            "json": folder({"tokenizer.json": {"model": pairs, "added_tokens": [{"id": 12, "content": "<user>"}]}, "added_tokens.json": {"#SAD": 13}})},
+        "clip_merges": {"lines": b"T#version\na b</w>\nb c\nab</w> bc\n", "packed": gzip.compress(b"#version\n" + b"! !\n" * 48894, mtime=0),
+                        "short": gzip.compress(b"#version\na b\n", mtime=0)},
+        "sentencepiece_model": {"golden": (text / "spm.model").read_bytes()},
+        "tokenizer_text": {f"{kind}{length}": bytes([kind, length]) + sentence.encode() for kind in range(10) for length, sentence in {
+            0: "Don't STOP! #SAD @user1 42\u00bd <mask> [SEP] <|endoftext|>x", 6: "e\u0301\u0323 \u00c9 \u4f60\u597d \U0001f600\u200d\t\ufb01\u0130\uac00 \ufffd"}.items()},
+    }
+
+
+def answers():
+    listing = {"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [
+        {"rfilename": "config.json", "size": 10, "blobId": "0123456789abcdef0123456789abcdef01234567"},
+        {"rfilename": "model.safetensors", "size": 99, "blobId": "00", "lfs": {"sha256": "01" * 32, "size": 99}}, {"rfilename": "1_Pooling/config.json"}]}
+    shards = {"sha": listing["sha"], "siblings": [{"rfilename": f"pytorch_model{end}"} for end in (".bin.index.json", "-00001-of-00002.bin")]}
+    clip = {"do_resize": True, "size": {"shortest_edge": 224}, "do_center_crop": True, "crop_size": {"height": 224, "width": 224}, "resample": 3, "do_rescale": True,
+            "rescale_factor": 0.00392156862745098, "do_normalize": True, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.2],
+            "image_processor_type": "CLIPImageProcessor"}
+    convnext = {"feature_extractor_type": "ConvNextFeatureExtractor", "crop_pct": 0.875, "size": 224, "resample": 2, "image_std": None}
+    return {"hub_listing": {"whole": json.dumps(listing).encode(), "shards": json.dumps(shards).encode()},
+            "preprocessor": {"clip": json.dumps(clip).encode(), "convnext": json.dumps(convnext).encode()}}
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers()}.items():
+        place = Path(sys.argv[1]) / target
+        place.mkdir(parents=True, exist_ok=True)
+        for name, data in seeds.items():
+            (place / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
