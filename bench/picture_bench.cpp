@@ -40,7 +40,8 @@ int pixels(const std::vector<std::string>& files, int64_t repeats) {
     for (const auto& file : files) {
       const auto decoded = infig::decode_image_file(file, options.decode());
       if (!infig::usable(decoded.status)) std::fprintf(stderr, "%s: %s\n", file.c_str(), decoded.reason.c_str());
-      if (infig::usable(decoded.status)) infig::normalize_image(infig::transform_image(decoded.image, options, nullptr), options, out.data());
+      if (infig::usable(decoded.status))
+        infig::normalize_image(infig::transform_image(decoded.image, options, nullptr), options, out.data());
     }
   });
   decode = median_seconds(repeats, [&] {
