@@ -49,7 +49,8 @@ e2e:
 conformance: build  ## against the original implementations in Python (in .venv-conformance), live
 	@tools/setup_conformance.sh
 	@mkdir -p build/conformance
-	@INFIG_BINARY=$(CURDIR)/$(INFIG) HF_HUB_OFFLINE=1 .venv-conformance/bin/python -m pytest -q -rsP -p no:cacheprovider \
+	@INFIG_BINARY=$(CURDIR)/$(INFIG) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-conformance/bin/python -m pytest -q -rsP -n $(JOBS) \
+	  -p no:cacheprovider \
 	  --junitxml build/conformance/pytest.xml tests/conformance
 
 asan: setup  ## the torch-free folders under the address and undefined-behaviour sanitizers

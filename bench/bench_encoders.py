@@ -16,7 +16,9 @@ from pathlib import Path
 import torch
 import transformers
 
-SHAPES = [(batch, length) for batch in (1, 32) for length in (16, 64, 128, 256)]
+# A length of 0: 128 texts of mixed lengths in no order, in batches of 32. infig puts texts of like length together, as it always does; the
+# others take them as they come, padded to each batch's longest.
+SHAPES = [(batch, length) for batch in (1, 32) for length in (16, 64, 128, 256)] + [(32, 0)]
 
 
 def configs():
@@ -25,6 +27,20 @@ def configs():
         hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072, relative_attention=True, position_buckets=256,
         pos_att_type=["p2c", "c2p"], share_att_key=True, norm_rel_ebd="layer_norm", position_biased_input=False, type_vocab_size=0, vocab_size=8000)
     yield "MPNet-base", transformers.MPNetConfig()
+
+
+def batches_of(batch, length, vocabulary):
+    """[(ids, mask)]"""
+    def texts(rows, width):
+        return torch.arange(rows * width).view(rows, width) % (vocabulary - 10) + 5
+    if length > 0:
+        return [(texts(batch, length), torch.ones((batch, length), dtype=torch.long))]
+    lengths = [16 + (i * 37 % 128) * 240 // 127 for i in range(128)]  # as encoder_bench.cpp has them
+    batches = []
+    for first in range(0, len(lengths), batch):
+        rows = torch.tensor(lengths[first:first + batch])
+        batches.append((texts(len(rows), int(rows.max())), (torch.arange(int(rows.max())) < rows[:, None]).long()))
+    return batches
 
 
 def median_seconds(run, repeats):
@@ -74,21 +90,20 @@ def main():
             print(f"{name}\n  batch x length      infig  transformers  (times)  ONNX Runtime  (times)")
             for shape in arguments.shapes:
                 batch, length = map(int, shape.split("x"))
-                repeats = max(5, min(arguments.repeats, arguments.repeats * 2000 // (batch * length * 4)))
-                ids = torch.arange(batch * length).view(batch, length) % (config.vocab_size - 10) + 5
-                mask = torch.ones_like(ids)
-                feeds = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+                repeats = max(3, min(arguments.repeats, arguments.repeats * 2000 // (batch * (length or 1000) * 4)))
+                texts = batches_of(batch, length, config.vocab_size)
+                feeds = [{"input_ids": ids.numpy(), "attention_mask": mask.numpy()} for ids, mask in texts]
                 ours, theirs, onnx = [], [], []
                 for _ in range(arguments.rounds):
                     output = subprocess.run([arguments.bench, "--model", folder, "--threads", str(arguments.threads), "--repeats", str(repeats), shape],
                                             check=True, capture_output=True, text=True).stdout
                     ours.append(json.loads(output)["median"])
                     with torch.inference_mode():
-                        theirs.append(median_seconds(lambda: model(ids, attention_mask=mask), repeats))
+                        theirs.append(median_seconds(lambda: [model(ids, attention_mask=mask) for ids, mask in texts], repeats))
                     if session is not None:
-                        onnx.append(median_seconds(lambda: session.run(None, feeds), repeats))
+                        onnx.append(median_seconds(lambda: [session.run(None, feed) for feed in feeds], repeats))
                 mine, other = statistics.median(ours) * 1e3, statistics.median(theirs) * 1e3
-                line = f"  {batch:5d} x {length:<8d} {mine:9.2f} {other:13.2f} {other / mine:8.2f}"
+                line = f"  {batch:5d} x {length or 'mixed':<8} {mine:9.2f} {other:13.2f} {other / mine:8.2f}"
                 if onnx:
                     line += f" {statistics.median(onnx) * 1e3:13.2f} {statistics.median(onnx) * 1e3 / mine:8.2f}"
                 print(line, flush=True)

@@ -2,7 +2,8 @@
 // ONNX Runtime. Prints one JSON object a line for each batch x length.
 //   bench_encoder [--model FOLDER] [--threads N] [--repeats N] [BATCHxLENGTH ...]        (without a model: MiniLM's and DeBERTa-v3-base's
 //   sizes)
-// A LENGTH of 0 stands for mixed lengths: 16 .. 256 evenly over the batch, padded.
+// A LENGTH of 0 stands for mixed lengths: 128 texts of 16 .. 256 tokens, batched as infig does it, texts of like length together; the
+// seconds are those of all of them.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/sampler.h"
 #include "encoders/text_encoder.h"
 
 namespace {
@@ -22,12 +24,37 @@ struct Timing {
   double median = 0, fastest = 0;
 };
 
-Timing time_forward(infig::TextEncoder& encoder, const at::Tensor& ids, const at::Tensor& mask, int64_t repeats) {
+struct Texts {
+  at::Tensor ids, mask;
+};
+
+// [batch, width] without padding.
+Texts make_texts(const infig::TextEncoder& encoder, int64_t batch, int64_t width) {
+  return {at::arange(batch * width, at::kLong).view({batch, width}).remainder(encoder.vocab_size() - 10) + 5,
+          at::ones({batch, width}, at::kLong)};
+}
+
+std::vector<Texts> mixed_texts(const infig::TextEncoder& encoder, int64_t batch_size) {
+  std::vector<int64_t> lengths;
+  for (int64_t i = 0; i < 128; ++i) lengths.push_back(16 + (i * 37 % 128) * 240 / 127);  // as bench_encoders.py has them
+  std::vector<Texts> batches;
+  for (const auto& rows : infig::sorted_batches(lengths, batch_size)) {
+    int64_t width = 0;
+    for (const int64_t row : rows) width = std::max(width, lengths[static_cast<size_t>(row)]);
+    Texts texts = make_texts(encoder, static_cast<int64_t>(rows.size()), width);
+    for (size_t i = 0; i < rows.size(); ++i)
+      texts.mask[static_cast<int64_t>(i)].slice(0, lengths[static_cast<size_t>(rows[i])]).zero_();
+    batches.push_back(texts);
+  }
+  return batches;
+}
+
+Timing time_forward(infig::TextEncoder& encoder, const std::vector<Texts>& batches, int64_t repeats) {
   std::vector<double> seconds;
   const c10::InferenceMode inference;
   for (int64_t i = 0; i < repeats + 3; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    encoder.forward(ids, mask, nullptr);
+    for (const auto& texts : batches) encoder.forward(texts.ids, texts.mask, nullptr);
     if (i >= 3) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   std::sort(seconds.begin(), seconds.end());
@@ -54,13 +81,8 @@ void bench_model(const nlohmann::json& config, const std::vector<std::pair<int64
   const auto encoder = infig::make_text_encoder(config);
   encoder->initialize(1);
   for (const auto& [batch, length] : shapes) {
-    const int64_t width = length > 0 ? length : 256;
-    const at::Tensor ids = at::arange(batch * width, at::kLong).view({batch, width}).remainder(encoder->vocab_size() - 10) + 5;
-    at::Tensor mask = at::ones({batch, width}, at::kLong);
-    if (length == 0) {
-      for (int64_t row = 0; row < batch; ++row) mask[row].slice(0, 16 + 240 * row / std::max<int64_t>(1, batch - 1)).zero_();
-    }
-    const Timing timing = time_forward(*encoder, ids, mask, repeats);
+    const auto batches = length > 0 ? std::vector<Texts>{make_texts(*encoder, batch, length)} : mixed_texts(*encoder, batch);
+    const Timing timing = time_forward(*encoder, batches, repeats);
     std::printf("{\"model\": \"%s\", \"width\": %lld, \"batch\": %lld, \"length\": %lld, \"median\": %.6g, \"fastest\": %.6g}\n",
                 config.value("model_type", "").c_str(), static_cast<long long>(encoder->hidden_size()), static_cast<long long>(batch),
                 static_cast<long long>(length), timing.median, timing.fastest);
