@@ -42,8 +42,7 @@ std::vector<Texts> mixed_texts(const infig::TextEncoder& encoder, int64_t batch_
     int64_t width = 0;
     for (const int64_t row : rows) width = std::max(width, lengths[static_cast<size_t>(row)]);
     Texts texts = make_texts(encoder, static_cast<int64_t>(rows.size()), width);
-    for (size_t i = 0; i < rows.size(); ++i)
-      texts.mask[static_cast<int64_t>(i)].slice(0, lengths[static_cast<size_t>(rows[i])]).zero_();
+    for (size_t i = 0; i < rows.size(); ++i) texts.mask[static_cast<int64_t>(i)].slice(0, lengths[static_cast<size_t>(rows[i])]).zero_();
     batches.push_back(texts);
   }
   return batches;

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "encoders/clip.h"
 #include "encoders/config_reader.h"
 #include "encoders/text_encoder.h"
@@ -251,7 +252,7 @@ ClipFiles read_clip_files(const std::filesystem::path& path, const std::filesyst
   Activation activation = Activation::kQuickGelu;
   const std::filesystem::path config = folder / "open_clip_config.json";
   if (std::filesystem::exists(config)) {
-    const nlohmann::json json = nlohmann::json::parse(read_file(config), nullptr, false);
+    const nlohmann::json json = parse_foreign_json(read_file(config));
     if (!json.is_object() || !json.contains("model_cfg") || !json["model_cfg"].is_object()) {
       throw CheckpointError(fmt::format("{}: expected an object with model_cfg", config.string()));
     }

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "encoders/bert.h"
 #include "encoders/deberta.h"
 
@@ -79,7 +80,7 @@ nlohmann::json read_model_config(const std::filesystem::path& folder) {
                     "pytorch_model.bin, as transformers saves it",
                     folder.string()));
   }
-  nlohmann::json config = nlohmann::json::parse(read_file(path), nullptr, false);
+  nlohmann::json config = parse_foreign_json(read_file(path));
   if (!config.is_object()) throw CheckpointError(fmt::format("{}: expected a JSON object", path.string()));
   return config;
 }
