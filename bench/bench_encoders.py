@@ -53,12 +53,23 @@ def median_seconds(run, repeats):
     return statistics.median(seconds)
 
 
+class LastState(torch.nn.Module):
+    """By keyword: what comes second is not the mask in every model of transformers."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask):
+        return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
 def onnx_session(model, folder, threads):
     try:
         import onnxruntime
         path = Path(folder) / "model.onnx"
         ids = torch.ones((2, 8), dtype=torch.long)
-        torch.onnx.export(model, (ids, ids), path, input_names=["input_ids", "attention_mask"], output_names=["last_hidden_state"],
+        torch.onnx.export(LastState(model).eval(), (ids, ids), path, input_names=["input_ids", "attention_mask"], output_names=["last_hidden_state"],
                           dynamic_axes={name: {0: "batch", 1: "length"} for name in ("input_ids", "attention_mask", "last_hidden_state")}, dynamo=False)
     except Exception as problem:  # exporting is transformers' and torch's affair; say so and go on without
         print(f"  no ONNX Runtime for this model: {type(problem).__name__}: {str(problem).splitlines()[0][:150]}")

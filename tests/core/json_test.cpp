@@ -25,8 +25,9 @@ TEST(ForeignJson, DepthHasALimit) {
   EXPECT_EQ(parse_foreign_json(nested(kMaxJsonDepth, '[', ']')).size(), 1U);
   EXPECT_TRUE(parse_foreign_json(nested(kMaxJsonDepth + 1, '[', ']')).is_discarded());
   EXPECT_TRUE(parse_foreign_json(nested(1'000'000, '[', ']')).is_discarded());
-  std::string objects = "3";
-  for (int i = 0; i < kMaxJsonDepth; ++i) objects = R"({"a": )" + objects + "}";
+  std::string objects;
+  for (int i = 0; i < kMaxJsonDepth; ++i) objects += R"({"a": )";
+  objects += "3" + std::string(kMaxJsonDepth, '}');
   EXPECT_EQ(parse_foreign_json(objects).size(), 1U);
   EXPECT_TRUE(parse_foreign_json("[" + objects + "]").is_discarded());
 }

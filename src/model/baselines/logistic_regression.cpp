@@ -92,6 +92,7 @@ struct Run {
   static lbfgsfloatval_t evaluate(void* instance, const lbfgsfloatval_t* x, lbfgsfloatval_t* gradient, int, lbfgsfloatval_t) {
     return static_cast<Run*>(instance)->problem.evaluate(x, gradient);
   }
+  // NOLINTNEXTLINE(readability-function-size): the library's signature
   static int progress(void* instance, const lbfgsfloatval_t*, const lbfgsfloatval_t* gradient, lbfgsfloatval_t, lbfgsfloatval_t,
                       lbfgsfloatval_t, lbfgsfloatval_t, int count, int iteration, int) {
     Run& run = *static_cast<Run*>(instance);
