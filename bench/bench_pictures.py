@@ -11,12 +11,12 @@ import json
 import statistics
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 import transformers
+from bench_encoders import median_seconds
 from PIL import Image
 
 
@@ -44,16 +44,6 @@ def pillow_pixels(path):
     left, top = (image.width - 224) // 2, (image.height - 224) // 2
     pixels = np.asarray(image.crop((left, top, left + 224, top + 224)), dtype=np.float32)
     return ((pixels - 127) / 128).transpose(2, 0, 1)
-
-
-def median_seconds(run, repeats):
-    seconds = []
-    for index in range(repeats + 2):
-        start = time.perf_counter()
-        run()
-        if index >= 2:
-            seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 def report(name, mine, other, peer):

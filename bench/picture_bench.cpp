@@ -35,7 +35,6 @@ int pixels(const std::vector<std::string>& files, int64_t repeats) {
                                        .mean = {127.0 / 255, 127.0 / 255, 127.0 / 255},
                                        .std = {128.0 / 255, 128.0 / 255, 128.0 / 255}};
   std::vector<float> out(static_cast<size_t>(options.size * options.size * 3));
-  double decode = 0;
   const double all = median_seconds(repeats, [&] {
     for (const auto& file : files) {
       const auto decoded = infig::decode_image_file(file, options.decode());
@@ -44,7 +43,7 @@ int pixels(const std::vector<std::string>& files, int64_t repeats) {
         infig::normalize_image(infig::transform_image(decoded.image, options, nullptr), options, out.data());
     }
   });
-  decode = median_seconds(repeats, [&] {
+  const double decode = median_seconds(repeats, [&] {
     for (const auto& file : files) static_cast<void>(infig::decode_image_file(file, options.decode()));
   });
   const auto count = static_cast<double>(files.size());

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "image/decode.h"
 #include "image/transform.h"
 #include "tensor/archive.h"
+#include "tensor/batch.h"
 #include "text/tokenizer.h"
 
 namespace infig {
@@ -87,15 +89,11 @@ EncodedTexts encode_texts(const std::vector<Post>& posts, const fs::path& model,
   });
   EncodedTexts texts;
   for (const auto& row : ids) texts.lengths.push_back(static_cast<int64_t>(row.size()));
-  const auto count = static_cast<int64_t>(ids.size());
-  const int64_t width = *std::max_element(texts.lengths.begin(), texts.lengths.end());
-  texts.input_ids = at::full({count, width}, tokenizer->pad_id(), at::kLong);
-  texts.attention_mask = at::zeros({count, width}, at::kLong);
-  for (int64_t i = 0; i < count; ++i) {
-    const auto& row = ids[static_cast<size_t>(i)];
-    std::copy(row.begin(), row.end(), texts.input_ids[i].data_ptr<int64_t>());
-    texts.attention_mask[i].narrow(0, 0, static_cast<int64_t>(row.size())).fill_(1);
-  }
+  std::vector<int64_t> all(ids.size());
+  std::iota(all.begin(), all.end(), 0);
+  PaddedTexts padded = pad_texts(ids, all, tokenizer->pad_id());
+  texts.input_ids = std::move(padded.input_ids);
+  texts.attention_mask = std::move(padded.attention_mask);
   return texts;
 }
 

@@ -182,7 +182,7 @@ void predict_one(const PredictFlags& flags, LoadedModel& loaded, const LoaderOpt
   for (const auto& bad : loader.bad_pictures()) {
     if (flags.image.empty()) continue;
     picture = bad.status + ": " + bad.reason;
-    if (bad.status != "truncated") throw DataError(fmt::format("--image {}: {}", flags.image, picture));
+    if (!bad.truncated()) throw DataError(fmt::format("--image {}: {}", flags.image, picture));
     log_warning("--image {}: {}", flags.image, picture);
   }
   std::fputs(json_line(row, loaded.labels, scored.probabilities.data(), picture).c_str(), stdout);

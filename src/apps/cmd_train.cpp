@@ -70,8 +70,9 @@ void add_train(CLI::App& app) {
   verb->add_option("--resume", flags->resume,
                    "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing (default) | skip | error");
-  verb->add_flag("--random-init", flags->random_init,
-                 "leave text.model and image.model out: encoders of the config's sizes from random weights, for speed and memory");
+  verb->add_flag(
+      "--random-init", flags->random_init,
+      "no published weights: encoders of the config's sizes, and CLIP where clip.model is named, from random ones, for speed and memory");
   verb->add_option("overrides", flags->overrides, "key=value pairs over the config, as gam.layer=2 train.epochs=5");
   verb->footer(
       "Examples:\n"

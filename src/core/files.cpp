@@ -128,6 +128,8 @@ void sync_path(const fs::path& path) {
   if (error != 0 && error != EINVAL) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path.string(), reason(error)));
 }
 
+std::string last_name(const fs::path& path) { return (path.has_filename() ? path : path.parent_path()).filename().string(); }
+
 void make_folder(const fs::path& path) {
   std::error_code code;
   fs::create_directories(path, code);

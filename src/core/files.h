@@ -37,6 +37,9 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view bytes
 // Flushes a file or folder to the disk itself; throws ResourceError.
 void sync_path(const std::filesystem::path& path);
 
+// The last name of a path, with or without a slash behind it: "b" of "a/b" and "a/b/"; empty for a root.
+std::string last_name(const std::filesystem::path& path);
+
 // Creates a folder and its parents; throws ResourceError with the reason.
 void make_folder(const std::filesystem::path& path);
 

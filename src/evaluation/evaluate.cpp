@@ -82,7 +82,7 @@ EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data,
     result.texts_missing += post.text.empty() ? 1 : 0;
     result.predictions.push_back(std::move(prediction));
   }
-  for (const auto& bad : loader.bad_pictures()) ++(bad.status == "truncated" ? result.images_truncated : result.images_missing);
+  for (const auto& bad : loader.bad_pictures()) ++(bad.truncated() ? result.images_truncated : result.images_missing);
   result.images_skipped = static_cast<int64_t>(all.size() - rows.size());
   result.images_missing -= result.images_skipped;
   if (truths.empty())

@@ -81,8 +81,7 @@ std::string RunRecord::setting(const std::string& key) const {
 
 RunRecord read_run_record(const std::filesystem::path& run_folder) {
   RunRecord record;
-  const auto absolute = std::filesystem::weakly_canonical(run_folder);
-  record.name = (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+  record.name = last_name(std::filesystem::weakly_canonical(run_folder));
 
   const auto description_path = run_folder / "description.json";
   const std::string description_bytes = read_file(description_path);

@@ -99,7 +99,7 @@ at::Tensor pooled_picture_features(ImageBackbone& backbone, const std::vector<Po
     pooled.narrow(0, first, grid.size(0)).copy_(pool_grid(grid));
   });
   for (const auto& [row, picture] : bad) {
-    if (picture.status != image_status_name(ImageStatus::kTruncated)) pooled[row].zero_();
+    if (!picture.truncated()) pooled[row].zero_();
   }
   return pooled;
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "encoders/clip.h"
 #include "encoders/image_backbone.h"
 #include "encoders/text_encoder.h"
@@ -51,8 +52,7 @@ constexpr std::array<KnownModel, 9> kKnownModels = {{
 }};
 
 std::string how_to_get(const std::string& model) {
-  const fs::path path(model);
-  const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();
+  const std::string name = last_name(model);
   for (const auto& known : kKnownModels) {
     if (name != known.folder) continue;
     if (known.hub == nullptr) return fmt::format("expected there: {}; get it with: {}", known.files, known.command);

@@ -20,6 +20,8 @@ constexpr const char* kRecord = "features.json";
 
 }  // namespace
 
+bool BadPicture::truncated() const { return status == image_status_name(ImageStatus::kTruncated); }
+
 FeatureStore::FeatureStore(const fs::path& folder, int64_t rows) : file_(folder / kFeatures) {
   const auto found = file_.tensors().find(kTensor);
   const std::string where = (folder / kFeatures).string();
@@ -35,13 +37,16 @@ FeatureStore::FeatureStore(const fs::path& folder, int64_t rows) : file_(folder 
     const json record = json::parse(read_file(folder / kRecord));
     for (const auto& item : record.at("bad")) {
       const BadPicture picture{.id = item.at("id"), .file = item.at("file"), .status = item.at("status"), .reason = item.at("reason")};
-      const int64_t row = item.at("row");
-      bad_.emplace(row, picture);
-      if (picture.status != image_status_name(ImageStatus::kTruncated)) unusable_.emplace(row, picture);
+      bad_.emplace(item.at("row").get<int64_t>(), picture);
     }
   } catch (const json::exception& problem) {
     throw CheckpointError(fmt::format("{}: broken: {}; remove the folder", (folder / kRecord).string(), problem.what()));
   }
+}
+
+bool FeatureStore::usable(int64_t row) const {
+  const auto found = bad_.find(row);
+  return found == bad_.end() || found->second.truncated();
 }
 
 at::Tensor FeatureStore::gather(const std::vector<int64_t>& rows) const {

@@ -20,6 +20,7 @@ struct BadPicture {
   std::string file;
   std::string status;  // image_status_name
   std::string reason;
+  bool truncated() const;  // only its first rows could be decoded: such a picture takes part, every other bad one does not
 };
 
 class FeatureStore {
@@ -29,13 +30,13 @@ class FeatureStore {
   // The features of these rows as they were appended: [B, ...] float. May be called from several threads.
   at::Tensor gather(const std::vector<int64_t>& rows) const;
   const std::map<int64_t, BadPicture>& bad() const { return bad_; }  // by row; features of a picture that was not usable mean nothing
-  bool usable(int64_t row) const { return unusable_.find(row) == unusable_.end(); }
+  bool usable(int64_t row) const;
 
  private:
   SafetensorsFile file_;
   std::vector<int64_t> shape_;  // of a row
   bool half_ = false;
-  std::map<int64_t, BadPicture> bad_, unusable_;
+  std::map<int64_t, BadPicture> bad_;
 };
 
 // Writes one, row by row in order. Until commit() nothing stands at the folder's place.

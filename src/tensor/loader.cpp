@@ -54,7 +54,7 @@ struct PostLoader::Impl {
     std::vector<int64_t> result;
     for (const int64_t row : rows) {
       const auto found = bad.find(row);
-      if (found == bad.end() || found->second.status == image_status_name(ImageStatus::kTruncated)) result.push_back(row);
+      if (found == bad.end() || found->second.truncated()) result.push_back(row);
     }
     return result;
   }

@@ -212,5 +212,12 @@ TEST_F(Files, StagingFolderReplacesAsAWhole) {
   EXPECT_EQ(names(), (std::set<std::string>{"fresh", "run"}));
 }
 
+TEST(Paths, LastNameByHand) {
+  EXPECT_EQ(last_name("a/b"), "b");
+  EXPECT_EQ(last_name("a/b/"), "b");
+  EXPECT_EQ(last_name("b"), "b");
+  EXPECT_EQ(last_name(""), "");
+}
+
 }  // namespace
 }  // namespace infig

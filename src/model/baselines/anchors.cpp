@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "alignment/cosine.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/progress.h"
@@ -48,8 +49,6 @@ AnchorScores score(const at::Tensor& probabilities, const std::vector<int64_t>& 
   const at::Tensor rows = probabilities.contiguous();
   return summarise(score_classification({rows.data_ptr<double>(), static_cast<size_t>(rows.numel())}, labels, rows.size(1)));
 }
-
-at::Tensor unit_rows(const at::Tensor& features) { return features / features.norm(2, {1}, true).clamp_min(1e-12); }
 
 struct Splits {
   SplitRows train, dev, test;
@@ -173,9 +172,8 @@ AnchorFeatures anchor_features(const DataSet& data, const AnchorOptions& options
 
 AnchorTable compute_anchors(const DataSet& data, const AnchorFeatures& features, const AnchorOptions& options) {
   const AnchorMaker maker(data, features, options);
-  const auto name_of = [](const fs::path& path) { return (path.has_filename() ? path : path.parent_path()).filename().string(); };
   AnchorTable table{
-      .data_sha256 = data.sha256, .text_model = name_of(options.text_model), .image_model = name_of(options.image_model), .rows = {}};
+      .data_sha256 = data.sha256, .text_model = last_name(options.text_model), .image_model = last_name(options.image_model), .rows = {}};
   table.rows.push_back(maker.majority());
   const bool text = features.text.defined(), image = features.image.defined();
   table.rows.push_back(maker.fit({.name = "tfidf", .words = true}));
