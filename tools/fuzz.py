@@ -66,7 +66,7 @@ def run(target, build, seconds):
     line = f"{target:<20} {executions:>9} executions {executions / (time.monotonic() - begin):>9.0f}/s"
     if status == 0 and executions > 0:
         return f"{line}  no findings", True
-    what = re.search(r"ERROR: \w+: .*|runtime error: .*|broken promise: .*|SUMMARY: .*", log)
+    what = re.search(r"what\(\): .*|ERROR: \w+: .*|runtime error: .*|broken promise: .*|SUMMARY: .*", log)
     again = f"{os.path.relpath(binary)} {os.path.relpath(new[0])}" if new else "see the log"
     return f"{line}  FINDING: {what.group(0) if what else f'exit status {status}'}\n  again: {again}\n  log: {os.path.relpath(log_path)}", False
 

@@ -122,6 +122,7 @@ def archives(torch):
         seeds["torch_archive"][f"{name}_whole"] = stored_zip({"x/data.pkl": pickled(value), "x/byteorder": b"little", **storages})
     index = {"metadata": {"total_size": 12}, "weight_map": {"h": "a", "w": "b"}}
     seeds["weight_archive"] = {"index": folder({"model.safetensors.index.json": index, "a": half, "b": whole}),
+                               "long": folder({"model.safetensors.index.json": {"weight_map": {"h": "b" * 300}}}),
                                "safetensors": folder({"model.safetensors": small}),
                                "torch": folder({"pytorch_model.bin": seeds["torch_archive"]["plain_whole"]}),
                                "mixed": folder({"model.safetensors.index.json": {"weight_map": {"h": "a", "a": "b", "b": "b", "t": "b"}}, "a": half,

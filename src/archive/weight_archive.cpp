@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "archive/mapped_file.h"
@@ -140,7 +141,9 @@ void read_sharded(const fs::path& path, std::string_view text, Impl& all) {
   for (const auto& [name, file] : index) ++shards[file];
   for (const auto& [file, tensors] : shards) {
     const fs::path shard_path = path.parent_path() / file;
-    if (!fs::exists(shard_path)) {
+    std::error_code code;
+    if (!fs::exists(shard_path, code)) {
+      if (code) throw CheckpointError(fmt::format("{}: weight_map: the shard {} cannot be opened: {}", where, file, code.message()));
       throw CheckpointError(fmt::format("{}: the shard {} is missing ({} tensors lie in it); get it, or run infig weights pull again",
                                         where, shard_path.string(), tensors));
     }

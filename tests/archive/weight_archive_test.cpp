@@ -105,6 +105,8 @@ TEST(WeightArchive, BrokenIndexes) {
     changed["weight_map"]["x"] = bad;
     EXPECT_THAT(error_of(changed), HasSubstr("beside the index"));
   }
+  changed["weight_map"]["x"] = std::string(300, 'b');  // longer than a file's name can be
+  EXPECT_THAT(error_of(changed), AllOf(HasSubstr(index.string()), HasSubstr("cannot be opened")));
   changed["weight_map"]["x"] = 3;
   EXPECT_THAT(error_of(changed), HasSubstr("'x' names no file"));
   EXPECT_THAT(error_of({{"weights", 1}}), HasSubstr("no object weight_map"));
