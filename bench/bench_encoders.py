@@ -86,7 +86,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shapes", nargs="*", default=[f"{batch}x{length}" for batch, length in SHAPES])
-    parser.add_argument("--models", nargs="*", default=None)
+    parser.add_argument("--models", nargs="*", choices=[name for name, _ in configs()], default=None)
     parser.add_argument("--no-onnx", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -5,6 +5,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <string_view>
 
@@ -88,8 +89,15 @@ at::Tensor activate_fresh(at::Tensor x, std::optional<Activation> activation) {
 
 struct ConvolutionNorm::Folded {
   std::mutex mutex;
-  std::vector<WeightState> of;      // the tensors that weight and bias were folded from
-  at::Tensor weight, bias, packed;  // packed: the weight as the fused convolutions want it, where there are any
+  std::vector<WeightState> of;  // the tensors that weight and bias were folded from
+  at::Tensor weight, bias;
+  // The weight as the fused convolutions want it, where there are any. Which layout that is depends on the input's size, and on whether
+  // there is one picture or several; a weight in another layout would be laid out anew in every call.
+  struct Packed {
+    at::Tensor weight;
+    std::vector<int64_t> sizes;  // of one picture
+  };
+  std::array<Packed, 2> packed;  // for one picture, for several
 };
 
 ConvolutionNorm::ConvolutionNorm(const ConvolutionNormOptions& options)
@@ -98,7 +106,7 @@ ConvolutionNorm::ConvolutionNorm(const ConvolutionNormOptions& options)
       norm_(torch::nn::BatchNorm2dOptions(options.out_channels).eps(options.eps).momentum(options.momentum)),
       folded_(std::make_shared<Folded>()) {}
 
-ConvolutionNorm::FoldedWeights ConvolutionNorm::fold() {
+ConvolutionNorm::FoldedWeights ConvolutionNorm::fold(const at::Tensor& padded, const std::vector<int64_t>& padding) {
   // The counter stands for the running statistics, too: batch_norm() writes those without raising their version.
   const std::vector<WeightState> now = {WeightState(convolution_->weight), WeightState(norm_->weight),
                                         WeightState(norm_->bias),          WeightState(norm_->running_mean),
@@ -111,15 +119,18 @@ ConvolutionNorm::FoldedWeights ConvolutionNorm::fold() {
     const at::Tensor factor = norm_->weight * (norm_->running_var + options_.eps).rsqrt();
     folded_->weight = (convolution_->weight * factor.view({-1, 1, 1, 1})).contiguous(at::MemoryFormat::ChannelsLast);
     folded_->bias = norm_->bias - norm_->running_mean * factor;
-    folded_->packed = at::Tensor();
-    if (folded_->weight.device().is_cpu() && folded_->weight.scalar_type() == at::kFloat && fused_convolutions()) {
-      const std::vector<int64_t> stride = {options_.stride, options_.stride}, padding = {options_.kernel / 2, options_.kernel / 2};
-      folded_->packed =
-          fused_convolutions()->reorder.call(folded_->weight, padding, stride, {1, 1}, options_.groups, at::OptionalIntArrayRef());
-    }
+    folded_->packed = {};
     folded_->of = now;
   }
-  return {.weight = folded_->weight, .bias = folded_->bias, .packed = folded_->packed};
+  Folded::Packed& packed = folded_->packed[padded.size(0) == 1 ? 0 : 1];
+  const std::vector<int64_t> sizes = padded.sizes().slice(1).vec();
+  if (packed.sizes != sizes && folded_->weight.device().is_cpu() && folded_->weight.scalar_type() == at::kFloat && fused_convolutions()) {
+    const c10::InferenceMode normal(false);
+    packed.weight = fused_convolutions()->reorder.call(folded_->weight, padding, {options_.stride, options_.stride}, {1, 1},
+                                                       options_.groups, padded.sizes());
+    packed.sizes = sizes;
+  }
+  return {.weight = folded_->weight, .bias = folded_->bias, .packed = packed.weight};
 }
 
 // The padded input and the padding that is left to the convolution, which knows only equal ones.
@@ -144,7 +155,7 @@ at::Tensor ConvolutionNorm::forward(const at::Tensor& x, bool batch_statistics, 
   const auto [padded, padding] = pad(x);
   const std::vector<int64_t> stride = {options_.stride, options_.stride};
   if (folds(x, batch_statistics)) {
-    const FoldedWeights folded = fold();
+    const FoldedWeights folded = fold(padded, padding);
     if (folded.packed.defined() && can_fuse(x, activation)) {
       const PostOperation post(activation);
       return fused_convolutions()->unary.call(padded, folded.packed, folded.bias, padding, stride, {1, 1}, options_.groups, post.name,
@@ -164,9 +175,9 @@ at::Tensor ConvolutionNorm::forward_add(const at::Tensor& x, const at::Tensor& r
                                         std::optional<Activation> activation) {
   const bool gradient = at::GradMode::is_enabled() && residual.requires_grad();
   if (folds(x, batch_statistics) && !gradient && activation != Activation::kRelu6 && can_fuse(x, activation)) {
-    const FoldedWeights folded = fold();
+    const auto [padded, padding] = pad(x);
+    const FoldedWeights folded = fold(padded, padding);
     if (folded.packed.defined()) {
-      const auto [padded, padding] = pad(x);
       const PostOperation post(activation);
       return fused_convolutions()->binary.call(
           padded, residual, folded.packed, folded.bias, padding, {options_.stride, options_.stride}, {1, 1}, options_.groups, "add",

@@ -46,7 +46,7 @@ class ConvolutionNorm {
     at::Tensor weight, bias, packed;
   };
   bool folds(const at::Tensor& x, bool batch_statistics) const;
-  FoldedWeights fold();
+  FoldedWeights fold(const at::Tensor& padded, const std::vector<int64_t>& padding);
   std::pair<at::Tensor, std::vector<int64_t>> pad(const at::Tensor& x) const;
   ConvolutionNormOptions options_;
   torch::nn::Conv2d convolution_;
