@@ -3,37 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <utility>
 
 #include "core/error.h"
+#include "metrics/calibration_bins.h"
 
 namespace infig {
 namespace {
 
 // Probabilities that were summed in float may end a little outside [0, 1].
 constexpr double kTolerance = 1e-5;
-
-void check_input(std::span<const double> probabilities, std::span<const int64_t> labels, int64_t classes) {
-  if (labels.empty()) throw ShapeError("scores: no posts, expected at least one; is the split empty?");
-  if (classes < 1) throw ShapeError(fmt::format("scores: {} classes, expected at least one", classes));
-  if (probabilities.size() / labels.size() != static_cast<uint64_t>(classes) || probabilities.size() % labels.size() != 0) {
-    throw ShapeError(fmt::format("scores: {} probabilities for {} labels, expected labels x classes = {} x {}", probabilities.size(),
-                                 labels.size(), labels.size(), classes));
-  }
-  for (size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0 || labels[i] >= classes) {
-      throw ShapeError(fmt::format("scores: row {}: label {}, expected 0..{}", i, labels[i], classes - 1));
-    }
-  }
-  for (size_t i = 0; i < probabilities.size(); ++i) {
-    const double value = probabilities[i];
-    if (std::isfinite(value) && value >= -kTolerance && value <= 1 + kTolerance) continue;
-    throw ShapeError(
-        fmt::format("scores: row {}, class {}: probability {}, expected a finite number in [0, 1] (logits need a softmax first)",
-                    i / static_cast<uint64_t>(classes), i % static_cast<uint64_t>(classes), value));
-  }
-}
 
 double ratio(int64_t part, int64_t whole) { return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole); }
 
@@ -61,28 +41,67 @@ void score_classes(ClassificationScores& scores) {
   scores.f1_weighted = weighted / static_cast<double>(scores.count);
 }
 
-// Reliability of the top probability: what a bin claims on average against how often it is right.
-class CalibrationBins {
- public:
-  void add(double confidence, bool right) {
-    size_t bin = 0;
-    while (bin + 1 < kBins && confidence > static_cast<double>(bin + 1) / kBins) ++bin;
-    confidence_[bin] += confidence;
-    right_[bin] += right ? 1.0 : 0.0;
+// R_K = (c s - sum_k p_k t_k) / sqrt((s^2 - sum_k p_k^2) (s^2 - sum_k t_k^2)), c hits of s posts, class k true t_k and predicted p_k times.
+double matthews(const ClassificationScores& scores, int64_t hits) {
+  const double s = static_cast<double>(scores.count);
+  double both = 0, predicted = 0, truth = 0;
+  for (size_t k = 0; k < scores.confusion.size(); ++k) {
+    const auto t = static_cast<double>(scores.classes[k].support);
+    double p = 0;
+    for (const auto& row : scores.confusion) p += static_cast<double>(row[k]);
+    both += p * t;
+    predicted += p * p;
+    truth += t * t;
   }
-  // |sum right - sum confidence| of a bin is its count times the gap, so the counts cancel.
-  double error(int64_t count) const {
-    double total = 0;
-    for (size_t bin = 0; bin < kBins; ++bin) total += std::abs(right_[bin] - confidence_[bin]);
-    return total / static_cast<double>(count);
-  }
-
- private:
-  static constexpr size_t kBins = 15;
-  std::array<double, kBins> confidence_{}, right_{};
-};
+  const double spread = (s * s - predicted) * (s * s - truth);
+  return spread > 0 ? (static_cast<double>(hits) * s - both) / std::sqrt(spread) : 0.0;
+}
 
 }  // namespace
+
+void check_scored(std::span<const double> probabilities, std::span<const int64_t> labels, int64_t classes) {
+  if (labels.empty()) throw ShapeError("scores: no posts, expected at least one; is the split empty?");
+  if (classes < 1) throw ShapeError(fmt::format("scores: {} classes, expected at least one", classes));
+  if (probabilities.size() / labels.size() != static_cast<uint64_t>(classes) || probabilities.size() % labels.size() != 0) {
+    throw ShapeError(fmt::format("scores: {} probabilities for {} labels, expected labels x classes = {} x {}", probabilities.size(),
+                                 labels.size(), labels.size(), classes));
+  }
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < 0 || labels[i] >= classes) {
+      throw ShapeError(fmt::format("scores: row {}: label {}, expected 0..{}", i, labels[i], classes - 1));
+    }
+  }
+  for (size_t i = 0; i < probabilities.size(); ++i) {
+    const double value = probabilities[i];
+    if (std::isfinite(value) && value >= -kTolerance && value <= 1 + kTolerance) continue;
+    throw ShapeError(
+        fmt::format("scores: row {}, class {}: probability {}, expected a finite number in [0, 1] (logits need a softmax first)",
+                    i / static_cast<uint64_t>(classes), i % static_cast<uint64_t>(classes), value));
+  }
+}
+
+ClassificationScores score_confusion(std::vector<std::vector<int64_t>> confusion) {
+  ClassificationScores scores;
+  scores.confusion = std::move(confusion);
+  int64_t hits = 0;
+  for (size_t truth = 0; truth < scores.confusion.size(); ++truth) {
+    const auto& row = scores.confusion[truth];
+    if (row.size() != scores.confusion.size()) {
+      throw ShapeError(
+          fmt::format("scores: row {} of the confusion matrix has {} entries, expected {}", truth, row.size(), scores.confusion.size()));
+    }
+    for (const int64_t count : row) {
+      if (count < 0) throw ShapeError(fmt::format("scores: row {} of the confusion matrix holds {}, expected counts", truth, count));
+      scores.count += count;
+    }
+    hits += row[truth];
+  }
+  if (scores.count == 0) throw ShapeError("scores: no posts, expected at least one; is the split empty?");
+  scores.accuracy = ratio(hits, scores.count);
+  score_classes(scores);
+  scores.mcc = matthews(scores, hits);
+  return scores;
+}
 
 Interval wilson_interval(int64_t hits, int64_t count) {
   if (count < 1 || hits < 0 || hits > count) {
@@ -99,11 +118,9 @@ Interval wilson_interval(int64_t hits, int64_t count) {
 }
 
 ClassificationScores score_classification(std::span<const double> probabilities, std::span<const int64_t> labels, int64_t classes) {
-  check_input(probabilities, labels, classes);
+  check_scored(probabilities, labels, classes);
   const size_t width = static_cast<size_t>(classes);
-  ClassificationScores scores;
-  scores.count = static_cast<int64_t>(labels.size());
-  scores.confusion.assign(width, std::vector<int64_t>(width, 0));
+  std::vector<std::vector<int64_t>> confusion(width, std::vector<int64_t>(width, 0));
   CalibrationBins bins;
   int64_t hits = 0;
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -111,12 +128,11 @@ ClassificationScores score_classification(std::span<const double> probabilities,
     const auto top = std::max_element(row.begin(), row.end());  // the first largest
     const size_t prediction = static_cast<size_t>(top - row.begin());
     const size_t truth = static_cast<size_t>(labels[i]);
-    ++scores.confusion[truth][prediction];
+    ++confusion[truth][prediction];
     hits += prediction == truth ? 1 : 0;
     bins.add(*top, prediction == truth);
   }
-  scores.accuracy = ratio(hits, scores.count);
-  score_classes(scores);
+  ClassificationScores scores = score_confusion(std::move(confusion));
   scores.ece = bins.error(scores.count);
   const Interval interval = wilson_interval(hits, scores.count);
   scores.accuracy_low = interval.low;

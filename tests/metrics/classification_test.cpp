@@ -48,6 +48,7 @@ TEST(Classification, EqualsScikitLearn) {
     EXPECT_NEAR(scores.accuracy, one["accuracy"].get<double>(), 1e-12);
     EXPECT_NEAR(scores.f1_macro, one["f1_macro"].get<double>(), 1e-12);
     EXPECT_NEAR(scores.f1_weighted, one["f1_weighted"].get<double>(), 1e-12);
+    EXPECT_NEAR(scores.mcc, one["mcc"].get<double>(), 1e-12);
     EXPECT_EQ(scores.confusion, one["confusion"].get<std::vector<std::vector<int64_t>>>());
     ASSERT_EQ(scores.classes.size(), static_cast<size_t>(classes));
     for (size_t c = 0; c < scores.classes.size(); ++c) {
@@ -106,6 +107,17 @@ TEST(Classification, WilsonIntervalAsPublished) {
   const ClassificationScores scores = score_classification(std::vector<double>{1, 0, 0, 1}, std::vector<int64_t>{0, 0}, 2);
   EXPECT_EQ(scores.accuracy_low, wilson_interval(1, 2).low);
   EXPECT_EQ(scores.accuracy_high, wilson_interval(1, 2).high);
+}
+
+TEST(Classification, AConfusionMatrixAloneGivesTheSameScores) {
+  const ClassificationScores scores = score_confusion({{3, 1}, {0, 2}});  // MCC by hand: (3*2 - 1*0) / sqrt(3*4*2*3)
+  EXPECT_NEAR(scores.accuracy, 5 / 6.0, 1e-12);
+  EXPECT_NEAR(scores.mcc, 6 / std::sqrt(72.0), 1e-12);
+  EXPECT_NEAR(scores.classes[0].f1, 6 / 7.0, 1e-12);
+  EXPECT_THROW(score_confusion({{3, 1}, {0}}), ShapeError);
+  EXPECT_THROW(score_confusion({{3, -1}, {0, 1}}), ShapeError);
+  EXPECT_THROW(score_confusion({{0, 0}, {0, 0}}), ShapeError);
+  EXPECT_THROW(score_confusion({}), ShapeError);
 }
 
 TEST(Classification, RefusesWhatIsNoProbabilityTable) {

@@ -1,11 +1,21 @@
-"""Golden file of the classification scores: scikit-learn on random cases.   Run from anywhere: python tools/golden/make_metrics.py"""
+"""Golden files of the scores: scikit-learn and SciPy on random cases.   Run from anywhere: python tools/golden/make_metrics.py"""
 import json
 import pathlib
 
 import numpy
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef, precision_recall_fscore_support
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "metrics" / "classification.json"
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "metrics"
+
+
+def best_temperature(probabilities, labels):
+    logs = numpy.log(numpy.maximum(probabilities, 1e-12))
+    rows = numpy.arange(len(labels))
+    loss = lambda log_t: -log_softmax(logs / numpy.exp(log_t), axis=1)[rows, labels].mean()
+    return float(numpy.exp(minimize_scalar(loss, bounds=(numpy.log(.05), numpy.log(20)), method="bounded", options={"xatol": 1e-10}).x))
 
 
 def case(draw, count, classes, true_classes, predicted_classes, sharpness):
@@ -24,6 +34,7 @@ def case(draw, count, classes, true_classes, predicted_classes, sharpness):
         "accuracy": accuracy_score(labels, prediction), "f1_macro": f1_score(labels, prediction, average="macro", zero_division=0),
         "f1_weighted": f1_score(labels, prediction, average="weighted", zero_division=0),
         "precision": precision.tolist(), "recall": recall.tolist(), "f1": f1.tolist(), "support": support.tolist(),
+        "mcc": matthews_corrcoef(labels, prediction), "temperature": best_temperature(probabilities, labels),
         "confusion": confusion_matrix(labels, prediction, labels=everything).tolist(),
     }
 
@@ -41,9 +52,12 @@ def main():
         case(draw, 1, 3, [2], [0, 1, 2], 1.0),
         case(draw, 10, 1, [0], [0], 1.0),                 # one class
     ]
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(cases) + "\n")
-    print(f"{OUT}: {len(cases)} cases, {OUT.stat().st_size} bytes")
+    pairs = [(0, 0), (1, 0), (5, 5), (3, 11), (40, 22), (121, 59), (900, 1000), (0, 30)]
+    mcnemar = [{"only_first": a, "only_second": b, "p_value": binomtest(a, a + b, .5).pvalue if a + b else 1.0} for a, b in pairs]
+    OUT.mkdir(parents=True, exist_ok=True)
+    for name, content in (("classification.json", cases), ("mcnemar.json", mcnemar)):
+        (OUT / name).write_text(json.dumps(content) + "\n")
+        print(f"{OUT / name}: {len(content)} cases, {(OUT / name).stat().st_size} bytes")
 
 
 if __name__ == "__main__":
