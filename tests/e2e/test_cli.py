@@ -12,7 +12,7 @@ import time
 import pytest
 from conftest import BINARY, ROOT, SMALL, infig, train
 
-VERBS = ["prepare", "verify-data", "train", "evaluate", "predict", "losses", "doctor", "bench"]
+VERBS = ["prepare", "verify-data", "train", "evaluate", "compare", "predict", "losses", "doctor", "bench"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -63,6 +63,23 @@ def test_evaluate_without_a_side_writes_its_own_files(run, postcards):
         assert (run / f"eval/test-without-{side}.json").is_file()
     assert (run / "eval/test.json").read_bytes() == before
     assert infig("evaluate", "--run", run, "--data", postcards, "--without", "sound").code == 2
+
+
+def test_compare_two_runs(run, postcards, tmp_path):
+    other = tmp_path / "other"
+    assert train(postcards, other, "seed=2", "train.epochs=1").code == 0
+    refused = infig("compare", run, other)
+    assert refused.code == 1 and "infig evaluate --run" in refused.err
+    assert infig("evaluate", "--run", other, "--data", postcards, "--no-report").code == 0
+    done = infig("compare", run, other, "--output", tmp_path / "comparison.json")
+    assert done.code == 0, done.all
+    written = json.loads((tmp_path / "comparison.json").read_text())
+    accuracy = [json.loads((folder / "eval/test.json").read_text())["eval_accuracy"] for folder in (run, other)]
+    assert written["accuracy"]["first"] == pytest.approx(accuracy[0]) and written["accuracy"]["second"] == pytest.approx(accuracy[1])
+    assert written["accuracy"]["low"] <= written["accuracy"]["difference"] <= written["accuracy"]["high"]
+    assert written["conclusion"] in done.out
+    assert infig("compare", run, tmp_path / "absent").code == 1
+    assert infig("compare", run, run, "--split", "nowhere").code == 2
 
 
 def test_report_opens_nothing(run):

@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "apps/commands.h"
+#include "core/files.h"
+#include "evaluation/compare.h"
+
+namespace infig {
+namespace {
+
+struct CompareFlags {
+  std::string first, second, output;
+  CompareOptions options;
+};
+
+void print_score(const char* name, const ScoreDifference& score) {
+  fmt::print("  {:<12} {:>8.4f} {:>8.4f} {:>+9.4f}   {:>+7.4f} to {:>+7.4f} {:>8.4f}\n", name, score.first, score.second, score.difference,
+             score.interval.low, score.interval.high, score.p_value);
+}
+
+void compare(const CompareFlags& flags) {
+  const Comparison result = compare_runs(parse_side(flags.first), parse_side(flags.second), flags.options);
+  fmt::print("{}{}: {} posts\n", result.split, result.without.empty() ? "" : " without " + result.without, result.posts);
+  for (const auto& [letter, side] : {std::pair{'A', &result.first}, std::pair{'B', &result.second}})
+    fmt::print("  {} = {}{}\n", letter, side->name, side->runs.size() > 1 ? fmt::format(", mean of {} runs", side->runs.size()) : "");
+  fmt::print("  {:<12} {:>8} {:>8} {:>9}   {:>18.0f} % {:>7}\n", "score", "A", "B", "B - A", 100 * result.level, "p");
+  print_score("accuracy", result.scores.accuracy);
+  print_score("macro F1", result.scores.f1_macro);
+  print_score("weighted F1", result.scores.f1_weighted);
+  print_score("MCC", result.scores.mcc);
+  for (const McNemar& test : result.mcnemar)
+    fmt::print("  McNemar, exact: {} right in A alone, {} in B alone, p = {:.4f}\n", test.only_first, test.only_second, test.p_value);
+  fmt::print("{}\n", conclusion(result));
+  if (flags.output.empty()) return;
+  write_file_atomic(flags.output, to_json(result).dump(2) + "\n");
+  fmt::print("wrote {}\n", flags.output);
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app) {
+  auto* verb = app.add_subcommand("compare", "which of two runs is better on the same posts, by how much, and how sure that is");
+  auto flags = std::make_shared<CompareFlags>();
+  auto& bootstrap = flags->options.bootstrap;
+  bootstrap.threads = std::max<int64_t>(1, std::thread::hardware_concurrency());
+  verb->add_option("first", flags->first, "A: a run folder, several joined by commas, or a folder of seeds (RUN/seed-1, ...)")->required();
+  verb->add_option("second", flags->second, "B: the same")->required();
+  verb->add_option("--split", flags->options.split, "train | dev | test")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"train", "dev", "test"}));
+  verb->add_option("--without", flags->options.without, "compare the evaluations with this part withheld: image | text")
+      ->check(CLI::IsMember({"image", "text"}));
+  verb->add_option("--replicates", bootstrap.replicates, "bootstrap replicates")->capture_default_str()->check(CLI::Range(100, 10'000'000));
+  verb->add_option("--level", bootstrap.level, "of the intervals")->capture_default_str();
+  verb->add_option("--seed", bootstrap.seed, "of the bootstrap's draws")->capture_default_str();
+  verb->add_option("--threads", bootstrap.threads, "threads; change no figure")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option("--output", flags->output, "also write the figures to this JSON file");
+  verb->footer(
+      "Posts, and on a side of several runs the runs as well, are drawn anew for each replicate (paired bootstrap); McNemar's test "
+      "compares\n"
+      "run by run. Both runs must have been evaluated on the same split: infig evaluate.\n\n"
+      "Examples:\n  infig compare runs/without-gam runs/full --split dev\n"
+      "  infig compare runs/a-1,runs/a-2,runs/a-3 runs/b-1,runs/b-2,runs/b-3 --output comparison.json");
+  verb->callback([flags] { compare(*flags); });
+}
+
+}  // namespace infig

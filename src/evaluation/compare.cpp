@@ -1,0 +1,206 @@
+#include "evaluation/compare.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "evaluation/reports.h"
+
+namespace infig {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> split_words(const std::string& word) {
+  std::vector<std::string> words;
+  for (size_t begin = 0; begin <= word.size();) {
+    const size_t comma = std::min(word.find(',', begin), word.size());
+    words.push_back(word.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return words;
+}
+
+// seed-1, seed-2, ... below a folder, by number.
+std::vector<fs::path> seeds_of(const fs::path& folder) {
+  constexpr std::string_view kPrefix = "seed-";
+  std::map<uint64_t, fs::path> seeds;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const std::string digits = name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : "";
+    if (!entry.is_directory() || digits.empty() || digits.size() > 19 || digits.find_first_not_of("0123456789") != std::string::npos)
+      continue;
+    seeds.emplace(std::stoull(digits), entry.path());
+  }
+  std::vector<fs::path> runs;
+  for (const auto& [seed, path] : seeds) runs.push_back(path);
+  return runs;
+}
+
+// One run's answers, in the order of the first run read.
+class Answers {
+ public:
+  Answers(const ComparedSide& first, const ComparedSide& second, const CompareOptions& options) : options_(options) {
+    for (const auto& run : first.runs) first_.push_back(read(run));
+    for (const auto& run : second.runs) second_.push_back(read(run));
+  }
+  const std::vector<int64_t>& truths() const { return truths_; }
+  const std::vector<std::vector<int64_t>>& first() const { return first_; }
+  const std::vector<std::vector<int64_t>>& second() const { return second_; }
+  int64_t classes() const { return static_cast<int64_t>(labels_.size()); }
+
+ private:
+  std::vector<int64_t> read(const fs::path& run) {
+    const fs::path path = evaluation_path(run, options_.split, options_.without, "-predictions.csv");
+    if (!fs::exists(path)) {
+      throw DataError(fmt::format("{}: is absent; infig evaluate --run {} --data DATA --split {}{} writes it", path.string(), run.string(),
+                                  options_.split, options_.without.empty() ? "" : " --without " + options_.without));
+    }
+    const EvaluationResult result = read_evaluation(run, options_.split, options_.without);
+    if (places_.empty()) begin(run, result);
+    if (result.labels != labels_) {
+      throw DataError(fmt::format("{}: the labels are {}, those of {} are {}; only runs with the same labels can be compared", run.string(),
+                                  fmt::join(result.labels, ", "), origin_.string(), fmt::join(labels_, ", ")));
+    }
+    std::vector<int64_t> predicted(truths_.size(), -1);
+    size_t found = 0;
+    for (const auto& prediction : result.predictions) {
+      if (prediction.label_id < 0) continue;
+      const auto place = places_.find(prediction.id);
+      if (place == places_.end() || predicted[place->second] >= 0) {
+        throw DataError(fmt::format("{}: post '{}' {}; evaluate both runs on the same data set", path.string(), prediction.id,
+                                    place == places_.end() ? "is not among those of " + origin_.string() : "occurs twice"));
+      }
+      if (prediction.label_id != truths_[place->second]) {
+        throw DataError(fmt::format("{}: post '{}' is labelled {}, in {} it is {}; evaluate both runs on the same data set", path.string(),
+                                    prediction.id, labels_[static_cast<size_t>(prediction.label_id)], origin_.string(),
+                                    labels_[static_cast<size_t>(truths_[place->second])]));
+      }
+      predicted[place->second] = prediction.predicted_id;
+      ++found;
+    }
+    if (found != truths_.size()) {
+      throw DataError(fmt::format("{}: {} posts with a label, {} has {}; evaluate both runs on the same data set", path.string(), found,
+                                  origin_.string(), truths_.size()));
+    }
+    return predicted;
+  }
+
+  void begin(const fs::path& run, const EvaluationResult& result) {
+    origin_ = run;
+    labels_ = result.labels;
+    for (const auto& prediction : result.predictions) {
+      if (prediction.label_id < 0) continue;
+      places_.emplace(prediction.id, truths_.size());
+      truths_.push_back(prediction.label_id);
+    }
+    if (truths_.empty()) throw DataError(fmt::format("{}: no post of the split {} has a label", run.string(), options_.split));
+  }
+
+  const CompareOptions& options_;
+  fs::path origin_;
+  std::vector<std::string> labels_;
+  std::unordered_map<std::string, size_t> places_;
+  std::vector<int64_t> truths_;
+  std::vector<std::vector<int64_t>> first_, second_;
+};
+
+nlohmann::ordered_json to_json(const ScoreDifference& score) {
+  return {{"first", score.first},      {"second", score.second},      {"difference", score.difference},
+          {"low", score.interval.low}, {"high", score.interval.high}, {"p_value", score.p_value}};
+}
+
+nlohmann::ordered_json to_json(const ComparedSide& side) {
+  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
+  for (const auto& run : side.runs) runs.push_back(run.generic_string());
+  return {{"name", side.name}, {"runs", runs}};
+}
+
+}  // namespace
+
+ComparedSide parse_side(const std::string& word) {
+  ComparedSide side;
+  std::set<fs::path> seen;
+  for (const std::string& name : split_words(word)) {
+    if (name.empty()) throw ConfigError(fmt::format("compare: \"{}\" names no run, expected RUN or RUN,RUN,...", word));
+    const fs::path folder(name);
+    std::error_code code;
+    if (!fs::is_directory(folder, code)) throw DataError(fmt::format("{}: no such run folder", name));
+    std::vector<fs::path> runs = {folder};
+    if (!fs::exists(folder / "eval") && !fs::exists(folder / "config.yaml")) runs = seeds_of(folder);
+    if (runs.empty()) {
+      throw DataError(fmt::format("{}: is no run (no config.yaml, no eval/) and holds none (no seed-1, seed-2, ...)", name));
+    }
+    for (const fs::path& run : runs) {
+      if (!seen.insert(fs::weakly_canonical(run)).second)
+        throw ConfigError(fmt::format("compare: {} is named twice on one side", run.string()));
+      side.runs.push_back(run);
+    }
+    if (side.name.empty()) side.name = last_name(folder);
+  }
+  return side;
+}
+
+Comparison compare_runs(const ComparedSide& first, const ComparedSide& second, const CompareOptions& options) {
+  const Answers answers(first, second, options);
+  Comparison comparison{.first = first,
+                        .second = second,
+                        .split = options.split,
+                        .without = options.without,
+                        .level = options.bootstrap.level,
+                        .posts = static_cast<int64_t>(answers.truths().size()),
+                        .scores = {},
+                        .mcnemar = {}};
+  // Equal last names, as of the same seed in two folders, would leave the reader guessing.
+  if (comparison.first.name == comparison.second.name) {
+    comparison.first.name = first.runs.front().generic_string();
+    comparison.second.name = second.runs.front().generic_string();
+  }
+  comparison.scores = paired_bootstrap(answers.truths(), answers.first(), answers.second(), answers.classes(), options.bootstrap);
+  if (first.runs.size() == second.runs.size()) {
+    for (size_t i = 0; i < first.runs.size(); ++i)
+      comparison.mcnemar.push_back(mcnemar_exact(answers.truths(), answers.first()[i], answers.second()[i]));
+  }
+  return comparison;
+}
+
+std::string conclusion(const Comparison& comparison) {
+  const ScoreDifference& score = comparison.scores.accuracy;
+  const bool turned = score.difference < 0;
+  const std::string& better = turned ? comparison.first.name : comparison.second.name;
+  const std::string& worse = turned ? comparison.second.name : comparison.first.name;
+  const double low = 100 * (turned ? -score.interval.high : score.interval.low);
+  const double high = 100 * (turned ? -score.interval.low : score.interval.high);
+  const std::string interval = fmt::format("{:.0f} % interval {:.1f} to {:.1f}", 100 * comparison.level, low, high);
+  if (std::abs(score.difference) < 1e-12) {
+    return fmt::format("{} and {} are equally accurate, {}: no difference shown", worse, better, interval);
+  }
+  return fmt::format("{} is better than {} by {:.1f} points of accuracy, {}: {}", better, worse, 100 * std::abs(score.difference), interval,
+                     low > 0 ? "shown" : "not shown");
+}
+
+nlohmann::ordered_json to_json(const Comparison& comparison) {
+  nlohmann::ordered_json json{{"split", comparison.split}, {"posts", comparison.posts}, {"level", comparison.level}};
+  if (!comparison.without.empty()) json["without"] = comparison.without;
+  json["first"] = to_json(comparison.first);
+  json["second"] = to_json(comparison.second);
+  json["accuracy"] = to_json(comparison.scores.accuracy);
+  json["f1_macro"] = to_json(comparison.scores.f1_macro);
+  json["f1_weighted"] = to_json(comparison.scores.f1_weighted);
+  json["mcc"] = to_json(comparison.scores.mcc);
+  json["mcnemar"] = nlohmann::ordered_json::array();
+  for (const McNemar& test : comparison.mcnemar)
+    json["mcnemar"].push_back({{"only_first", test.only_first}, {"only_second", test.only_second}, {"p_value", test.p_value}});
+  json["conclusion"] = conclusion(comparison);
+  return json;
+}
+
+}  // namespace infig
