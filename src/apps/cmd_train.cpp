@@ -18,7 +18,7 @@ namespace infig {
 namespace {
 
 struct TrainFlags {
-  std::string config, data, output_dir, resume, bad_image;
+  std::string config, data, output_dir, resume, bad_image, report_to;
   std::vector<std::string> overrides;
   bool random_init = false;
 };
@@ -49,6 +49,7 @@ void train_verb(const TrainFlags& flags) {
   }
   std::vector<std::string> overrides = flags.overrides;
   if (!flags.bad_image.empty()) overrides.push_back("data.bad_image=" + flags.bad_image);
+  if (!flags.report_to.empty()) overrides.push_back("train.report_to=" + flags.report_to);
   TrainRequest request;
   request.config = load_run_config(flags.config, overrides, flags.random_init);
   request.run = flags.output_dir;
@@ -70,6 +71,7 @@ void add_train(CLI::App& app) {
   verb->add_option("--resume", flags->resume,
                    "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing (default) | skip | error");
+  verb->add_option("--report-to", flags->report_to, "tensorboard (default): event files in the run's tensorboard/ | none");
   verb->add_flag(
       "--random-init", flags->random_init,
       "no published weights: encoders of the config's sizes, and CLIP where clip.model is named, from random ones, for speed and memory");

@@ -36,7 +36,7 @@ void append_line(std::ofstream& out, const fs::path& path, const json& line) {
 
 }  // namespace
 
-Journal::Journal(fs::path run, int64_t from_step) : run_(std::move(run)) {
+Journal::Journal(fs::path run, int64_t from_step, bool tensorboard) : run_(std::move(run)) {
   for (const char* name : {"metrics.jsonl", "timings.jsonl"}) {
     if (from_step >= 0) keep_lines(run_ / name, from_step);
   }
@@ -45,9 +45,13 @@ Journal::Journal(fs::path run, int64_t from_step) : run_(std::move(run)) {
   timings_.open(run_ / "timings.jsonl", mode);
   if (!metrics_ || !timings_)
     throw ResourceError(fmt::format("{}: metrics.jsonl cannot be written; is the folder read-only?", run_.string()));
+  if (tensorboard) events_.emplace(run_ / "tensorboard", from_step);
 }
 
-void Journal::write_metrics(const json& line) { append_line(metrics_, run_ / "metrics.jsonl", line); }
+void Journal::write_metrics(const json& line) {
+  append_line(metrics_, run_ / "metrics.jsonl", line);
+  if (events_) events_->write(line);
+}
 void Journal::write_timing(const json& line) { append_line(timings_, run_ / "timings.jsonl", line); }
 
 void Journal::write_bad_pictures(const std::vector<BadPicture>& pictures) {

@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tensor/loader.h"
+#include "training/event_file.h"
 #include "training/session.h"
 
 namespace infig {
@@ -16,7 +18,8 @@ namespace infig {
 class Journal {
  public:
   // Opens the run's files. When `from_step` >= 0 the run continues there: later lines of metrics.jsonl are dropped.
-  Journal(std::filesystem::path run, int64_t from_step);
+  // With `tensorboard` the metrics also go into an event file in RUN/tensorboard.
+  Journal(std::filesystem::path run, int64_t from_step, bool tensorboard);
 
   void write_metrics(const nlohmann::json& line);  // one line, flushed; throws ResourceError
   void write_timing(const nlohmann::json& line);
@@ -26,6 +29,7 @@ class Journal {
  private:
   std::filesystem::path run_;
   std::ofstream metrics_, timings_;
+  std::optional<EventFile> events_;
   size_t written_bad_pictures_ = 0;
 };
 

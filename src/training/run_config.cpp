@@ -33,6 +33,8 @@ void bind_train(ConfigBinder& binder, TrainOptions& train) {
   binder.field("save_every", train.save_every, {.low = 0}, "steps between checkpoints; 0: at each evaluation");
   binder.field("save_total_limit", train.save_total_limit, {.low = 1}, "checkpoints kept besides the best");
   binder.field("log_every", train.log_every, {.low = 1}, "steps between lines of metrics.jsonl");
+  binder.choice("report_to", train.tensorboard, {{"tensorboard", true}, {"none", false}},
+                "tensorboard (event files in RUN/tensorboard beside metrics.jsonl) | none");
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ struct TrainOptions {
   int64_t save_every = 0;        // steps; 0: at each evaluation
   int64_t save_total_limit = 2;  // checkpoints kept besides the best
   int64_t log_every = 10;        // steps
+  bool tensorboard = true;       // RUN/tensorboard/ beside metrics.jsonl
 };
 
 struct RunConfig {

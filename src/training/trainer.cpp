@@ -25,8 +25,9 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // Keys that may change when a run continues: they change no result.
 bool may_change(const std::string& key) {
-  static const std::vector<std::string> kFree = {"data.workers",     "data.prefetch",          "data.cache_mb",        "data.feature_cache",
-                                                 "train.save_every", "train.save_total_limit", "train.eval_batch_size"};
+  static const std::vector<std::string> kFree = {"data.workers",          "data.prefetch",    "data.cache_mb",
+                                                 "data.feature_cache",    "train.save_every", "train.save_total_limit",
+                                                 "train.eval_batch_size", "train.report_to"};
   return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
 }
 
@@ -119,7 +120,7 @@ TrainOutcome Run::execute() {
     window_.restore(state_.window);
     log_info("resuming from {} at step {}", checkpoint_->string(), state_.global_step);
   }
-  journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1);
+  journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, request_.config.train.tensorboard);
   journal_->write_bad_pictures(session_->loader().bad_pictures());
   if (session_->dev_rows().empty()) log_warning("{}: no dev posts: no early stop, the last step counts as best", data_.folder.string());
   int64_t parameters = 0;
