@@ -1,13 +1,10 @@
-#include <unistd.h>
+#include <fmt/format.h>
 
-#include <array>
-#include <filesystem>
-#include <fstream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "apps/build_info.h"
 #include "apps/commands.h"
+#include "apps/experiments.h"
+#include "apps/run_description.h"
 #include "apps/signals.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -18,29 +15,26 @@ namespace infig {
 namespace {
 
 struct TrainFlags {
-  std::string config, data, output_dir, resume, bad_image, report_to;
+  std::string config, data, output_dir, resume, bad_image, report_to, init_from, on_nan, seeds;
+  int64_t limit = 0;
   std::vector<std::string> overrides;
   bool random_init = false;
 };
 
-// The command that was typed, for description.json.
-std::string command_line() {
-  std::ifstream in("/proc/self/cmdline", std::ios::binary);
-  std::string all((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>()), line;
-  for (const char c : all) line += c == '\0' ? ' ' : c;
-  while (!line.empty() && line.back() == ' ') line.pop_back();
-  return line;
-}
-
-std::string describe_run(const std::string& config) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return nlohmann::json{{"version", INFIG_VERSION},
-                        {"git", build_commit()},
-                        {"command", command_line()},
-                        {"host", host.data()},
-                        {"preset", std::filesystem::path(config).stem().string()}}
-      .dump();
+// OUT/seed-S for every seed; dev scores, mean and spread.
+void train_seeds(const TrainFlags& flags, const std::vector<std::string>& overrides) {
+  if (flags.random_init) throw ConfigError("--random-init: measures speed and memory of one run; leave out --seeds");
+  load_run_config(flags.config, overrides);  // a wrong key is said before anything is written
+  ExperimentRequest request;
+  request.title = std::filesystem::path(flags.config).stem().string();
+  request.config = flags.config;
+  request.overrides = overrides;
+  request.variants = {{.name = "", .title = request.title, .overrides = {}}};
+  request.seeds = parse_seeds(flags.seeds);
+  request.output = flags.output_dir;
+  request.description_json = describe_run(flags.config);
+  request.stop = watch_signals();
+  run_and_print(std::move(request), flags.data);
 }
 
 void train_verb(const TrainFlags& flags) {
@@ -49,7 +43,14 @@ void train_verb(const TrainFlags& flags) {
   }
   std::vector<std::string> overrides = flags.overrides;
   if (!flags.bad_image.empty()) overrides.push_back("data.bad_image=" + flags.bad_image);
+  if (!flags.init_from.empty()) overrides.push_back("train.init_from=" + flags.init_from);
+  if (!flags.on_nan.empty()) overrides.push_back("train.on_nan=" + flags.on_nan);
+  if (flags.limit > 0) overrides.push_back(fmt::format("data.limit={}", flags.limit));
   if (!flags.report_to.empty()) overrides.push_back("train.report_to=" + flags.report_to);
+  if (!flags.seeds.empty()) {
+    train_seeds(flags, overrides);
+    return;
+  }
   TrainRequest request;
   request.config = load_run_config(flags.config, overrides, flags.random_init);
   request.run = flags.output_dir;
@@ -71,6 +72,11 @@ void add_train(CLI::App& app) {
   verb->add_option("--resume", flags->resume,
                    "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing (default) | skip | error");
+  verb->add_option("--seeds", flags->seeds,
+                   "several runs OUT/seed-S and their table: how many (3 is 1,2,3), or which (4,7,1); goes on where it stopped");
+  verb->add_option("--init-from", flags->init_from, "run folder whose best weights the run starts from");
+  verb->add_option("--on-nan", flags->on_nan, "a loss or gradient that is not finite: stop (default) | skip, with a count");
+  verb->add_option("--limit", flags->limit, "use at most so many posts of every split, to try things")->check(CLI::PositiveNumber);
   verb->add_option("--report-to", flags->report_to, "tensorboard (default): event files in the run's tensorboard/ | none");
   verb->add_flag(
       "--random-init", flags->random_init,
@@ -80,7 +86,8 @@ void add_train(CLI::App& app) {
       "Examples:\n"
       "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
       "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/no-gam seed=2 loss.lambda_g=0\n"
-      "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/text-only data.without=image");
+      "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/text-only data.without=image\n"
+      "  infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite --seeds 3");
   verb->callback([flags] { train_verb(*flags); });
 }
 

@@ -30,6 +30,8 @@ int run(int argc, char** argv) {
   infig::add_verify_data(app);
   infig::add_train(app);
   infig::add_evaluate(app);
+  infig::add_ablate(app);
+  infig::add_sweep(app);
   infig::add_compare(app);
   infig::add_predict(app);
   infig::add_encode(app);

@@ -69,6 +69,23 @@ std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& l
   return batches;
 }
 
+std::vector<int64_t> balanced_rows(const std::vector<int64_t>& labels, int64_t classes, RandomStream& stream) {
+  std::vector<std::vector<int64_t>> of_class(static_cast<size_t>(classes));
+  for (size_t i = 0; i < labels.size(); ++i) of_class.at(static_cast<size_t>(labels[i])).push_back(static_cast<int64_t>(i));
+  std::erase_if(of_class, [](const auto& rows) { return rows.empty(); });
+  std::vector<int64_t> epoch;
+  epoch.reserve(labels.size());
+  for (size_t c = 0; c < of_class.size(); ++c) {
+    auto& rows = of_class[c];
+    const size_t wanted = labels.size() / of_class.size() + (c < labels.size() % of_class.size() ? 1 : 0);
+    for (size_t taken = 0; taken < wanted; ++taken) {
+      if (taken % rows.size() == 0) stream.shuffle(std::span<int64_t>(rows));
+      epoch.push_back(rows[taken % rows.size()]);
+    }
+  }
+  return epoch;
+}
+
 std::vector<std::vector<int64_t>> sorted_batches(const std::vector<int64_t>& lengths, int64_t batch_size) {
   SamplerOptions{.batch_size = batch_size}.validate();
   std::vector<int64_t> rows(lengths.size());

@@ -22,6 +22,11 @@ struct SamplerOptions {
 std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& lengths, const SamplerOptions& options,
                                                    RandomStream& stream);
 
+// Rows of one epoch in which each of `classes` classes comes equally often: count / classes rows of every class (the first classes one more
+// where that leaves a remainder), each class going through all its rows, shuffled, before one comes again. Order: by class. A class without
+// rows is left out. labels [count], each 0..classes-1.
+std::vector<int64_t> balanced_rows(const std::vector<int64_t>& labels, int64_t classes, RandomStream& stream);
+
 // Batches for evaluation: sorted by length, nothing dropped, no draw.
 std::vector<std::vector<int64_t>> sorted_batches(const std::vector<int64_t>& lengths, int64_t batch_size);
 

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "core/error.h"
 #include "encoders/text_encoder.h"
@@ -133,7 +137,32 @@ void bind_hfam(ConfigBinder& binder, HfamOptions& hfam) {
   binder.field("chunk_texts", hfam.loss.chunk_texts, kAtLeastOne, "texts compared at once: bounds memory, changes no result");
 }
 
+// "1,2.5,1" as numbers; throws ConfigError for anything else.
+std::vector<double> weight_list(const std::string& text) {
+  std::vector<double> weights;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    double weight = 0;
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, weight);
+    if (error != std::errc() || stop != text.data() + end || !(weight > 0) || !std::isfinite(weight)) {
+      throw ConfigError(
+          fmt::format("loss.class_weights: is \"{}\"; allowed is none, balanced, or one number above 0 a class, as \"1,2.5,1\"", text));
+    }
+    weights.push_back(weight);
+    begin = end + 1;
+  }
+  return weights;
+}
+
 }  // namespace
+
+ClassificationLossOptions LossOptions::classification(const std::vector<int64_t>& posts_of_class) const {
+  ClassificationLossOptions options{.label_smoothing = label_smoothing, .focal_gamma = focal_gamma};
+  if (class_weights == "balanced") options.class_weights = balanced_class_weights(posts_of_class);
+  if (class_weights != "balanced" && class_weights != "none") options.class_weights = weight_list(class_weights);
+  options.validate(static_cast<int64_t>(posts_of_class.size()));
+  return options;
+}
 
 void bind_options(ConfigBinder& binder, InfigOptions& options) {
   bind_text(binder, options.text);
@@ -151,6 +180,11 @@ void bind_options(ConfigBinder& binder, InfigOptions& options) {
   binder.section("loss");
   binder.field("lambda_g", options.loss.lambda_g, {.low = 0}, "weight of the global alignment loss, eq. 12; 0: no GAM at all");
   binder.field("lambda_f", options.loss.lambda_f, {.low = 0}, "weight of the fine-grained alignment loss, eq. 12; 0: no HFAM at all");
+  binder.field("label_smoothing", options.loss.label_smoothing, {.low = 0, .high = 1, .high_open = true},
+               "share of the classifier's target that is spread over all classes");
+  binder.field("focal_gamma", options.loss.focal_gamma, {.low = 0}, "exponent of the focal loss: posts that are right already count less");
+  binder.field("class_weights", options.loss.class_weights,
+               "none | balanced (posts / (classes x posts of the class)) | one number a class in label order, as \"1,2.5,1\"");
 }
 
 namespace {
@@ -191,6 +225,7 @@ void InfigOptions::finish() {
   fusion.layer.validate();
   gam.loss.validate();
   hfam.loss.validate();
+  if (loss.class_weights != "none" && loss.class_weights != "balanced") weight_list(loss.class_weights);
   const int64_t shared_layers = std::min(text_layers(), image.encoder.num_hidden_layers);
   if (gam.layer > shared_layers)
     throw ConfigError(fmt::format("gam.layer: {} from the end, but the encoders share only {} layers", gam.layer, shared_layers));

@@ -14,6 +14,7 @@
 #include "encoders/deberta.h"
 #include "encoders/image_encoder.h"
 #include "image/transform.h"
+#include "losses/classification_loss.h"
 
 namespace infig {
 
@@ -82,6 +83,12 @@ struct FusionOptions {
 struct LossOptions {
   double lambda_g = 0.3;  // eq. 12
   double lambda_f = 0.2;
+  double label_smoothing = 0;          // losses/classification_loss.h
+  double focal_gamma = 0;              // the same
+  std::string class_weights = "none";  // "none", "balanced" (by the training posts) or one number a class, in label order, "1,2.5,1"
+
+  // What the classifier's loss is told, for training posts of each class. Throws ConfigError naming the key.
+  ClassificationLossOptions classification(const std::vector<int64_t>& posts_of_class) const;
 };
 
 struct InfigOptions {

@@ -41,8 +41,8 @@ MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options) {
   }
 }
 
-Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed)
-    : model_(std::move(model)), options_(model_->options()) {
+Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification)
+    : model_(std::move(model)), options_(model_->options()), classification_(std::move(classification)) {
   if (options_.loss.lambda_g == 0) return;  // row 45: without GAM there are no twins and no queue
   const at::Device device = model_->parameters().front().device();
   twins_ = MomentumTwins(options_);
@@ -81,7 +81,7 @@ Losses Objective::step(const Batch& batch, const ForwardOptions& how) {
   Losses losses;
   ForwardResult forward = model_->forward(batch, how);
   losses.logits = forward.logits;
-  losses.classification = cross_entropy(forward.logits, batch.labels);
+  losses.classification = classification_loss(forward.logits, batch.labels, classification_);
   losses.total = losses.classification.mean();
   const at::Tensor both = batch.has_text.logical_and(batch.has_image);
   if (options_.loss.lambda_g > 0) {
@@ -125,8 +125,13 @@ LossTerm Objective::gam_loss(const Batch& batch, const ForwardResult& forward, c
   input.counted = batch.has_text.logical_and(batch.has_image);
   LossTerm loss = global_alignment_loss(input, model_->gam->temperature, options_.gam.loss);
   const at::Tensor rows = input.counted.nonzero().flatten();
-  queue_->push(input.image_key.index_select(0, rows), input.text_key.index_select(0, rows), batch.post_ids.index_select(0, rows));
+  keys_ = {input.image_key.index_select(0, rows), input.text_key.index_select(0, rows), batch.post_ids.index_select(0, rows)};
   return loss;
+}
+
+void Objective::commit() {
+  if (keys_) queue_->push(keys_->image, keys_->text, keys_->ids);
+  keys_.reset();
 }
 
 LossTerm Objective::hfam_loss(const Batch& batch, const ForwardResult& forward, const at::Tensor& both_rows) {

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "alignment/queue.h"
+#include "losses/classification_loss.h"
 #include "losses/loss_term.h"
 #include "model/infig.h"
 #include "tensor/archive.h"
@@ -37,10 +38,12 @@ class Objective {
  public:
   // `train_posts` bounds the queue: it must stay below the training split less a batch, or copies of the same post become negatives
   // (row 4); a longer one is clamped and the log says so.
-  Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed);
+  Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification = {});
 
-  // Forward, losses, and the step of twins and queue. Rows of a batch without both sides are left out of GAM and HFAM.
+  // Forward, losses, and the step of the twins. Rows of a batch without both sides are left out of GAM and HFAM. The batch's keys enter
+  // the queue with commit(), so that a step that is thrown away leaves nothing there.
   Losses step(const Batch& batch, const ForwardOptions& how);
+  void commit();
 
   // After the optimizer's step: temperatures back into [.001, .5].
   void clamp_temperatures();
@@ -61,8 +64,13 @@ class Objective {
 
   InfigModel model_;
   const InfigOptions& options_;
+  ClassificationLossOptions classification_;
   MomentumTwins twins_{nullptr};
   std::optional<FeatureQueue> queue_;
+  struct Keys {
+    at::Tensor image, text, ids;
+  };
+  std::optional<Keys> keys_;  // of the step that is not committed yet
 };
 
 }  // namespace infig

@@ -11,6 +11,7 @@
 #include "model/objective.h"
 #include "model/pretrained.h"
 #include "training/optimizer.h"
+#include "training/weight_average.h"
 
 namespace infig {
 
@@ -19,10 +20,11 @@ struct TrainerState {
   int64_t global_step = 0;       // optimizer steps done
   int64_t epoch = 0;             // epoch under way (0-based)
   int64_t batch_in_epoch = 0;    // batches of it done
-  double best_metric = -1;       // dev accuracy
+  double best_metric = -1;       // value of train.best_metric on dev; counts where best_step >= 0
   double best_f1_weighted = -1;  // breaks ties
   int64_t best_step = -1;
   int64_t evaluations_without_gain = 0;
+  int64_t skipped_steps = 0;  // train.on_nan=skip
   bool finished = false;
   nlohmann::json window;                                 // sums since the last line of metrics.jsonl
   nlohmann::json log_history = nlohmann::json::array();  // evaluations so far
@@ -37,6 +39,7 @@ struct CheckpointParts {
   const std::vector<std::string>& labels;
   Optimizer& optimizer;
   Objective& objective;
+  WeightAverage* average;  // null: none; where there is one, it is what is saved as the model
   TrainerState& state;
 };
 
@@ -44,12 +47,15 @@ struct CheckpointParts {
 // deletes the oldest beyond `keep` that are neither. Throws ResourceError and leaves the earlier checkpoints untouched.
 void save_checkpoint(const std::filesystem::path& run, const CheckpointParts& parts, int64_t keep);
 
-// checkpoints/latest, or nothing where there is no complete checkpoint yet.
+// The newest whole checkpoint, or nothing where there is none yet. One that is broken (a file that is absent, cut off or no JSON) is
+// named in the log and moved aside (step-NNNNNN.broken), and `latest` and `best` are set to what is left. Throws CheckpointError where all
+// of them are broken.
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run);
 
 TrainerState read_trainer_state(const std::filesystem::path& checkpoint);
 
-// Restores weights, optimizer, twins and queue. Throws CheckpointError.
-void load_checkpoint(const std::filesystem::path& checkpoint, InfigModel& model, Optimizer& optimizer, Objective& objective);
+// Restores weights, optimizer, twins and queue, and the average where there is one. Throws CheckpointError.
+void load_checkpoint(const std::filesystem::path& checkpoint, InfigModel& model, Optimizer& optimizer, Objective& objective,
+                     WeightAverage* average);
 
 }  // namespace infig

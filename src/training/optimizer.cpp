@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
+#include <map>
 #include <numbers>
+#include <utility>
 
 #include "core/error.h"
 
@@ -14,15 +14,18 @@ namespace infig {
 
 Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options, const std::vector<std::string>& published)
     : options_(options) {
-  const auto is_new = [&](const std::string& name) {
-    return options.lr_new > 0 && std::none_of(published.begin(), published.end(), [&](const auto& part) { return name.starts_with(part); });
-  };
+  const ParameterRates rates(module, options, published);
+  const bool adaptive = options.name != OptimizerName::kSgd;
   for (const auto& item : module.named_parameters()) {
     const at::Tensor& parameter = item.value();
     if (!parameter.requires_grad()) continue;
     const at::NoGradGuard no_grad;
-    slots_.push_back(
-        {item.key(), parameter, at::zeros_like(parameter), at::zeros_like(parameter), at::zeros({}, at::kFloat), is_new(item.key())});
+    slots_.push_back({.name = item.key(),
+                      .parameter = parameter,
+                      .exp_avg = at::zeros_like(parameter),
+                      .exp_avg_sq = adaptive ? at::zeros_like(parameter) : at::Tensor(),
+                      .step = adaptive ? at::zeros({}, at::kFloat) : at::Tensor(),
+                      .rate = rates.of(item.key(), parameter.dim())});
   }
 }
 
@@ -33,19 +36,16 @@ void Optimizer::zero_grad() {
 double Optimizer::step(double learning_rate) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> all_grads;
-  struct Group {
-    std::vector<at::Tensor> parameters, grads, exp_avgs, exp_avg_sqs, steps;
-  };
-  std::array<Group, 4> groups;  // without and with weight decay, of published and of new parts
+  std::map<std::pair<double, double>, Group> groups;  // by scale and decay
   for (auto& slot : slots_) {
     const at::Tensor grad = slot.parameter.grad();
     if (!grad.defined()) continue;
     all_grads.push_back(grad);
-    const bool decayed = options_.weight_decay > 0 && slot.parameter.dim() >= 2;
-    Group& group = groups[(decayed ? 1U : 0U) + (slot.fresh ? 2U : 0U)];
+    Group& group = groups[{slot.rate.scale, slot.rate.weight_decay}];
     group.parameters.push_back(slot.parameter);
     group.grads.push_back(grad);
     group.exp_avgs.push_back(slot.exp_avg);
+    if (!slot.step.defined()) continue;
     group.exp_avg_sqs.push_back(slot.exp_avg_sq);
     group.steps.push_back(slot.step);
   }
@@ -53,28 +53,45 @@ double Optimizer::step(double learning_rate) {
   const double norm = at::stack(at::_foreach_norm(all_grads, 2)).to(at::kDouble).norm().item<double>();
   if (!std::isfinite(norm)) return norm;
   if (options_.clip > 0 && norm > options_.clip) at::_foreach_mul_(all_grads, options_.clip / (norm + 1e-6));
-  for (size_t i = 0; i < groups.size(); ++i) {
-    Group& group = groups[i];
-    if (group.parameters.empty()) continue;
-    at::_foreach_add_(group.steps, 1);
-    const double decay = i % 2 == 1 ? options_.weight_decay : 0.0;
-    const double rate = i >= 2 ? learning_rate * options_.lr_new / options_.lr : learning_rate;
-    if (options_.name == OptimizerName::kAdam) {
-      at::_fused_adam_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, rate, options_.beta1,
-                       options_.beta2, decay, options_.eps, false, false, std::nullopt, std::nullopt);
-    } else {
-      at::_fused_adamw_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, rate, options_.beta1,
-                        options_.beta2, decay, options_.eps, false, false, std::nullopt, std::nullopt);
-    }
-    // The fused kernels leave versions alone; folded and packed weights are made again by them (nn/weight_state.h).
-    for (const at::Tensor& parameter : group.parameters) parameter.unsafeGetTensorImpl()->bump_version();
-  }
+  for (auto& [rate, group] : groups) update(group, learning_rate * rate.first, rate.second);
   return norm;
+}
+
+void Optimizer::update(Group& group, double learning_rate, double weight_decay) {
+  if (!group.steps.empty()) at::_foreach_add_(group.steps, 1);
+  switch (options_.name) {
+    case OptimizerName::kAdam:
+      at::_fused_adam_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1,
+                       options_.beta2, weight_decay, options_.eps, false, false, std::nullopt, std::nullopt);
+      break;
+    case OptimizerName::kAdamW:
+      at::_fused_adamw_(group.parameters, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate, options_.beta1,
+                        options_.beta2, weight_decay, options_.eps, false, false, std::nullopt, std::nullopt);
+      break;
+    case OptimizerName::kSgd:
+      at::_fused_sgd_(group.parameters, group.grads, group.exp_avgs, weight_decay, options_.momentum, learning_rate, 0, options_.nesterov,
+                      false, false, std::nullopt, std::nullopt);
+      break;
+  }
+  // The fused kernels leave versions alone; folded and packed weights are made again by them (nn/weight_state.h).
+  for (const at::Tensor& parameter : group.parameters) parameter.unsafeGetTensorImpl()->bump_version();
+}
+
+std::string Optimizer::non_finite_gradient() const {
+  for (const auto& slot : slots_) {
+    const at::Tensor& grad = slot.parameter.grad();
+    if (grad.defined() && !at::isfinite(grad).all().item<bool>()) return slot.name;
+  }
+  return "";
 }
 
 TensorMap Optimizer::state() const {
   TensorMap tensors;
   for (const auto& slot : slots_) {
+    if (!slot.step.defined()) {
+      tensors["momentum_buffer." + slot.name] = slot.exp_avg;
+      continue;
+    }
     tensors["exp_avg." + slot.name] = slot.exp_avg;
     tensors["exp_avg_sq." + slot.name] = slot.exp_avg_sq;
     tensors["step." + slot.name] = slot.step;

@@ -1,4 +1,4 @@
-// Adam and AdamW over a module's named parameters, with clipping by the global norm (libtorch's fused kernels).
+// Adam, AdamW and SGD over a module's named parameters, with clipping by the global norm (libtorch's fused kernels).
 #pragma once
 
 #include <torch/nn/module.h>
@@ -9,30 +9,38 @@
 #include <vector>
 
 #include "tensor/archive.h"
+#include "training/parameter_groups.h"
 #include "training/run_config.h"
 
 namespace infig {
 
 class Optimizer {
  public:
-  // Takes every parameter that wants a gradient. Weight decay leaves out biases, norms and temperatures (tensors of fewer than two
-  // dimensions). `published`: names that begin with one of these have optim.lr, the others optim.lr_new (where it is set).
+  // Takes every parameter that wants a gradient, with the rate and decay that ParameterRates gives it.
   Optimizer(const torch::nn::Module& module, const OptimOptions& options, const std::vector<std::string>& published = {});
 
   void zero_grad();
-  // Clips and updates with `learning_rate` for published parts and in proportion for new ones; parameters without a gradient are left
+  // Clips and updates with `learning_rate` times each parameter's scale; parameters without a gradient are left
   // alone. Returns the gradient norm before clipping; if it is not finite nothing was updated.
   double step(double learning_rate);
 
-  TensorMap state() const;                                           // exp_avg.NAME, exp_avg_sq.NAME, step.NAME
+  // Name of the first parameter whose gradient is not finite; empty where all are.
+  std::string non_finite_gradient() const;
+
+  TensorMap state() const;  // exp_avg.NAME, exp_avg_sq.NAME, step.NAME; of sgd momentum_buffer.NAME
   void restore(const TensorMap& tensors, const std::string& where);  // throws CheckpointError listing what is missing or mis-shaped
 
  private:
   struct Slot {
     std::string name;
-    at::Tensor parameter, exp_avg, exp_avg_sq, step;
-    bool fresh = false;  // has optim.lr_new
+    at::Tensor parameter, exp_avg, exp_avg_sq, step;  // of sgd exp_avg is the momentum buffer, the others are undefined
+    ParameterRate rate;
   };
+  // Parameters of one rate and decay, for one call of a fused kernel.
+  struct Group {
+    std::vector<at::Tensor> parameters, grads, exp_avgs, exp_avg_sqs, steps;
+  };
+  void update(Group& group, double learning_rate, double weight_decay);
   OptimOptions options_;
   std::vector<Slot> slots_;
 };

@@ -3,19 +3,28 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "training/parameter_groups.h"
 
 namespace infig {
 namespace {
 
 void bind_optim(ConfigBinder& binder, OptimOptions& optim) {
   binder.section("optim");
-  binder.choice("name", optim.name, {{"adam", OptimizerName::kAdam}, {"adamw", OptimizerName::kAdamW}}, "adam | adamw, row 39");
+  binder.choice("name", optim.name, {{"adam", OptimizerName::kAdam}, {"adamw", OptimizerName::kAdamW}, {"sgd", OptimizerName::kSgd}},
+                "adam | adamw | sgd, row 39");
   binder.field("lr", optim.lr, {.low = 0, .low_open = true}, "learning rate at the end of warm-up");
   binder.field("lr_new", optim.lr_new, {.low = 0}, "the same for parts without published weights where others have them; 0: optim.lr");
-  binder.field("weight_decay", optim.weight_decay, {.low = 0}, "L2 penalty (adam) or decoupled decay (adamw) of matrices, row 39");
+  binder.field("weight_decay", optim.weight_decay, {.low = 0}, "L2 penalty (adam, sgd) or decoupled decay (adamw) of matrices, row 39");
   binder.field("beta1", optim.beta1, {.low = 0, .high = 1, .high_open = true}, "decay of the first moment");
   binder.field("beta2", optim.beta2, {.low = 0, .high = 1, .high_open = true}, "decay of the second moment");
   binder.field("eps", optim.eps, {.low = 0, .low_open = true}, "Adam's epsilon");
+  binder.field("momentum", optim.momentum, {.low = 0, .high = 1, .high_open = true}, "of sgd");
+  binder.field("nesterov", optim.nesterov, "sgd looks ahead");
+  binder.field("layer_decay", optim.layer_decay, {.low = 0, .high = 1, .low_open = true},
+               "the text encoder's rates: times this for its last layer, squared for the one below, ..., embeddings lowest; 1: off");
+  binder.field(
+      "groups", optim.groups,
+      "parameters with rates of their own, first match counts: [\"text_encoder.embeddings.* frozen\", \"head.* lr=1e-3 weight_decay=0\"]");
   binder.field("clip", optim.clip, {.low = 0}, "largest gradient norm; 0: no clipping, row 39");
   binder.choice("schedule", optim.schedule,
                 {{"linear", Schedule::kLinear}, {"constant", Schedule::kConstant}, {"cosine", Schedule::kCosine}},
@@ -25,14 +34,25 @@ void bind_optim(ConfigBinder& binder, OptimOptions& optim) {
 
 void bind_train(ConfigBinder& binder, TrainOptions& train) {
   binder.section("train");
+  binder.field("init_from", train.init_from, "run folder whose best weights (and vocabulary) the run starts from; empty: none");
   binder.field("epochs", train.epochs, {.low = 1}, "passes over the training split, row 37");
   binder.field("batch_size", train.batch_size, {.low = 1}, "posts a step, over all ranks");
-  binder.field("patience", train.patience, {.low = 0}, "evaluations without a better dev accuracy before stopping; 0: never");
+  binder.field("patience", train.patience, {.low = 0}, "evaluations without a better best_metric before stopping; 0: never");
   binder.field("eval_every", train.eval_every, {.low = 0}, "steps between evaluations on dev; 0: at each epoch's end");
   binder.field("eval_batch_size", train.eval_batch_size, {.low = 1}, "posts a batch in evaluation");
   binder.field("save_every", train.save_every, {.low = 0}, "steps between checkpoints; 0: at each evaluation");
   binder.field("save_total_limit", train.save_total_limit, {.low = 1}, "checkpoints kept besides the best");
   binder.field("log_every", train.log_every, {.low = 1}, "steps between lines of metrics.jsonl");
+  binder.choice("best_metric", train.best_metric,
+                {{"accuracy", BestMetric::kAccuracy},
+                 {"f1_macro", BestMetric::kF1Macro},
+                 {"f1_weighted", BestMetric::kF1Weighted},
+                 {"loss", BestMetric::kLoss}},
+                "dev figure that makes a checkpoint the best: accuracy | f1_macro | f1_weighted | loss; ties go to the weighted F1");
+  binder.field("ema_decay", train.ema_decay, {.low = 0, .high = 1, .high_open = true},
+               "decay of a moving average of the weights, which is then what is evaluated and saved; 0: none");
+  binder.choice("on_nan", train.on_nan, {{"stop", OnNan::kStop}, {"skip", OnNan::kSkip}},
+                "a loss or gradient that is not finite: stop | skip the step, name its posts and count it (ten in a row stop)");
   binder.choice("report_to", train.tensorboard, {{"tensorboard", true}, {"none", false}},
                 "tensorboard (event files in RUN/tensorboard beside metrics.jsonl) | none");
 }
@@ -56,12 +76,17 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.field("drop_last", config.data.drop_last, "leave out a last training batch that is not full, row 7");
   binder.field("pool_batches", config.data.pool_batches, {.low = 1},
                "batches among which posts of like length are grouped; 1: plain shuffling");
+  binder.field("limit", config.data.limit, {.low = 0}, "posts a split that are used, drawn by the seed, to try things; 0: all");
+  binder.choice("sampler", config.data.sampler, {{"shuffle", Sampler::kShuffle}, {"balanced", Sampler::kBalanced}},
+                "shuffle: every post once an epoch | balanced: every class equally often, small ones repeated");
   bind_options(binder, config.model);
   bind_optim(binder, config.optim);
   bind_train(binder, config.train);
 }
 
 void RunConfig::finish() {
+  parse_groups(optim.groups);
+  if (optim.nesterov && optim.momentum == 0) throw ConfigError("optim.nesterov: needs optim.momentum above 0");
   if (optim.lr_new > 0 && model.text.model.empty() && model.image.model.empty() && !random_init) {
     throw ConfigError(
         fmt::format("optim.lr_new={}: has no effect without published parts (text.model, image.model); optim.lr is the rate of everything",

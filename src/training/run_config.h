@@ -13,16 +13,23 @@
 
 namespace infig {
 
+enum class Sampler {
+  kShuffle,   // every post once an epoch
+  kBalanced,  // every class equally often: an epoch of as many posts, small classes repeated, large ones cut
+};
+
 struct DataOptions {
   LoaderOptions loader;
-  bool drop_last = true;       // row 7
+  bool drop_last = true;  // row 7
+  int64_t limit = 0;      // posts a split that are used, drawn by seed; 0: all
+  Sampler sampler = Sampler::kShuffle;
   bool cache_features = true;  // of a frozen backbone on pictures that are not augmented
   std::string feature_cache;   // folder; empty: RUN/cache
   bool half_features = false;  // stored as fp16
   int64_t pool_batches = 8;    // batches among which posts of like length are grouped; see data/sampler.h
 };
 
-enum class OptimizerName { kAdam, kAdamW };
+enum class OptimizerName { kAdam, kAdamW, kSgd };
 enum class Schedule { kLinear, kConstant, kCosine };
 
 struct OptimOptions {
@@ -31,21 +38,33 @@ struct OptimOptions {
   double lr_new = 0;  // of what starts from random weights beside published parts; 0: lr
   double weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double momentum = 0.9;                  // of sgd; v = momentum v + g
+  bool nesterov = false;                  // of sgd
+  double layer_decay = 1;                 // of the text encoder's rates, a layer down
+  std::vector<std::string> groups = {};   // "PATTERN lr=1e-4 weight_decay=0" or "PATTERN frozen"
   double clip = 1.0;                      // largest gradient norm; 0: no clipping
   Schedule schedule = Schedule::kLinear;  // row 38
   double warmup = 0.1;                    // share of all steps
 };
 
+// What makes a checkpoint the best one; ties go to the better weighted F1, then to the earlier.
+enum class BestMetric { kAccuracy, kF1Macro, kF1Weighted, kLoss };
+enum class OnNan { kStop, kSkip };
+
 struct TrainOptions {
-  int64_t epochs = 20;  // row 37
+  std::string init_from;  // run or checkpoint folder whose weights (and vocabulary) the run starts from; empty: none
+  int64_t epochs = 20;    // row 37
   int64_t batch_size = 64;
-  int64_t patience = 5;    // evaluations without a better dev accuracy before stopping; 0: never
+  int64_t patience = 5;    // evaluations without a better best_metric before stopping; 0: never
   int64_t eval_every = 0;  // steps; 0: at each epoch's end
   int64_t eval_batch_size = 64;
   int64_t save_every = 0;        // steps; 0: at each evaluation
   int64_t save_total_limit = 2;  // checkpoints kept besides the best
   int64_t log_every = 10;        // steps
-  bool tensorboard = true;       // RUN/tensorboard/ beside metrics.jsonl
+  BestMetric best_metric = BestMetric::kAccuracy;
+  double ema_decay = 0;         // of the moving average of the weights that is evaluated and saved; 0: none
+  OnNan on_nan = OnNan::kStop;  // a loss or gradient that is not finite
+  bool tensorboard = true;      // RUN/tensorboard/ beside metrics.jsonl
 };
 
 struct RunConfig {

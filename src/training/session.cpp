@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -13,6 +14,7 @@
 #include "core/random.h"
 #include "data/sampler.h"
 #include "encoders/clip.h"
+#include "model/pretrained.h"
 
 namespace infig {
 namespace {
@@ -40,6 +42,22 @@ int64_t steps_of(const RunConfig& config, int64_t posts) {
   return config.data.drop_last ? posts / batch : (posts + batch - 1) / batch;
 }
 
+// BatchNorm's running statistics are written by the forward pass already: kept aside where a step may be thrown away.
+class BufferGuard {
+ public:
+  BufferGuard(InfigModel& model, bool active) {
+    if (!active) return;
+    for (const auto& buffer : model->buffers()) kept_.emplace_back(buffer, buffer.detach().clone());
+  }
+  void restore() {
+    const at::NoGradGuard no_grad;
+    for (auto& [buffer, before] : kept_) buffer.copy_(before);
+  }
+
+ private:
+  std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
+};
+
 }  // namespace
 
 void check_trainable(const RunConfig& config, const DataSet& data) {
@@ -59,11 +77,13 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
       tokenizer_(std::move(tokenizer)),
       dropout_(derive_seed(config_.seed, "dropout")) {
   if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
+  const bool resumed = tokenizer_ != nullptr;
   choose_tokenizer();
   loader_ = std::make_unique<PostLoader>(data.posts, *tokenizer_, config_.model.image.pixels, config_.model.text.max_length,
                                          config_.data.loader, config_.seed);
   model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"),
                       load_published_parts(config_.model));
+  if (!config_.train.init_from.empty() && !resumed) start_from(config_.train.init_from);
   model_->to(device_);
   const FeatureCacheOptions caching = {
       .folder = config_.data.feature_cache.empty() ? cache : std::filesystem::path(config_.data.feature_cache),
@@ -77,15 +97,20 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
   const auto posts = static_cast<int64_t>(train_rows_.size());
   steps_per_epoch_ = steps_of(config_, posts);
   if (steps_per_epoch_ == 0) throw too_few_posts(config_, data, posts);  // after bad pictures were dropped
-  objective_ = std::make_unique<Objective>(model_, posts, config_.train.batch_size, config_.seed);
+  freeze_groups(*model_, config_.optim);
+  objective_ = std::make_unique<Objective>(model_, posts, config_.train.batch_size, config_.seed,
+                                           config_.model.loss.classification(posts_of_class()));
   std::vector<std::string> published;
   if (!config_.model.text.model.empty()) published.emplace_back("text_encoder.");
   if (!config_.model.image.model.empty()) published.emplace_back("image_encoder.backbone.");
   optimizer_ = std::make_unique<Optimizer>(*model_, config_.optim, published);
+  if (config_.train.ema_decay > 0) average_.emplace(*model_, config_.train.ema_decay);
 }
 
 void Session::choose_tokenizer() {
   TextOptions& text = config_.model.text;
+  const std::string& start = config_.train.init_from;
+  if (tokenizer_ == nullptr && !start.empty()) tokenizer_ = load_tokenizer(find_checkpoint(start));
   if (tokenizer_ == nullptr) tokenizer_ = text.model.empty() ? vocabulary_of(*data_, text) : load_tokenizer(text.model);
   if (text.published.empty()) {
     // With --random-init the table has the size of the published model's, for its speed and memory.
@@ -140,13 +165,65 @@ void Session::choose_clip(const FeatureCacheOptions& cache) {
   loader_->use_clip(cached_clip_embeds(encoder, *data_, rows, cache), rows);
 }
 
+// Everything by name; only the classifier's last layer may have another shape (other labels), and then starts anew.
+void Session::start_from(const std::filesystem::path& run) {
+  const std::filesystem::path file = find_checkpoint(run) / "model.safetensors";
+  const TensorMap stored = load_tensors(file);
+  TensorMap mine = state_dict(*model_);
+  std::vector<std::string> problems, anew;
+  for (const auto& [name, tensor] : stored) {
+    if (!mine.contains(name)) problems.push_back(name + " is not in this model");
+  }
+  for (auto& [name, tensor] : mine) {
+    const auto found = stored.find(name);
+    const bool fits = found != stored.end() && found->second.sizes() == tensor.sizes();
+    if (!fits && found != stored.end() && name.starts_with("head.classifier.")) {
+      anew.push_back(name);
+    } else if (!fits) {
+      problems.push_back(fmt::format("{} {}", name, found == stored.end() ? "is missing" : "has another shape"));
+    }
+  }
+  if (!problems.empty()) {
+    throw CheckpointError(fmt::format("{}: train.init_from: the weights are of another model; start with the config of that run: {}",
+                                      file.string(), fmt::join(problems, "; ")));
+  }
+  const at::NoGradGuard no_grad;
+  for (auto& [name, tensor] : mine) {
+    if (std::find(anew.begin(), anew.end(), name) == anew.end()) tensor.copy_(stored.at(name));
+  }
+  log_info("starting from the weights of {}{}", file.string(), anew.empty() ? "" : "; the classifier starts anew, the labels are others");
+}
+
+std::vector<int64_t> Session::posts_of_class() const {
+  std::vector<int64_t> posts(data_->labels.size());
+  for (const int64_t row : train_rows_) ++posts.at(static_cast<size_t>(data_->posts[static_cast<size_t>(row)].label_id));
+  return posts;
+}
+
+std::vector<int64_t> Session::epoch_positions(int64_t epoch) const {
+  std::vector<int64_t> labels;
+  for (const int64_t row : train_rows_) labels.push_back(data_->posts[static_cast<size_t>(row)].label_id);
+  RandomStream stream(config_.seed, "balance", static_cast<uint64_t>(epoch));
+  return balanced_rows(labels, static_cast<int64_t>(data_->labels.size()), stream);
+}
+
 std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
   RandomStream stream(config_.seed, "order", static_cast<uint64_t>(epoch));
-  auto batches = bucketed_batches(
-      train_lengths_,
-      {.batch_size = config_.train.batch_size, .pool_batches = config_.data.pool_batches, .drop_last = config_.data.drop_last}, stream);
+  const SamplerOptions options{
+      .batch_size = config_.train.batch_size, .pool_batches = config_.data.pool_batches, .drop_last = config_.data.drop_last};
+  if (config_.data.sampler == Sampler::kShuffle) {
+    auto batches = bucketed_batches(train_lengths_, options, stream);
+    for (auto& batch : batches) {
+      for (auto& position : batch) position = train_rows_[static_cast<size_t>(position)];
+    }
+    return batches;
+  }
+  const std::vector<int64_t> positions = epoch_positions(epoch);
+  std::vector<int64_t> lengths;
+  for (const int64_t position : positions) lengths.push_back(train_lengths_[static_cast<size_t>(position)]);
+  auto batches = bucketed_batches(lengths, options, stream);
   for (auto& batch : batches) {
-    for (auto& position : batch) position = train_rows_[static_cast<size_t>(position)];
+    for (auto& place : batch) place = train_rows_[static_cast<size_t>(positions[static_cast<size_t>(place)])];
   }
   return batches;
 }
@@ -154,6 +231,7 @@ std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
 StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* timer) {
   const Batch batch = host_batch.to(device_);
   dropout_.begin_step(step);
+  BufferGuard buffers(model_, config_.train.on_nan == OnNan::kSkip && config_.model.image.batch_norm_train);
   Losses losses;
   {
     const AutocastScope autocast(precision_, device_);
@@ -168,9 +246,14 @@ StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* time
   result.classification_count = losses.classification.count;
   result.gam_count = losses.gam.count;
   result.hfam_count = losses.hfam.count;
+  const auto skip = [&](const std::string& what) {
+    not_finite(batch, step, what);
+    buffers.restore();
+    result.skipped = true;
+    return result;
+  };
   if (!std::isfinite(result.loss)) {
-    fail_not_finite(
-        batch, step,
+    return skip(
         fmt::format("the loss is {} (classification {}, gam {}, hfam {})", result.loss, result.classification, result.gam, result.hfam));
   }
   {
@@ -181,19 +264,28 @@ StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* time
   const StageScope scope(timer, "optimizer");
   result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
   result.grad_norm = optimizer_->step(result.learning_rate);
-  if (!std::isfinite(result.grad_norm))
-    fail_not_finite(batch, step, fmt::format("the gradient's norm is {} (loss {})", result.grad_norm, result.loss));
+  if (!std::isfinite(result.grad_norm)) {
+    return skip(fmt::format("the gradient of {} is not finite (norm {}, loss {})", optimizer_->non_finite_gradient(), result.grad_norm,
+                            result.loss));
+  }
+  objective_->commit();
   objective_->clamp_temperatures();
+  if (average_) average_->update();
+  skipped_in_a_row_ = 0;
   return result;
 }
 
-void Session::fail_not_finite(const Batch& batch, int64_t step, const std::string& what) const {
+void Session::not_finite(const Batch& batch, int64_t step, const std::string& what) {
+  constexpr int64_t kMost = 10;
   std::vector<std::string> ids;
   for (const int64_t row : batch.rows) ids.push_back(data_->posts[static_cast<size_t>(row)].id);
-  throw DataError(
-      fmt::format("step {}: {}; posts of the batch: {}. The last good checkpoint is kept. A lower optim.lr, precision=fp32 or a look at "
-                  "these posts may help",
-                  step + 1, what, fmt::join(ids, ", ")));
+  const std::string message = fmt::format("step {}: {}; posts of the batch: {}", step + 1, what, fmt::join(ids, ", "));
+  if (config_.train.on_nan == OnNan::kSkip && ++skipped_in_a_row_ < kMost) {
+    log_warning("{}. Nothing was updated, the run goes on (train.on_nan=skip)", message);
+    return;
+  }
+  throw DataError(fmt::format("{}. The last good checkpoint is kept.{} A lower optim.lr, precision=fp32 or a look at these posts may help",
+                              message, config_.train.on_nan == OnNan::kSkip ? fmt::format(" It is the {}th in a row.", kMost) : ""));
 }
 
 }  // namespace infig

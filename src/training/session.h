@@ -13,6 +13,7 @@
 #include "tensor/loader.h"
 #include "training/optimizer.h"
 #include "training/run_config.h"
+#include "training/weight_average.h"
 
 namespace infig {
 
@@ -21,6 +22,7 @@ struct StepResult {
   int64_t classification_count = 0, gam_count = 0, hfam_count = 0;
   double grad_norm = 0;
   double learning_rate = 0;
+  bool skipped = false;  // train.on_nan=skip: nothing was updated
 };
 
 // What can be known before anything is written: throws DataError for fewer than two labels, or fewer training posts than one batch.
@@ -38,8 +40,8 @@ class Session {
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   int64_t total_steps() const { return steps_per_epoch_ * config_.train.epochs; }
 
-  // Forward, backward and update number `step` (0-based). Throws DataError naming the posts when loss or gradient is not finite; nothing
-  // was updated then.
+  // Forward, backward and update number `step` (0-based). When loss or gradient is not finite nothing is updated: with train.on_nan=skip a
+  // warning and the result say so, otherwise, or the tenth time in a row, DataError naming posts and tensor is thrown.
   StepResult step(const Batch& batch, int64_t step, StageTimer* timer);
 
   const RunConfig& config() const { return config_; }
@@ -49,6 +51,7 @@ class Session {
   InfigModel& model() { return model_; }
   Objective& objective() { return *objective_; }
   Optimizer& optimizer() { return *optimizer_; }
+  WeightAverage* average() { return average_ ? &*average_ : nullptr; }  // with train.ema_decay
   const std::vector<int64_t>& dev_rows() const { return dev_rows_; }
   Precision precision() const { return precision_; }
 
@@ -56,7 +59,10 @@ class Session {
   void choose_tokenizer();
   void choose_features(const FeatureCacheOptions& cache);
   void choose_clip(const FeatureCacheOptions& cache);
-  [[noreturn]] void fail_not_finite(const Batch& batch, int64_t step, const std::string& what) const;
+  void start_from(const std::filesystem::path& run);
+  std::vector<int64_t> epoch_positions(int64_t epoch) const;  // places in train_rows_, in file order or as data.sampler draws them
+  std::vector<int64_t> posts_of_class() const;
+  void not_finite(const Batch& batch, int64_t step, const std::string& what);
 
   RunConfig config_;
   const DataSet* data_;
@@ -70,7 +76,9 @@ class Session {
   InfigModel model_{nullptr};
   std::unique_ptr<Objective> objective_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::optional<WeightAverage> average_;
   DropoutSource dropout_;
+  int64_t skipped_in_a_row_ = 0;
 };
 
 }  // namespace infig

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,7 @@
 #include "model/inference.h"
 #include "training/checkpoint.h"
 #include "training/journal.h"
+#include "training/run_inputs.h"
 #include "training/session.h"
 
 namespace infig {
@@ -45,6 +47,25 @@ void check_same_config(const fs::path& written, const RunConfig& now) {
         fmt::format("{}: the run was started with {}={}, now it is {}; resume with the same config or choose another --output-dir",
                     written.string(), key, old_value, new_value));
   }
+}
+
+const char* metric_name(BestMetric metric) {
+  constexpr std::array<const char*, 4> names = {"accuracy", "macro F1", "weighted F1", "loss"};
+  return names[static_cast<size_t>(metric)];
+}
+
+double metric_value(BestMetric metric, const ClassificationScores& scores, double loss) {
+  switch (metric) {
+    case BestMetric::kF1Macro:
+      return scores.f1_macro;
+    case BestMetric::kF1Weighted:
+      return scores.f1_weighted;
+    case BestMetric::kLoss:
+      return loss;
+    case BestMetric::kAccuracy:
+      break;
+  }
+  return scores.accuracy;
 }
 
 class Run {
@@ -81,10 +102,12 @@ bool Run::open_folder() {
     check_same_config(run / "config.yaml", request_.config);
     checkpoint_ = latest_checkpoint(run);
   }
+  json weights;  // that the run started from: they may be gone when it continues
   if (checkpoint_) {
     state_ = read_trainer_state(*checkpoint_);
     const json description = json::parse(read_file(run / "description.json"), nullptr, false);
     const std::string hash = description.is_object() ? description.value("data_sha256", "") : "";
+    if (description.is_object()) weights = description.value("weights_sha256", json());
     if (hash != data_.sha256) {
       throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data",
                                   run.string(), hash, data_.sha256));
@@ -97,6 +120,7 @@ bool Run::open_folder() {
   description["seed"] = request_.config.seed;
   description["data"] = data_.name;
   description["data_sha256"] = data_.sha256;
+  description["weights_sha256"] = weights.is_object() ? weights : starting_weights(request_.config);
   write_file_atomic(run / "description.json", description.dump(2) + "\n");
   log_to_file(run / "train.log");
   return true;
@@ -105,18 +129,18 @@ bool Run::open_folder() {
 TrainOutcome Run::execute() {
   check_trainable(request_.config, data_);
   if (!open_folder()) {
-    log_info("{}: the run is finished ({} steps, best dev accuracy {:.4f} at step {}); nothing to do", request_.run.string(),
-             state_.global_step, state_.best_metric, state_.best_step);
+    log_info("{}: the run is finished ({} steps, best dev {} {:.4f} at step {}); nothing to do", request_.run.string(), state_.global_step,
+             metric_name(request_.config.train.best_metric), state_.best_metric, state_.best_step);
     return {.steps = state_.global_step,
             .best_step = state_.best_step,
-            .best_accuracy = state_.best_metric,
+            .best_metric = state_.best_metric,
             .best_f1_weighted = state_.best_f1_weighted,
             .already_finished = true};
   }
   session_ =
       std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr, request_.run / "cache");
   if (checkpoint_) {
-    load_checkpoint(*checkpoint_, session_->model(), session_->optimizer(), session_->objective());
+    load_checkpoint(*checkpoint_, session_->model(), session_->optimizer(), session_->objective(), session_->average());
     window_.restore(state_.window);
     log_info("resuming from {} at step {}", checkpoint_->string(), state_.global_step);
   }
@@ -132,11 +156,14 @@ TrainOutcome Run::execute() {
   while (!state_.finished) train_epoch(state_.epoch);
   // Pictures that are augmented live are first looked at during training.
   journal_->write_bad_pictures(session_->loader().bad_pictures());
-  log_info("done: {} steps in {}, best dev accuracy {:.4f} (weighted F1 {:.4f}) at step {}, peak memory {:.0f} MiB", state_.global_step,
-           format_duration(seconds_since(start)), state_.best_metric, state_.best_f1_weighted, state_.best_step, peak_resident_mib());
+  if (state_.skipped_steps > 0)
+    log_warning("{} of {} steps were skipped: their loss or gradient was not finite", state_.skipped_steps, state_.global_step);
+  log_info("done: {} steps in {}, best dev {} {:.4f} (weighted F1 {:.4f}) at step {}, peak memory {:.0f} MiB", state_.global_step,
+           format_duration(seconds_since(start)), metric_name(request_.config.train.best_metric), state_.best_metric,
+           state_.best_f1_weighted, state_.best_step, peak_resident_mib());
   return {.steps = state_.global_step,
           .best_step = state_.best_step,
-          .best_accuracy = state_.best_metric,
+          .best_metric = state_.best_metric,
           .best_f1_weighted = state_.best_f1_weighted};
 }
 
@@ -175,13 +202,18 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
   ++state_.global_step;
   ++state_.batch_in_epoch;
   evaluated_ = false;
-  window_.add(step);
+  if (step.skipped) {
+    ++state_.skipped_steps;
+  } else {
+    window_.add(step);
+  }
   bar.update(state_.batch_in_epoch * train.batch_size, window_.note());
   const double epochs_done = static_cast<double>(epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(batches);
   const bool epoch_end = state_.batch_in_epoch == batches;
   const bool last = epoch_end && epoch + 1 == train.epochs;
-  if (state_.global_step % train.log_every == 0 || last) {
+  if ((state_.global_step % train.log_every == 0 || last) && !window_.empty()) {
     json line = window_.line();
+    if (state_.skipped_steps > 0) line["skipped_steps"] = state_.skipped_steps;
     line["step"] = state_.global_step;
     line["epoch"] = epochs_done;
     line["learning_rate"] = step.learning_rate;
@@ -197,7 +229,8 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
   const bool evaluate_now = train.eval_every > 0 ? state_.global_step % train.eval_every == 0 || last : epoch_end;
   if (evaluate_now) evaluate();
   if (last || (train.patience > 0 && state_.evaluations_without_gain >= train.patience)) {
-    if (!last) log_info("stopping early: {} evaluations without a better dev accuracy", state_.evaluations_without_gain);
+    if (!last)
+      log_info("stopping early: {} evaluations without a better dev {}", state_.evaluations_without_gain, metric_name(train.best_metric));
     state_.finished = true;
   }
   const bool improved = evaluated_ && state_.best_step == state_.global_step;
@@ -214,9 +247,11 @@ void Run::evaluate() {
   }
   std::vector<int64_t> labels;
   for (const int64_t row : rows) labels.push_back(data_.posts[static_cast<size_t>(row)].label_id);
+  if (session_->average() != nullptr) session_->average()->exchange();
   const ScoredRows scored =
       score_rows(session_->model(), session_->loader(), rows,
                  {.batch_size = request_.config.train.eval_batch_size, .precision = session_->precision(), .title = ""});
+  if (session_->average() != nullptr) session_->average()->exchange();
   const auto scores = score_classification(scored.probabilities, labels, static_cast<int64_t>(data_.labels.size()));
   const double epochs_done =
       static_cast<double>(state_.epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(session_->steps_per_epoch());
@@ -225,12 +260,14 @@ void Run::evaluate() {
                      {"eval_f1_macro", scores.f1_macro}, {"eval_f1_weighted", scores.f1_weighted}};
   journal_->write_metrics(line);
   state_.log_history.push_back(line);
-  // Best dev accuracy, ties by weighted F1, then the earlier (datasets.md 6.4).
-  const bool better =
-      scores.accuracy > state_.best_metric || (scores.accuracy == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
-  state_.evaluations_without_gain = scores.accuracy > state_.best_metric ? 0 : state_.evaluations_without_gain + 1;
+  // Best dev figure, ties by weighted F1, then the earlier (datasets.md 6.4).
+  const BestMetric metric = request_.config.train.best_metric;
+  const double value = metric_value(metric, scores, scored.loss);
+  const bool gain = state_.best_step < 0 || (metric == BestMetric::kLoss ? value < state_.best_metric : value > state_.best_metric);
+  const bool better = gain || (value == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
+  state_.evaluations_without_gain = gain ? 0 : state_.evaluations_without_gain + 1;
   if (better) {
-    state_.best_metric = scores.accuracy;
+    state_.best_metric = value;
     state_.best_f1_weighted = scores.f1_weighted;
     state_.best_step = state_.global_step;
   }
@@ -240,9 +277,10 @@ void Run::evaluate() {
 
 void Run::save() {
   state_.window = window_.state();
-  save_checkpoint(request_.run,
-                  {session_->model(), session_->tokenizer(), data_.labels, session_->optimizer(), session_->objective(), state_},
-                  request_.config.train.save_total_limit);
+  save_checkpoint(
+      request_.run,
+      {session_->model(), session_->tokenizer(), data_.labels, session_->optimizer(), session_->objective(), session_->average(), state_},
+      request_.config.train.save_total_limit);
 }
 
 void Run::stop_if_asked() {
@@ -256,9 +294,15 @@ void Run::stop_if_asked() {
 
 }  // namespace
 
-TrainOutcome train(const TrainRequest& request, const DataSet& data) { return Run(request, data).execute(); }
+TrainOutcome train(const TrainRequest& request, const DataSet& data) {
+  const int64_t limit = request.config.data.limit;
+  if (limit == 0) return Run(request, data).execute();
+  const DataSet part = limited(data, limit, request.config.seed);
+  return Run(request, part).execute();
+}
 
-double time_training(const RunConfig& config, const DataSet& data, int64_t warmup, int64_t steps, StageTimer& timer) {
+double time_training(const RunConfig& config, const DataSet& whole, int64_t warmup, int64_t steps, StageTimer& timer) {
+  const DataSet data = config.data.limit > 0 ? limited(whole, config.data.limit, config.seed) : whole;
   Session session(config, data, nullptr, fs::temp_directory_path() / "infig-bench");
   int64_t done = 0, posts = 0;
   Clock::time_point start = Clock::now();

@@ -24,7 +24,7 @@ struct TrainRequest {
 struct TrainOutcome {
   int64_t steps = 0;
   int64_t best_step = -1;
-  double best_accuracy = 0;
+  double best_metric = 0;  // train.best_metric on dev
   double best_f1_weighted = 0;
   bool already_finished = false;
 };

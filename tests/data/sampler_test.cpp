@@ -140,6 +140,30 @@ TEST(Sampler, SortedBatchesAreByLengthWithTiesInOrder) {
   EXPECT_EQ(sorted_batches({}, 2), Batches{});
 }
 
+TEST(Sampler, BalancedRowsGiveEveryClassTheSame) {
+  const std::vector<int64_t> labels = {0, 0, 0, 0, 0, 0, 2, 2, 0, 3, 2};  // class 1 has no rows
+  RandomStream stream(5, "balance", 1);
+  const auto rows = balanced_rows(labels, 4, stream);
+  ASSERT_EQ(rows.size(), labels.size());
+  std::map<int64_t, std::map<int64_t, int>> seen;  // label -> row -> times
+  for (const int64_t row : rows) ++seen[labels.at(static_cast<size_t>(row))][row];
+  ASSERT_EQ(seen.size(), 3U);
+  const auto total = [&](int64_t label) {
+    int sum = 0;
+    for (const auto& [row, times] : seen[label]) sum += times;
+    return sum;
+  };
+  EXPECT_EQ(total(0), 4);  // 11 = 4 + 4 + 3
+  EXPECT_EQ(total(2), 4);
+  EXPECT_EQ(total(3), 3);
+  EXPECT_EQ(seen[0].size(), 4U);  // more rows than wanted: none twice
+  EXPECT_EQ(seen[2].size(), 3U);  // 3 rows, 4 places: all, one of them twice
+  EXPECT_EQ(seen[3][9], 3);
+  RandomStream again(5, "balance", 1), other(5, "balance", 2);
+  EXPECT_EQ(balanced_rows(labels, 4, again), rows);
+  EXPECT_NE(balanced_rows(labels, 4, other), rows);
+}
+
 TEST(Sampler, RefusesWhatGivesNoBatch) {
   RandomStream stream(1, "order");
   const auto message = thrown<DataError>([&] { bucketed_batches({4, 5, 6}, {.batch_size = 4}, stream); });

@@ -127,6 +127,27 @@ TEST(Objective, TotalIsTheWeightedSum) {
   EXPECT_GT(losses.hfam.mean().item<double>(), 0);
 }
 
+TEST(Objective, TheClassifiersLossIsAsAskedFor) {
+  InfigModel model(small_options(), 3, 1);
+  LossOptions loss{.label_smoothing = .1, .focal_gamma = 2, .class_weights = "balanced"};
+  const ClassificationLossOptions classification = loss.classification({5, 10, 15});
+  EXPECT_EQ(classification.class_weights, (std::vector<double>{2, 1, 30 / 45.0}));
+  Objective plain(model, 100, 4, 1), asked(model, 100, 4, 1, classification);
+  const Batch batch = random_batch(4, 6, 2);
+  const Losses losses = asked.step(batch, {});
+  EXPECT_NEAR(losses.classification.sum.item<double>(), classification_loss(losses.logits, batch.labels, classification).sum.item<double>(),
+              1e-7);
+  EXPECT_GT(std::abs(losses.classification.sum.item<double>() - plain.step(batch, {}).classification.sum.item<double>()), 1e-3);
+  loss.class_weights = "1, 2";
+  EXPECT_THROW(loss.classification({1, 1}), ConfigError);
+  loss.class_weights = "1,2,3";
+  EXPECT_THROW(loss.classification({1, 1}), ConfigError);
+  EXPECT_EQ(loss.classification({1, 1, 1}).class_weights.size(), 3U);
+  InfigOptions options = small_options();
+  options.loss.class_weights = "some";
+  EXPECT_THROW(options.finish(), ConfigError);
+}
+
 TEST(Objective, AblationsSwitchPartsOff) {
   InfigOptions options = small_options();
   options.loss.lambda_g = 0;
@@ -150,6 +171,10 @@ TEST(Objective, PostsWithoutBothSidesAreLeftOutOfAlignment) {
   EXPECT_EQ(losses.classification.count, 4);
   EXPECT_EQ(losses.gam.count, 3);
   EXPECT_EQ(losses.hfam.count, 3);
+  EXPECT_EQ(objective.queue()->valid(), 0);  // until the step is known to be good
+  objective.commit();
+  EXPECT_EQ(objective.queue()->valid(), 3);
+  objective.commit();  // nothing is pending any more
   EXPECT_EQ(objective.queue()->valid(), 3);
   batch.has_image.fill_(false);
   const Losses none = objective.step(batch, {});
@@ -214,8 +239,10 @@ TEST(Objective, SepCanBeLeftOutOfHfam) {
 TEST(Objective, StateRoundTrip) {
   InfigModel model(small_options(), 3, 1);
   Objective first(model, 100, 4, 1), second(model, 100, 4, 1);
-  first.step(random_batch(4, 6, 2), {});
-  first.step(random_batch(4, 6, 3), {});
+  for (const uint64_t seed : {2, 3}) {
+    first.step(random_batch(4, 6, seed), {});
+    first.commit();
+  }
   TensorMap copy;
   for (const auto& [name, tensor] : first.state()) copy[name] = tensor.clone();
   second.restore(copy, "test");

@@ -1,129 +1,27 @@
-// Optimizer and schedule by hand, the config, and a whole small run: the same bits twice, resumed bits, refusals.
+// The config, and a whole small run: the same bits twice, resumed bits, refusals.
 #include <gtest/gtest.h>
-#include <torch/nn/modules/linear.h>
 
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "image/encode.h"
 #include "training/checkpoint.h"
-#include "training/optimizer.h"
 #include "training/run_config.h"
+#include "training/run_inputs.h"
+#include "training/session.h"
+#include "training/small_training.h"
 #include "training/trainer.h"
 
 namespace infig {
 namespace {
-
-namespace fs = std::filesystem;
-
-TEST(Schedule, LinearByHand) {
-  const OptimOptions options{.lr = 1.0, .warmup = 0.1};
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 0, 100), 0.1);  // step 1 of 10 warm-up steps
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 9, 100), 1.0);
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 10, 100), 1.0);
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 55, 100), 0.5);  // half of the 90 steps of decay
-  EXPECT_NEAR(scheduled_rate(options, 99, 100), 1.0 / 90, 1e-12);
-}
-
-TEST(Schedule, CosineAndConstantByHand) {
-  EXPECT_NEAR(scheduled_rate({.lr = 2.0, .schedule = Schedule::kCosine, .warmup = 0}, 50, 100), 1.0, 1e-12);
-  EXPECT_DOUBLE_EQ(scheduled_rate({.lr = 2.0, .schedule = Schedule::kConstant, .warmup = 0}, 99, 100), 2.0);
-}
-
-// Adam as Kingma and Ba write it, in double.
-struct NaiveAdam {
-  double m = 0, v = 0;
-  int64_t t = 0;
-  double step(double x, double g, double lr, const OptimOptions& o) {
-    ++t;
-    if (o.name == OptimizerName::kAdam) g += o.weight_decay * x;
-    if (o.name == OptimizerName::kAdamW) x -= lr * o.weight_decay * x;
-    m = o.beta1 * m + (1 - o.beta1) * g;
-    v = o.beta2 * v + (1 - o.beta2) * g * g;
-    return x - lr * (m / (1 - std::pow(o.beta1, t))) / (std::sqrt(v / (1 - std::pow(o.beta2, t))) + o.eps);
-  }
-};
-
-TEST(Optimizer, EqualsAdamWrittenOut) {
-  for (const auto name : {OptimizerName::kAdam, OptimizerName::kAdamW}) {
-    const OptimOptions options{.name = name, .weight_decay = 0.01, .clip = 0};
-    torch::nn::Linear layer(1, 1);
-    {
-      const at::NoGradGuard no_grad;
-      layer->weight.fill_(0.5);
-      layer->bias.fill_(-0.25);
-    }
-    Optimizer optimizer(*layer, options);
-    OptimOptions bias_options = options;
-    bias_options.weight_decay = 0;  // biases are not decayed
-    NaiveAdam weight_adam, bias_adam;
-    double weight = 0.5, bias = -0.25;
-    for (int step = 0; step < 20; ++step) {
-      const double gw = std::sin(step + 1.0), gb = std::cos(3.0 * step);
-      layer->weight.mutable_grad() = at::full({1, 1}, gw);
-      layer->bias.mutable_grad() = at::full({1}, gb);
-      optimizer.step(0.01);
-      weight = weight_adam.step(weight, gw, 0.01, options);
-      bias = bias_adam.step(bias, gb, 0.01, bias_options);
-    }
-    EXPECT_NEAR(layer->weight.item<double>(), weight, 1e-5);
-    EXPECT_NEAR(layer->bias.item<double>(), bias, 1e-5);
-  }
-}
-
-TEST(Optimizer, ClipsByTheGlobalNormAndRefusesNonFinite) {
-  torch::nn::Linear layer(2, 1);
-  Optimizer optimizer(*layer, {.clip = 1.0});
-  layer->weight.mutable_grad() = at::full({1, 2}, 3.0);
-  layer->bias.mutable_grad() = at::full({1}, 4.0 / std::sqrt(2.0));
-  const double norm = std::sqrt(9.0 + 9.0 + 8.0);
-  EXPECT_NEAR(optimizer.step(0.0), norm, 1e-5);
-  EXPECT_NEAR((layer->weight.grad()[0][0].item<double>()), 3.0 / norm, 1e-5);  // scaled in place
-  const at::Tensor before = layer->weight.detach().clone();
-  layer->weight.mutable_grad() = at::full({1, 2}, std::nan(""));
-  EXPECT_TRUE(std::isnan(optimizer.step(0.1)));
-  EXPECT_TRUE(at::equal(layer->weight.detach(), before));
-}
-
-TEST(Optimizer, AStepRaisesVersionsSoThatPackedWeightsAreMadeAgain) {
-  torch::nn::Linear layer(2, 1);
-  Optimizer optimizer(*layer, {});
-  layer->weight.mutable_grad() = at::ones({1, 2});
-  const auto version = layer->weight._version();
-  optimizer.step(0.1);
-  EXPECT_GT(layer->weight._version(), version);
-}
-
-TEST(Optimizer, NewPartsHaveTheirOwnRate) {
-  struct Both : torch::nn::Module {
-    Both() {
-      old = register_module("old", torch::nn::Linear(torch::nn::LinearOptions(1, 1).bias(false)));
-      fresh = register_module("fresh", torch::nn::Linear(torch::nn::LinearOptions(1, 1).bias(false)));
-      const at::NoGradGuard no_grad;
-      old->weight.fill_(0.5);
-      fresh->weight.fill_(0.5);
-    }
-    torch::nn::Linear old{nullptr}, fresh{nullptr};
-  } model;
-  const OptimOptions options{.lr = 0.01, .lr_new = 0.04, .clip = 0};
-  Optimizer optimizer(model, options, {"old."});
-  NaiveAdam old_adam, fresh_adam;
-  double old_weight = 0.5, fresh_weight = 0.5;
-  for (int step = 0; step < 20; ++step) {
-    const double gradient = std::sin(step + 1.0), rate = 0.01 * step / 20;  // a schedule scales both
-    model.old->weight.mutable_grad() = at::full({1, 1}, gradient);
-    model.fresh->weight.mutable_grad() = at::full({1, 1}, gradient);
-    optimizer.step(rate);
-    old_weight = old_adam.step(old_weight, gradient, rate, options);
-    fresh_weight = fresh_adam.step(fresh_weight, gradient, 4 * rate, options);
-  }
-  EXPECT_NEAR(model.old->weight.item<double>(), old_weight, 1e-6);
-  EXPECT_NEAR(model.fresh->weight.item<double>(), fresh_weight, 1e-6);
-}
 
 TEST(RunConfigTest, UnknownKeyNamesTheNearest) {
   try {
@@ -163,77 +61,6 @@ TEST(RunConfigTest, ReferenceFileIsUpToDate) {
   if (std::getenv("INFIG_UPDATE") != nullptr) write_file_atomic(path, wanted);
   EXPECT_EQ(read_file(path), wanted) << "run this test with INFIG_UPDATE=1 to write the file anew";
 }
-
-class TrainTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "infig-train-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    data_.name = "toy";
-    data_.folder = folder_;
-    data_.labels = {"neg", "pos"};
-    data_.sha256 = "abc";
-    for (int i = 0; i < 40; ++i) {
-      const bool positive = i % 2 == 0;
-      const Image image = make_image(32, 32, positive ? 230 : 20, static_cast<uint8_t>(i * 5), 90);
-      const fs::path path = folder_ / (std::to_string(i) + ".jpg");
-      write_file_atomic(path, encode_jpeg(image, 90));
-      data_.posts.push_back({.id = std::to_string(i),
-                             .text = positive ? "a lovely day at the sea number " + std::to_string(i) : "the storm took it all",
-                             .image = path,
-                             .label = positive ? "pos" : "neg",
-                             .label_id = positive ? 1 : 0,
-                             .split = i < 28 ? Split::kTrain : Split::kDev});
-    }
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  TrainRequest request(const std::string& name, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> overrides = {"device=cpu",
-                                          "precision=fp32",
-                                          "threads=1",
-                                          "text.vocab_size=64",
-                                          "text.hidden_size=16",
-                                          "text.num_hidden_layers=3",
-                                          "text.num_attention_heads=2",
-                                          "text.intermediate_size=32",
-                                          "text.position_buckets=8",
-                                          "text.max_position_embeddings=64",
-                                          "image.size=32",
-                                          "image.resize=32",
-                                          "image.augment=flip",
-                                          "image.bottleneck=false",
-                                          "image.stage_blocks=[1, 1, 1, 1]",
-                                          "image.stage_widths=[4, 4, 8, 8]",
-                                          "image.stem_width=4",
-                                          "image.stem_pool=false",
-                                          "image.finetune=true",
-                                          "image.batch_norm_train=true",
-                                          "image.num_hidden_layers=3",
-                                          "image.num_attention_heads=2",
-                                          "image.intermediate_size=32",
-                                          "fusion.num_hidden_layers=1",
-                                          "fusion.num_attention_heads=2",
-                                          "fusion.intermediate_size=32",
-                                          "optim.lr=1e-3",
-                                          "train.epochs=3",
-                                          "train.batch_size=6",
-                                          "train.log_every=3",
-                                          "gam.queue_size=10"};
-    overrides.insert(overrides.end(), more.begin(), more.end());
-    TrainRequest made;
-    made.config = load_run_config("", overrides);
-    made.run = folder_ / name;
-    return made;
-  }
-  std::string weights(const std::string& run, const std::string& step) const {
-    return sha256_file(folder_ / run / "checkpoints" / step / "model.safetensors");
-  }
-  std::string metrics(const std::string& run) const { return read_file(folder_ / run / "metrics.jsonl"); }
-
-  fs::path folder_;
-  DataSet data_;
-};
 
 TEST_F(TrainTest, WritesTheRunFolderAndTheSameBitsTwice) {
   const TrainOutcome one = train(request("one"), data_);
@@ -314,6 +141,109 @@ TEST_F(TrainTest, Refusals) {
   } catch (const DataError& problem) {
     EXPECT_NE(std::string(problem.what()).find("28 posts"), std::string::npos) << problem.what();
   }
+}
+
+std::map<std::string, at::Tensor> everything(Session& session) {
+  std::map<std::string, at::Tensor> all;
+  for (const auto& item : session.model()->named_parameters()) all[item.key()] = item.value().detach().clone();
+  for (const auto& item : session.model()->named_buffers()) all["buffer." + item.key()] = item.value().detach().clone();
+  for (const auto& [name, tensor] : session.optimizer().state()) all["optimizer." + name] = tensor.clone();
+  for (const auto& [name, tensor] : session.objective().state()) {
+    if (name.rfind("momentum.", 0) != 0) all["objective." + name] = tensor.clone();  // the twins follow the model before the loss is known
+  }
+  return all;
+}
+
+TEST_F(TrainTest, ASkippedStepLeavesNothingBehind) {
+  Session session(request("unused", {"train.on_nan=skip"}).config, data_, nullptr, folder_ / "cache");
+  auto stream = session.loader().stream(session.epoch_batches(0), 0);
+  EXPECT_FALSE(session.step(*stream.next(), 0, nullptr).skipped);
+  Batch bad = *stream.next();
+  bad.pixel_values = bad.pixel_values.clone();
+  bad.pixel_values[1].fill_(std::nan(""));
+  const auto before = everything(session);
+  ASSERT_GT(before.size(), 100U);
+  EXPECT_TRUE(session.step(bad, 1, nullptr).skipped);
+  const auto after = everything(session);
+  ASSERT_EQ(after.size(), before.size());
+  for (const auto& [name, tensor] : before) EXPECT_TRUE(at::equal(tensor, after.at(name))) << name;
+  const StepResult good = session.step(*stream.next(), 2, nullptr);
+  EXPECT_FALSE(good.skipped);
+  EXPECT_TRUE(std::isfinite(good.loss));
+  for (int i = 0; i < 9; ++i) EXPECT_TRUE(session.step(bad, 3 + i, nullptr).skipped);
+  EXPECT_THROW(session.step(bad, 12, nullptr), DataError);  // ten in a row
+}
+
+TEST_F(TrainTest, StartsFromAnotherRun) {
+  train(request("first"), data_);
+  const fs::path best = folder_ / "first" / "checkpoints" / "best" / "model.safetensors";
+  Session session(request("unused", {"train.init_from=" + (folder_ / "first").string()}).config, data_, nullptr, folder_ / "cache");
+  const TensorMap stored = load_tensors(best);
+  for (const auto& item : session.model()->named_parameters()) EXPECT_TRUE(at::equal(item.value(), stored.at(item.key()))) << item.key();
+  DataSet other = data_;
+  other.labels = {"neg", "pos", "none"};
+  Session three(request("unused", {"train.init_from=" + (folder_ / "first").string()}).config, other, nullptr, folder_ / "cache");
+  EXPECT_EQ(three.model()->named_parameters()["head.classifier.weight"].size(0), 3);
+  EXPECT_TRUE(at::equal(three.model()->named_parameters()["head.dense.weight"], stored.at("head.dense.weight")));
+  const RunConfig deeper = request("x", {"train.init_from=" + (folder_ / "first").string(), "fusion.num_hidden_layers=2"}).config;
+  try {
+    const Session refused(deeper, data_, nullptr, folder_ / "cache");
+    FAIL();
+  } catch (const CheckpointError& problem) {
+    EXPECT_NE(std::string(problem.what()).find("fusion.layer.1."), std::string::npos) << problem.what();
+  }
+  TrainRequest second = request("second", {"train.init_from=" + (folder_ / "first").string(), "train.epochs=1"});
+  second.resume = true;
+  train(second, data_);
+  const auto description = nlohmann::json::parse(read_file(folder_ / "second" / "description.json"));
+  EXPECT_EQ(description["weights_sha256"]["train.init_from"]["model.safetensors"], sha256_file(best));
+  fs::remove_all(folder_ / "first");
+  EXPECT_TRUE(train(second, data_).already_finished);
+}
+
+TEST_F(TrainTest, UsesPartOfEverySplit) {
+  const DataSet part = limited(data_, 5, 1);
+  EXPECT_EQ(part.rows_of(Split::kTrain).size(), 5U);
+  EXPECT_EQ(part.rows_of(Split::kDev).size(), 5U);
+  for (size_t i = 1; i < part.posts.size(); ++i) EXPECT_LT(std::stoi(part.posts[i - 1].id), std::stoi(part.posts[i].id));
+  EXPECT_EQ(limited(data_, 100, 1).posts.size(), data_.posts.size());
+  EXPECT_NE(limited(data_, 5, 2).posts[0].id + limited(data_, 5, 2).posts[1].id, part.posts[0].id + part.posts[1].id);
+  const TrainOutcome outcome = train(request("limited", {"data.limit=13", "train.epochs=1"}), data_);
+  EXPECT_EQ(outcome.steps, 2);  // 13 posts, 6 a batch
+}
+
+TEST_F(TrainTest, TheBestCheckpointIsOfTheMetricAskedFor) {
+  const TrainOutcome by_loss = train(request("loss", {"train.best_metric=loss", "train.save_total_limit=5"}), data_);
+  const auto state = nlohmann::json::parse(read_file(folder_ / "loss" / "checkpoints" / "latest" / "trainer_state.json"));
+  double lowest = 1e9;
+  int64_t step = -1;
+  for (const auto& line : state["log_history"]) {
+    if (line["eval_loss"].get<double>() < lowest) {
+      lowest = line["eval_loss"];
+      step = line["step"];
+    }
+  }
+  EXPECT_EQ(by_loss.best_step, step);
+  EXPECT_DOUBLE_EQ(by_loss.best_metric, lowest);
+  EXPECT_EQ(fs::read_symlink(folder_ / "loss" / "checkpoints" / "best").string().find("step-"), 0U);
+  EXPECT_THROW(request("x", {"train.best_metric=bleu"}), ConfigError);
+}
+
+TEST_F(TrainTest, BalancedEpochsHoldEveryClassEquallyOften) {
+  for (auto& post : data_.posts) {
+    if (post.label_id == 0 && std::stoi(post.id) > 10) post.split = Split::kTest;  // 14 of "pos", 5 of "neg" are left to train on
+  }
+  Session session(request("unused", {"data.sampler=balanced", "data.drop_last=false"}).config, data_, nullptr, folder_ / "cache");
+  std::array<int, 2> seen{};
+  for (const auto& batch : session.epoch_batches(0)) {
+    for (const int64_t row : batch) {
+      const Post& post = data_.posts[static_cast<size_t>(row)];
+      ASSERT_EQ(post.split, Split::kTrain);
+      ++seen[static_cast<size_t>(post.label_id)];
+    }
+  }
+  EXPECT_EQ(seen[0] + seen[1], 19);
+  EXPECT_LE(std::abs(seen[0] - seen[1]), 1);
 }
 
 TEST_F(TrainTest, ANonFiniteLossNamesThePostsAndKeepsTheLastGoodCheckpoint) {

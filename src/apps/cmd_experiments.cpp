@@ -1,0 +1,127 @@
+// ablate and sweep: several trainings that belong together. train --seeds comes here too.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "apps/commands.h"
+#include "apps/experiments.h"
+#include "apps/run_description.h"
+#include "apps/signals.h"
+#include "core/error.h"
+#include "data/data_set.h"
+#include "experiments/plans.h"
+#include "experiments/tables.h"
+
+namespace infig {
+namespace {
+
+struct ExperimentFlags {
+  std::string config, data, output_dir, seeds = "1", split = "dev";
+  std::vector<std::string> words;
+  int64_t random = 0;
+  uint64_t draw = 1;
+};
+
+void print_scores(const ExperimentScores& scores, const std::string& output) {
+  size_t widest = 7;
+  for (const auto& one : scores.variants) widest = std::max(widest, one.variant.title.size());
+  fmt::print("{}: {}, {} posts of {}\n", scores.title, scores.data, scores.posts, scores.split);
+  fmt::print("  {:<{}}  runs  accuracy, weighted F1\n", "variant", widest);
+  for (const auto& one : scores.variants)
+    fmt::print("  {:<{}}  {:>4}  {}, {}\n", one.variant.title, widest, one.seeds.size(), score_cell(one.accuracy),
+               score_cell(one.f1_weighted));
+  for (const auto& one : scores.variants) {
+    if (one.against_first) fmt::print("{}\n", conclusion(*one.against_first));
+  }
+  fmt::print("wrote {0}/table.md, table.csv, table.tex, experiment.json and report.html\n", output);
+}
+
+ExperimentRequest base_request(const ExperimentFlags& flags, std::string title) {
+  ExperimentRequest request;
+  request.title = std::move(title);
+  request.config = flags.config;
+  request.seeds = parse_seeds(flags.seeds);
+  request.output = flags.output_dir;
+  request.split = flags.split;
+  request.description_json = describe_run(flags.config);
+  request.stop = watch_signals();
+  return request;
+}
+
+void add_common(CLI::App& verb, const std::shared_ptr<ExperimentFlags>& flags) {
+  verb.add_option("--config", flags->config, "YAML file, as configs/lite.yaml")->required();
+  verb.add_option("--data", flags->data, "data set folder, or a table")->required();
+  verb.add_option("--output-dir", flags->output_dir, "folder of the experiment; the same command line starts, continues and repeats it")
+      ->required();
+  verb.add_option("--seeds", flags->seeds, "how many (3 is 1,2,3), or which (4,7,1)")->capture_default_str();
+  verb.add_option("--split", flags->split, "dev, or test once nothing is chosen any more")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"dev", "test"}));
+}
+
+void ablate(const ExperimentFlags& flags) {
+  ExperimentRequest request = base_request(flags, "Ablation of " + std::filesystem::path(flags.config).stem().string());
+  request.overrides = flags.words;
+  request.variants = ablation_variants(load_run_config(flags.config, flags.words));
+  run_and_print(std::move(request), flags.data);
+}
+
+// KEY=V1,V2 with one value alone is a plain override.
+void sweep(const ExperimentFlags& flags) {
+  ExperimentRequest request = base_request(flags, "Sweep of " + std::filesystem::path(flags.config).stem().string());
+  std::vector<SweepAxis> axes;
+  for (const auto& word : flags.words) {
+    SweepAxis axis = parse_axis(word);
+    if (axis.values.size() == 1) {
+      request.overrides.push_back(word);
+    } else {
+      axes.push_back(std::move(axis));
+    }
+  }
+  if (axes.empty()) throw ConfigError("sweep: no key has several values; expected KEY=V1,V2,..., as gam.layer=1,2,3,4");
+  request.variants = sweep_variants(axes, flags.random, flags.draw);
+  // A key that does not exist, or a value that is not allowed, is said before hours of training.
+  for (const Variant& variant : request.variants) {
+    std::vector<std::string> overrides = request.overrides;
+    overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
+    load_run_config(flags.config, overrides);
+  }
+  run_and_print(std::move(request), flags.data);
+}
+
+}  // namespace
+
+void run_and_print(ExperimentRequest request, const std::string& data_path) {
+  const DataSet data = read_data_set(data_path);
+  const std::string output = request.output.string();
+  print_scores(run_experiment(request, data), output);
+}
+
+void add_ablate(CLI::App& app) {
+  auto* verb = app.add_subcommand("ablate", "Table 3: the model without CLIP, GAM, HFAM, both, each over several seeds");
+  auto flags = std::make_shared<ExperimentFlags>();
+  add_common(*verb, flags);
+  verb->add_option("overrides", flags->words, "key=value pairs over the config, for all variants");
+  verb->footer(
+      "Examples:\n  infig ablate --config configs/lite.yaml --data data/mvsa --output-dir runs/table3 --seeds 3\n"
+      "  infig ablate --config configs/tiny.yaml --data runs/postcards --output-dir runs/table3-tiny --seeds 5 train.epochs=4");
+  verb->callback([flags] { ablate(*flags); });
+}
+
+void add_sweep(CLI::App& app) {
+  auto* verb = app.add_subcommand("sweep", "Figure 3 and its like: one or more keys over lists of values, each over several seeds");
+  auto flags = std::make_shared<ExperimentFlags>();
+  add_common(*verb, flags);
+  verb->add_option("keys", flags->words, "KEY=V1,V2,...: every combination is trained; KEY=V holds for all of them")->required();
+  verb->add_option("--random", flags->random, "only so many combinations, drawn by --draw")->check(CLI::PositiveNumber);
+  verb->add_option("--draw", flags->draw, "seed of that draw")->capture_default_str();
+  verb->footer(
+      "Examples:\n  infig sweep gam.layer=1,2,3,4 --config configs/lite.yaml --data data/mvsa --output-dir runs/figure3\n"
+      "  infig sweep optim.lr=1e-5,3e-5,1e-4 loss.lambda_g=0.1,0.3 train.epochs=4 --random 4 --config configs/lite.yaml --data data/mvsa "
+      "--output-dir runs/rates");
+  verb->callback([flags] { sweep(*flags); });
+}
+
+}  // namespace infig

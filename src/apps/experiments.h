@@ -1,0 +1,13 @@
+// What the verbs that train several runs share.
+#pragma once
+
+#include <string>
+
+#include "experiments/experiment.h"
+
+namespace infig {
+
+// Runs the experiment on the data set at `data_path` and prints its table.
+void run_and_print(ExperimentRequest request, const std::string& data_path);
+
+}  // namespace infig

@@ -1,0 +1,92 @@
+// report.html of an experiment.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "evaluation/html.h"
+#include "experiments/score_chart.h"
+#include "experiments/tables.h"
+
+namespace infig {
+namespace {
+
+// A sweep over one key whose values rise, as Figure 3: points of one line.
+bool is_line(const ExperimentScores& scores) {
+  return scores.variants.size() > 2 &&
+         std::all_of(scores.variants.begin(), scores.variants.end(), [](const auto& one) { return one.variant.axes.size() == 1; });
+}
+
+std::string cells(const VariantScores& one) {
+  return fmt::format("<td>{}</td><td>{}</td><td>{}</td><td>{}</td>", one.seeds.size(), score_cell(one.accuracy), score_cell(one.f1_macro),
+                     score_cell(one.f1_weighted));
+}
+
+PageSection scores_section(const ExperimentScores& scores) {
+  std::string html = score_chart(scores, "Accuracy and weighted F1", is_line(scores));
+  html +=
+      "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">variant</th><th "
+      "scope=\"col\">runs</th><th "
+      "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
+  for (const auto& one : scores.variants)
+    html += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", html_escape(one.variant.title), cells(one));
+  return {"scores", "Scores",
+          scores.seeds.size() > 1 ? "Mean \u00b1 sample standard deviation, and the 95\u00a0% interval of the mean, over the seeds."
+                                  : "One seed: how far another would lie is not known.",
+          html + "</tbody>\n</table></div>\n"};
+}
+
+PageSection differences_section(const ExperimentScores& scores) {
+  std::string html = "<ul>\n";
+  for (const auto& one : scores.variants) {
+    if (one.against_first) html += fmt::format("<li>{}.</li>\n", html_escape(conclusion(*one.against_first)));
+  }
+  return {"differences", "What is shown",
+          fmt::format("Every variant against {} on the same posts. Posts, and seeds where there are several, are drawn anew 10,000 times; "
+                      "\u201cshown\u201d means that the interval leaves out 0.",
+                      html_escape(scores.variants.front().variant.title)),
+          html + "</ul>\n"};
+}
+
+PageSection runs_section(const ExperimentScores& scores) {
+  std::string html =
+      "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">variant</th><th "
+      "scope=\"col\">seed</th><th "
+      "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th><th "
+      "scope=\"col\">MCC</th></tr></thead>\n<tbody>\n";
+  for (const auto& one : scores.variants) {
+    for (const auto& run : one.seeds) {
+      html += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td></tr>\n",
+                          html_escape(one.variant.title), run.seed, run.accuracy, run.f1_macro, run.f1_weighted, run.mcc);
+    }
+  }
+  return {"runs", "Runs", "Each run stands in its own folder VARIANT/seed-S, with its log, weights and evaluation.",
+          html + "</tbody>\n</table></div>\n"};
+}
+
+}  // namespace
+
+std::string experiment_page(const ExperimentScores& scores) {
+  Page page{.title = scores.title + " \u2013 infig experiment", .header = "", .sections = {}, .footer = ""};
+  size_t done = 0;
+  for (const auto& one : scores.variants) done += one.seeds.size();
+  page.header = fmt::format("<p class=\"overline\">infig experiment</p>\n<h1>{}</h1>\n<dl class=\"facts\">", html_escape(scores.title));
+  const auto fact = [&](const char* name, const std::string& value) {
+    page.header += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, html_escape(value));
+  };
+  fact("data set", scores.data);
+  fact("split", scores.split);
+  fact("posts", with_thousands(scores.posts));
+  fact("seeds", fmt::format("{}", fmt::join(scores.seeds, ", ")));
+  fact("runs", fmt::format("{} of {}", done, scores.seeds.size() * scores.variants.size()));
+  page.header += "</dl>\n";
+  page.sections.push_back(scores_section(scores));
+  const bool compared =
+      std::any_of(scores.variants.begin(), scores.variants.end(), [](const auto& one) { return one.against_first.has_value(); });
+  if (compared) page.sections.push_back(differences_section(scores));
+  page.sections.push_back(runs_section(scores));
+  page.footer = "<p>Made by infig from the runs of this folder alone; the page opens no connection.</p>\n";
+  return render_page(page);
+}
+
+}  // namespace infig

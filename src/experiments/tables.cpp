@@ -1,0 +1,144 @@
+#include "experiments/tables.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "evaluation/predictions.h"
+
+namespace infig {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool over_seeds(const ExperimentScores& scores) { return scores.seeds.size() > 1; }
+
+std::string difference_cell(const std::optional<Comparison>& comparison) {
+  if (!comparison) return "";
+  const ScoreDifference& score = comparison->scores.accuracy;
+  const bool shown = score.interval.low > 0 || score.interval.high < 0;
+  return fmt::format("{:+.4f} ({:+.4f} to {:+.4f}): {}", score.difference, score.interval.low, score.interval.high,
+                     shown ? "shown" : "not shown");
+}
+
+nlohmann::ordered_json to_json(const Summary& summary) {
+  return {{"count", summary.count},
+          {"mean", summary.mean},
+          {"deviation", summary.deviation},
+          {"low", summary.interval.low},
+          {"high", summary.interval.high}};
+}
+
+nlohmann::ordered_json to_json(const VariantScores& scores, const fs::path& folder) {
+  nlohmann::ordered_json json{{"name", scores.variant.name}, {"title", scores.variant.title}, {"overrides", scores.variant.overrides}};
+  for (const auto& [key, value] : scores.variant.axes) json["axes"][key] = value;
+  json["runs"] = nlohmann::ordered_json::array();
+  for (const auto& one : scores.seeds) {
+    json["runs"].push_back({{"seed", one.seed},
+                            {"run", one.run.lexically_relative(folder).generic_string()},
+                            {"accuracy", one.accuracy},
+                            {"f1_macro", one.f1_macro},
+                            {"f1_weighted", one.f1_weighted},
+                            {"mcc", one.mcc}});
+  }
+  if (!scores.seeds.empty()) {
+    json["accuracy"] = to_json(scores.accuracy);
+    json["f1_macro"] = to_json(scores.f1_macro);
+    json["f1_weighted"] = to_json(scores.f1_weighted);
+    json["mcc"] = to_json(scores.mcc);
+  }
+  if (scores.against_first) {
+    const ScoreDifference& score = scores.against_first->scores.accuracy;
+    json["accuracy_difference"] = {
+        {"difference", score.difference}, {"low", score.interval.low}, {"high", score.interval.high}, {"p_value", score.p_value}};
+    json["conclusion"] = conclusion(*scores.against_first);
+  }
+  return json;
+}
+
+std::string latex_escape(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view("&%$#_{}").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string latex_cell(const Summary& summary) {
+  if (summary.count == 0) return "--";
+  if (summary.count == 1) return fmt::format("{:.2f}", 100 * summary.mean);
+  return fmt::format("{:.2f} $\\pm$ {:.2f}", 100 * summary.mean, 100 * summary.deviation);
+}
+
+}  // namespace
+
+std::string score_cell(const Summary& summary) {
+  if (summary.count == 0) return "-";
+  if (summary.count == 1) return fmt::format("{:.4f}", summary.mean);
+  return fmt::format("{:.4f} \u00b1 {:.4f} ({:.4f} to {:.4f})", summary.mean, summary.deviation, summary.interval.low,
+                     summary.interval.high);
+}
+
+std::string markdown_table(const ExperimentScores& scores) {
+  std::string text = fmt::format("# {}\n\n{}, split {}, {} posts, seed{} {}.{}\n\n", scores.title, scores.data, scores.split, scores.posts,
+                                 over_seeds(scores) ? "s" : "", fmt::join(scores.seeds, ", "),
+                                 over_seeds(scores) ? " Mean \u00b1 sample standard deviation (95 % interval of the mean)." : "");
+  text +=
+      "| variant | runs | accuracy | macro F1 | weighted F1 | accuracy against the first (95 % interval) |\n|---|---:|---|---|---|---|\n";
+  for (const auto& one : scores.variants) {
+    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", one.variant.title, one.seeds.size(), score_cell(one.accuracy),
+                        score_cell(one.f1_macro), score_cell(one.f1_weighted), difference_cell(one.against_first));
+  }
+  text +=
+      "\nThe last column draws posts, and runs where there are several, anew (paired bootstrap): \"shown\" means that its interval leaves "
+      "out 0.\n";
+  text += "\n| variant | seed | accuracy | macro F1 | weighted F1 | MCC |\n|---|---:|---:|---:|---:|---:|\n";
+  for (const auto& one : scores.variants) {
+    for (const auto& run : one.seeds) {
+      text += fmt::format("| {} | {} | {:.4f} | {:.4f} | {:.4f} | {:.4f} |\n", one.variant.title, run.seed, run.accuracy, run.f1_macro,
+                          run.f1_weighted, run.mcc);
+    }
+  }
+  return text;
+}
+
+std::string csv_table(const ExperimentScores& scores) {
+  std::string text = "variant,seed,accuracy,f1_macro,f1_weighted,mcc\n";
+  for (const auto& one : scores.variants) {
+    for (const auto& run : one.seeds) {
+      text += fmt::format("{},{},{:.9g},{:.9g},{:.9g},{:.9g}\n", csv_field(one.variant.name), run.seed, run.accuracy, run.f1_macro,
+                          run.f1_weighted, run.mcc);
+    }
+  }
+  return text;
+}
+
+std::string latex_table(const ExperimentScores& scores) {
+  std::string text = fmt::format("% {}, {}, split {}, {} posts, seeds {}\n\\begin{{tabular}}{{lccc}}\n\\hline\n", scores.title, scores.data,
+                                 scores.split, scores.posts, fmt::join(scores.seeds, ", "));
+  text += "Variant & Accuracy & Macro F1 & Weighted F1 \\\\\n\\hline\n";
+  for (const auto& one : scores.variants) {
+    text += fmt::format("{} & {} & {} & {} \\\\\n", latex_escape(one.variant.title), latex_cell(one.accuracy), latex_cell(one.f1_macro),
+                        latex_cell(one.f1_weighted));
+  }
+  return text + "\\hline\n\\end{tabular}\n";
+}
+
+void write_tables(const ExperimentScores& scores, const fs::path& folder) {
+  make_folder(folder);
+  nlohmann::ordered_json json{{"title", scores.title}, {"data", scores.data},   {"split", scores.split},
+                              {"posts", scores.posts}, {"seeds", scores.seeds}, {"variants", nlohmann::ordered_json::array()}};
+  for (const auto& one : scores.variants) json["variants"].push_back(to_json(one, folder));
+  write_file_atomic(folder / "experiment.json", json.dump(2) + "\n");
+  write_file_atomic(folder / "table.md", markdown_table(scores));
+  write_file_atomic(folder / "table.csv", csv_table(scores));
+  write_file_atomic(folder / "table.tex", latex_table(scores));
+  write_file_atomic(folder / "report.html", experiment_page(scores));
+}
+
+}  // namespace infig

@@ -1,0 +1,27 @@
+// A figure over several seeds: mean, spread and how sure the mean is.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "metrics/classification.h"
+
+namespace infig {
+
+// P(T <= t) of Student's t with `freedom` >= 1 degrees of freedom: the finite sums of Abramowitz & Stegun 26.7.3 and 26.7.4.
+double student_cdf(double t, int64_t freedom);
+
+// The t with P(|T| <= t) = level, by bisection. level in (0, 1).
+double student_quantile(double level, int64_t freedom);
+
+struct Summary {
+  int64_t count = 0;
+  double mean = 0;
+  double deviation = 0;    // of the sample (n - 1); 0 for one value
+  Interval interval = {};  // of the mean: mean -+ t deviation / sqrt(n); the mean itself for one value, about whose spread nothing is known
+};
+
+// Throws ShapeError for no values or one that is not finite.
+Summary summarize(const std::vector<double>& values, double level = 0.95);
+
+}  // namespace infig

@@ -1,0 +1,47 @@
+#include "training/run_inputs.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
+
+#include "archive/weight_archive.h"
+#include "core/files.h"
+#include "core/random.h"
+#include "model/pretrained.h"
+
+namespace infig {
+
+DataSet limited(const DataSet& data, int64_t limit, uint64_t seed) {
+  DataSet part = data;
+  std::vector<int64_t> kept;
+  for (const Split split : {Split::kTrain, Split::kDev, Split::kTest}) {
+    std::vector<int64_t> rows = data.rows_of(split);
+    RandomStream stream(seed, "limit", static_cast<uint64_t>(split));
+    stream.shuffle(std::span<int64_t>(rows));
+    if (static_cast<int64_t>(rows.size()) > limit) rows.resize(static_cast<size_t>(limit));
+    kept.insert(kept.end(), rows.begin(), rows.end());
+  }
+  std::sort(kept.begin(), kept.end());
+  part.posts.clear();
+  for (const int64_t row : kept) part.posts.push_back(data.posts[static_cast<size_t>(row)]);
+  return part;
+}
+
+nlohmann::json starting_weights(const RunConfig& config) {
+  nlohmann::json hashes = nlohmann::json::object();
+  const auto add = [&](const char* key, const std::filesystem::path& path) {
+    if (path.empty()) return;
+    for (const std::filesystem::path& file : open_archive(path).files()) hashes[key][file.filename().string()] = sha256_file(file);
+  };
+  if (!config.random_init) {
+    add("text.model", config.model.text.model);
+    add("image.model", config.model.image.model);
+    if (config.model.loss.lambda_g > 0) add("clip.model", config.model.clip.model);
+  }
+  if (!config.train.init_from.empty()) add("train.init_from", find_checkpoint(config.train.init_from) / "model.safetensors");
+  return hashes;
+}
+
+}  // namespace infig

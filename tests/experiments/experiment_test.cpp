@@ -1,0 +1,113 @@
+// A small experiment as a whole: what it leaves, that nothing is done twice, that it goes on where it was stopped.
+#include "experiments/experiment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "experiments/plans.h"
+#include "experiments/tables.h"
+#include "reference/html_check.h"
+#include "training/small_training.h"
+
+namespace infig {
+namespace {
+
+using testing::HasSubstr;
+
+class ExperimentTest : public TrainTest {
+ protected:
+  ExperimentRequest experiment(const std::string& name) const {
+    ExperimentRequest request;
+    request.title = "Ablation & more";
+    request.overrides = overrides({"train.epochs=1", "image.augment=none", "image.finetune=false", "image.batch_norm_train=false"});
+    request.variants = {{.name = "full", .title = "INFIG", .overrides = {}},
+                        {.name = "without-gam", .title = "w/o GAM", .overrides = {"loss.lambda_g=0"}}};
+    request.seeds = {1, 5};
+    request.output = folder_ / name;
+    request.evaluate.batch_size = 8;
+    return request;
+  }
+};
+
+TEST_F(ExperimentTest, LeavesRunsAndTablesAndDoesNothingTwice) {
+  const ExperimentRequest request = experiment("first");
+  const ExperimentScores scores = run_experiment(request, data_);
+  ASSERT_EQ(scores.variants.size(), 2U);
+  EXPECT_EQ(scores.posts, 12);
+  for (const auto& one : scores.variants) {
+    ASSERT_EQ(one.seeds.size(), 2U);
+    EXPECT_NEAR(one.accuracy.mean, (one.seeds[0].accuracy + one.seeds[1].accuracy) / 2, 1e-12);
+    EXPECT_NEAR(one.accuracy.deviation, std::abs(one.seeds[0].accuracy - one.seeds[1].accuracy) / std::sqrt(2.0), 1e-12);
+  }
+  EXPECT_FALSE(scores.variants[0].against_first.has_value());
+  ASSERT_TRUE(scores.variants[1].against_first.has_value());
+  EXPECT_EQ(scores.variants[1].against_first->mcnemar.size(), 2U);
+  EXPECT_FALSE(fs::exists(request.output / "full/seed-1/cache"));  // all runs share one
+  EXPECT_TRUE(fs::exists(request.output / "cache"));
+  const auto description = nlohmann::json::parse(read_file(request.output / "without-gam/seed-5/description.json"));
+  EXPECT_EQ(description["seed"], 5);
+
+  const auto json = nlohmann::json::parse(read_file(request.output / "experiment.json"));
+  EXPECT_EQ(json["variants"][1]["runs"][1]["run"], "without-gam/seed-5");
+  EXPECT_NEAR(json["variants"][0]["accuracy"]["mean"].get<double>(), scores.variants[0].accuracy.mean, 1e-12);
+  const std::string csv = read_file(request.output / "table.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 5);
+  EXPECT_THAT(read_file(request.output / "table.md"), HasSubstr("| w/o GAM | 2 | "));
+  EXPECT_THAT(read_file(request.output / "table.tex"), HasSubstr("INFIG & "));
+  const std::string page = read_file(request.output / "report.html");
+  EXPECT_THAT(page, HasSubstr("Ablation &amp; more"));
+  EXPECT_THAT(reference::html_faults(page), testing::IsEmpty());
+
+  const auto before = fs::last_write_time(request.output / "full/seed-1/checkpoints/latest/model.safetensors");
+  const auto scored = fs::last_write_time(request.output / "full/seed-1/eval/dev.json");
+  const std::string table = read_file(request.output / "table.md");
+  run_experiment(request, data_);
+  EXPECT_EQ(fs::last_write_time(request.output / "full/seed-1/checkpoints/latest/model.safetensors"), before);
+  EXPECT_EQ(fs::last_write_time(request.output / "full/seed-1/eval/dev.json"), scored);
+  EXPECT_EQ(read_file(request.output / "table.md"), table);
+}
+
+TEST_F(ExperimentTest, GoesOnWhereItWasStopped) {
+  std::atomic<int> signal{15};
+  ExperimentRequest request = experiment("stopped");
+  request.stop = &signal;
+  EXPECT_THROW(run_experiment(request, data_), Interrupted);
+  EXPECT_FALSE(fs::exists(request.output / "table.md"));
+  signal = 0;
+  const ExperimentScores scores = run_experiment(request, data_);
+  const ExperimentScores whole = run_experiment(experiment("whole"), data_);
+  for (size_t v = 0; v < 2; ++v) {
+    for (size_t s = 0; s < 2; ++s) EXPECT_EQ(scores.variants[v].seeds[s].accuracy, whole.variants[v].seeds[s].accuracy);
+  }
+  EXPECT_EQ(read_file(request.output / "table.csv"), read_file(folder_ / "whole" / "table.csv"));
+}
+
+TEST_F(ExperimentTest, Refusals) {
+  ExperimentRequest request = experiment("bad");
+  request.seeds = {1, 1};
+  EXPECT_THROW(run_experiment(request, data_), ConfigError);
+  request = experiment("bad");
+  request.split = "train";
+  EXPECT_THROW(run_experiment(request, data_), ConfigError);
+  request = experiment("bad");
+  request.variants[1].name = "../x";
+  EXPECT_THROW(run_experiment(request, data_), ConfigError);
+  request = experiment("bad");
+  request.variants[1].name = "full";
+  EXPECT_THROW(run_experiment(request, data_), ConfigError);
+  EXPECT_FALSE(fs::exists(folder_ / "bad"));
+}
+
+TEST(Tables, CellsAsPrinted) {
+  EXPECT_EQ(score_cell(Summary()), "-");
+  EXPECT_EQ(score_cell(summarize({.75})), "0.7500");
+  EXPECT_EQ(score_cell(summarize({.70, .74, .72})), "0.7200 \u00b1 0.0200 (0.6703 to 0.7697)");
+}
+
+}  // namespace
+}  // namespace infig
