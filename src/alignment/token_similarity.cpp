@@ -52,8 +52,8 @@ void add_spoiled(const TokenSimilarityPlan& plan, const at::Tensor& image_invers
   if (!plan.kernels) {  // one launch instead of one a text
     const auto texts = static_cast<int64_t>(plan.lengths.size());
     const at::Tensor lengths = at::tensor(plan.lengths, at::kLong).to(text_inverse.device());
-    const at::Tensor text =
-        at::repeat_interleave(lengths, std::optional<int64_t>(text_inverse.size(0)));  // a plain number repeats each so often
+    // An optional, since a plain number would choose the other overload: every length repeated so often.
+    const at::Tensor text = at::repeat_interleave(lengths, std::optional<int64_t>(text_inverse.size(0)));
     similarity += at::zeros({texts}, text_inverse.options()).index_add_(0, text, spoiled(text_inverse)).unsqueeze(0);
     return;
   }
