@@ -204,7 +204,7 @@ void PackWriter::sync() {
   }
 }
 
-void PackWriter::finish() {
+void PackWriter::finish(bool keep_index_file) {
   sync();
   index_.close();
   const std::string digest = raw_digest(read_file(index_path_));
@@ -229,8 +229,9 @@ void PackWriter::finish() {
   errno = 0;
   pack_.close();
   if (!pack_) throw ResourceError(fmt::format("{}: writing failed: {}", path_.string(), std::strerror(errno)));
+  sync_path(path_);
   std::error_code ignored;
-  fs::remove(index_path_, ignored);
+  if (!keep_index_file) fs::remove(index_path_, ignored);
 }
 
 }  // namespace infig

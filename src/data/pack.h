@@ -89,8 +89,9 @@ class PackWriter {
   Place place() const { return place_; }
   void sync();  // everything so far is on the disk afterwards; throws ResourceError
 
-  // Appends the index and the footer and removes the index file. The pack is whole afterwards. Throws ResourceError.
-  void finish();
+  // Appends the index and the footer and removes the index file, unless it is to stay: as long as it is there, a writer can still go on from
+  // a place noted before. The pack is whole afterwards. Throws ResourceError.
+  void finish(bool keep_index_file = false);
 
  private:
   void open(bool fresh);
