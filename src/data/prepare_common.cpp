@@ -22,7 +22,7 @@ void write_notes(const fs::path& path, const std::vector<PostNote>& notes) {
 }
 
 std::string picture_name(const Post& post) {
-  std::string extension = post.image.extension().string();
+  std::string extension = post.image.file.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return post.id + extension;
 }
@@ -49,7 +49,7 @@ std::vector<Post> place_pictures(std::vector<Post> posts, DataSetTarget& target,
   for (auto& post : posts) {
     stop_if_asked(options.stop);
     bar.update(++done);
-    const fs::path raw = post.image;
+    const fs::path raw = post.image.file;
     if (!raw.empty()) post.image = target.add_picture(raw, picture_name(post), options.pictures);
     if (post.text.empty() && post.image.empty()) {
       log.drop(post.id, raw.empty() ? "neither text nor picture" : fmt::format("no text, and no readable file {}", raw.string()));
