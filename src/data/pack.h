@@ -7,7 +7,7 @@
 //                        16 bytes: the first half of the SHA-256 of its JPEG bytes
 //   footer    72 bytes   u64 offset of the index, u64 pictures, u64 size of the whole file, 32 bytes SHA-256 of header and index, 8 zero
 //                        bytes, "INFIGEND"
-// `side` is what no picture's shorter side exceeds. posts.jsonl names a picture as "images.pack#OFFSET+LENGTH" (data/picture_span.h), so that
+// `side` is what no picture's shorter side exceeds. posts.jsonl names a picture as "images.pack#OFFSET+LENGTH" (core/file_span.h), so that
 // reading one needs no look at the index; the index serves checks, and those who want the pictures without the posts.
 #pragma once
 

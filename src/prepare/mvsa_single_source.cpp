@@ -189,7 +189,7 @@ PrepareReport prepare_mvsa_single(const fs::path& raw, const fs::path& splits, c
   PrepareJob job{.kind = "mvsa-single", .raw = raw, .wants = wants_posts};
   job.options = {{"seed", options.seed}, {"text_decode", text_decode_name(options.text_decode)}};
   job.paths = {{"splits", splits.empty() ? "" : fs::absolute(splits).lexically_normal().string()}};
-  job.open = [&](const fs::path& folder) { return std::make_unique<MvsaSingleSource>(folder, splits, options); };
+  job.open = [&](const fs::path& folder, const fs::path&) { return std::make_unique<MvsaSingleSource>(folder, splits, options); };
   return prepare_data_set(job, out, options);
 }
 

@@ -9,8 +9,8 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/file_span.h"
 #include "core/files.h"
-#include "data/picture_span.h"
 #include "image/decode.h"
 #include "image/encode.h"
 #include "image/resize.h"
@@ -31,18 +31,15 @@ std::string in_words(std::string status) {
   return status;
 }
 
-ImageFile read_span(const PictureRef& picture) {
-  ImageFile file;
-  std::ifstream in(picture.file, std::ios::binary);
-  in.seekg(picture.offset);
-  file.bytes.resize(static_cast<size_t>(picture.length));
-  in.read(reinterpret_cast<char*>(file.bytes.data()), static_cast<std::streamsize>(file.bytes.size()));
-  if (!in) {
-    file.bytes.clear();
-    file.status = ImageStatus::kAbsent;
-    file.reason = fmt::format("its {} bytes at {} cannot be read", picture.length, picture.offset);
-  }
-  return file;
+FileSpan span_of(const PictureRef& picture) { return {picture.file, picture.offset, picture.length}; }
+
+// The extension of a picture that came without a name.
+std::string extension_of(std::span<const uint8_t> bytes) {
+  const char* format = image_format(bytes);
+  const std::string name = format == nullptr ? "img" : format;
+  std::string extension = ".";
+  for (const char c : name) extension += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return extension == ".jpeg" ? ".jpg" : extension;
 }
 
 void write_plain(const fs::path& path, std::span<const uint8_t> bytes) {
@@ -68,7 +65,7 @@ PictureStep::PictureStep(fs::path folder, const PrepareOptions& options) : folde
 }
 
 std::string PictureStep::file_name(const RawPost& post) const {
-  std::string extension = (post.picture.member.empty() ? post.picture.file : fs::path(post.picture.member)).extension().string();
+  std::string extension = post.picture.file.extension().string();
   const auto plain = [](unsigned char c) { return c < 0x80 && std::isalnum(c) != 0; };
   if (extension.size() < 2 || extension.size() > 9 || !std::all_of(extension.begin() + 1, extension.end(), plain)) extension = ".img";
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -100,22 +97,21 @@ void PictureStep::place(const RawPost& post, PictureOutcome& outcome) const {
 
 void PictureStep::place_span(const RawPost& post, PictureOutcome& outcome) const {
   if (options_.pictures == PictureTransfer::kSymlink) {  // the tar stays where it is, and the post points into it
-    outcome.image = picture_span_text(
-        {.file = fs::absolute(post.picture.file).lexically_normal(), .offset = post.picture.offset, .length = post.picture.length});
+    outcome.image = FileSpan(fs::absolute(post.picture.file).lexically_normal(), post.picture.offset, post.picture.length).string();
     return;
   }
-  const ImageFile file = read_span(post.picture);
+  const ImageFile file = read_image_file(span_of(post.picture));
   if (file.status != ImageStatus::kOk) {
     outcome.why_missing = fmt::format("{}: {}", called(post.picture), file.reason);
     return;
   }
-  const std::string name = file_name(post);
+  const std::string name = post.id + extension_of(file.bytes);
   write_plain(folder_ / "images" / name, file.bytes);
   outcome.image = "images/" + name;
 }
 
 void PictureStep::decode(const RawPost& post, PictureOutcome& outcome) const {
-  const ImageFile file = post.picture.whole_file() ? read_image_file(post.picture.file) : read_span(post.picture);
+  const ImageFile file = read_image_file(span_of(post.picture));
   const DecodeOptions how{.max_pixels = options_.max_pixels};
   DecodedImage decoded = file.status == ImageStatus::kOk ? decode_image(file.bytes, how)
                                                          : DecodedImage{.image = {}, .status = file.status, .reason = file.reason};

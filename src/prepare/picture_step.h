@@ -27,7 +27,8 @@ struct PictureOutcome {
 };
 
 // Brings pictures into `folder` (the data set to be). images/<id><extension> is the name of a file; the extension is the raw file's, in lower case,
-// and ".img" where that has none of 1 to 8 letters or digits: so no two ids share a name.
+// and ".img" where that has none of 1 to 8 letters or digits; a picture out of a larger file gets that of its format. It never is empty
+// and holds one dot: so no two ids share a name.
 class PictureStep {
  public:
   PictureStep(std::filesystem::path folder, const PrepareOptions& options);  // makes images/ where it is needed

@@ -6,11 +6,11 @@
 #include <chrono>
 
 #include "core/error.h"
+#include "core/file_span.h"
 #include "core/log.h"
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/data_set.h"
-#include "data/picture_span.h"
 #include "data/rows.h"
 #include "data/utf8.h"
 
@@ -131,7 +131,7 @@ void Pipeline::write(Item& item) {
   if (post.text.empty()) note(post.id, {"text absent"});
   if (!picture.jpeg.empty()) {
     const PackEntry entry = pack_->add(picture.jpeg, picture.width, picture.height);
-    picture.image = picture_span_text({.file = kPackFile, .offset = entry.offset, .length = entry.length});
+    picture.image = FileSpan(kPackFile, entry.offset, entry.length).string();
   }
   Json row{{"id", post.id}};
   if (!post.text.empty()) row["text"] = post.text;

@@ -144,7 +144,7 @@ PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareO
     return report;
   }
   const fs::path raw = raw_folder(job, options, work);
-  const std::unique_ptr<PostSource> source = job.open(raw);
+  const std::unique_ptr<PostSource> source = job.open(raw, work.scratch());
   stop_if_asked(options.stop);
   if (!source->facts().pictures_absent.empty()) log_warning("{}: every post stays without its picture", source->facts().pictures_absent);
   take_up(*source, work);

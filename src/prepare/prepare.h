@@ -74,8 +74,9 @@ struct PrepareJob {
   MemberFilter wants = {};    // which members of an archive are unpacked; empty: all
   nlohmann::ordered_json options = nlohmann::ordered_json::object();  // the kind's own, on record in dataset.json under "options"
   nlohmann::ordered_json paths = nlohmann::ordered_json::object();    // its other inputs ("splits": ...): part of what makes two requests equal
-  // Makes the source; gets the raw folder, or the one that the archive was unpacked to.
-  std::function<std::unique_ptr<PostSource>(const std::filesystem::path& raw)> open;
+  // Makes the source; gets the raw folder, or the one that the archive was unpacked to, and a folder for files of its own, which goes with all
+  // it holds at the end.
+  std::function<std::unique_ptr<PostSource>(const std::filesystem::path& raw, const std::filesystem::path& scratch)> open;
 };
 
 // Prepares `job` into the data set folder `out`: reads the source's posts on options.threads threads, brings their pictures along, and writes

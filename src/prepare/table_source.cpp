@@ -1,152 +1,272 @@
+#include "prepare/table_source.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "data/data_set.h"
-#include "data/prepare.h"
-#include "data/prepare_common.h"
 #include "data/rows.h"
 #include "data/split.h"
+#include "prepare/id_index.h"
+#include "prepare/pipeline.h"
+#include "prepare/raw_files.h"
+#include "prepare/row_spool.h"
 
 namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-// Reads the posts of a table; labels get their numbers afterwards.
-class TableReader {
+std::optional<int64_t> whole_number(const std::string& word) {
+  int64_t number = 0;
+  const auto [end, fault] = std::from_chars(word.data(), word.data() + word.size(), number);
+  const bool good = fault == std::errc() && end == word.data() + word.size() && !word.empty();
+  return good ? std::optional(number) : std::nullopt;
+}
+
+class TableSource : public PostSource {
  public:
-  TableReader(const fs::path& table, const TableOptions& options, PrepareLog& log) : table_(table), options_(options), log_(log) {
+  TableSource(const std::vector<fs::path>& tables, const fs::path& scratch, const TableOptions& options, bool shards)
+      : tables_(tables), options_(options), shards_(shards), spool_(scratch), dropped_(scratch) {
+    facts_.name = tables.size() == 1 ? tables[0].stem().string() : last_name(tables[0].parent_path());
+    for (const auto& table : tables_) {
+      require_columns(table);
+      table_begins_.push_back(rows_);
+      read_table(table);
+      facts_.inputs.push_back(hash_input(table, table.filename().string()));
+    }
+    spool_.finish();
+    dropped_.finish();
+    check_rows();
+    number_labels();
+    give_splits();
+    describe();
+    if (!options.images.empty() && !fs::is_directory(options.images))
+      facts_.pictures_absent = fmt::format("the folder {} is absent", options.images.string());
+  }
+
+  const SourceFacts& facts() const override { return facts_; }
+  int64_t size() const override { return spool_.size(); }
+
+  RawPost read(int64_t i) const override {
+    SpooledRow row = spool_.read(i);
+    const auto at = static_cast<size_t>(i);
+    RawPost post{.id = std::move(row.id), .text = std::move(row.text), .label_id = labels_[at], .split = splits_[at]};
+    if (row.image.empty()) return post;
+    const fs::path& table = tables_[table_of_[at]];
+    const FileSpan span = parse_file_span((options_.images.empty() || shards_ ? table.parent_path() : options_.images) / row.image);
+    post.picture = {.file = span.file, .offset = span.offset, .length = span.length};
+    return post;
+  }
+
+  void each_dropped(const DroppedSink& sink) const override {
+    for (int64_t i = 0; i < dropped_.size(); ++i) sink(dropped_.read(i).id, "no label");
+  }
+
+ private:
+  static void require_columns(const fs::path& table) {
     const auto columns = table_columns(table);
     for (const char* name : {"id", "label"}) {
       if (!columns.contains(name))
         throw DataError(fmt::format("{}, header: column \"{}\" is missing; expected id, text, image, label and, if known, split",
                                     table.string(), name));
     }
-    if (!columns.contains("text") && !columns.contains("image")) {
+    if (!columns.contains("text") && !columns.contains("image"))
       throw DataError(fmt::format("{}, header: neither a column \"text\" nor a column \"image\"", table.string()));
-    }
   }
 
-  std::vector<Post> read() {
-    std::vector<Post> posts;
-    int64_t rows = 0;
-    for_each_row(table_, [&](PostRow&& row) {
-      ++rows;
-      check_id(row);
-      if (row.split && !row.split->empty()) {
-        note_split(first_with_split_, row.line);
-      } else {
-        note_split(first_without_split_, row.line);
-      }
-      if (!row.label || row.label->empty()) {
-        log_.drop(*row.id, "no label");
-        return;
-      }
-      posts.push_back(make_post(std::move(row)));
+  void read_table(const fs::path& table) {
+    for_each_row(table, [&](PostRow&& row) {
+      stop_if_asked(options_.common.stop);
+      const std::string place = row_place(table, row.line);
+      const std::string fault = row.id ? id_fault(*row.id) : "is missing";
+      if (!fault.empty()) throw DataError(fmt::format("{}: field \"id\" {}", place, fault));
+      ids_.add(*row.id, rows_);
+      lines_.push_back(static_cast<int32_t>(row.line));
+      const bool has_split = row.split && !row.split->empty();
+      int64_t& first = has_split ? first_with_split_ : first_without_split_;
+      if (first < 0) first = rows_;
+      ++rows_;
+      if (!row.label || row.label->empty()) return dropped_.add({.id = *row.id, .text = "", .image = ""});
+      labels_.push_back(label_number(*row.label, place));
+      splits_.push_back(has_split ? split_of(*row.split, place) : Split::kTrain);
+      table_of_.push_back(static_cast<uint16_t>(table_begins_.size() - 1));
+      spool_.add({.id = *row.id, .text = row.text.value_or(""), .image = row.image.value_or("")});
     });
-    if (first_with_split_ != 0 && first_without_split_ != 0) {
-      throw DataError(fmt::format("{}: row {} has a split but row {} has none; give every row one, or leave the column out",
-                                  table_.string(), first_with_split_, first_without_split_));
-    }
-    log_.count("rows in the table", static_cast<size_t>(rows));
-    log_.count("with a label", posts.size());
-    return posts;
   }
 
-  bool has_splits() const { return first_with_split_ != 0; }
-
- private:
-  static void note_split(int64_t& first, int64_t line) {
-    if (first == 0) first = line;
-  }
-  void check_id(const PostRow& row) {
-    const std::string place = row_place(table_, row.line);
-    const std::string fault = row.id ? id_fault(*row.id) : "is missing";
-    if (!fault.empty()) throw DataError(fmt::format("{}: field \"id\" {}", place, fault));
-    const auto [first, fresh] = lines_.try_emplace(*row.id, row.line);
-    if (!fresh)
-      throw DataError(
-          fmt::format("{}: field \"id\" \"{}\" stands already in row {}; every id must occur once", place, *row.id, first->second));
-  }
-  Post make_post(PostRow&& row) const {
-    Post post;
-    const std::string place = row_place(table_, row.line);
-    if (!options_.labels.empty() && std::find(options_.labels.begin(), options_.labels.end(), *row.label) == options_.labels.end()) {
-      throw DataError(
-          fmt::format("{}: field \"label\" is \"{}\", expected one of {}", place, *row.label, fmt::join(options_.labels, ", ")));
+  // Numbers in order of appearance, until all are known.
+  int32_t label_number(const std::string& word, const std::string& place) {
+    const auto found = numbers_.find(word);
+    if (found != numbers_.end()) return found->second;
+    std::string label = word;
+    const auto& given = options_.labels;
+    if (!given.empty() && std::find(given.begin(), given.end(), label) == given.end()) {
+      const auto number = shards_ ? whole_number(label) : std::nullopt;
+      if (!number || *number < 0 || *number >= static_cast<int64_t>(given.size()))
+        throw DataError(fmt::format("{}: field \"label\" is \"{}\", expected one of {}", place, label, fmt::join(given, ", ")));
+      label = given[static_cast<size_t>(*number)];
     }
-    if (row.split && !row.split->empty()) {
-      try {
-        post.split = parse_split(*row.split);
-      } catch (const DataError& error) {
-        throw DataError(fmt::format("{}: field \"split\" {}", place, error.what()));
-      }
-    }
-    if (row.image && !row.image->empty()) {
-      const fs::path base = options_.images.empty() ? table_.parent_path() : options_.images;
-      post.image = base / *row.image;  // an absolute path stays as it is
-    }
-    post.id = std::move(*row.id);
-    post.text = std::move(row.text).value_or("");
-    post.label = std::move(*row.label);
-    return post;
+    names_.push_back(label);
+    return numbers_[word] = static_cast<int32_t>(names_.size()) - 1;
   }
 
-  const fs::path& table_;
+  static Split split_of(const std::string& word, const std::string& place) {
+    try {
+      return parse_split(word);
+    } catch (const DataError& error) {
+      throw DataError(fmt::format("{}: field \"split\" {}", place, error.what()));
+    }
+  }
+
+  // "t.csv, row 3", for messages about a row that is long gone by.
+  std::string place_of(int64_t row) const {
+    const auto next = std::upper_bound(table_begins_.begin(), table_begins_.end(), row);
+    return row_place(tables_[static_cast<size_t>(next - table_begins_.begin()) - 1], lines_[static_cast<size_t>(row)]);
+  }
+  // Without the file's name where there is only one.
+  std::string row_of(int64_t row) const { return tables_.size() == 1 ? fmt::format("row {}", lines_[static_cast<size_t>(row)]) : place_of(row); }
+
+  void check_rows() {
+    if (const auto repeat = ids_.first_repeat()) {
+      throw DataError(fmt::format("{}: field \"id\" \"{}\" stands already in {}; every id must occur once", place_of(repeat->again),
+                                  id_of_row(repeat->again), row_of(repeat->first)));
+    }
+    if (first_with_split_ >= 0 && first_without_split_ >= 0) {
+      throw DataError(fmt::format("{}: {} has a split but {} has none; give every row one, or leave the column out", tables_[0].string(),
+                                  row_of(first_with_split_), row_of(first_without_split_)));
+    }
+    facts_.counts = {{"rows in the table", rows_}, {"with a label", spool_.size()}};
+    ids_ = IdIndex();
+    lines_ = std::vector<int32_t>();
+  }
+
+  // Only for a message: the table is read once more.
+  std::string id_of_row(int64_t wanted) const {
+    std::string id;
+    int64_t row = 0;
+    for (const auto& table : tables_) {
+      for_each_row(table, [&](PostRow&& one) {
+        if (row++ == wanted) id = one.id.value_or("");
+      });
+    }
+    return id;
+  }
+
+  void number_labels() {
+    const auto& given = options_.labels;
+    std::set<std::string> found(names_.begin(), names_.end());  // in alphabetical order
+    facts_.labels = given.empty() ? std::vector<std::string>(found.begin(), found.end()) : given;
+    const auto& labels = facts_.labels;
+    numeric_ = shards_ && given.empty() && std::all_of(labels.begin(), labels.end(), [](const auto& label) { return whole_number(label).has_value(); });
+    if (numeric_)
+      std::sort(facts_.labels.begin(), facts_.labels.end(), [](const auto& a, const auto& b) { return *whole_number(a) < *whole_number(b); });
+    std::map<std::string, int32_t> ids;
+    for (const auto& label : facts_.labels) ids.emplace(label, static_cast<int32_t>(ids.size()));
+    if (ids.size() != facts_.labels.size() || ids.contains(""))
+      throw ConfigError(fmt::format("labels: {}: expected distinct names", fmt::join(facts_.labels, ",")));
+    for (auto& label : labels_) label = ids.at(names_[static_cast<size_t>(label)]);
+  }
+
+  void give_splits() {
+    if (first_with_split_ < 0) splits_ = draw_stratified_split(labels_, static_cast<int64_t>(facts_.labels.size()), options_.common.seed);
+  }
+
+  void describe() {
+    facts_.rules = {{"source", shards_ ? "webdataset" : "table"}};
+    if (tables_.size() == 1) {
+      facts_.rules["file"] = facts_.inputs[0].name;
+      facts_.rules["sha256"] = facts_.inputs[0].sha256;
+    }
+    if (first_with_split_ >= 0) {
+      facts_.rules["split"] = shards_ ? "as the shards say" : "as the table says";
+    } else {
+      facts_.rules["split"] = {{"drawn", "80/10/10 by label"}, {"seed", options_.common.seed}};
+    }
+    facts_.rules["label_order"] = !options_.labels.empty() ? "given" : numeric_ ? "numerical" : "alphabetical";
+  }
+
+  const std::vector<fs::path> tables_;
   const TableOptions& options_;
-  PrepareLog& log_;
-  std::unordered_map<std::string, int64_t> lines_;
-  int64_t first_with_split_ = 0;
-  int64_t first_without_split_ = 0;
+  bool shards_;
+  bool numeric_ = false;
+  RowSpool spool_, dropped_;
+  std::vector<int32_t> labels_;
+  std::vector<Split> splits_;
+  std::vector<uint16_t> table_of_;
+  std::vector<int64_t> table_begins_;  // the first row of each table, counted through all of them
+  IdIndex ids_;
+  std::vector<int32_t> lines_;  // of each row
+  std::unordered_map<std::string, int32_t> numbers_;
+  std::vector<std::string> names_;
+  int64_t rows_ = 0, first_with_split_ = -1, first_without_split_ = -1;
+  SourceFacts facts_;
 };
 
-void number_labels(DataSet& data, const std::vector<std::string>& given) {
-  std::set<std::string> found;  // in alphabetical order
-  for (const auto& post : data.posts) found.insert(post.label);
-  data.labels = given.empty() ? std::vector<std::string>(found.begin(), found.end()) : given;
-  std::map<std::string, int64_t> ids;
-  for (const auto& label : data.labels) ids.emplace(label, static_cast<int64_t>(ids.size()));
-  if (ids.size() != data.labels.size() || ids.contains("")) {
-    throw ConfigError(fmt::format("labels: {}: expected distinct names", fmt::join(data.labels, ",")));
+}  // namespace
+
+std::unique_ptr<PostSource> open_tables(const std::vector<fs::path>& tables, const fs::path& scratch, const TableOptions& options, bool shards) {
+  if (tables.size() > UINT16_MAX) throw DataError(fmt::format("{} tables, at most {} are read together", tables.size(), UINT16_MAX));
+  return std::make_unique<TableSource>(tables, scratch, options, shards);
+}
+
+namespace {
+
+// The one table of an unpacked archive.
+fs::path find_table(const fs::path& folder, const fs::path& archive) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && is_table_name(entry.path().filename().string())) found.push_back(entry.path());
   }
-  for (auto& post : data.posts) post.label_id = ids.at(post.label);
+  std::sort(found.begin(), found.end());
+  if (found.size() == 1) return found[0];
+  std::vector<std::string> names;
+  for (const auto& path : found) names.push_back(path.lexically_relative(folder).string());
+  throw DataError(fmt::format("{}: holds {} ({}), expected one table .csv, .tsv or .jsonl; unpack it and name the table", archive.string(),
+                              found.empty() ? "no table" : "several tables", fmt::join(names, ", ")));
+}
+
+PrepareJob table_job(const std::string& kind, const fs::path& raw, const TableOptions& options) {
+  PrepareJob job{.kind = kind, .raw = raw};
+  job.options["seed"] = options.common.seed;
+  job.options["labels"] = options.labels;
+  job.paths["images"] = options.images.empty() ? "" : fs::absolute(options.images).lexically_normal().string();
+  return job;
 }
 
 }  // namespace
 
 PrepareReport prepare_table(const fs::path& table, const fs::path& out, const TableOptions& options) {
   if (!fs::exists(table)) throw DataError(fmt::format("{}: no such file; expected a table .csv, .tsv or .jsonl", table.string()));
-  if (!options.images.empty() && !fs::is_directory(options.images))
-    throw DataError(fmt::format("{}: no such folder of pictures", options.images.string()));
-  PrepareLog log;
-  DataSet data;
-  data.name = options.common.name.empty() ? table.stem().string() : options.common.name;
-  data.folder = out;
-  TableReader reader(table, options, log);
-  data.posts = reader.read();
-  number_labels(data, options.labels);
-  DataSetTarget target(out, options.common.overwrite);
-  data.posts = place_pictures(std::move(data.posts), target, options.common, log);
-  if (data.posts.empty())
-    throw DataError(fmt::format("{}: no post is left{}", table.string(),
-                                log.report().dropped.empty() ? "" : ": " + log.report().dropped.front().reason));
-  nlohmann::json rules{{"source", "table"}, {"file", table.filename().string()}, {"sha256", sha256_file(table)}};
-  if (reader.has_splits()) {
-    rules["split"] = "as the table says";
-  } else {
-    draw_stratified_split(data, options.common.seed);
-    rules["split"] = {{"drawn", "80/10/10 by label"}, {"seed", options.common.seed}};
+  PrepareJob job = table_job("table", table, options);
+  const bool archive = !is_table_name(table.filename().string()) && is_archive(table);
+  job.raw_is_file = !archive;
+  job.wants = [](std::string_view name) { return wants_posts(name) && (is_picture_name(name) || is_table_name(name)); };
+  job.open = [&, archive](const fs::path& raw, const fs::path& scratch) {
+    return open_tables({archive ? find_table(raw, table) : raw}, scratch, options, /*shards=*/false);
+  };
+  return prepare_data_set(job, out, options.common);
+}
+
+PrepareReport prepare_webdataset(const fs::path& raw, const fs::path& out, const TableOptions& options) {
+  const std::vector<fs::path> shards = fs::is_directory(raw) ? tars_in(raw) : tables_of(raw);
+  if (shards.empty()) throw DataError(fmt::format("{}: holds no .tar; --raw names a shard, a folder of shards or a pattern", raw.string()));
+  for (const auto& shard : shards) {
+    if (!is_tar(shard))
+      throw DataError(fmt::format("{}: is no .tar; shards of WebDataset are plain tars (unpack a .tar.gz with gzip -d)", shard.string()));
   }
-  rules["label_order"] = options.labels.empty() ? "alphabetical" : "given";
-  finish_data_set(data, std::move(rules), target, log);
-  return log.take();
+  PrepareJob job = table_job("webdataset", raw, options);
+  job.raw_is_file = true;
+  job.open = [&](const fs::path&, const fs::path& scratch) { return open_tables(shards, scratch, options, /*shards=*/true); };
+  return prepare_data_set(job, out, options.common);
 }
 
 }  // namespace infig

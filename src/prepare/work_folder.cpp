@@ -104,7 +104,7 @@ void WorkFolder::lock() {
 
 // Everything but progress.json goes first: what is left of a killed clear() is still known as this program's.
 void WorkFolder::clear() {
-  for (const char* name : {"old", "raw", "data"}) remove_whole(path_ / name);
+  for (const char* name : {"old", "raw", "scratch", "data"}) remove_whole(path_ / name);
   for (const auto& entry : fs::directory_iterator(path_)) {
     if (entry.path().filename() != kProgressFile) remove_whole(entry.path());
   }

@@ -1,6 +1,6 @@
 // Where a data set is made before it stands at its place: `out`.unfinished, found again after the process was killed.
 //
-//   OUT.unfinished/  progress.json  data/ (what becomes OUT)  raw/ (an unpacked archive)  old/ (what OUT held, while the two change places)
+//   OUT.unfinished/  progress.json  data/ (what becomes OUT)  raw/ (an unpacked archive)  scratch/  old/ (what OUT held, while the two change places)
 #pragma once
 
 #include <filesystem>
@@ -22,6 +22,7 @@ class WorkFolder {
   std::filesystem::path path() const { return path_; }
   std::filesystem::path data() const { return path_ / "data"; }
   std::filesystem::path raw() const { return path_ / "raw"; }
+  std::filesystem::path scratch() const { return path_ / "scratch"; }
 
   // What save() noted last; an empty object at the start of new work.
   const nlohmann::ordered_json& progress() const { return progress_; }

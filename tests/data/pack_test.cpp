@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "core/files.h"
-#include "data/picture_span.h"
 #include "scratch.h"
 
 namespace infig {
@@ -14,21 +13,6 @@ using test::Scratch;
 using test::slurp;
 using test::thrown;
 using ::testing::HasSubstr;
-
-TEST(PictureSpan, OnlyPacksAndTarsHoldPictures) {
-  const auto span = parse_picture_span("/a b/images.pack#32+1024");
-  ASSERT_TRUE(span.has_value());
-  EXPECT_EQ(span->file, "/a b/images.pack");
-  EXPECT_EQ(span->offset, 32);
-  EXPECT_EQ(span->length, 1024);
-  EXPECT_EQ(picture_span_text(*span), "/a b/images.pack#32+1024");
-  EXPECT_EQ(parse_picture_span("s#1/train.tar#0+9223372036854775807")->length, INT64_MAX);
-  for (const char* path : {"images/1.jpg", "images.pack", "images.pack#", "images.pack#1", "images.pack#1+", "images.pack#+1", "images.pack#1+0",
-                           "images.pack#-1+5", "images.pack#1+-5", "images.pack#01+5", "images.pack#1+5 ", "images.pack# 1+5", "a.jpg#1+5",
-                           "images.pack#1+9223372036854775808", "images.pack#1+5+6", "images.pack#1+5#7", ""}) {
-    EXPECT_FALSE(parse_picture_span(path).has_value()) << path;
-  }
-}
 
 // The file byte by byte, as the header describes it; the digests are those of sha256sum.
 TEST(Pack, IsWhatTheHeaderSays) {
