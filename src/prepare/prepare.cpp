@@ -17,7 +17,7 @@ constexpr int kFormat = 1;  // of what stands in the folder of unfinished work
 
 void check_options(const PrepareJob& job, const PrepareOptions& options) {
   if (options.threads < 1) throw ConfigError(fmt::format("threads: {}, expected 1 or more", options.threads));
-  if (options.block < 1) throw ConfigError(fmt::format("block: {}, expected 1 or more", options.block));
+  if (options.block < 0) throw ConfigError(fmt::format("block: {}, expected 0 or more", options.block));
   const bool archive = !job.raw.empty() && !job.raw_is_file && is_archive(job.raw);
   if (archive && options.images.empty() && !options.pack && options.pictures == PictureTransfer::kSymlink)
     throw ConfigError(fmt::format("link-images: the pictures lie in the archive {}, where no link reaches; unpack it, or leave the flag out",
