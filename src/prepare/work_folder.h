@@ -44,6 +44,7 @@ class WorkFolder {
  private:
   void lock();
   void clear();
+  void flush() const;
   void remove();
 
   std::filesystem::path out_, path_;
