@@ -32,8 +32,9 @@ struct PrepareFlags {
 };
 using PrepareFlagsPtr = std::shared_ptr<PrepareFlags>;
 
-void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags);       // --out, --overwrite
-void add_prepare_pictures(CLI::App& command, const PrepareFlagsPtr& flags);  // --images-..., --pack..., --bad-image, --name, --seed, --threads
+void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags);  // --out, --overwrite
+void add_prepare_pictures(CLI::App& command,
+                          const PrepareFlagsPtr& flags);  // --images-..., --pack..., --bad-image, --name, --seed, --threads
 void add_prepare_text_decode(CLI::App& command, const PrepareFlagsPtr& flags);
 
 // Options as the flags say; installs the signal handlers. Throws ConfigError for flags that contradict each other.
