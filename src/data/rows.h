@@ -29,11 +29,11 @@ using RowFaultSink = std::function<void(const std::string& message)>;
 
 // Calls `row` for every row in file order. JSONL: one object a line, keys `id` (text or whole number), `text`, `image`, `label` (text or
 // whole number) and `split`; other keys are ignored. CSV and TSV: a header row names the columns in any order, others are
-// ignored; cells may be quoted and then hold separators, doubled quotes and line ends. Line ends are LF or CRLF, a byte order mark is
-// skipped, blank lines count for nothing.
-// Throws DataError for a file that cannot be read, an extension that is none of .jsonl .ndjson .csv .tsv, a header without any of the five
-// names or with one twice. A broken row (no JSON, a field of another type, text that is not UTF-8, another number of cells than
-// the header) goes to `fault` where one is given and is left out, else it is thrown as DataError.
+// ignored; cells may be quoted and then hold separators, doubled quotes and line ends. Line ends are LF or CRLF, in CSV and TSV CR as well;
+// a byte order mark is skipped, blank lines count for nothing. Throws DataError for a file that cannot be read, an extension that is none
+// of .jsonl .ndjson .csv .tsv, a header without any of the five names or with one twice. A broken row (no JSON, a field of another type,
+// text that is not UTF-8, another number of cells than the header) goes to `fault` where one is given and is left out, else it is thrown as
+// DataError.
 void for_each_row(const std::filesystem::path& path, const RowSink& row, const RowFaultSink& fault = nullptr);
 
 // Which of the five columns a CSV or TSV has; for JSONL all five, since each row says for itself.
