@@ -7,6 +7,7 @@ Equal runs write equal files, so a corpus does not grow by them. Tokenizers' voc
 """
 
 import gzip
+import hashlib
 import io
 import json
 import pickle
@@ -197,6 +198,20 @@ def pictures():
     return seeds
 
 
+def packs():
+    """images.pack (src/data/pack.h): behind R whole, behind F and the count without the footer, which the target makes."""
+    seeds = {}
+    for name, pictures_of in {"two": [b"\xff\xd8\xff one", b"\xff\xd8\xff two"], "none": [], "one": [b"x"]}.items():
+        head, index, at = b"INFIGPCK" + struct.pack("<III", 1, 256, 90) + bytes(12), b"", 32
+        for picture in pictures_of:
+            index += struct.pack("<QIHH", at, len(picture), 4, 3) + hashlib.sha256(picture).digest()[:16]
+            at += len(picture)
+        content, count = head + b"".join(pictures_of) + index, len(pictures_of)
+        footer = struct.pack("<QQQ", at, count, len(content) + 72) + hashlib.sha256(head + index).digest() + bytes(8) + b"INFIGEND"
+        seeds[name], seeds[f"{name}_whole"] = b"F" + bytes([count]) + content, b"R\0" + content + footer
+    return {"pack": seeds}
+
+
 def tables():
     posts = [{"id": "1", "text": "caf\u00e9 \U0001f600", "image": "images/1.jpg", "label": "positive", "split": "train"},
              {"id": 2, "text": None, "label": 1, "split": "valid", "more": [1, {"a": 2.5}]}]
@@ -216,7 +231,7 @@ def tables():
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers(), **pictures(), **tables()}.items():
+    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers(), **pictures(), **packs(), **tables()}.items():
         place = Path(sys.argv[1]) / target
         place.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():
