@@ -84,7 +84,7 @@ bench-tokenizers: build  ## infig tokenize against `tokenizers`, side by side (T
 bench-encoders: setup  ## encoders and pictures against transformers, ONNX Runtime, PyTorch and Pillow, side by side
 	@tools/setup_conformance.sh
 	@cmake --preset ci
-	@cmake --build build --parallel $(JOBS) --target bench_encoder bench_picture
+	@cmake --build build --parallel $(JOBS) --target bench_encoder bench_picture bench_pixel
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_encoders.py
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_pictures.py
 

@@ -1,23 +1,37 @@
 """Pictures: infig beside Pillow with NumPy (JPEG file -> normalised tensor) and beside PyTorch in Python (EfficientNet-Lite0, ResNet-50).
 
-    python bench/bench_pictures.py --bench build/bin/bench_picture [--pictures DIR] [--lite weights/efficientnet-lite0] [--threads 2]
+    python bench/bench_pictures.py [--bin build/bin] [--pictures DIR] [--lite weights/efficientnet-lite0] [--threads 2] [--pixels-only]
 
 Small pictures: the first 200 JPEGs of --pictures; camera-sized ones (4000 x 3000) are drawn here. The sides take turns; medians of medians.
-One thread for pixels: both sides run as many processes or threads as there are cores in practice.
+Pixels: one thread (in processor time, which other work disturbs least) and --threads (by the clock; Pillow lets go of the lock of Python
+while it decodes and resizes): whole, decoded alone, and with image.dct_scale=fast beside
+Pillow's draft(). That both sides see the same picture (within 1 of 255) is checked first: exit 1 where not.
 """
 
 import argparse
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
-import transformers
-from bench_encoders import median_seconds
 from PIL import Image
+
+CROP = 224
+
+
+def median_seconds(work, repeats, clock=time.perf_counter):
+    seconds = []
+    for round_number in range(repeats + 1):
+        start = clock()
+        work()
+        if round_number > 0:
+            seconds.append(clock() - start)
+    return statistics.median(seconds)
 
 
 def ask(bench, *words):
@@ -37,26 +51,58 @@ def draw_camera_pictures(folder, count):
     return paths
 
 
-def pillow_pixels(path):
-    image = Image.open(path).convert("RGB")
+def pillow_decode(path, draft=False):
+    image = Image.open(path)
+    if draft:
+        image.draft("RGB", (512, 512))
+    return image.convert("RGB")
+
+
+def pillow_crop(path, draft=False):
+    image = pillow_decode(path, draft)
     scale = 256 / min(image.size)
     image = image.resize((max(256, int(image.width * scale)), max(256, int(image.height * scale))), Image.Resampling.BICUBIC)
-    left, top = (image.width - 224) // 2, (image.height - 224) // 2
-    pixels = np.asarray(image.crop((left, top, left + 224, top + 224)), dtype=np.float32)
-    return ((pixels - 127) / 128).transpose(2, 0, 1)
+    left, top = (image.width - CROP) // 2, (image.height - CROP) // 2
+    return np.asarray(image.crop((left, top, left + CROP, top + CROP)))
+
+
+def pillow_pixels(path, draft=False):
+    return ((pillow_crop(path, draft).astype(np.float32) - 127) / 128).transpose(2, 0, 1)
 
 
 def report(name, mine, other, peer):
     mine, other = statistics.median(mine) * 1e3, statistics.median(other) * 1e3
-    print(f"  {name:34s} {mine:9.3f} {other:9.3f} {other / mine:6.2f} times {peer}", flush=True)
+    print(f"  {name:58s} {mine:9.3f} {other:9.3f} {other / mine:6.2f} times {peer}", flush=True)
+
+
+def check_pixels(program, name, paths):
+    """Both sides show the network the same picture; says how far they are apart."""
+    shown = subprocess.run([program, "show", *map(str, paths)], check=True, capture_output=True).stdout
+    mine = np.frombuffer(shown, np.uint8).reshape(len(paths), CROP, CROP, 3).astype(int)
+    far = np.abs(mine - np.stack([pillow_crop(path) for path in paths]))
+    print(f"  {name}: at most {far.max()}/255 from Pillow, {100 * (far == 0).mean():.3f} % of the samples equal", flush=True)
+    return far.max() <= 1
 
 
 def bench_pixels(arguments, name, paths, repeats):
-    mine, other = [], []
-    for _ in range(arguments.rounds):
-        mine.append(ask(arguments.bench, "pixels", "--repeats", repeats, *paths)["pixels"])
-        other.append(median_seconds(lambda: [pillow_pixels(path) for path in paths], repeats) / len(paths))
-    report(name, mine, other, "Pillow and NumPy")
+    program = arguments.bin / "bench_pixel"
+    same = check_pixels(program, name, paths)
+    for threads in sorted({1, arguments.threads}):
+        clock = time.process_time if threads == 1 else time.perf_counter
+        with ThreadPoolExecutor(threads) as pool:
+            results = {kind: ([], []) for kind in ("decoded", "to a tensor", "to a tensor, fast")}
+            for _ in range(arguments.rounds):
+                for words, kinds in ((["time"], ("decoded", "to a tensor")), (["time", "--fast"], (None, "to a tensor, fast"))):
+                    answer = ask(program, *words, "--threads", threads, "--repeats", repeats, *paths)
+                    for kind, key in zip(kinds, ("decode", "pixels")):
+                        if kind:
+                            results[kind][0].append(answer[key])
+                for kind, work in (("decoded", pillow_decode), ("to a tensor", pillow_pixels), ("to a tensor, fast", lambda path: pillow_pixels(path, True))):
+                    results[kind][1].append(median_seconds(lambda work=work: list(pool.map(work, paths)), repeats, clock) / len(paths))
+        for kind, (mine, other) in results.items():
+            report(f"{name}, {threads} thread{'s' * (threads > 1)}, {kind}", mine, other, "Pillow" + (" with draft()" if "fast" in kind else ""))
+    print(f"  {name}, fast against exact, of 255: {json.dumps(ask(program, 'compare', *paths))}", flush=True)
+    return same
 
 
 def efficientnet_lite(path):
@@ -68,12 +114,13 @@ def efficientnet_lite(path):
 
 
 def bench_backbone(arguments, name, model, folder):
+    import torch
     for batch in (1, 32):
         pixels = torch.arange(batch * 3 * 224 * 224, dtype=torch.float32).sin().view(batch, 3, 224, 224).contiguous(memory_format=torch.channels_last)
         mine, other = [], []
         for _ in range(arguments.rounds):
             words = ["backbone", "--model", folder, "--batch", batch, "--threads", arguments.threads, "--repeats", 20 if batch == 1 else 5]
-            mine.append(ask(arguments.bench, *words)["backbone"])
+            mine.append(ask(arguments.bin / "bench_picture", *words)["backbone"])
             with torch.inference_mode():
                 other.append(median_seconds(lambda: model(pixels), 20 if batch == 1 else 5))
         report(f"{name}, batch {batch}", mine, other, "PyTorch")
@@ -81,21 +128,31 @@ def bench_backbone(arguments, name, model, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bench", default="build/bin/bench_picture")
+    parser.add_argument("--bin", type=Path, default=Path("build/bin"), help="folder of bench_pixel and bench_picture")
     parser.add_argument("--pictures", default="../shared/data/mvsa-single/raw/data")
     parser.add_argument("--lite", default="weights/efficientnet-lite0")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--count", type=int, default=200, help="small pictures")
+    parser.add_argument("--pixels-only", action="store_true", help="without the backbones, for which PyTorch and transformers are needed")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    print(f"milliseconds: infig, the other side, ratio; torch {torch.__version__}, Pillow {Image.__version__}")
+    print(f"milliseconds: infig, the other side, ratio; Pillow {Image.__version__}")
     with tempfile.TemporaryDirectory() as folder:
-        small = sorted(Path(arguments.pictures).glob("*.jpg"))[:200]
+        small = sorted(Path(arguments.pictures).glob("*.jpg"))[:arguments.count]
+        same = True
         if small:
-            bench_pixels(arguments, f"{len(small)} small JPEGs, one thread", small, 3)
+            same &= bench_pixels(arguments, f"{len(small)} small JPEGs", small, 3)
         else:
             print(f"  no JPEG in {arguments.pictures}: small pictures are left out")
-        bench_pixels(arguments, "12-megapixel JPEGs, one thread", draw_camera_pictures(folder, 4), 3)
+        same &= bench_pixels(arguments, "12-megapixel JPEGs", draw_camera_pictures(folder, 4), 3)
+        if not same:
+            sys.exit("bench_pictures: the two sides show different pictures")
+        if arguments.pixels_only:
+            return
+        import torch
+        import transformers
+        torch.set_num_threads(arguments.threads)
+        print(f"  torch {torch.__version__}")
         model = transformers.ResNetModel(transformers.ResNetConfig()).eval()
         model.save_pretrained(Path(folder) / "resnet-50")
         bench_backbone(arguments, "ResNet-50", lambda pixels: model(pixels).last_hidden_state, Path(folder) / "resnet-50")

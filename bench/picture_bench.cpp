@@ -1,6 +1,4 @@
-// Pictures: seconds from JPEG file to what the network sees, and of a backbone's forward pass; what bench/bench_pictures.py sets beside
-// Pillow with NumPy, and PyTorch. Prints one JSON object.
-//   bench_picture pixels [--repeats N] FILE...                    one thread; median over rounds of the mean over the files
+// Seconds of a backbone's forward pass; what bench/bench_pictures.py sets beside PyTorch. Prints one JSON object.
 //   bench_picture backbone --model PATH [--batch N] [--threads N] [--repeats N]
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -13,7 +11,6 @@
 #include <vector>
 
 #include "encoders/image_backbone.h"
-#include "image/transform.h"
 
 namespace {
 
@@ -26,29 +23,6 @@ double median_seconds(int64_t repeats, const std::function<void()>& work) {
   }
   std::sort(seconds.begin(), seconds.end());
   return seconds[seconds.size() / 2];
-}
-
-// Shorter side 256 bicubic, centre crop 224, (x - 127) / 128: EfficientNet-Lite's preprocessing.
-int pixels(const std::vector<std::string>& files, int64_t repeats) {
-  const infig::ImageOptions options = {.filter = infig::Filter::kBicubic,
-                                       .augment = infig::Augment::kNone,
-                                       .mean = {127.0 / 255, 127.0 / 255, 127.0 / 255},
-                                       .std = {128.0 / 255, 128.0 / 255, 128.0 / 255}};
-  std::vector<float> out(static_cast<size_t>(options.size * options.size * 3));
-  const double all = median_seconds(repeats, [&] {
-    for (const auto& file : files) {
-      const auto decoded = infig::decode_image_file(file, options.decode());
-      if (!infig::usable(decoded.status)) std::fprintf(stderr, "%s: %s\n", file.c_str(), decoded.reason.c_str());
-      if (infig::usable(decoded.status))
-        infig::normalize_image(infig::transform_image(decoded.image, options, nullptr), options, out.data());
-    }
-  });
-  const double decode = median_seconds(repeats, [&] {
-    for (const auto& file : files) static_cast<void>(infig::decode_image_file(file, options.decode()));
-  });
-  const auto count = static_cast<double>(files.size());
-  std::printf("{\"pixels\": %.6g, \"decode\": %.6g}\n", all / count, decode / count);
-  return 0;
 }
 
 int backbone(const std::string& model, int64_t batch, int64_t repeats) {
@@ -67,7 +41,6 @@ int backbone(const std::string& model, int64_t batch, int64_t repeats) {
 int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
   std::string model;
-  std::vector<std::string> files;
   int64_t batch = 1, repeats = 10;
   for (int i = 2; i < argc; ++i) {
     const std::string word = argv[i];
@@ -81,11 +54,11 @@ int main(int argc, char** argv) {
     } else if (word == "--repeats" && more) {
       repeats = std::stoll(argv[++i]);
     } else {
-      files.push_back(word);
+      model.clear();
+      break;
     }
   }
-  if (verb == "pixels" && !files.empty()) return pixels(files, repeats);
   if (verb == "backbone" && !model.empty()) return backbone(model, batch, repeats);
-  std::fprintf(stderr, "usage: bench_picture pixels FILE... | bench_picture backbone --model PATH\n");
+  std::fprintf(stderr, "usage: bench_picture backbone --model PATH [--batch N] [--threads N] [--repeats N]\n");
   return verb.empty() ? 0 : 2;
 }

@@ -8,6 +8,7 @@ a crash, a sanitizer's report, a broken promise, more than 256 MB at once or 512
 """
 
 import argparse
+import base64
 import concurrent.futures
 import os
 import re
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SHORT_INPUT = 2048  # bytes of an input that a finding prints
 LIMITS = ["-rss_limit_mb=512", "-malloc_limit_mb=256", "-timeout=5"]
 # What was freed is kept for a while, to catch its use; the default would fill the limit on memory by itself.
 SANITIZERS = "quarantine_size_mb=32:detect_leaks=1:allocator_may_return_null=0"
@@ -35,6 +37,17 @@ def passes_now(binary, slow, environment):
     """Whether inputs that took 5 s by the clock do so by the processor's time as well; on a busy machine the first says nothing."""
     command = ["prlimit", f"--cpu={5 * len(slow) + 1}", binary, "-timeout=600", "-rss_limit_mb=512", *map(str, slow)]
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment).returncode == 0
+
+
+def evidence(log, path):
+    """What makes a finding out of a log alone: the first lines of the report that name the project's own files, and a short input's bytes."""
+    report = log[max(log.find("ERROR:"), 0):]
+    frames = [line.strip() for line in report.splitlines() if re.search(r"^\s*#\d+ .*\b(src|tests)/", line)]
+    lines = [f"  {frame}" for frame in frames[:8]]
+    if path is not None and path.stat().st_size <= SHORT_INPUT:
+        content = base64.b64encode(path.read_bytes()).decode()
+        lines.append(f"  input: echo '{content}' | base64 -d > {path.name}")
+    return "".join(f"\n{line}" for line in lines)
 
 
 def run(target, build, seconds):
@@ -55,7 +68,7 @@ def run(target, build, seconds):
                                 "-print_final_stats=1"], environment, log_path)
             counted = re.search(r"^stat::number_of_executed_units:\s*(\d+)", log, re.M)
             executions += int(counted.group(1)) if counted else 0
-            new = sorted(set(found.iterdir()) - before)
+            new = sorted(set(found.iterdir()) - before, key=lambda path: (path.name.startswith("timeout-"), path.name))
             if status == 0 or not new or any(not path.name.startswith("timeout-") for path in new) or not passes_now(binary, new, environment):
                 break
             for path in new:
@@ -68,7 +81,8 @@ def run(target, build, seconds):
         return f"{line}  no findings", True
     what = re.search(r"what\(\): .*|ERROR: \w+: .*|runtime error: .*|broken promise: .*|SUMMARY: .*", log)
     again = f"{os.path.relpath(binary)} {os.path.relpath(new[0])}" if new else "see the log"
-    return f"{line}  FINDING: {what.group(0) if what else f'exit status {status}'}\n  again: {again}\n  log: {os.path.relpath(log_path)}", False
+    shown = evidence(log, new[0] if new else None)
+    return f"{line}  FINDING: {what.group(0) if what else f'exit status {status}'}\n  again: {again}\n  log: {os.path.relpath(log_path)}{shown}", False
 
 
 def main():

@@ -7,6 +7,7 @@ Equal runs write equal files, so a corpus does not grow by them. Tokenizers' voc
 """
 
 import gzip
+import hashlib
 import io
 import json
 import pickle
@@ -174,10 +175,63 @@ def answers():
             "preprocessor": {"clip": json.dumps(clip).encode(), "convnext": json.dumps(convnext).encode()}}
 
 
+def exif(order, entries):
+    """A TIFF block of one directory; `entries` are tag, type, count, value."""
+    directory = struct.pack(order + "H", len(entries))
+    for tag, kind, count, value in entries:
+        directory += struct.pack(order + "HHI", tag, kind, count) + struct.pack(order + ("HH" if kind == 3 else "I"), *([value, 0] if kind == 3 else [value]))
+    return (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8) + directory + bytes(4)
+
+
+def pictures():
+    """By what they are: the decoder of each format begins with the golden files of its format. Those that stand for sizes alone are left out."""
+    signatures = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG", "webp": b"RIFF", "gif": b"GIF8", "bmp": b"BM"}
+    seeds = {kind: {} for kind in signatures}
+    for path in sorted([*(GOLDEN / "image" / "files").iterdir(), *(GOLDEN / "image" / "odd").iterdir()]):
+        data = path.read_bytes()
+        for kind, signature in signatures.items():
+            if data.startswith(signature) and len(data) <= 6000 and not path.name.startswith("huge"):
+                seeds[kind][path.name] = data
+    turned, caption = (0x0112, 3, 1, 6), (0x010E, 2, 3, 0x00620061)
+    seeds["exif"] = {"little": exif("<", [turned]), "big": b"Exif\0\0" + exif(">", [caption, turned]), "nested": exif("<", [(0x8769, 4, 1, 8), turned]),
+                     "long": exif("<", [(0x0112, 4, 1, 6)])}
+    return seeds
+
+
+def packs():
+    """images.pack (src/data/pack.h): behind R whole, behind F and the count without the footer, which the target makes."""
+    seeds = {}
+    for name, pictures_of in {"two": [b"\xff\xd8\xff one", b"\xff\xd8\xff two"], "none": [], "one": [b"x"]}.items():
+        head, index, at = b"INFIGPCK" + struct.pack("<III", 1, 256, 90) + bytes(12), b"", 32
+        for picture in pictures_of:
+            index += struct.pack("<QIHH", at, len(picture), 4, 3) + hashlib.sha256(picture).digest()[:16]
+            at += len(picture)
+        content, count = head + b"".join(pictures_of) + index, len(pictures_of)
+        footer = struct.pack("<QQQ", at, count, len(content) + 72) + hashlib.sha256(head + index).digest() + bytes(8) + b"INFIGEND"
+        seeds[name], seeds[f"{name}_whole"] = b"F" + bytes([count]) + content, b"R\0" + content + footer
+    return {"pack": seeds}
+
+
+def tables():
+    posts = [{"id": "1", "text": "caf\u00e9 \U0001f600", "image": "images/1.jpg", "label": "positive", "split": "train"},
+             {"id": 2, "text": None, "label": 1, "split": "valid", "more": [1, {"a": 2.5}]}]
+    split = [{"id": "5", "text": "RT @x: \"so\" http://t.co/a", "emotion_label": 0}, {"id": 6, "text": "", "emotion_label": 2}]
+    return {
+        "delimited_table": {
+            "csv": b"Cid,text,image,label,split\r\n1,\"a, \"\"b\"\"\nc\",images/1.jpg,positive,train\r\n\r\n2,,2.jpg,negative,dev\r\n",
+            "tsv": b"T\xef\xbb\xbfsplit\tid\ttext\tlabel\ttags\ntrain\t1\tcaf\xc3\xa9\tpositive\tx\ntest\t2\t\tneutral\t\n",
+            "posts": b"Ctext\nwords alone\n"},
+        "json_table": {"posts": b"\n".join(json.dumps(post).encode() for post in posts) + b"\n", "mark": b"\xef\xbb\xbf{\"id\":\"a\",\"label\":\"x\",\"split\":\"test\"}\r\n"},
+        "mvsa_labels": {"header": b"ID\ttext,image\r\n1\tneutral,positive\r\n2\tpositive,negative\r\n", "plain": b"\xef\xbb\xbf3\t neutral , neutral\n\n4\tnegative,negative"},
+        "public_split": {"three": folder({"train.json": split, "dev.json": split[:1], "test.json": [{"id": "7", "text": "x", "emotion_label": 1}]}),
+                         "valid": folder({"valid.json": split})},
+    }
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers()}.items():
+    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers(), **pictures(), **packs(), **tables()}.items():
         place = Path(sys.argv[1]) / target
         place.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

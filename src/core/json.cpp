@@ -16,4 +16,13 @@ nlohmann::json parse_foreign_json(std::string_view text) {
   return too_deep ? Json(Json::value_t::discarded) : value;
 }
 
+std::string foreign_json_fault(std::string_view text) {
+  try {
+    [[maybe_unused]] const auto value = nlohmann::json::parse(text);  // any depth; it is taken apart without recursion
+  } catch (const nlohmann::json::exception& error) {
+    return error.what();
+  }
+  return "nested deeper than " + std::to_string(kMaxJsonDepth);
+}
+
 }  // namespace infig

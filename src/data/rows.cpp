@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "data/row_reading.h"
 #include "data/utf8.h"
 
@@ -97,11 +98,12 @@ class DelimitedReader {
 
   // False at the end of the file. A blank line yields no row.
   bool next(std::vector<std::string>& cells, int64_t& first_line) {
-    std::string line;
     while (ready_.empty()) {
       if (at_end_) return false;
-      if (lines_.next(line)) {
-        feed(line);
+      if (fed_ < line_.size()) {
+        feed(next_piece());
+      } else if (lines_.next(line_)) {
+        fed_ = 0;
       } else {
         finish();
       }
@@ -122,13 +124,20 @@ class DelimitedReader {
     self->cells_.clear();
     self->row_line_ = 0;
   }
-  void feed(const std::string& line) {
+  // The rest of the line, or what stands before the next CR without LF: such a one ends rows as well (files of old Macs know no other).
+  std::string_view next_piece() {
+    const size_t begin = fed_, found = line_.find('\r', begin);
+    fed_ = found == std::string::npos || line_.compare(found, 2, "\r\n") == 0 ? line_.size() : found + 1;
+    return std::string_view(line_).substr(begin, fed_ - begin);
+  }
+  void feed(std::string_view piece) {
+    ++number_;
     if (row_line_ == 0) {
-      if (line.find_first_not_of("\r\n") == std::string::npos) return;  // a blank line between rows
-      row_line_ = lines_.number();
+      if (piece.find_first_not_of("\r\n") == std::string_view::npos) return;  // a blank line between rows
+      row_line_ = number_;
     }
-    if (csv_parse(&parser_, line.data(), line.size(), on_cell, on_row, this) != line.size()) {
-      throw DataError(fmt::format("{}: cannot be parsed: {}", row_place(path_, lines_.number()), csv_strerror(csv_error(&parser_))));
+    if (csv_parse(&parser_, piece.data(), piece.size(), on_cell, on_row, this) != piece.size()) {
+      throw DataError(fmt::format("{}: cannot be parsed: {}", row_place(path_, number_), csv_strerror(csv_error(&parser_))));
     }
   }
   void finish() {
@@ -146,6 +155,9 @@ class DelimitedReader {
   csv_parser parser_{};
   std::vector<std::string> cells_;
   std::vector<std::pair<int64_t, std::vector<std::string>>> ready_;
+  std::string line_;
+  size_t fed_ = 0;      // bytes of line_ that the parser has seen
+  int64_t number_ = 0;  // of the present line, counted at LF and at CR without LF
   int64_t row_line_ = 0;
   bool at_end_ = false;
 };
@@ -203,11 +215,10 @@ void read_delimited(const fs::path& path, char delimiter, const RowTake& take) {
 
 PostRow parse_json_row(std::string_view line) {
   require_utf8(line, "the line");
-  nlohmann::json object;
-  try {
-    object = nlohmann::json::parse(line);
-  } catch (const nlohmann::json::exception& error) {
-    throw RowFault{fmt::format("no valid JSON ({}); expected one object a line with id, text, image, label, split", error.what())};
+  const nlohmann::json object = parse_foreign_json(line);
+  if (object.is_discarded()) {
+    throw RowFault{
+        fmt::format("no valid JSON ({}); expected one object a line with id, text, image, label, split", foreign_json_fault(line))};
   }
   if (!object.is_object()) throw RowFault{fmt::format("a JSON {}, expected an object", object.type_name())};
   PostRow row;

@@ -31,8 +31,8 @@ using RowFaultSink = std::function<void(const std::string& message)>;
 
 // Calls `row` for every row in file order. JSONL: one object a line, keys `id` (text or whole number), `text`, `image`, `label` (text or
 // whole number) and `split`; other keys are ignored. CSV and TSV: a header row names the columns in any order, others are
-// ignored; cells may be quoted and then hold separators, doubled quotes and line ends. Line ends are LF or CRLF, a byte order mark is
-// skipped, blank lines count for nothing.
+// ignored; cells may be quoted and then hold separators, doubled quotes and line ends. Line ends are LF or CRLF, in CSV and TSV CR as
+// well; a byte order mark is skipped, blank lines count for nothing.
 // A tar (not compressed) holds members KEY.EXTENSION, those of one post beside each other: a picture (jpg, jpeg, png, webp, gif, bmp),
 // KEY.txt, KEY.cls (label: its name or number), KEY.json (an object with any of id, text, label, split; the other members go before it).
 // The id is the KEY unless the JSON gives one, the split is the word that the tar's name begins with ("train-0001.tar") unless the JSON

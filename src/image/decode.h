@@ -28,6 +28,9 @@ inline bool usable(ImageStatus status) { return status == ImageStatus::kOk || st
 struct DecodeOptions {
   int64_t max_pixels = 100'000'000;  // width x height above it is refused before anything is allocated
   bool apply_exif = true;            // turn the picture as its EXIF orientation says
+  // JPEG: the inverse DCT may give fewer pixels, in eighths of each side, as long as the shorter one keeps at least this many; 0: all of
+  // them. For those who shrink the picture anyway: what comes out is close to it, not equal. Other formats are decoded whole.
+  int64_t shorter_side = 0;
 };
 
 struct DecodedImage {
@@ -39,7 +42,8 @@ struct DecodedImage {
 // JPEG (baseline, progressive, grey, CMYK, YCCK), PNG (every depth, palette, interlaced; alpha over white), WebP, GIF and other
 // animations (first frame), BMP (without RLE). A bad picture is a value, never an exception; only memory running out throws.
 // Pixels equal Pillow's convert("RGB"); as there, CMYK in a JPEG is read as Adobe stores it (inverted), 16-bit samples keep their
-// high byte, and colour profiles and gamma are left alone. Deviates: alpha goes over white, where convert("RGB") drops it.
+// high byte, and colour profiles and gamma are left alone. Deviates: alpha goes over white, where convert("RGB") drops it; samples of 5
+// and 6 bits in a BMP are rounded, where Pillow cuts them (1/255).
 DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options);
 DecodedImage decode_image_file(const FileSpan& picture, const DecodeOptions& options);
 

@@ -50,6 +50,46 @@ BmpHeader parse_header(std::span<const uint8_t> bytes) {
   return header;
 }
 
+// What stb would read as something else, or refuse without saying why.
+std::string unsupported(const BmpHeader& header) {
+  constexpr int64_t kBitFields = 3, kAlphaBitFields = 6;
+  if (header.compression == 1 || header.compression == 2) return "run-length coding (RLE)";
+  const bool fields = header.compression == kBitFields || header.compression == kAlphaBitFields;
+  if (header.compression != 0 && !(fields && header.bits > 8)) {
+    return fmt::format("compression {}", header.compression);
+  }
+  constexpr int64_t kBits[] = {1, 4, 8, 16, 24, 32};
+  if (std::find(std::begin(kBits), std::end(kBits), header.bits) == std::end(kBits)) return fmt::format("{} bits a pixel", header.bits);
+  return "";
+}
+
+void append_little_endian(std::vector<uint8_t>& bytes, int64_t value, int count) {
+  for (int i = 0; i < count; ++i) bytes.push_back(static_cast<uint8_t>(static_cast<uint64_t>(value) >> (8 * i)));
+}
+
+// A picture with a palette, or of the oldest kind (12 bytes of header, colours of 3 bytes), as one of the usual kind with every colour that
+// a sample can name, those that the file lacks black. stb counts too few colours of the oldest kind, and shows whatever lies in memory
+// for a colour that the file does not have.
+std::vector<uint8_t> with_whole_palette(std::span<const uint8_t> bytes, const BmpHeader& header) {
+  constexpr int64_t kHeaders = 54;
+  const int64_t color_bytes = bytes[14] == 12 ? 3 : 4, palette = 14 + int64_t{bytes[14]};
+  const int64_t colors = header.bits <= 8 ? int64_t{1} << header.bits : 0;
+  std::vector<uint8_t> out = {'B', 'M', 0, 0, 0, 0, 0, 0, 0, 0};
+  append_little_endian(out, kHeaders + colors * 4, 4);
+  append_little_endian(out, 40, 4);
+  append_little_endian(out, header.width, 4);
+  append_little_endian(out, header.top_down ? -header.height : header.height, 4);
+  append_little_endian(out, 1, 2);
+  append_little_endian(out, header.bits, 2);
+  out.resize(static_cast<size_t>(kHeaders + colors * 4), 0);
+  const int64_t there = std::clamp<int64_t>((header.data_offset - palette) / color_bytes, 0, colors);
+  for (int64_t i = 0; i < there; ++i) {
+    std::copy_n(bytes.begin() + palette + i * color_bytes, 3, out.begin() + kHeaders + i * 4);
+  }
+  out.insert(out.end(), bytes.begin() + header.data_offset, bytes.end());
+  return out;
+}
+
 DecodedFile broken(const std::string& why) {
   return {.decoded = failed(ImageStatus::kBroken, "broken BMP: no row could be decoded: " + why), .exif = {}};
 }
@@ -63,8 +103,7 @@ DecodedFile decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& opti
   if (exceeds(header.width, header.height, options.max_pixels)) {
     return {.decoded = too_large("BMP", header.width, header.height, options.max_pixels), .exif = {}};
   }
-  if (header.compression == 1 || header.compression == 2)
-    return broken("run-length coding (RLE) is not supported; save it as PNG or as plain BMP");
+  if (const std::string why = unsupported(header); !why.empty()) return broken(why + " is not supported; save it as PNG or as plain BMP");
   // stb reads zeros behind the end, so how many rows the file holds is counted here.
   const int64_t stride = (header.width * header.bits + 31) / 32 * 4;
   const int64_t available = static_cast<int64_t>(bytes.size()) - header.data_offset;
@@ -72,6 +111,12 @@ DecodedFile decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& opti
   if (rows == 0) return broken("the file ends early");
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) return broken("more than 2 GiB");
 
+  std::vector<uint8_t> rewritten;
+  if (bytes[14] == 12 || header.bits <= 8) {
+    if (header.data_offset < 14 + int64_t{bytes[14]}) return broken("bad offset");
+    rewritten = with_whole_palette(bytes, header);
+    bytes = rewritten;
+  }
   int width = 0, height = 0, channels = 0;
   const std::unique_ptr<uint8_t, void (*)(void*)> pixels(
       stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels, 3), stbi_image_free);

@@ -89,8 +89,17 @@ void cmyk_to_rgb(const uint8_t* cmyk, int64_t count, uint8_t* rgb) {
   }
 }
 
-bool start_picture(Reader& reader) {
+// The smallest number of eighths at which the shorter side keeps `shorter_side` pixels. 8 where 0 is asked for or the picture is small.
+unsigned int eighths(int64_t width, int64_t height, int64_t shorter_side) {
+  const int64_t shorter = std::min(width, height);
+  if (shorter_side < 1 || shorter <= shorter_side) return DCTSIZE;
+  return static_cast<unsigned int>((shorter_side * DCTSIZE + shorter - 1) / shorter);
+}
+
+bool start_picture(Reader& reader, int64_t shorter_side) {
   if (setjmp(reader.escape) != 0) return false;
+  reader.info.scale_num = eighths(reader.info.image_width, reader.info.image_height, shorter_side);
+  reader.info.scale_denom = DCTSIZE;
   const bool four = reader.info.jpeg_color_space == JCS_CMYK || reader.info.jpeg_color_space == JCS_YCCK;
   reader.info.out_color_space = four ? JCS_CMYK : JCS_RGB;
   jpeg_start_decompress(&reader.info);
@@ -147,16 +156,21 @@ DecodedFile decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& opt
     if (reader->code != JERR_IMAGE_TOO_BIG) return {.decoded = broken(), .exif = {}};
     return {.decoded = failed(ImageStatus::kTooLarge, fmt::format("JPEG: {}", reader->message)), .exif = {}};
   }
-  const int64_t width = reader->info.image_width, height = reader->info.image_height;
-  if (exceeds(width, height, options.max_pixels)) return {.decoded = too_large("JPEG", width, height, options.max_pixels), .exif = {}};
-  if (!start_picture(*reader)) return {.decoded = broken(), .exif = {}};
+  const int64_t stored_width = reader->info.image_width, stored_height = reader->info.image_height;
+  if (exceeds(stored_width, stored_height, options.max_pixels)) {
+    return {.decoded = too_large("JPEG", stored_width, stored_height, options.max_pixels), .exif = {}};
+  }
+  if (!start_picture(*reader, options.shorter_side)) return {.decoded = broken(), .exif = {}};
   if (reader->data_ended && reader->complete_rows == 0) return {.decoded = broken(), .exif = {}};
 
+  const int64_t width = reader->info.output_width, height = reader->info.output_height;
   Image image{.width = width, .height = height, .pixels = std::vector<uint8_t>(static_cast<size_t>(width * height * 3), kMissingRow)};
   const bool finished = read_rows(*reader, image.pixels.data());
   int64_t rows = height;
   if (!finished) rows = std::min<int64_t>(rows, reader->info.output_scanline);
-  if (reader->data_ended) rows = std::min(rows, reader->complete_rows);
+  if (reader->data_ended && reader->complete_rows < stored_height) {
+    rows = std::min(rows, reader->complete_rows * reader->info.scale_num / DCTSIZE);
+  }
   std::vector<uint8_t> exif = saved_exif(*reader);
   if (reader->data_ended && rows == height) {  // every row, but not every refinement of it
     auto reason = fmt::format("truncated JPEG: all rows decoded, some refining scans are missing: {}", reader->message);

@@ -38,12 +38,17 @@ void on_read(png_structp png, png_bytep target, size_t count) {
   reader.position += count;
 }
 
-// Whether a chunk of pixels ends beyond the file.
-bool cut_short(std::span<const uint8_t> bytes) {
+// What libpng is given of a file, and whether the file ends within a chunk of pixels. Any other chunk that ends beyond the file is left
+// out: libpng would allocate what it claims to hold, up to 2 GiB, before it looks for it.
+bool cut_short(std::span<const uint8_t>& bytes) {
   for (size_t at = 8; at + 8 <= bytes.size();) {
     const uint8_t* chunk = bytes.data() + at;
     const size_t length = png_get_uint_32(chunk);
-    if (length > PNG_UINT_31_MAX || at + 12 + length > bytes.size()) return std::memcmp(chunk + 4, "IDAT", 4) == 0;
+    if (length > PNG_UINT_31_MAX || at + 12 + length > bytes.size()) {
+      if (std::memcmp(chunk + 4, "IDAT", 4) == 0) return true;
+      bytes = bytes.first(at);
+      return false;
+    }
     at += 12 + length;
   }
   return false;

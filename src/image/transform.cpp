@@ -10,6 +10,10 @@
 namespace infig {
 namespace {
 
+// Pixels that a fast decode leaves for one pixel of the resized picture. With 1 the resizing has nothing left to average and samples move
+// by up to 57 of 255, with 2 by up to 9 (docs/pictures.md).
+constexpr int64_t kFastSides = 2;
+
 [[noreturn]] void refuse(const char* key, const std::string& value, const char* expected) {
   throw ConfigError(fmt::format("image.{}: {} is not allowed, expected {}", key, value, expected));
 }
@@ -19,6 +23,12 @@ void check_range(const char* key, int64_t value, int64_t low, int64_t high, cons
 }
 
 }  // namespace
+
+DecodeOptions ImageOptions::decode(bool randomly) const {
+  DecodeOptions options{.max_pixels = max_pixels, .apply_exif = exif == Exif::kApply};
+  if (dct_scale == DctScale::kFast && !(randomly && augment == Augment::kRand)) options.shorter_side = kFastSides * resize;
+  return options;
+}
 
 void ImageOptions::validate() const {
   constexpr int64_t kLargest = 1 << 16;
@@ -55,6 +65,8 @@ void bind_options(ConfigBinder& binder, ImageOptions& options) {
   binder.choice("exif", options.exif, {{"apply", Exif::kApply}, {"ignore", Exif::kIgnore}},
                 "turn pictures as their EXIF orientation says; row 35, datasets.md 6.1");
   binder.field("max_pixels", options.max_pixels, {.low = 1}, "width x height above it is a bad picture and never decoded; row 35");
+  binder.choice("dct_scale", options.dct_scale, {{"exact", DctScale::kExact}, {"fast", DctScale::kFast}},
+                "JPEG: exact = every pixel is decoded, fast = as few as the resizing needs (not where RandAugment sees them); row 35");
 }
 
 Image transform_image(const Image& image, const ImageOptions& options, RandomStream* stream) {

@@ -14,6 +14,7 @@ namespace infig {
 
 enum class Augment { kNone, kFlip, kRand };
 enum class Exif { kApply, kIgnore };
+enum class DctScale { kExact, kFast };
 
 struct ImageOptions {
   int64_t size = 224;                                // pixels a side that the network sees; >= 1
@@ -26,8 +27,11 @@ struct ImageOptions {
   std::vector<double> std = {0.229, 0.224, 0.225};   // > 0
   Exif exif = Exif::kApply;                          // image.exif = apply | ignore
   int64_t max_pixels = 100'000'000;                  // width x height above it is not decoded
+  DctScale dct_scale = DctScale::kExact;             // fast: JPEGs much larger than `resize` are decoded smaller (docs/pictures.md)
 
-  DecodeOptions decode() const { return {.max_pixels = max_pixels, .apply_exif = exif == Exif::kApply}; }
+  // How a picture is decoded that transform_image is given next. RandAugment counts in pixels of the picture as it is stored, so that what
+  // it is going to change (`randomly`) is decoded whole.
+  DecodeOptions decode(bool randomly = false) const;
   void validate() const;  // throws ConfigError
 };
 

@@ -80,7 +80,7 @@ std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomS
   DecodedImage decoded{{}, file.status, file.reason};
   if (file.status == ImageStatus::kOk) {
     const StageScope scope(timer, "decode");
-    decoded = decode_image(file.bytes, image.decode());
+    decoded = decode_image(file.bytes, image.decode(stream != nullptr));
   }
   if (decoded.status != ImageStatus::kOk) note_bad(row, decoded.status, decoded.reason);
   if (!usable(decoded.status)) return nullptr;
