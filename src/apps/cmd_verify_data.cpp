@@ -106,7 +106,8 @@ void add_verify_data(CLI::App& app) {
   auto* command =
       app.add_subcommand("verify-data", "Check a data set: counts, class totals, hashes, pictures, repetitions and leaks across splits");
   auto flags = std::make_shared<VerifyFlags>();
-  command->add_option("data", flags->data, "Data set folder, a CSV, TSV or JSONL table, or WebDataset tars (folder, file or pattern)")->required();
+  command->add_option("data", flags->data, "Data set folder, a CSV, TSV or JSONL table, or WebDataset tars (folder, file or pattern)")
+      ->required();
   command->add_option("--expect", flags->expect,
                       "Compare with the published counts of a data set, for the splits that are there: mvsa-single");
   command

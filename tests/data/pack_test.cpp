@@ -21,9 +21,10 @@ TEST(PictureSpan, OnlyPacksAndTarsHoldPictures) {
   EXPECT_EQ(span->length, 1024);
   EXPECT_EQ(picture_span_text(*span), "/a b/images.pack#32+1024");
   EXPECT_EQ(parse_picture_span("s#1/train.tar#0+9223372036854775807")->length, INT64_MAX);
-  for (const char* path : {"images/1.jpg", "images.pack", "images.pack#", "images.pack#1", "images.pack#1+", "images.pack#+1", "images.pack#1+0",
-                           "images.pack#-1+5", "images.pack#1+-5", "images.pack#01+5", "images.pack#1+5 ", "images.pack# 1+5", "a.jpg#1+5",
-                           "images.pack#1+9223372036854775808", "images.pack#1+5+6", "images.pack#1+5#7", ""}) {
+  for (const char* path :
+       {"images/1.jpg", "images.pack", "images.pack#", "images.pack#1", "images.pack#1+", "images.pack#+1", "images.pack#1+0",
+        "images.pack#-1+5", "images.pack#1+-5", "images.pack#01+5", "images.pack#1+5 ", "images.pack# 1+5", "a.jpg#1+5",
+        "images.pack#1+9223372036854775808", "images.pack#1+5+6", "images.pack#1+5#7", ""}) {
     EXPECT_FALSE(parse_picture_span(path).has_value()) << path;
   }
 }
@@ -131,12 +132,12 @@ TEST(Pack, Refusals) {
   EXPECT_THAT(message(good.substr(0, good.size() - 1)), HasSubstr("cut short"));
   EXPECT_THAT(message(good.substr(0, 40)), HasSubstr("cut short"));
   EXPECT_THAT(message(good.substr(0, 34) + good.substr(35)), HasSubstr("its footer says"));
-  EXPECT_THAT(message(changed(good.size() - 72, '\1')), HasSubstr("does not fit"));        // offset of the index
-  EXPECT_THAT(message(changed(good.size() - 64, '\3')), HasSubstr("does not fit"));        // pictures
-  EXPECT_THAT(message(changed(good.size() - 57, '\x7F')), HasSubstr("does not fit"));      // 2^63 pictures and more
-  EXPECT_THAT(message(changed(39, '\x7F')), HasSubstr("does not match the hash"));         // an entry
-  EXPECT_THAT(message(changed(12, '\x7F')), HasSubstr("does not match the hash"));         // the side
-  const ImagePack damaged(scratch.file("damaged.pack", changed(33, 'B')));                 // a picture: found when it is looked at
+  EXPECT_THAT(message(changed(good.size() - 72, '\1')), HasSubstr("does not fit"));    // offset of the index
+  EXPECT_THAT(message(changed(good.size() - 64, '\3')), HasSubstr("does not fit"));    // pictures
+  EXPECT_THAT(message(changed(good.size() - 57, '\x7F')), HasSubstr("does not fit"));  // 2^63 pictures and more
+  EXPECT_THAT(message(changed(39, '\x7F')), HasSubstr("does not match the hash"));     // an entry
+  EXPECT_THAT(message(changed(12, '\x7F')), HasSubstr("does not match the hash"));     // the side
+  const ImagePack damaged(scratch.file("damaged.pack", changed(33, 'B')));             // a picture: found when it is looked at
   EXPECT_FALSE(damaged.check_picture(0));
   EXPECT_TRUE(damaged.check_picture(1));
   EXPECT_THAT(thrown<DataError>([&] { ImagePack{scratch / "absent.pack"}; }), HasSubstr("absent.pack: cannot be opened"));
