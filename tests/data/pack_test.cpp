@@ -1,5 +1,7 @@
 #include "data/pack.h"
 
+#include <fmt/format.h>
+
 #include "core/files.h"
 #include "data/picture_span.h"
 #include "scratch.h"
