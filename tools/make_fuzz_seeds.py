@@ -13,6 +13,7 @@ import json
 import pickle
 import struct
 import sys
+import tarfile
 import types
 import zipfile
 from collections import OrderedDict
@@ -226,12 +227,27 @@ def tables():
         "public_split": {"three": folder({"train.json": split, "dev.json": split[:1], "test.json": [{"id": "7", "text": "x", "emotion_label": 1}]}),
                          "valid": folder({"valid.json": split})},
     }
+def tar(form, members):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=form) as out:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            out.addfile(info, io.BytesIO(data))
+    used = len(file.getvalue().rstrip(b"\0"))
+    return file.getvalue()[:(used + 511) // 512 * 512 + 1024]  # without the rest of the last record
+
+
+def tars():
+    members = {"./a.jpg": b"\xff\xd8\xff", "./a.txt": "caf\u00e9".encode(), "./a.cls": b"1\n", "b.json": b'{"id": "b.1", "text": "x", "label": 2, "split": "dev"}', "b.png": b""}
+    long = {"x" * 120 + "/\u00e9.txt": b"long", **members}
+    return {"tar_rows": {"ustar": tar(tarfile.USTAR_FORMAT, members), "gnu": tar(tarfile.GNU_FORMAT, long), "pax": tar(tarfile.PAX_FORMAT, long)}}
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers(), **pictures(), **packs(), **tables()}.items():
+    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers(), **pictures(), **packs(), **tables(), **tars()}.items():
         place = Path(sys.argv[1]) / target
         place.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

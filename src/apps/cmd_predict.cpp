@@ -155,9 +155,9 @@ class FilePrediction {
   }
 
   void check_stop() const {
-    const int signal = stop_->load();
-    if (signal == 0) return;
-    throw Interrupted(fmt::format("stopped; {} rows are saved, the same command goes on behind them", written_), 128 + signal);
+    const int number = stop_->load();
+    if (number == 0) return;
+    throw Interrupted(fmt::format("stopped; {} rows are saved, the same command goes on behind them", written_), 128 + number);
   }
 
   template <typename Flush>

@@ -86,9 +86,13 @@ OpenFile::OpenFile(int descriptor) : descriptor_(descriptor) {
   struct stat status{};
   if (::fstat(descriptor_, &status) != 0) return;
   regular_ = S_ISREG(status.st_mode);
-  size_ = status.st_size;
   device_ = status.st_dev;
   node_ = status.st_ino;
+}
+
+int64_t OpenFile::size() const {
+  struct stat status{};
+  return ::fstat(descriptor_, &status) == 0 ? status.st_size : 0;
 }
 
 OpenFile::~OpenFile() { ::close(descriptor_); }
@@ -133,10 +137,10 @@ std::string read_span(const FileSpan& span) {
   std::string fault;
   const auto file = open_span(span, fault);
   if (file == nullptr) throw DataError(fmt::format("{}: {}", span.string(), fault));
-  const int64_t wanted = span.whole() ? file->size() : span.length;
-  if (span.offset > file->size() || wanted > file->size() - span.offset) {
+  const int64_t size = file->size(), wanted = span.whole() ? size : span.length;
+  if (span.offset > size || wanted > size - span.offset) {
     throw DataError(fmt::format("{}: the file ends after {} bytes, before the span does; it was cut off or belongs to another index",
-                                span.string(), file->size()));
+                                span.string(), size));
   }
   std::string bytes(static_cast<size_t>(wanted), '\0');
   const int64_t got = file->read(span.offset, wanted, bytes.data());

@@ -40,7 +40,7 @@ class OpenFile {
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
-  int64_t size() const { return size_; }
+  int64_t size() const;  // now: the file may have grown or been cut since it was opened
   // Up to `count` bytes at `offset`: fewer only at the file's end. -1: reading failed, errno says why.
   int64_t read(int64_t offset, int64_t count, void* to) const;
 
@@ -50,7 +50,6 @@ class OpenFile {
   bool is(dev_t device, ino_t node) const { return device == device_ && node == node_; }
   int descriptor_;
   bool regular_ = false;
-  int64_t size_ = 0;
   dev_t device_ = 0;
   ino_t node_ = 0;
 };

@@ -123,15 +123,15 @@ ImageFile read_image_file(const FileSpan& picture) {
   std::string fault;
   const auto file = open_span(picture, fault);
   if (file == nullptr) return absent(fault);
-  const int64_t there = std::max<int64_t>(file->size() - picture.offset, 0);
+  const int64_t size = file->size(), there = std::max<int64_t>(size - picture.offset, 0);
   if (!picture.whole() && there == 0 && picture.length > 0)
-    return absent(fmt::format("the file has {} bytes and ends before the picture begins", file->size()));
+    return absent(fmt::format("the file has {} bytes and ends before the picture begins", size));
   const auto stopped = [&] { return absent(fmt::format("reading stopped: {}", std::generic_category().message(errno))); };
   const int64_t length = picture.whole() ? there : std::min(picture.length, there);
   // The signature first: a film under a picture's name is not read into memory.
-  const int64_t head = std::min<int64_t>(length, kSignatureBytes);
   std::array<uint8_t, kSignatureBytes> signature{};
-  if (file->read(picture.offset, head, signature.data()) < 0) return stopped();
+  const int64_t head = file->read(picture.offset, std::min<int64_t>(length, kSignatureBytes), signature.data());
+  if (head < 0) return stopped();
   if (head > 0 && find_format({signature.data(), static_cast<size_t>(head)}) == nullptr) {
     const DecodedImage unknown = unknown_format({signature.data(), static_cast<size_t>(head)});
     return {{}, unknown.status, unknown.reason};

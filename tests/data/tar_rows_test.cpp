@@ -209,7 +209,7 @@ TEST(TarDataSet, FaultsNameShardAndPost) {
   other.file("train-0.tar", ustar({{"a.cls", "2"}}));
   EXPECT_THAT(thrown<DataError>([&] { with_labels(other, other.path()); }),
               HasSubstr("is \"2\", expected one of sad, glad, or its number"));
-  EXPECT_THAT(thrown<DataError>([&] { read_data_set(other.file("shard.tar", ustar({{"a.cls", "2"}}))); }),
+  EXPECT_THAT(thrown<DataError>([&] { read_data_set(other.file("shard.tar", ustar({{"a.cls", "1"}}))); }),
               HasSubstr("call the file train-NAME.tar"));
   EXPECT_THAT(thrown<DataError>([&] { read_data_set(other.file("train.tar", ustar({{"a.txt", "x"}}))); }),
               HasSubstr("field \"label\" is missing"));

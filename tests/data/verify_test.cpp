@@ -17,9 +17,9 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 
 // "good" and "half" are contents that stand for a sound and a truncated picture.
-PictureVerdict check(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return {.status = "absent", .reason = "no such file", .usable = false};
-  const auto bytes = slurp(path);
+PictureVerdict check(const FileSpan& picture) {
+  if (!std::filesystem::exists(picture.file)) return {.status = "absent", .reason = "no such file", .usable = false};
+  const auto bytes = slurp(picture.file);
   if (bytes == "broken") return {.status = "broken", .reason = "no row", .usable = false};
   if (bytes == "half") return {.status = "truncated", .reason = "2 of 4 rows", .usable = true};
   return {.status = "ok", .reason = "", .usable = true};

@@ -101,7 +101,7 @@ TEST_F(FeatureCache, IsFoundAgainAndMadeAnewWhenAnythingElseIsAsked) {
   data_.sha256 = "abd";
   EXPECT_NE(feature_key(*backbone_, data_, pixels_, false), key);
   data_.sha256 = "abc";
-  write_file_atomic(data_.posts[0].image, read_file(data_.posts[1].image));
+  write_file_atomic(data_.posts[0].image.file, read_file(data_.posts[1].image.file));
   const std::string rewritten = feature_key(*backbone_, data_, pixels_, false);
   EXPECT_NE(rewritten, key);
   {

@@ -147,8 +147,8 @@ std::vector<DataSet> in_every_container(const fs::path& folder, const std::vecto
     fs::create_directory(folder / name);
     write_file_atomic(folder / name / "dataset.json", description);
   }
-  write_file_atomic(folder / "tars/train-000.tar", reference::ustar({members.begin(), members.begin() + 7}));
-  write_file_atomic(folder / "tars/train-001.tar", reference::ustar({members.begin() + 7, members.end()}));
+  write_file_atomic(folder / "tars/train-000.tar", reference::ustar({members.begin(), members.begin() + 6}));
+  write_file_atomic(folder / "tars/train-001.tar", reference::ustar({members.begin() + 6, members.end()}));
   write_file_atomic(folder / "packed/posts.jsonl", pack_lines);
   write_file_atomic(folder / "packed/images.pack", pack);
   return {read_data_set(folder), read_data_set(folder / "table.csv"), read_data_set(folder / "tars"), read_data_set(folder / "packed")};
