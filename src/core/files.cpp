@@ -51,12 +51,15 @@ class Digest {
  public:
   explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), kind, nullptr); }
   void add(const char* bytes, size_t count) { EVP_DigestUpdate(context_.get(), bytes, count); }
-  std::string hex() {
+  std::string bytes() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int length = 0;
     EVP_DigestFinal_ex(context_.get(), digest.data(), &length);
+    return {reinterpret_cast<const char*>(digest.data()), length};
+  }
+  std::string hex() {
     std::string text;
-    for (unsigned int i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
+    for (const char byte : bytes()) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
     return text;
   }
 
@@ -155,6 +158,15 @@ std::string sha256_file(const fs::path& path) {
   Digest digest(EVP_sha256());
   read_pieces(path, [&digest](std::string_view piece) { digest.add(piece.data(), piece.size()); });
   return digest.hex();
+}
+
+std::array<uint64_t, 2> sha256_128(std::string_view bytes) {
+  Digest digest(EVP_sha256());
+  digest.add(bytes.data(), bytes.size());
+  const std::string whole = digest.bytes();
+  std::array<uint64_t, 2> halves{};
+  for (size_t i = 0; i < 16; ++i) halves[i / 8] = halves[i / 8] << 8 | static_cast<unsigned char>(whole[i]);
+  return halves;
 }
 
 StagingFolder::StagingFolder(fs::path target) : target_(std::move(target)) {

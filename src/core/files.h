@@ -2,6 +2,7 @@
 // Throws DataError for what cannot be read and ResourceError for what cannot be written; both name the path and the reason.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -46,6 +47,7 @@ void make_folder(const std::filesystem::path& path);
 std::string sha256_hex(std::string_view bytes);              // 64 lower-case hex digits
 std::string sha1_hex(std::string_view bytes);                // 40; for what others identify by it (git's blobs), never for trust
 std::string sha256_file(const std::filesystem::path& path);  // streamed
+std::array<uint64_t, 2> sha256_128(std::string_view bytes);  // its first 16 bytes as two big-endian numbers: for compact sets
 
 // A folder that is deleted with all it holds unless keep() moves it to its final place: half-written folders never stay.
 class StagingFolder {
