@@ -41,7 +41,7 @@ const std::vector<std::string>& hfm_labels() {
 }
 
 const std::vector<std::string>& hfm_filter_words() {
-  static const std::vector<std::string> words{"sarcasm", "sarcastic", "reposting", "<url>", "joke",  "humour",
+  static const std::vector<std::string> words{"sarcasm", "sarcastic", "reposting", "<url>",  "joke", "humour",
                                               "humor",   "jokes",     "irony",     "ironic", "exgag"};
   return words;
 }

@@ -9,7 +9,8 @@
 
 namespace infig {
 
-// The labels in id order: not_sarcastic, sarcastic. (The authors' F1 is that of sarcastic; other papers call the two positive and negative.)
+// The labels in id order: not_sarcastic, sarcastic. (The authors' F1 is that of sarcastic; other papers call the two positive and
+// negative.)
 const std::vector<std::string>& hfm_labels();
 
 // The words that drop a post: those by which a collector of tweets would have found sarcasm, and <url>.

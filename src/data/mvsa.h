@@ -43,7 +43,8 @@ std::vector<MvsaMultipleRow> parse_mvsa_multiple_labels(std::string_view bytes, 
 // The label that at least two of three annotators gave (datasets.md 3.2); none where all three differ: the pair is then dropped.
 std::optional<std::string> majority_label(const std::array<std::string, 3>& labels);
 
-// Ids of MVSA-Multiple that are left out whatever their labels: the pictures of 3151, 3910 and 5995 cannot be read, and 15324 is in no public split.
+// Ids of MVSA-Multiple that are left out whatever their labels: the pictures of 3151, 3910 and 5995 cannot be read, and 15324 is in no
+// public split.
 const std::set<std::string>& mvsa_multiple_excluded();
 
 // Posts that the rules leave of a full download of MVSA-Multiple.

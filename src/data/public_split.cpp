@@ -93,8 +93,8 @@ class RowReader : public nlohmann::json_sax<Json> {
     // Numbers without sign first: one above the signed range would wrap round when read as signed.
     const bool in_range = label.is_number_unsigned() ? label.get<uint64_t>() < static_cast<uint64_t>(label_count_) : false;
     if (!in_range) {
-      throw DataError(fmt::format("{}: field \"emotion_label\" is {}, expected a whole number from 0 to {}", place(), label.dump(),
-                                  label_count_ - 1));
+      throw DataError(
+          fmt::format("{}: field \"emotion_label\" is {}, expected a whole number from 0 to {}", place(), label.dump(), label_count_ - 1));
     }
     PublicRow row{
         .id = id.is_string() ? id.get<std::string>() : id.dump(), .text = text.get<std::string>(), .label_id = label.get<int64_t>()};
@@ -146,10 +146,9 @@ std::vector<PublicSplit> read_public_splits(const fs::path& folder, int64_t labe
     splits.push_back(std::move(split));
   }
   if (splits.empty()) {
-    throw DataError(fmt::format("{}: holds none of train.json, dev.json, valid.json, test.json{}", folder.string(),
-                                fs::exists(folder / "train-copy.json")
-                                    ? "; train-copy.json is not read: MVSA-Multiple's holds posts of dev and test"
-                                    : ""));
+    throw DataError(fmt::format(
+        "{}: holds none of train.json, dev.json, valid.json, test.json{}", folder.string(),
+        fs::exists(folder / "train-copy.json") ? "; train-copy.json is not read: MVSA-Multiple's holds posts of dev and test" : ""));
   }
   return splits;
 }

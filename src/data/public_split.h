@@ -18,7 +18,8 @@ struct PublicRow {
   int64_t label_id = 0;
 };
 
-// Calls `row` for every element of one public split file, in order; memory stays at the file's bytes and one row. Throws as read_public_splits.
+// Calls `row` for every element of one public split file, in order; memory stays at the file's bytes and one row. Throws as
+// read_public_splits.
 void for_each_public_row(const std::filesystem::path& file, int64_t label_count, const std::function<void(PublicRow&&)>& row);
 
 struct PublicSplit {
