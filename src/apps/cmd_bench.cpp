@@ -50,7 +50,7 @@ void add_bench(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("bench", "posts/s of training and the share of each stage");
   auto flags = std::make_shared<BenchFlags>();
   verb->add_option("--config", flags->config, "YAML file")->required();
-  verb->add_option("--data", flags->data, "data set folder")->required();
+  verb->add_option("--data", flags->data, "data set folder, a table, or WebDataset tars")->required();
   verb->add_option("--steps", flags->steps, "steps timed")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_option("--warmup", flags->warmup, "steps before them")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_flag("--random-init", flags->random_init, "encoders of the config's sizes from random weights instead of published ones");

@@ -52,7 +52,7 @@ ExperimentRequest base_request(const ExperimentFlags& flags, std::string title) 
 
 void add_common(CLI::App& verb, const std::shared_ptr<ExperimentFlags>& flags) {
   verb.add_option("--config", flags->config, "YAML file, as configs/lite.yaml")->required();
-  verb.add_option("--data", flags->data, "data set folder, or a table")->required();
+  verb.add_option("--data", flags->data, "data set folder, a table, or WebDataset tars")->required();
   verb.add_option("--output-dir", flags->output_dir, "folder of the experiment; the same command line starts, continues and repeats it")
       ->required();
   verb.add_option("--seeds", flags->seeds, "how many (3 is 1,2,3), or which (4,7,1)")->capture_default_str();

@@ -9,10 +9,12 @@
 #include <numeric>
 
 #include "apps/commands.h"
+#include "apps/signals.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
+#include "core/resumable_file.h"
 #include "data/rows.h"
 #include "data/utf8.h"
 #include "model/inference.h"
@@ -26,7 +28,8 @@ using nlohmann::json;
 
 struct PredictFlags {
   std::string run, text, image, input, output, bad_image = "missing";
-  int64_t batch_size = 64, threads = 0, workers = 2;
+  int64_t batch_size = 64, threads = 0, workers = 2, block_rows = 4096;
+  bool restart = false;
 };
 
 // One row of the input: a post, or why it is none. Rows keep their place whatever happens to them.
@@ -69,26 +72,46 @@ std::string csv_header(const std::vector<std::string>& labels) {
   return header + ",note\n";
 }
 
-constexpr size_t kBlockRows = 4096;  // rows held at once: enough to batch by length, whatever the file's size
+// Everything that the bytes of the output depend on: an interrupted run is continued by the same command alone.
+json command_of(const PredictFlags& flags, const std::vector<fs::path>& tables) {
+  json input = json::array();
+  for (const fs::path& table : tables) {
+    const auto changed = fs::last_write_time(table).time_since_epoch().count();
+    input.push_back({{"file", fs::absolute(table).lexically_normal().string()}, {"bytes", fs::file_size(table)}, {"changed", changed}});
+  }
+  const fs::path checkpoint = find_checkpoint(flags.run);
+  return {{"input", input},
+          {"model", sha256_file(checkpoint / "model.safetensors")},
+          {"config", sha256_file(checkpoint / "config.json")},
+          {"bad_image", flags.bad_image},
+          {"batch_size", flags.batch_size},
+          {"block_rows", flags.block_rows},
+          {"threads", at::get_num_threads()}};
+}
 
-// Reads a file block by block, scores it and writes a row for a row.
+// Reads files block by block, scores them and writes a row for a row. After each block the output is saved; what an interrupted run has
+// saved is passed over. Scores depend a little on a batch's other posts, so blocks begin at the same rows whoever writes them.
 class FilePrediction {
  public:
   FilePrediction(const PredictFlags& flags, LoadedModel& loaded, const LoaderOptions& loader)
-      : flags_(flags), loaded_(loaded), loader_(loader), folder_(fs::path(flags.input).parent_path()), csv_(csv_wanted(flags)) {}
+      : flags_(flags), loaded_(loaded), loader_(loader), csv_(csv_wanted(flags)), tables_(tables_of(flags.input)), stop_(watch_signals()) {}
 
   void run() {
     int64_t total = 0;
     if (ProgressBar::shown()) {  // a pass for the bar's sake alone
-      for_each_row(flags_.input, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
+      for (const fs::path& table : tables_) for_each_row(table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
     }
     ProgressBar bar("predicting", total);
-    AtomicFile file(flags_.output);
-    if (csv_) file.stream() << csv_header(loaded_.labels);
-    const auto flush = [&] { score_and_write(file, [&](int64_t done) { bar.update(written_ + done); }); };
-    for_each_row(
-        flags_.input, [&](PostRow&& row) { add(std::move(row), flush); }, [&](const std::string& message) { add_fault(message, flush); });
-    flush();
+    ResumableFile file(flags_.output, command_of(flags_, tables_), flags_.restart);
+    go_on(file);
+    try {
+      predict_rows(file, bar);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error&) {
+      if (!file.state().is_null()) log_info("{} rows are kept in {}.partial; the same command goes on behind them", written_, flags_.output);
+      throw;
+    }
     bar.finish();
     file.commit();
     std::fprintf(stderr, "%lld rows written to %s (%lld with an error)\n", static_cast<long long>(written_), flags_.output.c_str(),
@@ -96,6 +119,23 @@ class FilePrediction {
   }
 
  private:
+  void predict_rows(ResumableFile& file, ProgressBar& bar) {
+    const auto flush = [&] {
+      score_and_write(file, [&](int64_t done) {
+        bar.update(written_ + done);
+        check_stop();
+      });
+      file.save({{"rows", written_}, {"faults", faults_}});
+      check_stop();
+    };
+    for (const fs::path& table : tables_) {
+      for_each_row(
+          table, [&](PostRow&& row) { add(std::move(row), table, flush); },
+          [&](const std::string& message) { add_fault(message, flush); });
+    }
+    if (!block_.empty()) flush();
+  }
+
   static bool csv_wanted(const PredictFlags& flags) {
     const std::string extension = fs::path(flags.output).extension();
     if (extension != ".csv" && extension != ".jsonl")
@@ -103,21 +143,37 @@ class FilePrediction {
     return extension == ".csv";
   }
 
+  void go_on(ResumableFile& file) {
+    if (file.state().is_null()) {
+      if (csv_) file.stream() << csv_header(loaded_.labels);
+      return;
+    }
+    written_ = file.state().at("rows").get<int64_t>();
+    faults_ = file.state().at("faults").get<int64_t>();
+    log_info("{}: going on behind row {}, where an interrupted run was saved", flags_.output, written_);
+  }
+
+  void check_stop() const {
+    const int signal = stop_->load();
+    if (signal == 0) return;
+    throw Interrupted(fmt::format("stopped; {} rows are saved, the same command goes on behind them", written_), 128 + signal);
+  }
+
   template <typename Flush>
-  void add(PostRow&& row, const Flush& flush) {
+  void add(PostRow&& row, const fs::path& table, const Flush& flush) {
     InputRow input;
-    ++read_;
+    if (++read_ <= written_) return;
     input.post.id = row.id.value_or(std::to_string(read_));
     input.post.text = row.text.value_or("");
-    const std::string image = row.image.value_or("");
-    if (!image.empty()) input.post.image = fs::path(image).is_absolute() ? fs::path(image) : folder_ / image;
+    input.post.image = picture_of(row, table);
     push(std::move(input), flush);
   }
 
   template <typename Flush>
   void add_fault(const std::string& message, const Flush& flush) {
     InputRow faulty;
-    faulty.post.id = std::to_string(++read_);
+    if (++read_ <= written_) return;
+    faulty.post.id = std::to_string(read_);
     faulty.error = message;
     push(std::move(faulty), flush);
   }
@@ -125,11 +181,11 @@ class FilePrediction {
   template <typename Flush>
   void push(InputRow&& row, const Flush& flush) {
     block_.push_back(std::move(row));
-    if (block_.size() == kBlockRows) flush();
+    if (block_.size() == static_cast<size_t>(flags_.block_rows)) flush();
   }
 
   // The block's rows get their probabilities, or the reason why there are none.
-  void score_and_write(AtomicFile& file, const std::function<void(int64_t)>& on_batch) {
+  void score_and_write(ResumableFile& file, const std::function<void(int64_t)>& on_batch) {
     std::vector<Post> posts;
     std::vector<int64_t> wanted;
     for (const auto& row : block_) {
@@ -162,8 +218,9 @@ class FilePrediction {
   const PredictFlags& flags_;
   LoadedModel& loaded_;
   const LoaderOptions& loader_;
-  fs::path folder_;
   bool csv_;
+  std::vector<fs::path> tables_;
+  const std::atomic<int>* stop_;
   std::vector<InputRow> block_;
   int64_t read_ = 0, written_ = 0, faults_ = 0;
 };
@@ -173,7 +230,7 @@ void predict_one(const PredictFlags& flags, LoadedModel& loaded, const LoaderOpt
   InputRow row;
   row.post.id = "1";
   row.post.text = flags.text;
-  row.post.image = flags.image;
+  row.post.image = parse_file_span(flags.image);
   const std::vector<Post> posts = {row.post};
   PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options,
                     0);
@@ -214,17 +271,20 @@ void add_predict(CLI::App& app) {
   verb->add_option("--run", flags->run, "run folder, or a checkpoint folder")->required();
   verb->add_option("--text", flags->text, "the post's text");
   verb->add_option("--image", flags->image, "the post's picture");
-  verb->add_option("--input", flags->input, "JSONL, CSV or TSV with id, text, image (paths from the file's folder)");
-  verb->add_option("--output", flags->output, "JSONL or CSV to write, one row for each input row, in order");
+  verb->add_option("--input", flags->input, "JSONL, CSV or TSV with id, text, image (paths from the file's folder), a WebDataset tar, a data set folder, or a pattern");
+  verb->add_option("--output", flags->output, "JSONL or CSV to write, one row for each input row, in order; an interrupted run goes on with the same command");
   verb->add_option("--bad-image", flags->bad_image,
                    "rows whose picture cannot be used: missing (text alone) | skip (row gets an error) | error (stop)")
       ->capture_default_str();
   verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
-  verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::NonNegativeNumber);
+  verb->add_option("--block-rows", flags->block_rows, "rows held in memory, and saved at once")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_flag("--restart", flags->restart, "begin anew where an interrupted run left OUTPUT.partial");
   verb->footer(
       "Examples:\n  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n"
-      "  infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl");
+      "  infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl\n"
+      "  infig predict --run runs/demo --input 'shards/{000..099}.tar' --output predictions.csv");
   verb->callback([flags] { predict_verb(*flags); });
 }
 

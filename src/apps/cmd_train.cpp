@@ -67,7 +67,7 @@ void add_train(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("train", "train a model into a run folder");
   auto flags = std::make_shared<TrainFlags>();
   verb->add_option("--config", flags->config, "YAML file, as configs/tiny.yaml; configs/reference.yaml lists every key")->required();
-  verb->add_option("--data", flags->data, "data set folder that prepare wrote, or a CSV/TSV/JSONL table")->required();
+  verb->add_option("--data", flags->data, "data set folder that prepare wrote, a CSV/TSV/JSONL table, or WebDataset tars: a folder, or 'train-{000..009}.tar'")->required();
   verb->add_option("--output-dir", flags->output_dir, "run folder to write")->required();
   verb->add_option("--resume", flags->resume,
                    "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
@@ -87,6 +87,7 @@ void add_train(CLI::App& app) {
       "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
       "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/no-gam seed=2 loss.lambda_g=0\n"
       "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/text-only data.without=image\n"
+      "  infig train --config configs/tiny.yaml --data 'shards/{train,dev}-*.tar' --output-dir runs/tars data.shuffle_buffer=5000\n"
       "  infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite --seeds 3");
   verb->callback([flags] { train_verb(*flags); });
 }

@@ -22,8 +22,8 @@ struct VerifyFlags {
   int64_t list = 20;
 };
 
-PictureVerdict check_picture(const std::filesystem::path& path, int64_t max_pixels) {
-  const DecodedImage decoded = decode_image_file(path, {.max_pixels = max_pixels});
+PictureVerdict check_picture(const FileSpan& picture, int64_t max_pixels) {
+  const DecodedImage decoded = decode_image_file(picture, {.max_pixels = max_pixels});
   return {.status = image_status_name(decoded.status), .reason = decoded.reason, .usable = usable(decoded.status)};
 }
 
@@ -90,7 +90,7 @@ void print_report(const VerifyReport& report, const VerifyFlags& flags) {
 
 void verify(const VerifyFlags& flags) {
   VerifyOptions options;
-  options.check_picture = [&flags](const std::filesystem::path& path) { return check_picture(path, flags.max_pixels); };
+  options.check_picture = [&flags](const FileSpan& picture) { return check_picture(picture, flags.max_pixels); };
   options.threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
   options.expect = flags.expect;
   options.bad_picture_is_miss = flags.bad_image == "error";
@@ -106,10 +106,9 @@ void add_verify_data(CLI::App& app) {
   auto* command =
       app.add_subcommand("verify-data", "Check a data set: counts, class totals, hashes, pictures, repetitions and leaks across splits");
   auto flags = std::make_shared<VerifyFlags>();
-  command->add_option("data", flags->data, "Data set folder, or a CSV, TSV or JSONL table")->required();
-  command->add_option(
-      "--expect", flags->expect,
-      "Compare with the published counts of a data set, for the splits that are there: mvsa-single, mvsa-multiple, hfm or tumemo");
+  command->add_option("data", flags->data, "Data set folder, a CSV, TSV or JSONL table, or WebDataset tars (folder, file or pattern)")->required();
+  command->add_option("--expect", flags->expect,
+                      "Compare with the published counts of a data set, for the splits that are there: mvsa-single, mvsa-multiple, hfm or tumemo");
   command
       ->add_option("--bad-image", flags->bad_image, "Pictures that cannot be used: missing or skip (listed), or error (listed, and exit 1)")
       ->check(CLI::IsMember({"missing", "skip", "error"}))

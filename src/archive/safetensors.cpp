@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "archive/mapped_file.h"
+#include "archive/map_archive.h"
 #include "archive/safetensors_header.h"
 #include "core/error.h"
 
@@ -138,7 +138,7 @@ struct SafetensorsFile::Impl {
 };
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : impl_(new Impl{.file = MappedFile(path, "a safetensors file"), .tensors = {}, .metadata = {}}) {
+    : impl_(new Impl{.file = map_archive(path, "a safetensors file"), .tensors = {}, .metadata = {}}) {
   impl_->tensors = parse_safetensors(impl_->file.bytes(), path.string(), &impl_->metadata);
 }
 

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "archive/mapped_file.h"
+#include "archive/map_archive.h"
 #include "archive/torch_archive.h"
 #include "core/error.h"
 #include "core/json.h"
@@ -148,7 +148,7 @@ void read_sharded(const fs::path& path, std::string_view text, Impl& all) {
                                         where, shard_path.string(), tensors));
     }
     Impl shard;
-    read_whole(MappedFile(shard_path, kExpected), shard);
+    read_whole(map_archive(shard_path, kExpected), shard);
     add_shard(all, std::move(shard), file, index, where);
   }
   for (const auto& [name, file] : index) {
@@ -192,7 +192,7 @@ fs::path find_weights(const fs::path& folder) {
 WeightArchive open_archive(const fs::path& path) {
   std::error_code code;
   const fs::path file_path = fs::is_directory(path, code) ? find_weights(path) : path;
-  MappedFile file(file_path, kExpected);
+  MappedFile file = map_archive(file_path, kExpected);
   auto impl = std::make_unique<Impl>();
   const auto bytes = file.bytes();
   const std::string_view front = front_of(file);

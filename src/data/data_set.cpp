@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -54,35 +55,40 @@ Description read_description(const fs::path& folder) {
   }
 }
 
+// A label or the like that is a number from 0 and nothing else.
+std::optional<int64_t> whole_number(const std::string& word) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (error != std::errc() || end != word.data() + word.size() || value < 0) return std::nullopt;
+  return value;
+}
+
 std::string refusal(const std::string& field, const std::string& message) { return fmt::format("field \"{}\" {}", field, message); }
 
-// The path of a picture as a table names it, seen from the working folder.
-fs::path picture_path(const std::optional<std::string>& cell, const fs::path& folder) {
-  if (!cell || cell->empty()) return {};
-  const fs::path path(*cell);
-  return path.is_absolute() ? path : folder / path;
-}
 
 // Turns rows into posts. `known_labels` null: any label is taken (a table numbers them afterwards).
 class PostReader {
  public:
-  PostReader(fs::path folder, const std::vector<std::string>* known_labels) : folder_(std::move(folder)), known_labels_(known_labels) {}
+  explicit PostReader(const std::vector<std::string>* known_labels) : known_labels_(known_labels) {}
+
+  void begin(fs::path table) {
+    tables_.push_back(std::move(table));
+    tar_ = is_tar(tables_.back());
+  }
 
   // Returns why the row is refused, or nothing and the post.
   std::string read(PostRow& row, Post& post) {
     if (!row.id) return refusal("id", "is missing");
+    if (tar_) std::replace(row.id->begin(), row.id->end(), '/', '_');  // the folders of a key
     if (const std::string fault = id_fault(*row.id); !fault.empty()) return refusal("id", fault);
-    const auto [first, fresh] = lines_.try_emplace(*row.id, row.line);
-    if (!fresh) return refusal("id", fmt::format("\"{}\" stands already in row {}; every id must occur once", *row.id, first->second));
+    const auto [first, fresh] = places_.try_emplace(*row.id, tables_.size() - 1, row.line);
+    if (!fresh) return refusal("id", fmt::format("\"{}\" stands already in {}; every id must occur once", *row.id, place(first->second)));
     if (!row.label || row.label->empty()) return refusal("label", "is missing");
-    if (known_labels_ != nullptr) {
-      const auto found = std::find(known_labels_->begin(), known_labels_->end(), *row.label);
-      if (found == known_labels_->end()) {
-        return refusal("label", fmt::format("is \"{}\", expected one of {}", *row.label, fmt::join(*known_labels_, ", ")));
-      }
-      post.label_id = found - known_labels_->begin();
+    if (const std::string fault = read_label(*row.label, post); !fault.empty()) return refusal("label", fault);
+    if (!row.split) {
+      return refusal("split", tar_ ? "is missing; call the file train-NAME.tar, dev-NAME.tar or test-NAME.tar, or give it in KEY.json"
+                                   : "is missing; expected train, dev or test");
     }
-    if (!row.split) return refusal("split", "is missing; expected train, dev or test");
     try {
       post.split = parse_split(*row.split);
     } catch (const DataError& error) {
@@ -90,18 +96,34 @@ class PostReader {
     }
     post.id = std::move(*row.id);
     post.text = std::move(row.text).value_or("");
-    post.image = picture_path(row.image, folder_);
-    post.label = std::move(*row.label);
+    post.image = picture_of(row, tables_.back());
     return "";
   }
 
  private:
-  fs::path folder_;
+  std::string read_label(const std::string& word, Post& post) const {
+    post.label = word;
+    if (known_labels_ == nullptr) return "";
+    const auto found = std::find(known_labels_->begin(), known_labels_->end(), word);
+    post.label_id = found != known_labels_->end() ? found - known_labels_->begin() : tar_ ? whole_number(word).value_or(-1) : -1;
+    if (post.label_id < 0 || post.label_id >= static_cast<int64_t>(known_labels_->size())) {
+      return fmt::format("is \"{}\", expected one of {}{}", word, fmt::join(*known_labels_, ", "), tar_ ? ", or its number from 0" : "");
+    }
+    post.label = (*known_labels_)[static_cast<size_t>(post.label_id)];
+    return "";
+  }
+  std::string place(const std::pair<size_t, int64_t>& at) const {
+    return at.first + 1 == tables_.size() ? fmt::format("row {}", at.second) : row_place(tables_[at.first], at.second);
+  }
+
   const std::vector<std::string>* known_labels_;
-  std::unordered_map<std::string, int64_t> lines_;
+  std::vector<fs::path> tables_;
+  bool tar_ = false;
+  std::unordered_map<std::string, std::pair<size_t, int64_t>> places_;  // of each id: table and row
 };
 
 void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fault, DataSet& data) {
+  reader.begin(table);
   for_each_row(
       table,
       [&](PostRow&& row) {
@@ -140,36 +162,68 @@ DataSet read_folder(const fs::path& folder, const RowFaultSink& fault, std::stri
   data.labels = description.labels;
   data.sha256 = sha256_file(posts);
   stated = description.sha256;
-  PostReader reader(folder, &data.labels);
+  PostReader reader(&data.labels);
   read_all(posts, reader, fault, data);
   return data;
 }
 
-DataSet read_table(const fs::path& table, const RowFaultSink& fault) {
-  require_columns(table, {"id", "label", "split"});
-  DataSet data;
-  data.name = table.stem().string();
-  data.folder = table.parent_path();
-  data.sha256 = sha256_file(table);
-  PostReader reader(data.folder, nullptr);
-  read_all(table, reader, fault, data);
-  std::map<std::string, int64_t> ids;  // a map is in alphabetical order
+// Gives the labels that the posts have their numbers: alphabetical order, whole numbers by size.
+void number_labels(DataSet& data) {
+  const auto before = [](const std::string& a, const std::string& b) {
+    const auto left = whole_number(a), right = whole_number(b);
+    if (left.has_value() != right.has_value()) return left.has_value();
+    return left && *left != *right ? *left < *right : a < b;
+  };
+  std::map<std::string, int64_t, decltype(before)> ids(before);
   for (const auto& post : data.posts) ids[post.label] = 0;
   for (auto& [label, id] : ids) {
     id = static_cast<int64_t>(data.labels.size());
     data.labels.push_back(label);
   }
   for (auto& post : data.posts) post.label_id = ids.at(post.label);
+}
+
+// What the posts of tars are known by: their fields and where their pictures lie, as posts.jsonl would hold them.
+std::string sha256_of_posts(const DataSet& data) {
+  std::string all = nlohmann::json(data.labels).dump();
+  for (const Post& post : data.posts) {
+    const FileSpan image(post.image.file.filename(), post.image.offset, post.image.length);
+    all += nlohmann::json{post.id, post.text, image.string(), post.label, split_name(post.split)}.dump() + "\n";
+  }
+  return sha256_hex(all);
+}
+
+DataSet read_tables(const fs::path& name, const std::vector<fs::path>& tables, const RowFaultSink& fault) {
+  DataSet data;
+  data.folder = tables.front().parent_path();
+  const bool tars = std::all_of(tables.begin(), tables.end(), is_tar);
+  // Beside tars, a dataset.json names the labels.
+  const bool described = tars && fs::exists(data.folder / kDescriptionFile);
+  data.name = fs::is_directory(name) ? last_name(name) : tables.front().stem().string();
+  if (described) {
+    Description description = read_description(data.folder);
+    data.name = description.name;
+    data.labels = std::move(description.labels);
+  }
+  PostReader reader(described ? &data.labels : nullptr);
+  for (const fs::path& table : tables) {
+    require_columns(table, {"id", "label", "split"});
+    read_all(table, reader, fault, data);
+  }
+  if (!described) number_labels(data);
+  data.sha256 = tars || tables.size() > 1 ? sha256_of_posts(data) : sha256_file(tables.front());
   return data;
 }
 
 // Relative to `folder` where the path lies in it.
-std::string stored_path(const fs::path& image, const fs::path& folder) {
-  const fs::path whole = fs::absolute(image).lexically_normal();
+std::string stored_path(const FileSpan& image, const fs::path& folder) {
+  const fs::path whole = fs::absolute(image.file).lexically_normal();
   const fs::path base = fs::absolute(folder / "").lexically_normal();
   const fs::path relative = whole.lexically_relative(base);
   const bool inside = !relative.empty() && *relative.begin() != "..";
-  return (inside ? relative : whole).generic_string();
+  FileSpan stored = image;
+  stored.file = (inside ? relative : whole).generic_string();
+  return stored.string();
 }
 
 void check_post(const Post& post, const DataSet& data, std::set<std::string>& seen) {
@@ -214,29 +268,33 @@ DataSet read_data_set(const fs::path& path) {
 
 DataSet read_data_set(const fs::path& path, const RowFaultSink& fault, std::string& stated_sha256) {
   stated_sha256.clear();
-  if (!fs::exists(path)) throw DataError(fmt::format("{}: no such data set; infig prepare makes one", path.string()));
-  DataSet data = fs::is_directory(path) ? read_folder(path, fault, stated_sha256) : read_table(path, fault);
+  const bool folder = fs::is_directory(path);
+  if (!folder && !fs::exists(path) && !is_pattern(path))
+    throw DataError(fmt::format("{}: no such data set; infig prepare makes one", path.string()));
+  const bool prepared = folder && (fs::exists(path / kPostsFile) || tars_in(path).empty());
+  DataSet data = prepared ? read_folder(path, fault, stated_sha256) : read_tables(path, tables_of(path), fault);
   if (data.posts.empty() && !fault) throw DataError(fmt::format("{}: holds no posts", path.string()));
   return data;
 }
 
 std::vector<Post> read_posts(const fs::path& path) {
   if (fs::is_directory(path)) return read_data_set(path).posts;
-  if (!fs::exists(path)) throw DataError(fmt::format("{}: no such file", path.string()));
-  const auto present = table_columns(path);
-  if (!present.contains("text") && !present.contains("image")) {
-    throw DataError(
-        fmt::format("{}, header: neither a column \"text\" nor a column \"image\"; expected at least one of them", path.string()));
-  }
   std::vector<Post> posts;
-  for_each_row(path, [&](PostRow&& row) {
-    Post post;
-    post.id = row.id && !row.id->empty() ? std::move(*row.id) : fmt::format("{}", posts.size() + 1);
-    post.text = std::move(row.text).value_or("");
-    post.image = picture_path(row.image, path.parent_path());
-    post.label = std::move(row.label).value_or("");
-    posts.push_back(std::move(post));
-  });
+  for (const fs::path& table : tables_of(path)) {
+    const auto present = table_columns(table);
+    if (!present.contains("text") && !present.contains("image")) {
+      throw DataError(
+          fmt::format("{}, header: neither a column \"text\" nor a column \"image\"; expected at least one of them", table.string()));
+    }
+    for_each_row(table, [&](PostRow&& row) {
+      Post post;
+      post.id = row.id && !row.id->empty() ? std::move(*row.id) : fmt::format("{}", posts.size() + 1);
+      post.text = std::move(row.text).value_or("");
+      post.image = picture_of(row, table);
+      post.label = std::move(row.label).value_or("");
+      posts.push_back(std::move(post));
+    });
+  }
   return posts;
 }
 

@@ -188,7 +188,7 @@ DataSet write_postcards(const PostcardsOptions& options, const std::filesystem::
   int64_t drawn = 0;
   parallel_for(options.count, thread_count(options.threads), [&](int64_t i) {
     const auto row = static_cast<size_t>(i);
-    write_picture(data.posts[row].image, draw_postcard(cards[row], options));
+    write_picture(data.posts[row].image.file, draw_postcard(cards[row], options));
     const std::lock_guard<std::mutex> lock(bar_mutex);
     bar.update(++drawn);
   });

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "data/row_reading.h"
 #include "data/utf8.h"
 
 namespace infig {
@@ -25,18 +26,6 @@ const std::map<std::string, Field>& fields() {
   static const std::map<std::string, Field> all{
       {"id", &PostRow::id}, {"text", &PostRow::text}, {"image", &PostRow::image}, {"label", &PostRow::label}, {"split", &PostRow::split}};
   return all;
-}
-
-// A row that cannot be used; the place is added where it is caught.
-struct RowFault {
-  std::string message;
-};
-
-void require_utf8(std::string_view bytes, const std::string& what) {
-  const size_t offset = find_invalid_utf8(bytes);
-  if (offset == std::string_view::npos) return;
-  throw RowFault{fmt::format("{} is not UTF-8 (byte {}: 0x{:02X}); convert the file, for example with iconv -f ENCODING -t UTF-8", what,
-                             offset, static_cast<unsigned char>(bytes[offset]))};
 }
 
 class LineReader {
@@ -74,7 +63,7 @@ class LineReader {
   int64_t number_ = 0;
 };
 
-enum class TableKind { kJsonLines, kComma, kTab };
+enum class TableKind { kJsonLines, kComma, kTab, kTar };
 
 TableKind kind_of(const fs::path& path) {
   std::string extension = path.extension().string();
@@ -82,7 +71,8 @@ TableKind kind_of(const fs::path& path) {
   if (extension == ".jsonl" || extension == ".ndjson") return TableKind::kJsonLines;
   if (extension == ".csv") return TableKind::kComma;
   if (extension == ".tsv" || extension == ".tab") return TableKind::kTab;
-  throw DataError(fmt::format("{}: unknown kind of table \"{}\"; expected .jsonl, .csv or .tsv", path.string(), extension));
+  if (extension == ".tar") return TableKind::kTar;
+  throw DataError(fmt::format("{}: unknown kind of table \"{}\"; expected .jsonl, .csv, .tsv or .tar", path.string(), extension));
 }
 
 std::optional<std::string> json_field(const nlohmann::json& value, const std::string& key) {
@@ -90,22 +80,6 @@ std::optional<std::string> json_field(const nlohmann::json& value, const std::st
   if (value.is_string()) return value.get<std::string>();
   if ((key == "id" || key == "label") && value.is_number_integer()) return value.dump();
   throw RowFault{fmt::format("field \"{}\" is {} {}, expected text", key, value.type_name(), value.dump().substr(0, 40))};
-}
-
-PostRow parse_json_row(std::string_view line) {
-  require_utf8(line, "the line");
-  nlohmann::json object;
-  try {
-    object = nlohmann::json::parse(line);
-  } catch (const nlohmann::json::exception& error) {
-    throw RowFault{fmt::format("no valid JSON ({}); expected one object a line with id, text, image, label, split", error.what())};
-  }
-  if (!object.is_object()) throw RowFault{fmt::format("a JSON {}, expected an object", object.type_name())};
-  PostRow row;
-  for (const auto& [key, field] : fields()) {
-    if (const auto found = object.find(key); found != object.end()) row.*field = json_field(*found, key);
-  }
-  return row;
 }
 
 // Cells of a CSV or TSV row by row. libcsv calls back for every cell and every row end; lines go in one by one, so that a
@@ -204,7 +178,7 @@ PostRow parse_cells(std::vector<std::string>& cells, size_t expected, const std:
   return row;
 }
 
-void read_json_lines(const fs::path& path, const std::function<void(int64_t, const std::function<PostRow()>&)>& take) {
+void read_json_lines(const fs::path& path, const RowTake& take) {
   LineReader lines(path);
   std::string line;
   while (lines.next(line)) {
@@ -214,7 +188,7 @@ void read_json_lines(const fs::path& path, const std::function<void(int64_t, con
   }
 }
 
-void read_delimited(const fs::path& path, char delimiter, const std::function<void(int64_t, const std::function<PostRow()>&)>& take) {
+void read_delimited(const fs::path& path, char delimiter, const RowTake& take) {
   DelimitedReader reader(path, delimiter);
   std::vector<std::string> cells;
   int64_t line = 0;
@@ -226,6 +200,29 @@ void read_delimited(const fs::path& path, char delimiter, const std::function<vo
 }
 
 }  // namespace
+
+PostRow parse_json_row(std::string_view line) {
+  require_utf8(line, "the line");
+  nlohmann::json object;
+  try {
+    object = nlohmann::json::parse(line);
+  } catch (const nlohmann::json::exception& error) {
+    throw RowFault{fmt::format("no valid JSON ({}); expected one object a line with id, text, image, label, split", error.what())};
+  }
+  if (!object.is_object()) throw RowFault{fmt::format("a JSON {}, expected an object", object.type_name())};
+  PostRow row;
+  for (const auto& [key, field] : fields()) {
+    if (const auto found = object.find(key); found != object.end()) row.*field = json_field(*found, key);
+  }
+  return row;
+}
+
+void require_utf8(std::string_view bytes, const std::string& what) {
+  const size_t offset = find_invalid_utf8(bytes);
+  if (offset == std::string_view::npos) return;
+  throw RowFault{fmt::format("{} is not UTF-8 (byte {}: 0x{:02X}); convert the file, for example with iconv -f ENCODING -t UTF-8", what,
+                             offset, static_cast<unsigned char>(bytes[offset]))};
+}
 
 std::string row_place(const fs::path& path, int64_t line) { return fmt::format("{}, row {}", path.string(), line); }
 
@@ -250,13 +247,15 @@ void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& 
       return read_delimited(path, ',', take);
     case TableKind::kTab:
       return read_delimited(path, '\t', take);
+    case TableKind::kTar:
+      return read_tar(path, take);
   }
 }
 
 std::set<std::string> table_columns(const fs::path& path) {
   const TableKind kind = kind_of(path);
   std::set<std::string> names;
-  if (kind == TableKind::kJsonLines) {
+  if (kind == TableKind::kJsonLines || kind == TableKind::kTar) {
     for (const auto& [name, field] : fields()) names.insert(name);
     return names;
   }
@@ -267,6 +266,12 @@ std::set<std::string> table_columns(const fs::path& path) {
     throw DataError(fmt::format("{}: is empty; expected a header row with id, text, image, label, split", path.string()));
   for (const auto& [index, name] : header_columns(cells, path)) names.insert(name);
   return names;
+}
+
+FileSpan picture_of(const PostRow& row, const fs::path& table) {
+  if (!row.image || row.image->empty()) return {};
+  const fs::path path(*row.image);
+  return parse_file_span(path.is_absolute() ? path : table.parent_path() / path);
 }
 
 std::string csv_cell(const std::string& value) {

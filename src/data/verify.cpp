@@ -33,13 +33,13 @@ std::vector<CheckedPicture> check_pictures(const DataSet& data, const VerifyOpti
   std::mutex mutex;
   int64_t done = 0;
   parallel_for(static_cast<int64_t>(data.posts.size()), options.threads, [&](int64_t row) {
-    const fs::path& path = data.posts[static_cast<size_t>(row)].image;
+    const FileSpan& picture = data.posts[static_cast<size_t>(row)].image;
     auto& result = checked[static_cast<size_t>(row)];
-    if (path.empty()) {
+    if (picture.empty()) {
       result.verdict.status = "none";
     } else {
-      result.verdict = options.check_picture(path);
-      if (result.verdict.usable) result.sha256 = sha256_file(path);
+      result.verdict = options.check_picture(picture);
+      if (result.verdict.usable) result.sha256 = sha256_span(picture);
     }
     const std::lock_guard<std::mutex> lock(mutex);
     bar.update(++done);
@@ -140,7 +140,7 @@ VerifyReport verify_data(const fs::path& path, const VerifyOptions& options) {
     report.misses.push_back(fmt::format("posts.jsonl has the SHA-256 {}, dataset.json states {}: it was changed afterwards",
                                         report.data.sha256, report.stated_sha256));
   }
-  if (fs::is_directory(path)) compare_counts(path, report);
+  if (fs::exists(report.data.folder / "dataset.json")) compare_counts(report.data.folder, report);
   if (!options.expect.empty()) {
     for (auto& miss : published_misses(report.data, options.expect)) report.misses.push_back(std::move(miss));
   }

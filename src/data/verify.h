@@ -19,7 +19,7 @@ struct PictureVerdict {
   bool usable = true;
 };
 // Decodes a picture; called from several threads at once. A bad picture is a verdict, not an exception.
-using PictureCheck = std::function<PictureVerdict(const std::filesystem::path&)>;
+using PictureCheck = std::function<PictureVerdict(const FileSpan&)>;
 
 struct VerifyOptions {
   PictureCheck check_picture = {};   // empty: pictures are not opened

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <string_view>
 #include <system_error>
 
@@ -118,33 +118,33 @@ DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& o
   return std::move(file.decoded);
 }
 
-ImageFile read_image_file(const fs::path& path) {
+ImageFile read_image_file(const FileSpan& picture) {
   const auto absent = [](const std::string& reason) { return ImageFile{{}, ImageStatus::kAbsent, reason}; };
-  std::error_code code;
-  const fs::file_status status = fs::status(path, code);
-  if (!fs::exists(status)) return absent("no such file");
-  if (!fs::is_regular_file(status)) return absent("not a regular file");
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  const auto size = static_cast<size_t>(fs::file_size(path, code));
-  if (!in || code) return absent(fmt::format("cannot be read: {}", std::generic_category().message(code ? code.value() : errno)));
+  std::string fault;
+  const auto file = open_span(picture, fault);
+  if (file == nullptr) return absent(fault);
+  const int64_t there = std::max<int64_t>(file->size() - picture.offset, 0);
+  if (!picture.whole() && there == 0 && picture.length > 0)
+    return absent(fmt::format("the file has {} bytes and ends before the picture begins", file->size()));
+  const auto stopped = [&] { return absent(fmt::format("reading stopped: {}", std::generic_category().message(errno))); };
+  const int64_t length = picture.whole() ? there : std::min(picture.length, there);
   // The signature first: a film under a picture's name is not read into memory.
-  std::vector<uint8_t> bytes(std::min(size, kSignatureBytes));
-  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (in && !bytes.empty() && find_format(bytes) == nullptr) {
-    const DecodedImage unknown = unknown_format(bytes);
+  const int64_t head = std::min<int64_t>(length, kSignatureBytes);
+  std::array<uint8_t, kSignatureBytes> signature{};
+  if (file->read(picture.offset, head, signature.data()) < 0) return stopped();
+  if (head > 0 && find_format({signature.data(), static_cast<size_t>(head)}) == nullptr) {
+    const DecodedImage unknown = unknown_format({signature.data(), static_cast<size_t>(head)});
     return {{}, unknown.status, unknown.reason};
   }
-  const size_t have = bytes.size();
-  bytes.resize(size);
-  in.read(reinterpret_cast<char*>(bytes.data() + have), static_cast<std::streamsize>(size - have));
-  if (in.bad()) return absent(fmt::format("reading stopped: {}", std::generic_category().message(errno)));
-  if (in.eof()) bytes.resize(have + static_cast<size_t>(in.gcount()));  // became shorter while it was read
+  std::vector<uint8_t> bytes(static_cast<size_t>(length));
+  const int64_t got = file->read(picture.offset, length, bytes.data());
+  if (got < 0) return stopped();
+  bytes.resize(static_cast<size_t>(got));  // became shorter while it was read
   return {std::move(bytes), ImageStatus::kOk, ""};
 }
 
-DecodedImage decode_image_file(const fs::path& path, const DecodeOptions& options) {
-  const ImageFile file = read_image_file(path);
+DecodedImage decode_image_file(const FileSpan& picture, const DecodeOptions& options) {
+  const ImageFile file = read_image_file(picture);
   return file.status == ImageStatus::kOk ? decode_image(file.bytes, options) : failed(file.status, file.reason);
 }
 

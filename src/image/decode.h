@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/file_span.h"
 #include "image/image.h"
 
 namespace infig {
@@ -40,7 +41,7 @@ struct DecodedImage {
 // Pixels equal Pillow's convert("RGB"); as there, CMYK in a JPEG is read as Adobe stores it (inverted), 16-bit samples keep their
 // high byte, and colour profiles and gamma are left alone. Deviates: alpha goes over white, where convert("RGB") drops it.
 DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options);
-DecodedImage decode_image_file(const std::filesystem::path& path, const DecodeOptions& options);
+DecodedImage decode_image_file(const FileSpan& picture, const DecodeOptions& options);
 
 // The reading half of decode_image_file, for those who time the halves apart.
 struct ImageFile {
@@ -48,7 +49,8 @@ struct ImageFile {
   ImageStatus status = ImageStatus::kOk;
   std::string reason;  // why, in words, for every status but kOk
 };
-ImageFile read_image_file(const std::filesystem::path& path);
+// A span that the file ends inside of is what there is of it, as a file that was cut off.
+ImageFile read_image_file(const FileSpan& picture);
 
 // The format by its signature: "JPEG", "PNG", "WebP", "GIF", "BMP", or null. 32 bytes are enough.
 const char* image_format(std::span<const uint8_t> bytes);

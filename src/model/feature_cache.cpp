@@ -73,8 +73,8 @@ std::string feature_key(const torch::nn::Module& encoder, const DataSet& data, c
   all += dump_config(binder, false) + data.sha256 + "\n";
   for (const auto& post : data.posts) {
     std::error_code code;
-    const auto size = post.image.empty() ? 0 : fs::file_size(post.image, code);
-    const auto time = post.image.empty() ? fs::file_time_type{} : fs::last_write_time(post.image, code);
+    const auto size = post.image.empty() ? 0 : fs::file_size(post.image.file, code);
+    const auto time = post.image.empty() ? fs::file_time_type{} : fs::last_write_time(post.image.file, code);
     all += fmt::format("{}\t{}\t{}\n", post.image.string(), code ? 0 : size, code ? 0 : time.time_since_epoch().count());
   }
   return sha256_hex(all + more);

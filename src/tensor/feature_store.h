@@ -17,7 +17,7 @@ namespace infig {
 
 struct BadPicture {
   std::string id;
-  std::string file;
+  std::string file;    // with its span where it lies in a larger one
   std::string status;  // image_status_name
   std::string reason;
   bool truncated() const;  // only its first rows could be decoded: such a picture takes part, every other bad one does not

@@ -17,7 +17,7 @@
 namespace infig {
 
 void bind_options(ConfigBinder& binder, LoaderOptions& options) {
-  binder.field("workers", options.workers, {.low = 1, .high = 256}, "threads that read, decode and collate ahead of the step");
+  binder.field("workers", options.workers, {.low = 0, .high = 256}, "threads that read, decode and collate ahead of the step; 0: none, the step waits");
   binder.field("prefetch", options.prefetch, {.low = 1, .high = 1024}, "batches made ahead");
   binder.field("cache_mb", options.cache_mb, {.low = 0}, "MiB of memory for pictures already resized (augment none or flip); 0: none");
   binder.choice("bad_image", options.bad_image, {{"missing", BadImage::kMissing}, {"skip", BadImage::kSkip}, {"error", BadImage::kError}},
@@ -310,6 +310,7 @@ std::optional<Batch> PostLoader::Stream::next() {
   const StageScope scope(state_->timer, "waiting for data");
   std::unique_lock<std::mutex> lock(state_->mutex);
   if (state_->next_wanted >= state_->batches.size()) return std::nullopt;
+  if (state_->threads.empty()) return state_->loader->make_batch(state_->batches[state_->next_wanted++], state_->epoch, state_->timer);
   state_->changed.wait(lock, [&] { return state_->failure || state_->ready.contains(state_->next_wanted); });
   if (state_->failure) std::rethrow_exception(state_->failure);
   auto node = state_->ready.extract(state_->next_wanted++);

@@ -23,7 +23,7 @@ enum class BadImage { kMissing, kSkip, kError };
 enum class Without { kNothing, kImage, kText };
 
 struct LoaderOptions {
-  int64_t workers = 2;                      // threads that make batches; >= 1
+  int64_t workers = 2;                      // threads that make batches; 0: the one that asks for them
   int64_t prefetch = 4;                     // batches made ahead; >= 1
   int64_t cache_mb = 2048;                  // MiB for pictures already resized (augment none or flip); beyond it they are decoded anew
   BadImage bad_image = BadImage::kMissing;  // what happens to a post whose picture cannot be used (table "Pictures")
@@ -65,7 +65,7 @@ class PostLoader {
     explicit Stream(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
   };
-  // epoch >= 0: training, with augmentation; -1: evaluation. The loader must outlive the stream.
+  // epoch >= 0: training, with augmentation; -1: evaluation. The loader must outlive the stream. Equal batches for any number of workers.
   Stream stream(std::vector<std::vector<int64_t>> batches, int64_t epoch, StageTimer* timer = nullptr) const;
 
   Batch make_batch(const std::vector<int64_t>& rows, int64_t epoch, StageTimer* timer = nullptr) const;

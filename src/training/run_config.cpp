@@ -76,6 +76,8 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.field("drop_last", config.data.drop_last, "leave out a last training batch that is not full, row 7");
   binder.field("pool_batches", config.data.pool_batches, {.low = 1},
                "batches among which posts of like length are grouped; 1: plain shuffling");
+  binder.field("shuffle_buffer", config.data.shuffle_buffer, {.low = 0},
+               "0: shuffle everything | posts held while shards go by one after the other, for disks that dislike jumps");
   binder.field("limit", config.data.limit, {.low = 0}, "posts a split that are used, drawn by the seed, to try things; 0: all");
   binder.choice("sampler", config.data.sampler, {{"shuffle", Sampler::kShuffle}, {"balanced", Sampler::kBalanced}},
                 "shuffle: every post once an epoch | balanced: every class equally often, small ones repeated");

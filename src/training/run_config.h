@@ -27,6 +27,7 @@ struct DataOptions {
   std::string feature_cache;   // folder; empty: RUN/cache
   bool half_features = false;  // stored as fp16
   int64_t pool_batches = 8;    // batches among which posts of like length are grouped; see data/sampler.h
+  int64_t shuffle_buffer = 0;  // posts; 0: an epoch is shuffled as a whole; see data/sampler.h
 };
 
 enum class OptimizerName { kAdam, kAdamW, kSgd };

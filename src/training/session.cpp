@@ -210,20 +210,27 @@ std::vector<int64_t> Session::epoch_positions(int64_t epoch) const {
 std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
   RandomStream stream(config_.seed, "order", static_cast<uint64_t>(epoch));
   const SamplerOptions options{
-      .batch_size = config_.train.batch_size, .pool_batches = config_.data.pool_batches, .drop_last = config_.data.drop_last};
+      .batch_size = config_.train.batch_size,
+      .pool_batches = config_.data.pool_batches,
+      .shuffle_buffer = config_.data.shuffle_buffer,
+      .drop_last = config_.data.drop_last};
   if (config_.data.sampler == Sampler::kShuffle) {
-    auto batches = bucketed_batches(train_lengths_, options, stream);
+    auto batches = bucketed_batches(train_lengths_, options, stream, shards_of(data_->posts, train_rows_));
     for (auto& batch : batches) {
       for (auto& position : batch) position = train_rows_[static_cast<size_t>(position)];
     }
     return batches;
   }
-  const std::vector<int64_t> positions = epoch_positions(epoch);
-  std::vector<int64_t> lengths;
-  for (const int64_t position : positions) lengths.push_back(train_lengths_[static_cast<size_t>(position)]);
-  auto batches = bucketed_batches(lengths, options, stream);
+  std::vector<int64_t> positions = epoch_positions(epoch);
+  if (options.shuffle_buffer > 0) std::sort(positions.begin(), positions.end());  // as they lie on the disk
+  std::vector<int64_t> lengths, rows;
+  for (const int64_t position : positions) {
+    lengths.push_back(train_lengths_[static_cast<size_t>(position)]);
+    rows.push_back(train_rows_[static_cast<size_t>(position)]);
+  }
+  auto batches = bucketed_batches(lengths, options, stream, shards_of(data_->posts, rows));
   for (auto& batch : batches) {
-    for (auto& place : batch) place = train_rows_[static_cast<size_t>(positions[static_cast<size_t>(place)])];
+    for (auto& place : batch) place = rows[static_cast<size_t>(place)];
   }
   return batches;
 }

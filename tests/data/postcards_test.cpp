@@ -276,8 +276,8 @@ TEST(Postcards, WritesTheSameFilesForAnyThreadCount) {
   for (size_t i = 0; i < alone.posts.size(); ++i) {
     const Post& post = alone.posts[i];
     EXPECT_EQ(post.image, scratch.path() / "alone" / "images" / (post.id + ".png"));
-    EXPECT_EQ(read_file(post.image), draw_postcard(cards[i], options));
-    EXPECT_EQ(read_file(post.image), read_file(together.posts[i].image));
+    EXPECT_EQ(read_file(post.image.file), draw_postcard(cards[i], options));
+    EXPECT_EQ(read_file(post.image.file), read_file(together.posts[i].image.file));
     EXPECT_EQ(post.text, together.posts[i].text);
     EXPECT_EQ(post.label, alone.labels.at(static_cast<size_t>(post.label_id)));
     EXPECT_EQ(post.label_id, cards[i].label_id);

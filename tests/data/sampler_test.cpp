@@ -164,8 +164,77 @@ TEST(Sampler, BalancedRowsGiveEveryClassTheSame) {
   EXPECT_NE(balanced_rows(labels, 4, other), rows);
 }
 
+// The order of the posts before they are cut into batches: batches of one, pools of one.
+std::vector<int64_t> buffered(const std::vector<int64_t>& shards, int64_t buffer, uint64_t epoch) {
+  RandomStream stream(1, "order", epoch);
+  int64_t posts = 0;
+  for (const int64_t count : shards) posts += count;
+  std::vector<int64_t> order;
+  for (const auto& batch :
+       bucketed_batches(some_lengths(posts), {.batch_size = 1, .pool_batches = 1, .shuffle_buffer = buffer}, stream, shards)) {
+    order.push_back(batch.at(0));
+  }
+  return order;
+}
+
+TEST(Sampler, ABufferGoesThroughTheShardsOneByOne) {
+  const std::vector<int64_t> shards = {100, 50, 100, 250};
+  const auto shard_of = [](int64_t row) { return row < 100 ? 0 : row < 150 ? 1 : row < 250 ? 2 : 3; };
+  std::set<std::vector<int>> orders;
+  for (uint64_t epoch = 0; epoch < 30; ++epoch) {
+    const auto order = buffered(shards, 1, epoch);  // a buffer of one post: the shards alone are shuffled
+    std::vector<int> seen;
+    for (size_t i = 0; i < order.size(); ++i) {
+      if (i > 0 && shard_of(order[i]) == shard_of(order[i - 1])) {
+        EXPECT_EQ(order[i], order[i - 1] + 1);
+      } else {
+        seen.push_back(shard_of(order[i]));
+      }
+    }
+    EXPECT_EQ(seen.size(), 4U);
+    orders.insert(seen);
+  }
+  EXPECT_GT(orders.size(), 10U);  // of 24
+}
+
+TEST(Sampler, ABufferShufflesNearbyPostsAndKeepsReadingNearlyInOrder) {
+  const std::vector<int64_t> one_shard = {2000};
+  const auto order = buffered(one_shard, 64, 3);
+  EXPECT_EQ(order, buffered(one_shard, 64, 3));
+  EXPECT_NE(order, buffered(one_shard, 64, 4));
+  std::set<int64_t> all(order.begin(), order.end());
+  EXPECT_EQ(all.size(), 2000U);
+  int64_t in_place = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    EXPECT_LE(order[i], static_cast<int64_t>(i) + 63);  // nothing is read earlier than the buffer reaches
+    in_place += order[i] == static_cast<int64_t>(i) ? 1 : 0;
+  }
+  EXPECT_LT(in_place, 100);  // 1 in 64 by chance: 31
+  // Batches stay inside their pool: the first 8 batches hold what the buffer gave first.
+  RandomStream stream(1, "order", 3);
+  const auto batches = bucketed_batches(some_lengths(2000), {.batch_size = 8, .pool_batches = 8, .shuffle_buffer = 64}, stream, one_shard);
+  EXPECT_EQ(sorted_indices(Batches(batches.begin(), batches.begin() + 8)), [&] {
+    std::vector<int64_t> first(order.begin(), order.begin() + 64);
+    std::sort(first.begin(), first.end());
+    return first;
+  }());
+}
+
+TEST(Sampler, ShardsAreTarsOrRunsOfPosts) {
+  std::vector<Post> posts(2300);
+  std::vector<int64_t> rows;
+  for (size_t i = 0; i < posts.size(); ++i) {
+    posts[i].image = i < 5 ? FileSpan("a.tar", 512, 3) : i == 5 ? FileSpan() : i < 9 ? FileSpan("b.tar", 512, 3) : FileSpan("x/images.pack", 0, 3);
+    if (i != 2) rows.push_back(static_cast<int64_t>(i));
+  }
+  EXPECT_EQ(shards_of(posts, rows), (std::vector<int64_t>{5, 3, 1000, 1000, 291}));
+  EXPECT_TRUE(shards_of(posts, {}).empty());
+}
+
 TEST(Sampler, RefusesWhatGivesNoBatch) {
   RandomStream stream(1, "order");
+  thrown<ConfigError>([&] { bucketed_batches({4, 5}, {.batch_size = 1, .shuffle_buffer = 3}, stream, {3}); });
+  thrown<ConfigError>([&] { bucketed_batches({4, 5}, {.batch_size = 1, .shuffle_buffer = -1}, stream, {2}); });
   const auto message = thrown<DataError>([&] { bucketed_batches({4, 5, 6}, {.batch_size = 4}, stream); });
   EXPECT_THAT(message, ::testing::HasSubstr("3 posts are too few for one batch of 4"));
   thrown<ConfigError>([&] { bucketed_batches({4, 5}, {.batch_size = 0}, stream); });

@@ -9,7 +9,10 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/data_set.h"
+#include "data/sampler.h"
 #include "image/encode.h"
+#include "reference/ustar.h"
 
 namespace infig {
 namespace {
@@ -113,6 +116,89 @@ TEST_F(LoaderTest, WorkersChangeNothing) {
       EXPECT_EQ(count, batches.size());
     }
   }
+}
+
+// The posts of the fixture as a data set folder, a table, a tar and a pack, each read back.
+std::vector<DataSet> in_every_container(const fs::path& folder, const std::vector<Post>& posts) {
+  const std::string description = R"({"name": "n", "labels": ["x", "y", "z"]})";
+  reference::Members members;
+  std::string folder_lines, pack_lines, table = "id,text,image,label,split\n", pack;
+  for (const Post& post : posts) {
+    const std::string label(1, static_cast<char>('x' + post.label_id)), name = post.image.file.filename().string();
+    const std::string head = R"({"id": ")" + post.id + R"(", "text": ")" + post.text + R"(", "label": ")" + label + R"(", "split": "train")";
+    folder_lines += head + R"(, "image": ")" + name + "\"}\n";
+    table += post.id + "," + post.text + "," + name + "," + label + ",train\n";
+    members.emplace_back(post.id + ".cls", label);
+    if (!post.text.empty()) members.emplace_back(post.id + ".txt", post.text);
+    pack_lines += head;
+    if (fs::exists(post.image.file)) {
+      const std::string bytes = read_file(post.image.file);
+      members.emplace_back(post.id + ".jpg", bytes);
+      pack_lines += R"(, "image": "images.pack#)" + std::to_string(pack.size()) + "+" + std::to_string(bytes.size()) + "\"";
+      pack += bytes;
+    }
+    pack_lines += "}\n";
+  }
+  write_file_atomic(folder / "posts.jsonl", folder_lines);
+  write_file_atomic(folder / "dataset.json", description);
+  write_file_atomic(folder / "table.csv", table);
+  for (const char* name : {"tars", "packed"}) {
+    fs::create_directory(folder / name);
+    write_file_atomic(folder / name / "dataset.json", description);
+  }
+  write_file_atomic(folder / "tars/train-000.tar", reference::ustar({members.begin(), members.begin() + 7}));
+  write_file_atomic(folder / "tars/train-001.tar", reference::ustar({members.begin() + 7, members.end()}));
+  write_file_atomic(folder / "packed/posts.jsonl", pack_lines);
+  write_file_atomic(folder / "packed/images.pack", pack);
+  return {read_data_set(folder), read_data_set(folder / "table.csv"), read_data_set(folder / "tars"), read_data_set(folder / "packed")};
+}
+
+TEST_F(LoaderTest, ContainersAndWorkersChangeNothing) {
+  image_.augment = Augment::kRand;
+  const std::vector<DataSet> sets = in_every_container(folder_, posts_);
+  std::vector<Batch> reference;
+  for (const DataSet& data : sets) {
+    ASSERT_EQ(data.posts.size(), posts_.size());
+    for (const int64_t workers : {0, 1, 3}) {
+      const PostLoader loader(data.posts, *tokenizer_, image_, 32, {.workers = workers, .prefetch = 2}, 7);
+      std::vector<int64_t> lengths;
+      for (int64_t row = 0; row < 6; ++row) lengths.push_back(loader.text_length(row));
+      RandomStream order(7, "order", 2);
+      auto stream = loader.stream(bucketed_batches(lengths, {.batch_size = 2, .pool_batches = 2}, order), 2);
+      size_t count = 0;
+      while (auto batch = stream.next()) {
+        if (reference.size() < 3) reference.push_back(*batch);
+        const Batch& first = reference[count++];
+        EXPECT_EQ(batch->rows, first.rows);
+        EXPECT_TRUE(at::equal(batch->pixel_values, first.pixel_values));
+        EXPECT_TRUE(at::equal(batch->input_ids, first.input_ids));
+        EXPECT_TRUE(at::equal(batch->labels, first.labels));
+        EXPECT_TRUE(at::equal(batch->has_image, first.has_image));
+        EXPECT_TRUE(at::equal(batch->has_text, first.has_text));
+      }
+      EXPECT_EQ(count, 3U);
+    }
+  }
+  // All four agree, and on the posts as they are: rows 1 (broken) and 4 (absent) show no picture, row 2 has no text.
+  for (const Batch& batch : reference) {
+    for (int64_t i = 0; i < 2; ++i) {
+      const int64_t row = batch.rows[static_cast<size_t>(i)];
+      EXPECT_EQ(batch.has_image[i].item<bool>(), row != 1 && row != 4);
+      EXPECT_EQ(batch.pixel_values[i].abs().sum().item<float>() > 0, row != 1 && row != 4);
+      EXPECT_EQ(batch.has_text[i].item<bool>(), row != 2);
+      EXPECT_EQ(batch.labels[i].item<int64_t>(), row % 3);
+    }
+  }
+}
+
+TEST_F(LoaderTest, ABadPictureInsideATarIsNamedByItsSpan) {
+  write_file_atomic(folder_ / "train.tar", reference::ustar({{"a.cls", "x"}, {"a.jpg", "no picture"}}));
+  const DataSet data = read_data_set(folder_ / "train.tar");
+  PostLoader loader(data.posts, *tokenizer_, image_, 32, {}, 7);
+  loader.prepare({0}, "reading");
+  ASSERT_EQ(loader.bad_pictures().size(), 1U);
+  EXPECT_EQ(loader.bad_pictures()[0].file, (folder_ / "train.tar").string() + "#1536+10");
+  EXPECT_EQ(loader.bad_pictures()[0].status, "unknown_format");
 }
 
 TEST_F(LoaderTest, FlipsDependOnEpochAndPost) {

@@ -10,7 +10,7 @@ namespace infig {
 
 class MappedFile {
  public:
-  // `expected` is what the file should be ("a safetensors file"), for messages. Throws CheckpointError naming the file.
+  // `expected` is what the file should be ("a safetensors file"), for messages. Throws DataError naming the file.
   MappedFile(std::filesystem::path path, const std::string& expected);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

@@ -1,4 +1,4 @@
-#include "archive/mapped_file.h"
+#include "core/mapped_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ MappedFile::MappedFile(std::filesystem::path path, const std::string& expected) 
   const std::string where = path_.string();
   const auto reason = [](int code) { return std::generic_category().message(code); };
   const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw CheckpointError(fmt::format("{}: cannot be opened: {}", where, reason(errno)));
+  if (descriptor < 0) throw DataError(fmt::format("{}: cannot be opened: {}", where, reason(errno)));
   struct stat status{};
   const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   void* address = nullptr;
@@ -28,8 +28,8 @@ MappedFile::MappedFile(std::filesystem::path path, const std::string& expected) 
     code = errno;
   }
   ::close(descriptor);
-  if (!regular) throw CheckpointError(fmt::format("{}: is no regular file, expected {}", where, expected));
-  if (address == MAP_FAILED) throw CheckpointError(fmt::format("{}: cannot be mapped into memory: {}", where, reason(code)));
+  if (!regular) throw DataError(fmt::format("{}: is no regular file, expected {}", where, expected));
+  if (address == MAP_FAILED) throw DataError(fmt::format("{}: cannot be mapped into memory: {}", where, reason(code)));
   address_ = address;
   size_ = static_cast<size_t>(status.st_size);
 }

@@ -1,4 +1,4 @@
-#include "data/prepare.h"
+#include "prepare/prepare.h"
 
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -6,8 +6,8 @@
 #include "data/data_set.h"
 #include "data/mvsa.h"
 #include "data/split.h"
-#include "data/target.h"
-#include "scratch.h"
+#include "prepare/target.h"
+#include "data/scratch.h"
 
 namespace infig {
 namespace {
@@ -107,7 +107,7 @@ TEST(PrepareMvsa, RawFilesAlone) {
   EXPECT_EQ(data.posts[0].text, "text 1");
   EXPECT_EQ(data.posts[0].label, "positive");
   EXPECT_EQ(data.posts[0].image, scratch / "out/images/1.jpg");
-  EXPECT_EQ(slurp(data.posts[0].image), "picture 1");
+  EXPECT_EQ(slurp(data.posts[0].image.file), "picture 1");
   EXPECT_EQ(data.posts[2].id, "4");
   EXPECT_TRUE(data.posts[2].image.empty());
   EXPECT_EQ(data.posts[3].text, "");

@@ -15,12 +15,19 @@ enum class PictureTransfer {
   kCopy,
   kSymlink,  // refers to the raw file, which must stay where it is
 };
+const char* picture_transfer_name(PictureTransfer transfer);  // "hard_link", "copy", "symlink"
 
+// The absolute path of `out` without a slash behind it. Throws DataError where it exists: an empty folder is always taken; with `overwrite`
+// also a folder that holds a data set (a dataset.json). Any other folder or file is never touched.
+std::filesystem::path check_target(std::filesystem::path out, bool overwrite);
+
+// Brings the file `source` to `target` (replacing what is there). False where `source` is no readable file. Throws ResourceError.
+bool transfer_picture(const std::filesystem::path& source, const std::filesystem::path& target, PictureTransfer transfer);
+
+// For data sets that are made in one go.
 class DataSetTarget {
  public:
-  // Throws DataError where `out` exists: an empty folder is always taken; with `overwrite` also a folder that holds a data set (a
-  // dataset.json), which is replaced as a whole by keep(). Any other folder or file is never touched.
-  DataSetTarget(std::filesystem::path out, bool overwrite);
+  DataSetTarget(const std::filesystem::path& out, bool overwrite);  // throws as check_target
 
   // Where to write until keep().
   const std::filesystem::path& folder() const { return staging_->path(); }
@@ -28,7 +35,7 @@ class DataSetTarget {
   // Puts `source` into images/`name` and returns its path; an empty path where `source` is no readable file. Throws ResourceError.
   std::filesystem::path add_picture(const std::filesystem::path& source, const std::string& name, PictureTransfer transfer);
 
-  // Moves everything to `out`. Throws ResourceError; the old folder is then where it was.
+  // Moves everything to `out`, replacing a data set that is there as a whole. Throws ResourceError; the old folder is then where it was.
   void keep();
 
  private:

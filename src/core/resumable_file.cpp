@@ -1,0 +1,131 @@
+#include "core/resumable_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <vector>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/json.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+std::string words(int code) { return std::generic_category().message(code); }
+
+fs::path with_ending(const fs::path& path, const char* ending) { return fs::path(path.string() + ending); }
+
+// "batch_size (32, now 64)" for every entry that is not the same in both.
+std::vector<std::string> differences(const json& before, const json& now) {
+  std::vector<std::string> found;
+  json both = before.is_object() ? before : json::object();
+  both.update(now);
+  for (const auto& [key, unused] : both.items()) {
+    const json left = before.is_object() ? before.value(key, json()) : json(), right = now.value(key, json());
+    if (left != right) found.push_back(fmt::format("{} ({}, now {})", key, left.dump(), right.dump()));
+  }
+  return found;
+}
+
+}  // namespace
+
+ResumableFile::ResumableFile(fs::path target, json command, bool restart)
+    : target_(std::move(target)),
+      partial_(with_ending(target_, ".partial")),
+      note_(with_ending(target_, ".partial.json")),
+      command_(std::move(command)) {
+  std::error_code code;
+  const fs::file_status there = fs::status(target_, code);
+  if (fs::exists(there) && !fs::is_regular_file(there)) {
+    throw ResourceError(
+        fmt::format("{}: is a {}, expected the name of a file", target_.string(), fs::is_directory(there) ? "folder" : "device or pipe"));
+  }
+  lock_ = ::open(partial_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), words(errno)));
+  try {
+    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
+      throw ResourceError(fmt::format("{}: another process is writing it; wait for that one or choose another output", target_.string()));
+    // Between opening and locking, that other one may have finished: the lock is then on the finished file.
+    struct stat locked{}, present{};
+    if (::fstat(lock_, &locked) != 0 || ::stat(partial_.c_str(), &present) != 0 || locked.st_ino != present.st_ino)
+      throw ResourceError(fmt::format("{}: another process has just written it", target_.string()));
+    if (restart) fs::remove(note_, code);
+    take_up();
+  } catch (...) {
+    ::close(lock_);
+    throw;
+  }
+}
+
+// Cuts the part back to what its note vouches for, and opens it behind that.
+void ResumableFile::take_up() {
+  uint64_t kept = 0;
+  std::error_code code;
+  if (fs::exists(note_, code)) {
+    const json note = parse_foreign_json(read_file(note_));
+    const bool sound = note.is_object() && note.contains("command") && note.contains("state") && note.contains("bytes") &&
+                       note.at("bytes").is_number_unsigned();
+    if (!sound) throw DataError(fmt::format("{}: cannot be understood; delete it to begin anew", note_.string()));
+    const auto other = differences(note.at("command"), command_);
+    if (!other.empty()) {
+      throw ConfigError(fmt::format("{}: an interrupted run left {}, but with another {}; give the same command to go on, or --restart to begin anew",
+                                    target_.string(), partial_.string(), fmt::join(other, ", ")));
+    }
+    // A part shorter than its note: the process ended between renaming the file and removing the note, and all is done anew.
+    if (fs::file_size(partial_, code) >= note.at("bytes").get<uint64_t>() && !code) {
+      kept = note.at("bytes").get<uint64_t>();
+      state_ = note.at("state");
+    } else {
+      fs::remove(note_, code);
+    }
+  }
+  if (::ftruncate(lock_, static_cast<off_t>(kept)) != 0)
+    throw ResourceError(fmt::format("{}: cannot be cut to {} bytes: {}", partial_.string(), kept, words(errno)));
+  stream_.open(partial_, std::ios::binary | std::ios::app);
+  if (!stream_) throw ResourceError(fmt::format("{}: cannot be opened for writing", partial_.string()));
+}
+
+ResumableFile::~ResumableFile() {
+  stream_.close();
+  std::error_code ignored;
+  if (!committed_ && !fs::exists(note_, ignored)) fs::remove(partial_, ignored);
+  ::close(lock_);  // frees the lock, last of all
+}
+
+void ResumableFile::flush() {
+  errno = 0;
+  stream_.flush();
+  if (!stream_.good()) {
+    throw ResourceError(fmt::format("{}: writing failed: {}; free some space, then give the same command again: it goes on where it was saved",
+                                    partial_.string(), errno != 0 ? words(errno) : "the device took no more bytes"));
+  }
+  if (::fsync(lock_) != 0 && errno != EINVAL)
+    throw ResourceError(fmt::format("{}: cannot be flushed: {}", partial_.string(), words(errno)));
+}
+
+void ResumableFile::save(const json& state) {
+  flush();
+  const json note = {{"bytes", fs::file_size(partial_)}, {"command", command_}, {"state", state}};
+  write_file_atomic(note_, note.dump(1) + "\n");
+  state_ = state;
+}
+
+void ResumableFile::commit() {
+  flush();
+  std::error_code code;
+  fs::rename(partial_, target_, code);
+  if (code) throw ResourceError(fmt::format("{}: cannot be put in place: {}", target_.string(), code.message()));
+  committed_ = true;
+  fs::remove(note_, code);
+}
+
+}  // namespace infig

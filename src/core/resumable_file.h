@@ -1,0 +1,40 @@
+// A file that takes long to write and goes on where it was stopped, kill -9 included: OUTPUT.partial grows, OUTPUT.partial.json says up to
+// where it counts, and OUTPUT appears whole at the end.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace infig {
+
+class ResumableFile {
+ public:
+  // Goes on with what an earlier writer of `target` left, provided that `command` (an object of everything the bytes depend on) is the same;
+  // `restart` throws that away. Throws ConfigError naming the entries that differ, ResourceError where another process writes the same
+  // target, for a folder or device, or no permission.
+  ResumableFile(std::filesystem::path target, nlohmann::json command, bool restart);
+  ~ResumableFile();  // without commit(): what was saved stays to be continued; nothing stays where nothing was saved
+  ResumableFile(const ResumableFile&) = delete;
+  ResumableFile& operator=(const ResumableFile&) = delete;
+
+  // What the last save() noted; null at the beginning.
+  const nlohmann::json& state() const { return state_; }
+  std::ostream& stream() { return stream_; }
+  // Flushes to the disk: a later writer begins behind what the stream got until now, with this `state`. Throws ResourceError.
+  void save(const nlohmann::json& state);
+  // Flushes, renames to the target and removes the note. Throws ResourceError.
+  void commit();
+
+ private:
+  void take_up();
+  void flush();
+  std::filesystem::path target_, partial_, note_;
+  nlohmann::json command_, state_;
+  std::ofstream stream_;
+  int lock_ = -1;
+  bool committed_ = false;
+};
+
+}  // namespace infig

@@ -1,0 +1,27 @@
+// What the readers behind for_each_row share.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "data/rows.h"
+
+namespace infig {
+
+// A row that cannot be used; the place is added where it is caught.
+struct RowFault {
+  std::string message;
+};
+
+// Gets the place of a row (PostRow::line), and how to make the row, which may throw RowFault.
+using RowTake = std::function<void(int64_t line, const std::function<PostRow()>& parse)>;
+
+void require_utf8(std::string_view bytes, const std::string& what);  // throws RowFault naming the byte
+PostRow parse_json_row(std::string_view line);                       // throws RowFault
+
+void read_tar(const std::filesystem::path& path, const RowTake& take);
+
+}  // namespace infig

@@ -1,0 +1,54 @@
+// What is counted while posts go by; noted with every step, so that work that goes on counts on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/post.h"
+#include "prepare/prepare.h"
+
+namespace infig {
+
+class Tallies {
+ public:
+  explicit Tallies(size_t labels);
+  Tallies(const nlohmann::ordered_json& saved, size_t labels);  // as to_json() wrote it
+  nlohmann::ordered_json to_json() const;
+
+  void drop(const std::string& id, const std::string& reason);
+  void note(const std::string& id, const RawNote& note, const std::string& line);
+  void keep(Split split, int64_t label_id, bool with_text, bool with_image);
+  void picture(const std::string& status) { ++pictures_[status]; }
+  void add_picture_hash(const std::string& sha256);  // of a picture's bytes as they came
+
+  int64_t kept() const;
+  int64_t dropped() const { return dropped_count_; }
+  int64_t noted() const { return notes_count_; }
+  const std::vector<std::pair<std::string, int64_t>>& noted_kinds() const { return kinds_; }
+  const std::map<std::string, int64_t>& pictures() const { return pictures_; }
+  const std::string& picture_chain() const { return picture_chain_; }
+  int64_t pictures_read() const { return pictures_read_; }
+
+  // {"train": {"posts": .., "with_text": .., "with_image": .., "labels": {..}}, ..}, as count_posts() (data/data_set.h) has it.
+  nlohmann::ordered_json counts(const std::vector<std::string>& labels) const;
+  PrepareReport report(const std::vector<RuleCount>& rules) const;
+
+ private:
+  struct OfSplit {
+    int64_t posts = 0, with_text = 0, with_image = 0;
+    std::vector<int64_t> labels;
+  };
+  std::array<OfSplit, 3> splits_;
+  std::vector<std::pair<std::string, int64_t>> kinds_;  // of notes, in order of first appearance
+  std::map<std::string, int64_t> pictures_;             // by status
+  std::vector<PostNote> dropped_, notes_;               // the first of them
+  int64_t dropped_count_ = 0, notes_count_ = 0, pictures_read_ = 0;
+  std::string picture_chain_;
+};
+
+}  // namespace infig
