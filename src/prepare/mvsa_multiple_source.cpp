@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "data/mvsa.h"
 #include "data/split.h"
+#include "prepare/raw_files.h"
 #include "prepare/source_files.h"
 
 namespace infig {
@@ -85,8 +86,9 @@ class MvsaMultipleSource : public PostSource {
     const MvsaPost& post = posts_.at(static_cast<size_t>(i));
     RawPost raw{.id = post.id, .text = "", .picture = pictures_.of(post.id), .label_id = post.label_id, .split = post.split};
     raw.notes = post.notes;
-    bool found = false;
-    if (!texts_.empty()) raw.text = read_raw_text(texts_ / (post.id + ".txt"), decode_, found);
+    const fs::path file = texts_ / (post.id + ".txt");
+    const bool found = !texts_.empty() && fs::exists(file);
+    if (found) raw.text = read_raw_text(file, decode_);
     if (found && post.public_text && *post.public_text != raw.text)
       raw.notes.push_back({"text differs from the split file's (the raw file's is kept)"});
     if (!found && post.public_text) {

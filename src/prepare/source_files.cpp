@@ -25,16 +25,6 @@ PictureFolder find_pictures(const fs::path& given, const std::vector<fs::path>& 
   return {.folder = "", .absent = "no folder of pictures was given (--images names one)"};
 }
 
-std::string read_raw_text(const fs::path& file, TextDecode decode, bool& found) {
-  found = fs::exists(file);
-  if (!found) return "";
-  try {
-    return decode_text(read_file(file), decode);
-  } catch (const DataError& error) {
-    throw DataError(fmt::format("{}: {}; another text decoding may fit (utf8_ignore never refuses)", file.string(), error.what()));
-  }
-}
-
 std::vector<InputFile> hash_splits(const std::vector<PublicSplit>& splits) {
   std::vector<InputFile> inputs;
   for (const auto& split : splits) inputs.push_back(hash_input(split.file, "splits/" + split.file.filename().string()));

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "data/public_split.h"
-#include "data/utf8.h"
 #include "prepare/source.h"
 
 namespace infig {
@@ -21,10 +20,6 @@ struct PictureFolder {
 };
 // `given` where the user names one, else the first of `usual` that exists.
 PictureFolder find_pictures(const std::filesystem::path& given, const std::vector<std::filesystem::path>& usual);
-
-// The text of a raw file, decoded; empty where the file is absent (`found` then says so). Throws DataError naming the file for bytes that
-// the decoding refuses.
-std::string read_raw_text(const std::filesystem::path& file, TextDecode decode, bool& found);
 
 // The public split files as inputs ("splits/train.json"), and as what stands under "split" in the rules.
 std::vector<InputFile> hash_splits(const std::vector<PublicSplit>& splits);

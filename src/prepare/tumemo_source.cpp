@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "data/deal.h"
 #include "data/tumemo.h"
+#include "prepare/raw_files.h"
 #include "prepare/source_files.h"
 
 namespace infig {
@@ -98,8 +99,8 @@ class TumemoSource : public PostSource {
     const Entry& entry = posts_.at(static_cast<size_t>(i));
     RawPost post{
         .id = fmt::format("{}", entry.id), .text = "", .label_id = entry.label, .split = kSplits.at(static_cast<size_t>(entry.split))};
-    bool found = false;
-    post.text = read_raw_text(texts_ / (post.id + ".txt"), decode_, found);
+    const fs::path file = texts_ / (post.id + ".txt");
+    if (fs::exists(file)) post.text = read_raw_text(file, decode_);
     post.picture = pictures_.of(post.id);
     if (entry.list_label >= 0 && entry.list_label != entry.label) {
       post.notes.push_back({"label differs from the list's (the label file's is kept)",

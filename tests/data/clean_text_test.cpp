@@ -1,6 +1,9 @@
 #include "data/clean_text.h"
 
+#include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/files.h"
 #include "scratch.h"

@@ -1,5 +1,6 @@
 #include "data/deal.h"
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 #include <set>
@@ -95,7 +96,7 @@ TEST(Deal, GroupsStayTogetherAndTheQuotasStillHold) {
     for (size_t i = 0; i < labels.size(); ++i) {
       bins_of_group[groups[i]].insert(bins[i]);
       ++found[static_cast<size_t>(bins[i])][static_cast<size_t>(labels[i])];
-      if (i < 100) with_groups.insert(bins[i]);
+      if (i < 350) with_groups.insert(bins[i]);
     }
     for (const auto& [group, in] : bins_of_group) EXPECT_EQ(in.size(), 1U) << group;
     EXPECT_EQ(found, quotas);
