@@ -70,9 +70,10 @@ void Pipeline::run() {
   ProgressBar bar("prepare", count, "posts");
   bar.update(next_);
   auto saved = Clock::now();
+  const int64_t whole_block = options_.block > 0 ? options_.block : std::max<int64_t>(64, 16 * options_.threads);
   std::vector<Item> items;
   while (next_ < count) {
-    const int64_t block = std::min(options_.block, count - next_);
+    const int64_t block = std::min(whole_block, count - next_);
     items.assign(static_cast<size_t>(block), {});
     parallel_for(block, options_.threads, [&](int64_t i) {
       if (!stopped()) work_on(next_ + i, items[static_cast<size_t>(i)]);

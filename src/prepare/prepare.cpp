@@ -18,7 +18,7 @@ constexpr int kFormat = 1;  // of what stands in the folder of unfinished work
 
 void check_options(const PrepareJob& job, const PrepareOptions& options) {
   if (options.threads < 1) throw ConfigError(fmt::format("threads: {}, expected 1 or more", options.threads));
-  if (options.block < 1) throw ConfigError(fmt::format("block: {}, expected 1 or more", options.block));
+  if (options.block < 0) throw ConfigError(fmt::format("block: {}, expected 0 or more", options.block));
   if (options.clean_text && job.clean_text == TextCleaning::kNone)
     throw ConfigError(fmt::format("text: {} has no reference code that cleans texts; leave out --text clean", job.kind));
   options.split.validate();

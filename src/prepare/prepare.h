@@ -66,14 +66,14 @@ struct PrepareOptions {
   bool overwrite = false;                  // replace a data set that is there already
   int64_t threads = 1;                     // changes no byte
   const std::atomic<int>* stop = nullptr;  // looked at between posts; a signal's number ends the work with Interrupted
-  int64_t block = 128;                     // posts that are worked on together; changes no byte
+  int64_t block = 0;                       // posts that are worked on together; 0: 16 a thread, at least 64; changes no byte
   double save_seconds = 0.5;               // between two notes of how far the work is; 0: after every block
 };
 
 // A request to prepare one kind of raw data.
 struct PrepareJob {
   std::string kind;           // "mvsa-single"
-  std::filesystem::path raw;  // a folder, or an archive (zip, tar, tar.gz) of it; empty where the kind needs none
+  std::filesystem::path raw = {};  // a folder, or an archive (zip, tar, tar.gz) of it; empty where the kind needs none
   bool raw_is_file = false;   // `raw` is a file that the kind reads itself (a table), never unpacked
   TextCleaning raw_text = TextCleaning::kNone;    // what is done to every text unless options.clean_text asks for more
   TextCleaning clean_text = TextCleaning::kNone;  // what options.clean_text asks for; kNone: the kind knows no cleaning
@@ -82,7 +82,7 @@ struct PrepareJob {
   nlohmann::ordered_json paths = nlohmann::ordered_json::object();    // its other inputs ("splits": ...): part of what makes two requests equal
   // Makes the source; gets the raw folder, or the one that the archive was unpacked to, and a folder for files of its own, which goes with all
   // it holds at the end.
-  std::function<std::unique_ptr<PostSource>(const std::filesystem::path& raw, const std::filesystem::path& scratch)> open;
+  std::function<std::unique_ptr<PostSource>(const std::filesystem::path& raw, const std::filesystem::path& scratch)> open = {};
 };
 
 // Prepares `job` into the data set folder `out`: reads the source's posts on options.threads threads, brings their pictures along, and writes
@@ -109,7 +109,7 @@ PrepareReport prepare_mvsa_single(const std::filesystem::path& raw, const std::f
 struct TableOptions {
   PrepareOptions common = {};
   std::filesystem::path images = {};     // folder that relative pictures are looked for in; empty: the table's own
-  std::vector<std::string> labels = {};  // label names in id order; empty: those of the table in alphabetical order
+  std::vector<std::string> labels = {};  // label names in id order; empty: those of the table in alphabetical order, numbers by value
 };
 
 // A table of posts: CSV, TSV or JSONL (rows.h) with id, text or image or both, label and, if it has one, split; or an archive that holds one such

@@ -86,6 +86,7 @@ class TableSource : public PostSource {
   void read_table(const fs::path& table) {
     for_each_row(table, [&](PostRow&& row) {
       stop_if_asked(options_.common.stop);
+      if (shards_ && row.id) std::replace(row.id->begin(), row.id->end(), '/', '_');  // KEY may have folders
       const std::string place = row_place(table, row.line);
       const std::string fault = row.id ? id_fault(*row.id) : "is missing";
       if (!fault.empty()) throw DataError(fmt::format("{}: field \"id\" {}", place, fault));
@@ -166,7 +167,7 @@ class TableSource : public PostSource {
     std::set<std::string> found(names_.begin(), names_.end());  // in alphabetical order
     facts_.labels = given.empty() ? std::vector<std::string>(found.begin(), found.end()) : given;
     const auto& labels = facts_.labels;
-    numeric_ = shards_ && given.empty() && std::all_of(labels.begin(), labels.end(), [](const auto& label) { return whole_number(label).has_value(); });
+    numeric_ = given.empty() && std::all_of(labels.begin(), labels.end(), [](const auto& label) { return whole_number(label).has_value(); });
     if (numeric_)
       std::sort(facts_.labels.begin(), facts_.labels.end(), [](const auto& a, const auto& b) { return *whole_number(a) < *whole_number(b); });
     std::map<std::string, int32_t> ids;

@@ -273,8 +273,6 @@ TEST(PrepareTable, Faults) {
   const auto table = scratch.file("t.csv", "id,text,label\n1,x,up\n");
   EXPECT_THAT(thrown<ConfigError>([&] { prepare_table(table, scratch / "out", {.common = {}, .images = {}, .labels = {"up", "up"}}); }),
               HasSubstr("distinct"));
-  EXPECT_THAT(thrown<DataError>([&] { prepare_table(table, scratch / "out", {.common = {}, .images = scratch / "none", .labels = {}}); }),
-              HasSubstr("no such folder"));
 }
 
 TEST(Split, IsStratifiedDrawnAndRepeatable) {

@@ -1,0 +1,124 @@
+#include "apps/prepare_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "apps/signals.h"
+#include "core/error.h"
+#include "core/files.h"
+
+namespace infig {
+
+void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags) {
+  command.add_option("--out", flags->out, "Data set folder to make; it must not exist yet, or be empty")->required();
+  command.add_flag("--overwrite", flags->overwrite, "Replace the data set that --out holds already");
+}
+
+void add_prepare_pictures(CLI::App& command, const PrepareFlagsPtr& flags) {
+  auto* copy =
+      command.add_flag("--copy-images", flags->copy_images, "Copy pictures (default: hard links, copied where the file system refuses)");
+  auto* link = command.add_flag("--link-images", flags->link_images,
+                                "Refer to the pictures by symbolic links; the raw files must then stay where they are");
+  link->excludes(copy);
+  auto* pack = command.add_flag("--pack", flags->pack, "All pictures, shrunk, in one file images.pack that training reads by memory map");
+  pack->excludes(copy)->excludes(link);
+  command.add_option("--pack-side", flags->pack_settings.side, "The shorter side of a packed picture in pixels; smaller ones stay as they are")
+      ->needs(pack)
+      ->capture_default_str();
+  command.add_option("--pack-quality", flags->pack_settings.quality, "JPEG quality of packed pictures, 1 to 100")
+      ->needs(pack)
+      ->capture_default_str();
+  command
+      .add_option("--bad-image", flags->bad_image,
+                  "Decode every picture now; one that cannot be: missing (the post keeps its text), skip (the post is dropped) or error (stop). "
+                  "Default: missing with --pack; else pictures are brought in unread, and judged when they are used")
+      ->check(CLI::IsMember({"missing", "skip", "error"}));
+  command.add_option("--max-pixels", flags->max_pixels, "Pictures of more pixels count as bad where pictures are decoded")
+      ->capture_default_str();
+  command.add_option("--name", flags->name, "Name of the data set, as reports show it");
+  command.add_option("--seed", flags->seed, "Draws the split (80/10/10 by label) where the raw files bring none")->capture_default_str();
+  command.add_option("--threads", flags->threads, "Threads (default: all cores); the data set is the same for any number");
+}
+
+void add_prepare_text_decode(CLI::App& command, const PrepareFlagsPtr& flags) {
+  command
+      .add_option("--text-decode", flags->text_decode,
+                  "How raw texts are read: utf8_ignore (as the public split was made), gb18030, utf8 or latin1")
+      ->check(CLI::IsMember({"utf8_ignore", "utf8", "gb18030", "latin1"}))
+      ->capture_default_str();
+}
+
+void add_prepare_text(CLI::App& command, const PrepareFlagsPtr& flags, const std::string& clean) {
+  command.add_option("--text", flags->text, "Texts raw, or clean: " + clean)->check(CLI::IsMember({"raw", "clean"}))->capture_default_str();
+}
+
+void add_prepare_split(CLI::App& command, const PrepareFlagsPtr& flags) {
+  command.add_flag("--draw-split", flags->split.draw, "Draw the split (80/10/10 by label and --seed) even where the raw files bring one");
+  command
+      .add_option("--group-by", flags->group_by,
+                  "text: draw the split so that posts of one text (but for case, URLs and punctuation) stay on one side")
+      ->check(CLI::IsMember({"text"}));
+  command.add_option("--folds", flags->split.folds, "Draw this many equal folds by label; --fold says which one is tested");
+  command.add_option("--fold", flags->split.fold, "1 to --folds: that fold is test, the next one dev, the others train");
+  command.add_option_function<std::string>(
+      "--split-manifest", [flags](const std::string& file) { flags->split.manifest = file; },
+      "Take the split from a table with id and split: split.csv or posts.jsonl of another data set");
+}
+
+PrepareOptions prepare_options(const PrepareFlags& flags) {
+  PrepareOptions options;
+  options.name = flags.name;
+  options.seed = flags.seed;
+  options.text_decode = parse_text_decode(flags.text_decode);
+  options.images = flags.images;
+  options.clean_text = flags.text == "clean";
+  options.split = flags.split;
+  options.split.group_by_text = flags.group_by == "text";
+  options.pictures = flags.copy_images   ? PictureTransfer::kCopy
+                     : flags.link_images ? PictureTransfer::kSymlink
+                                         : PictureTransfer::kHardLink;
+  if (flags.pack) options.pack = flags.pack_settings;
+  if (!flags.bad_image.empty()) options.bad_pictures = parse_bad_pictures(flags.bad_image);
+  if (flags.max_pixels < 1) throw ConfigError(fmt::format("max-pixels: {}, expected 1 or more", flags.max_pixels));
+  options.max_pixels = flags.max_pixels;
+  options.overwrite = flags.overwrite;
+  options.threads = flags.threads == 0 ? std::max<int64_t>(1, std::thread::hardware_concurrency()) : flags.threads;
+  options.stop = watch_signals();
+  return options;
+}
+
+void print_prepared(const std::string& out) {
+  const auto description = nlohmann::json::parse(read_file(std::filesystem::path(out) / "dataset.json"));
+  for (const char* split : {"train", "dev", "test"}) {
+    const auto found = description.at("counts").find(split);
+    if (found == description.at("counts").end()) continue;
+    std::string line = fmt::format("{:<6}{:>8} posts:", split, found->at("posts").get<int64_t>());
+    for (const auto& label : description.at("labels"))
+      line += fmt::format(" {} {}", label.get<std::string>(), found->at("labels").at(label.get<std::string>()).get<int64_t>());
+    fmt::print("{}\n", line);
+  }
+  if (description.contains("pictures")) {
+    std::string line = "pictures:";
+    for (const auto& [status, count] : description["pictures"].items()) {
+      if (status != "read" && status != "sha256_chain") line += fmt::format(" {} {}", count.get<int64_t>(), status);
+    }
+    fmt::print("{}\n", line);
+  }
+  fmt::print("SHA-256 {}\nwritten to {}\n", description.at("sha256").get<std::string>(), out);
+}
+
+void print_prepared(const PrepareReport& report, const std::string& out) {
+  for (const auto& [rule, left] : report.counts) fmt::print("{:>8}  {}\n", left, rule);
+  for (const auto& note : report.dropped) fmt::print("dropped {}: {}\n", note.id, note.reason);
+  if (report.dropped_count > 0)
+    fmt::print("{:>8}  dropped; all of them with their reasons: {}/dropped.csv\n", report.dropped_count, out);
+  for (const auto& [kind, count] : report.noted) fmt::print("{:>8}  {}\n", count, kind);
+  if (report.notes_count > 0) fmt::print("          these posts are kept and listed in {}/notes.csv\n", out);
+  print_prepared(out);
+}
+
+}  // namespace infig
