@@ -1,5 +1,5 @@
-// Raw data in the layout of a published data set, made up: as many posts, texts as long and pictures as large as the real ones. For measuring
-// `prepare` at full size where the real data are not at hand. The same seed gives the same bytes.
+// Raw data in the layout of a published data set, made up: as many posts, texts as long and pictures as large as the real ones. For
+// measuring `prepare` at full size where the real data are not at hand. The same seed gives the same bytes.
 //   make_raw_data mvsa-multiple --out DIR [--seed N] [--pool N]               MVSA/: 19,600 rows, of which the rules leave 17,024
 //   make_raw_data tumemo        --out DIR [--seed N] [--pool N] [--posts N]   195,265 posts, or the first N of each class in proportion
 #include <fmt/format.h>
@@ -48,8 +48,8 @@ constexpr TextShape kTumblr{14.0, 0.96, 303};
 
 std::vector<std::string> make_words(uint64_t seed) {
   constexpr int64_t kWords = 20000;
-  constexpr std::array<const char*, 20> kSyllables{"ba", "ko", "li", "mer", "tan", "su", "der", "fi", "gra", "no",
-                                                   "pe", "ri", "sto", "ul",  "va",  "wen", "yo", "za", "chi", "el"};
+  constexpr std::array<const char*, 20> kSyllables{"ba", "ko", "li",  "mer", "tan", "su",  "der", "fi", "gra", "no",
+                                                   "pe", "ri", "sto", "ul",  "va",  "wen", "yo",  "za", "chi", "el"};
   RandomStream stream(seed, "words");
   std::vector<std::string> words;
   for (int64_t i = 0; i < kWords; ++i) {
@@ -110,9 +110,8 @@ std::string make_picture(uint64_t seed, uint64_t index, int64_t widest) {
 
 std::vector<std::string> make_pool(const Options& options, int64_t widest, int64_t threads) {
   std::vector<std::string> pool(static_cast<size_t>(options.pool));
-  infig::parallel_for(options.pool, threads, [&](int64_t i) {
-    pool[static_cast<size_t>(i)] = make_picture(options.seed, static_cast<uint64_t>(i), widest);
-  });
+  infig::parallel_for(options.pool, threads,
+                      [&](int64_t i) { pool[static_cast<size_t>(i)] = make_picture(options.seed, static_cast<uint64_t>(i), widest); });
   return pool;
 }
 
@@ -163,7 +162,8 @@ std::string label_cells(bool kept, RandomStream& stream) {
     const std::string text = word();
     const std::string image = stream.chance(0.7) ? text : "neutral";
     cells = {{{text.c_str(), image.c_str()}, {text.c_str(), word()}, {word(), image.c_str()}}};
-    return fmt::format("{},{}\t{},{}\t{},{}", cells[0].first, cells[0].second, cells[1].first, cells[1].second, cells[2].first, cells[2].second);
+    return fmt::format("{},{}\t{},{}\t{},{}", cells[0].first, cells[0].second, cells[1].first, cells[1].second, cells[2].first,
+                       cells[2].second);
   }
   switch (stream.below(3)) {
     case 0:

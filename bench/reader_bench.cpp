@@ -1,8 +1,8 @@
-// Readers: posts/s from the disk to what the network sees, without a model: reading, decoding, resizing, tokens, batches of 64 in a shuffled
-// order. Prints one JSON object.
+// Readers: posts/s from the disk to what the network sees, without a model: reading, decoding, resizing, tokens, batches of 64 in a
+// shuffled order. Prints one JSON object.
 //   bench_reader --data DATA [--workers N] [--rounds N] [--posts N] [--shuffle-buffer N] [--augment none|rand] [--read-only]
-// --read-only stops behind the bytes: what the container alone costs. With --posts, the first N rows of the train split. A cold page cache is
-// the caller's business (sync; echo 3 > /proc/sys/vm/drop_caches) and counts with --rounds 1 alone.
+// --read-only stops behind the bytes: what the container alone costs. With --posts, the first N rows of the train split. A cold page cache
+// is the caller's business (sync; echo 3 > /proc/sys/vm/drop_caches) and counts with --rounds 1 alone.
 #include <ATen/Parallel.h>
 
 #include <chrono>
@@ -68,8 +68,8 @@ int bench(const Flags& flags) {
     }
     best = std::max(best, static_cast<double>(rows.size()) / seconds_since(start));
   }
-  std::printf("{\"posts_per_second\": %.1f, \"posts\": %zu, \"workers\": %lld, \"open_seconds\": %.3f, \"bad_pictures\": %zu}\n", best, rows.size(),
-              static_cast<long long>(flags.workers), open_seconds, loader.bad_pictures().size());
+  std::printf("{\"posts_per_second\": %.1f, \"posts\": %zu, \"workers\": %lld, \"open_seconds\": %.3f, \"bad_pictures\": %zu}\n", best,
+              rows.size(), static_cast<long long>(flags.workers), open_seconds, loader.bad_pictures().size());
   return 0;
 }
 
@@ -93,6 +93,8 @@ int main(int argc, char** argv) {
     if (word == "--shuffle-buffer") flags.shuffle_buffer = std::stoll(value);
   }
   if (!flags.data.empty()) return bench(flags);
-  std::fprintf(stderr, "usage: bench_reader --data DATA [--workers N] [--rounds N] [--posts N] [--shuffle-buffer N] [--augment none|rand] [--read-only]\n");
+  std::fprintf(
+      stderr,
+      "usage: bench_reader --data DATA [--workers N] [--rounds N] [--posts N] [--shuffle-buffer N] [--augment none|rand] [--read-only]\n");
   return argc == 1 ? 0 : 2;
 }

@@ -70,7 +70,8 @@ void anchors_verb(const AnchorFlags& flags) {
 void add_anchors(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("anchors", "what simple models score on a data set: majority, TF-IDF, frozen features");
   auto flags = std::make_shared<AnchorFlags>();
-  verb->add_option("--data", flags->data, "data set folder, a CSV/TSV/JSONL table, or WebDataset tars (folder, file or pattern)")->required();
+  verb->add_option("--data", flags->data, "data set folder, a CSV/TSV/JSONL table, or WebDataset tars (folder, file or pattern)")
+      ->required();
   verb->add_option("--text-model", flags->text_model, "folder of a text encoder: adds rows with its features");
   verb->add_option("--image-model", flags->image_model, "folder or file of an image backbone: adds rows with its features");
   verb->add_option("--features", flags->features, "also write features, labels and splits to this .safetensors file");

@@ -94,7 +94,8 @@ void add_evaluate(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("evaluate", "score a run's best checkpoint on a split; write eval/, report.html and model-card.md");
   auto flags = std::make_shared<EvaluateFlags>();
   verb->add_option("--run", flags->run, "run folder that train wrote")->required();
-  verb->add_option("--data", flags->data, "data set folder, a CSV/TSV/JSONL table, or WebDataset tars (folder, file or pattern)")->required();
+  verb->add_option("--data", flags->data, "data set folder, a CSV/TSV/JSONL table, or WebDataset tars (folder, file or pattern)")
+      ->required();
   verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str();
   verb->add_option("--without", flags->without, "hide one side of every post: image | text");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing | skip | error")->capture_default_str();

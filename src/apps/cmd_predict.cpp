@@ -99,7 +99,8 @@ class FilePrediction {
   void run() {
     int64_t total = 0;
     if (ProgressBar::shown()) {  // a pass for the bar's sake alone
-      for (const fs::path& table : tables_) for_each_row(table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
+      for (const fs::path& table : tables_)
+        for_each_row(table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
     }
     ProgressBar bar("predicting", total);
     ResumableFile file(flags_.output, command_of(flags_, tables_), flags_.restart);
@@ -109,7 +110,8 @@ class FilePrediction {
     } catch (const Interrupted&) {
       throw;
     } catch (const Error&) {
-      if (!file.state().is_null()) log_info("{} rows are kept in {}.partial; the same command goes on behind them", written_, flags_.output);
+      if (!file.state().is_null())
+        log_info("{} rows are kept in {}.partial; the same command goes on behind them", written_, flags_.output);
       throw;
     }
     bar.finish();
@@ -130,8 +132,7 @@ class FilePrediction {
     };
     for (const fs::path& table : tables_) {
       for_each_row(
-          table, [&](PostRow&& row) { add(std::move(row), table, flush); },
-          [&](const std::string& message) { add_fault(message, flush); });
+          table, [&](PostRow&& row) { add(std::move(row), table, flush); }, [&](const std::string& message) { add_fault(message, flush); });
     }
     if (!block_.empty()) flush();
   }
@@ -271,15 +272,20 @@ void add_predict(CLI::App& app) {
   verb->add_option("--run", flags->run, "run folder, or a checkpoint folder")->required();
   verb->add_option("--text", flags->text, "the post's text");
   verb->add_option("--image", flags->image, "the post's picture");
-  verb->add_option("--input", flags->input, "JSONL, CSV or TSV with id, text, image (paths from the file's folder), a WebDataset tar, a data set folder, or a pattern");
-  verb->add_option("--output", flags->output, "JSONL or CSV to write, one row for each input row, in order; an interrupted run goes on with the same command");
+  verb->add_option(
+      "--input", flags->input,
+      "JSONL, CSV or TSV with id, text, image (paths from the file's folder), a WebDataset tar, a data set folder, or a pattern");
+  verb->add_option("--output", flags->output,
+                   "JSONL or CSV to write, one row for each input row, in order; an interrupted run goes on with the same command");
   verb->add_option("--bad-image", flags->bad_image,
                    "rows whose picture cannot be used: missing (text alone) | skip (row gets an error) | error (stop)")
       ->capture_default_str();
   verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
   verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::NonNegativeNumber);
-  verb->add_option("--block-rows", flags->block_rows, "rows held in memory, and saved at once")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option("--block-rows", flags->block_rows, "rows held in memory, and saved at once")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   verb->add_flag("--restart", flags->restart, "begin anew where an interrupted run left OUTPUT.partial");
   verb->footer(
       "Examples:\n  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n"

@@ -33,8 +33,7 @@ void add_postcards(CLI::App& prepare) {
     const auto* stop = watch_signals();
     const DataSet data = write_postcards(*postcards, target.folder());
     stop_if_asked(stop);
-    const nlohmann::json rules{
-        {"source", "postcards"}, {"seed", postcards->seed}, {"count", postcards->count}, {"size", postcards->size}};
+    const nlohmann::json rules{{"source", "postcards"}, {"seed", postcards->seed}, {"count", postcards->count}, {"size", postcards->size}};
     write_data_set(data, rules, target.folder());
     target.keep();
     print_prepared(flags->out);
@@ -44,9 +43,10 @@ void add_postcards(CLI::App& prepare) {
 void add_mvsa_single(CLI::App& prepare) {
   auto flags = std::make_shared<PrepareFlags>();
   auto* command = prepare.add_subcommand("mvsa-single", "MVSA-Single as its authors publish it");
-  command->add_option("--raw", flags->raw,
-                      "MVSA_Single/ (with data/ and labelResultAll.txt), its parent, or an archive of it (zip, tar, tar.gz); may be left out "
-                      "where --splits holds the texts");
+  command->add_option(
+      "--raw", flags->raw,
+      "MVSA_Single/ (with data/ and labelResultAll.txt), its parent, or an archive of it (zip, tar, tar.gz); may be left out "
+      "where --splits holds the texts");
   command->add_option("--splits", flags->splits,
                       "Folder with the public split: train.json, dev.json (or valid.json), test.json, or some of them");
   command->add_option("--images", flags->images, "Folder of the pictures <ID>.jpg (default: data/ of the raw files)");
@@ -75,9 +75,10 @@ void add_table(CLI::App& prepare) {
   auto flags = std::make_shared<PrepareFlags>();
   auto* command = prepare.add_subcommand("table", "Posts of your own: a CSV, TSV or JSONL table with id, text, image, label, split");
   command
-      ->add_option("--raw,--input", flags->raw,
-                   "The table (.csv, .tsv or .jsonl), or an archive (zip, tar, tar.gz) with one table and its pictures; columns besides these "
-                   "five are ignored, split may be absent")
+      ->add_option(
+          "--raw,--input", flags->raw,
+          "The table (.csv, .tsv or .jsonl), or an archive (zip, tar, tar.gz) with one table and its pictures; columns besides these "
+          "five are ignored, split may be absent")
       ->required();
   add_prepare_out(*command, flags);
   command->add_option("--images", flags->images, "Folder that relative picture paths start from (default: the table's own)");
@@ -93,7 +94,8 @@ void add_table(CLI::App& prepare) {
 void add_jsonl(CLI::App& prepare) {
   auto flags = std::make_shared<PrepareFlags>();
   auto* command = prepare.add_subcommand("jsonl", "The same, of a JSONL table: one object a line with id, text, image, label, split");
-  command->add_option("--raw,--input", flags->raw, "The table, called .jsonl or .ndjson; other keys are ignored, split may be absent")->required();
+  command->add_option("--raw,--input", flags->raw, "The table, called .jsonl or .ndjson; other keys are ignored, split may be absent")
+      ->required();
   add_prepare_out(*command, flags);
   command->add_option("--images", flags->images, "Folder that relative picture paths start from (default: the table's own)");
   command->add_option("--labels", flags->labels, "Label names in id order, separated by commas (default: alphabetical)")->delimiter(',');
@@ -113,7 +115,8 @@ void add_webdataset(CLI::App& prepare) {
   auto* command = prepare.add_subcommand("webdataset", "Tar shards in WebDataset form: KEY.jpg, KEY.txt, KEY.cls, KEY.json");
   command->add_option("--raw", flags->raw, "A shard, a folder of shards, or a pattern (\"train-{000..009}.tar\")")->required();
   add_prepare_out(*command, flags);
-  command->add_option("--labels", flags->labels, "Label names in id order, separated by commas; KEY.cls may then be a number")->delimiter(',');
+  command->add_option("--labels", flags->labels, "Label names in id order, separated by commas; KEY.cls may then be a number")
+      ->delimiter(',');
   add_prepare_pictures(*command, flags);
   add_prepare_split(*command, flags);
   command->footer(

@@ -11,9 +11,10 @@ namespace {
 void add_hfm(CLI::App& prepare) {
   auto flags = std::make_shared<PrepareFlags>();
   auto* command = prepare.add_subcommand("hfm", "HFM, the multimodal sarcasm of Twitter, as its authors publish it");
-  command->add_option("--raw", flags->raw,
-                      "The authors' repository (text/train.txt, valid2.txt, test2.txt and extract/extract_all), its parent, or an archive of it; "
-                      "may be left out with --splits");
+  command->add_option(
+      "--raw", flags->raw,
+      "The authors' repository (text/train.txt, valid2.txt, test2.txt and extract/extract_all), its parent, or an archive of it; "
+      "may be left out with --splits");
   command->add_option("--splits", flags->splits, "Folder with the public split: train.json, valid.json (or dev.json), test.json");
   command->add_option("--images", flags->images, "Folder of the pictures <id>.jpg (default: dataset_image/ or images/ beside the texts)");
   add_prepare_out(*command, flags);
@@ -21,7 +22,8 @@ void add_hfm(CLI::App& prepare) {
   add_prepare_split(*command, flags);
   command->footer(
       "Posts whose text holds one of the authors' filter words (humor, sarcasm, <url>, ...) are dropped and listed; the label is a row's\n"
-      "last element. --raw and --splits end in the same posts; only --raw brings the five attribute words a picture (field \"attributes\").\n"
+      "last element. --raw and --splits end in the same posts; only --raw brings the five attribute words a picture (field "
+      "\"attributes\").\n"
       "Example:\n  infig prepare hfm --raw data-of-multimodal-sarcasm-detection --images dataset_image --out data/hfm");
   command->callback([flags] {
     print_prepared(prepare_hfm({.raw = flags->raw, .splits = flags->splits}, flags->out, prepare_options(*flags)), flags->out);
@@ -58,9 +60,10 @@ void add_tumemo(CLI::App& prepare) {
   command->add_option_function<std::string>(
       "--label-file", [tumemo](const std::string& file) { tumemo->label_file = file; },
       "The label file (default: all_data_id_and_label.txt among the raw files)");
-  command->add_option("--splits", flags->splits,
-                      "Folder of lists of ids: train, dev (or val) and test as .txt (an id a line) or .json (MGNNS's val_all_anno.json); what "
-                      "they leave open is drawn");
+  command->add_option(
+      "--splits", flags->splits,
+      "Folder of lists of ids: train, dev (or val) and test as .txt (an id a line) or .json (MGNNS's val_all_anno.json); what "
+      "they leave open is drawn");
   command->add_option("--images", flags->images, "Folder of the pictures <i>.jpg (default: that of the texts)");
   command->add_flag_callback(
       "--any-ids", [tumemo] { tumemo->check_ranges = false; }, "Take a label file whose ids are not sorted by class as TumEmo's are");

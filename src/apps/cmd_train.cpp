@@ -67,7 +67,9 @@ void add_train(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("train", "train a model into a run folder");
   auto flags = std::make_shared<TrainFlags>();
   verb->add_option("--config", flags->config, "YAML file, as configs/tiny.yaml; configs/reference.yaml lists every key")->required();
-  verb->add_option("--data", flags->data, "data set folder that prepare wrote, a CSV/TSV/JSONL table, or WebDataset tars: a folder, or 'train-{000..009}.tar'")->required();
+  verb->add_option("--data", flags->data,
+                   "data set folder that prepare wrote, a CSV/TSV/JSONL table, or WebDataset tars: a folder, or 'train-{000..009}.tar'")
+      ->required();
   verb->add_option("--output-dir", flags->output_dir, "run folder to write")->required();
   verb->add_option("--resume", flags->resume,
                    "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");

@@ -26,16 +26,18 @@ void add_prepare_pictures(CLI::App& command, const PrepareFlagsPtr& flags) {
   link->excludes(copy);
   auto* pack = command.add_flag("--pack", flags->pack, "All pictures, shrunk, in one file images.pack that training reads by memory map");
   pack->excludes(copy)->excludes(link);
-  command.add_option("--pack-side", flags->pack_settings.side, "The shorter side of a packed picture in pixels; smaller ones stay as they are")
+  command
+      .add_option("--pack-side", flags->pack_settings.side, "The shorter side of a packed picture in pixels; smaller ones stay as they are")
       ->needs(pack)
       ->capture_default_str();
   command.add_option("--pack-quality", flags->pack_settings.quality, "JPEG quality of packed pictures, 1 to 100")
       ->needs(pack)
       ->capture_default_str();
   command
-      .add_option("--bad-image", flags->bad_image,
-                  "Decode every picture now; one that cannot be: missing (the post keeps its text), skip (the post is dropped) or error (stop). "
-                  "Default: missing with --pack; else pictures are brought in unread, and judged when they are used")
+      .add_option(
+          "--bad-image", flags->bad_image,
+          "Decode every picture now; one that cannot be: missing (the post keeps its text), skip (the post is dropped) or error (stop). "
+          "Default: missing with --pack; else pictures are brought in unread, and judged when they are used")
       ->check(CLI::IsMember({"missing", "skip", "error"}));
   command.add_option("--max-pixels", flags->max_pixels, "Pictures of more pixels count as bad where pictures are decoded")
       ->capture_default_str();
@@ -114,8 +116,7 @@ void print_prepared(const std::string& out) {
 void print_prepared(const PrepareReport& report, const std::string& out) {
   for (const auto& [rule, left] : report.counts) fmt::print("{:>8}  {}\n", left, rule);
   for (const auto& note : report.dropped) fmt::print("dropped {}: {}\n", note.id, note.reason);
-  if (report.dropped_count > 0)
-    fmt::print("{:>8}  dropped; all of them with their reasons: {}/dropped.csv\n", report.dropped_count, out);
+  if (report.dropped_count > 0) fmt::print("{:>8}  dropped; all of them with their reasons: {}/dropped.csv\n", report.dropped_count, out);
   for (const auto& [kind, count] : report.noted) fmt::print("{:>8}  {}\n", count, kind);
   if (report.notes_count > 0) fmt::print("          these posts are kept and listed in {}/notes.csv\n", out);
   print_prepared(out);

@@ -35,10 +35,12 @@ struct PrepareFlags {
 };
 using PrepareFlagsPtr = std::shared_ptr<PrepareFlags>;
 
-void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags);       // --out, --overwrite
-void add_prepare_pictures(CLI::App& command, const PrepareFlagsPtr& flags);  // --images-..., --pack..., --bad-image, --name, --seed, --threads
+void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags);  // --out, --overwrite
+void add_prepare_pictures(CLI::App& command,
+                          const PrepareFlagsPtr& flags);  // --images-..., --pack..., --bad-image, --name, --seed, --threads
 void add_prepare_text_decode(CLI::App& command, const PrepareFlagsPtr& flags);
-void add_prepare_text(CLI::App& command, const PrepareFlagsPtr& flags, const std::string& clean);  // --text; `clean` says what cleaning does
+void add_prepare_text(CLI::App& command, const PrepareFlagsPtr& flags,
+                      const std::string& clean);                          // --text; `clean` says what cleaning does
 void add_prepare_split(CLI::App& command, const PrepareFlagsPtr& flags);  // --draw-split, --group-by, --folds, --fold, --split-manifest
 
 // The kinds of cmd_prepare_published.cpp.

@@ -32,8 +32,7 @@ std::optional<int64_t> whole_number(std::string_view digits) {
 // Files that spans were read from, still open. The key is the path as it was given.
 class OpenFiles {
  public:
-  std::shared_ptr<const OpenFile> find(const std::string& path, dev_t device, ino_t node,
-                                       bool (*same)(const OpenFile&, dev_t, ino_t)) {
+  std::shared_ptr<const OpenFile> find(const std::string& path, dev_t device, ino_t node, bool (*same)(const OpenFile&, dev_t, ino_t)) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = files_.find(path);
     if (found == files_.end() || !same(*found->second.file, device, node)) return nullptr;
@@ -45,7 +44,8 @@ class OpenFiles {
     const std::lock_guard<std::mutex> lock(mutex_);
     files_[path] = {std::move(file), ++clock_};
     if (files_.size() <= kMost) return;
-    files_.erase(std::min_element(files_.begin(), files_.end(), [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+    files_.erase(
+        std::min_element(files_.begin(), files_.end(), [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
   }
 
  private:

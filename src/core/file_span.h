@@ -29,8 +29,8 @@ struct FileSpan {
   friend bool operator==(const FileSpan&, const FileSpan&) = default;
 };
 
-// "FILE#OFFSET+LENGTH" as a span of FILE where that is called *.pack or *.tar; any other name as a whole file. Both numbers are plain decimal
-// digits, without sign or zeros in front. A file that really has such a name is a whole file.
+// "FILE#OFFSET+LENGTH" as a span of FILE where that is called *.pack or *.tar; any other name as a whole file. Both numbers are plain
+// decimal digits, without sign or zeros in front. A file that really has such a name is a whole file.
 FileSpan parse_file_span(const std::filesystem::path& name);
 
 // An open file, read at any place, by several threads at once.
@@ -55,8 +55,8 @@ class OpenFile {
   ino_t node_ = 0;
 };
 
-// The file that a span lies in. A larger file stays open between its spans: one descriptor a file for the whole process, of the 64 used last.
-// Null, and why in `fault` ("no such file", "not a regular file", "cannot be read: ..."), where it cannot be opened.
+// The file that a span lies in. A larger file stays open between its spans: one descriptor a file for the whole process, of the 64 used
+// last. Null, and why in `fault` ("no such file", "not a regular file", "cannot be read: ..."), where it cannot be opened.
 std::shared_ptr<const OpenFile> open_span(const FileSpan& span, std::string& fault);
 
 // All bytes of a span. Throws DataError naming file and span, also where the file ends before the span does.

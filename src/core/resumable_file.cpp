@@ -77,8 +77,9 @@ void ResumableFile::take_up() {
     if (!sound) throw DataError(fmt::format("{}: cannot be understood; delete it to begin anew", note_.string()));
     const auto other = differences(note.at("command"), command_);
     if (!other.empty()) {
-      throw ConfigError(fmt::format("{}: an interrupted run left {}, but with another {}; give the same command to go on, or --restart to begin anew",
-                                    target_.string(), partial_.string(), fmt::join(other, ", ")));
+      throw ConfigError(
+          fmt::format("{}: an interrupted run left {}, but with another {}; give the same command to go on, or --restart to begin anew",
+                      target_.string(), partial_.string(), fmt::join(other, ", ")));
     }
     // A part shorter than its note: the process ended between renaming the file and removing the note, and all is done anew.
     if (fs::file_size(partial_, code) >= note.at("bytes").get<uint64_t>() && !code) {
@@ -105,8 +106,9 @@ void ResumableFile::flush() {
   errno = 0;
   stream_.flush();
   if (!stream_.good()) {
-    throw ResourceError(fmt::format("{}: writing failed: {}; free some space, then give the same command again: it goes on where it was saved",
-                                    partial_.string(), errno != 0 ? words(errno) : "the device took no more bytes"));
+    throw ResourceError(
+        fmt::format("{}: writing failed: {}; free some space, then give the same command again: it goes on where it was saved",
+                    partial_.string(), errno != 0 ? words(errno) : "the device took no more bytes"));
   }
   if (::fsync(lock_) != 0 && errno != EINVAL)
     throw ResourceError(fmt::format("{}: cannot be flushed: {}", partial_.string(), words(errno)));

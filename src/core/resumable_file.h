@@ -11,9 +11,9 @@ namespace infig {
 
 class ResumableFile {
  public:
-  // Goes on with what an earlier writer of `target` left, provided that `command` (an object of everything the bytes depend on) is the same;
-  // `restart` throws that away. Throws ConfigError naming the entries that differ, ResourceError where another process writes the same
-  // target, for a folder or device, or no permission.
+  // Goes on with what an earlier writer of `target` left, provided that `command` (an object of everything the bytes depend on) is the
+  // same; `restart` throws that away. Throws ConfigError naming the entries that differ, ResourceError where another process writes the
+  // same target, for a folder or device, or no permission.
   ResumableFile(std::filesystem::path target, nlohmann::json command, bool restart);
   ~ResumableFile();  // without commit(): what was saved stays to be continued; nothing stays where nothing was saved
   ResumableFile(const ResumableFile&) = delete;

@@ -65,7 +65,6 @@ std::optional<int64_t> whole_number(const std::string& word) {
 
 std::string refusal(const std::string& field, const std::string& message) { return fmt::format("field \"{}\" {}", field, message); }
 
-
 // Turns rows into posts. `known_labels` null: any label is taken (a table numbers them afterwards).
 class PostReader {
  public:

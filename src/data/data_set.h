@@ -12,18 +12,19 @@ namespace infig {
 
 // Reads a data set: a folder with posts.jsonl and dataset.json; a CSV/TSV/JSONL table with the same columns; tars in WebDataset form
 // (data/rows.h): a folder of them, one, or a pattern for tables_of. Labels are then numbered in alphabetical order, whole numbers by size;
-// beside tars, a dataset.json names them, and a label may also be its number there. A '/' in a tar's key becomes '_'. A posts.jsonl that was changed after dataset.json was written is read, with a warning in the log. Throws
-// DataError naming file, row and field for: a missing folder or file, a broken line, a text that is not UTF-8, a label outside
-// dataset.json's, a duplicate id, an id that is no plain file name, an unknown split.
+// beside tars, a dataset.json names them, and a label may also be its number there. A '/' in a tar's key becomes '_'. A posts.jsonl that
+// was changed after dataset.json was written is read, with a warning in the log. Throws DataError naming file, row and field for: a missing
+// folder or file, a broken line, a text that is not UTF-8, a label outside dataset.json's, a duplicate id, an id that is no plain file
+// name, an unknown split.
 DataSet read_data_set(const std::filesystem::path& path);
 
 // As above, but a faulty row goes to `fault` (one message a row, with file, row and field) and is left out; nothing is logged, and
 // `stated_sha256` receives dataset.json's hash (empty for a table).
 DataSet read_data_set(const std::filesystem::path& path, const std::function<void(const std::string&)>& fault, std::string& stated_sha256);
 
-// Reads posts to predict (a data set folder, or JSONL, CSV, TSV or tar by extension, or a pattern for tables_of): `id` (any text; the 1-based number of the row among the
-// rows where absent), `text`, `image` (absolute or relative to the file's folder), optional `label`. One post a row, in order; label_id
-// stays -1 for a table. Throws DataError naming file, row and field for a row that cannot be read.
+// Reads posts to predict (a data set folder, or JSONL, CSV, TSV or tar by extension, or a pattern for tables_of): `id` (any text; the
+// 1-based number of the row among the rows where absent), `text`, `image` (absolute or relative to the file's folder), optional `label`.
+// One post a row, in order; label_id stays -1 for a table. Throws DataError naming file, row and field for a row that cannot be read.
 std::vector<Post> read_posts(const std::filesystem::path& path);
 
 // Writes posts.jsonl and dataset.json into `folder` (made if absent). `rules` is stored as it is under "rules".

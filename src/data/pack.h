@@ -51,8 +51,8 @@ class ImagePack {
 
   const std::filesystem::path& path() const { return file_.path(); }
   const PackSettings& settings() const { return settings_; }
-  int64_t size() const { return count_; }        // pictures
-  PackEntry entry(int64_t i) const;              // of picture i, 0 .. size() - 1
+  int64_t size() const { return count_; }  // pictures
+  PackEntry entry(int64_t i) const;        // of picture i, 0 .. size() - 1
   std::span<const uint8_t> picture(int64_t i) const;
 
   // The bytes that posts.jsonl names. Throws DataError for a span that does not lie wholly among the pictures. Valid while the pack
@@ -89,8 +89,8 @@ class PackWriter {
   Place place() const { return place_; }
   void sync();  // everything so far is on the disk afterwards; throws ResourceError
 
-  // Appends the index and the footer and removes the index file, unless it is to stay: as long as it is there, a writer can still go on from
-  // a place noted before. The pack is whole afterwards. Throws ResourceError.
+  // Appends the index and the footer and removes the index file, unless it is to stay: as long as it is there, a writer can still go on
+  // from a place noted before. The pack is whole afterwards. Throws ResourceError.
   void finish(bool keep_index_file = false);
 
  private:

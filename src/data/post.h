@@ -17,10 +17,10 @@ Split parse_split(const std::string& word);  // also reads "valid", "val" and "v
 
 struct Post {
   std::string id;
-  std::string text;             // UTF-8; empty: the text is missing
-  FileSpan image;               // absolute, or relative to the working folder once read; empty: the picture is missing
-  std::string label;            // its name; empty where a file to predict has none
-  int64_t label_id = -1;        // index into DataSet::labels; -1 without a label
+  std::string text;       // UTF-8; empty: the text is missing
+  FileSpan image;         // absolute, or relative to the working folder once read; empty: the picture is missing
+  std::string label;      // its name; empty where a file to predict has none
+  int64_t label_id = -1;  // index into DataSet::labels; -1 without a label
   Split split = Split::kTrain;
 };
 

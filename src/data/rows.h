@@ -33,13 +33,13 @@ using RowFaultSink = std::function<void(const std::string& message)>;
 // whole number) and `split`; other keys are ignored. CSV and TSV: a header row names the columns in any order, others are
 // ignored; cells may be quoted and then hold separators, doubled quotes and line ends. Line ends are LF or CRLF, a byte order mark is
 // skipped, blank lines count for nothing.
-// A tar (not compressed) holds members KEY.EXTENSION, those of one post beside each other: a picture (jpg, jpeg, png, webp, gif, bmp), KEY.txt,
-// KEY.cls (label: its name or number), KEY.json (an object with any of id, text, label, split; the other members go before it). The id
-// is the KEY unless the JSON gives one, the split is the word that the tar's name begins with ("train-0001.tar") unless the JSON
+// A tar (not compressed) holds members KEY.EXTENSION, those of one post beside each other: a picture (jpg, jpeg, png, webp, gif, bmp),
+// KEY.txt, KEY.cls (label: its name or number), KEY.json (an object with any of id, text, label, split; the other members go before it).
+// The id is the KEY unless the JSON gives one, the split is the word that the tar's name begins with ("train-0001.tar") unless the JSON
 // gives one. Pictures are not read: `image` is "NAME.tar#OFFSET+LENGTH" (core/file_span.h). Members of other kinds are ignored.
-// Throws DataError for a file that cannot be read, an extension that is none of .jsonl .ndjson .csv .tsv .tar, a header without any of the five
-// names or with one twice. A broken row (no JSON, a field of another type, text that is not UTF-8, another number of cells than
-// the header) goes to `fault` where one is given and is left out, else it is thrown as DataError.
+// Throws DataError for a file that cannot be read, an extension that is none of .jsonl .ndjson .csv .tsv .tar, a header without any of the
+// five names or with one twice. A broken row (no JSON, a field of another type, text that is not UTF-8, another number of cells than the
+// header) goes to `fault` where one is given and is left out, else it is thrown as DataError.
 void for_each_row(const std::filesystem::path& path, const RowSink& row, const RowFaultSink& fault = nullptr);
 
 // Which of the five columns a CSV or TSV has; for JSONL and tar all five, since each row says for itself.
@@ -49,11 +49,11 @@ std::set<std::string> table_columns(const std::filesystem::path& path);
 FileSpan picture_of(const PostRow& row, const std::filesystem::path& table);
 
 // The files that the name of a table stands for: itself; of a folder its posts.jsonl or else its tars; what a pattern matches: {a,b},
-// {000..009}, *, ?, [abc], every brace in its order, the names of a wildcard in alphabetical order. Throws DataError for a name, or one of a
-// pattern's names, that matches nothing.
+// {000..009}, *, ?, [abc], every brace in its order, the names of a wildcard in alphabetical order. Throws DataError for a name, or one of
+// a pattern's names, that matches nothing.
 std::vector<std::filesystem::path> tables_of(const std::filesystem::path& name);
-bool is_pattern(const std::filesystem::path& name);  // holds one of {*?[
-bool is_tar(const std::filesystem::path& path);      // by its extension
+bool is_pattern(const std::filesystem::path& name);                               // holds one of {*?[
+bool is_tar(const std::filesystem::path& path);                                   // by its extension
 std::vector<std::filesystem::path> tars_in(const std::filesystem::path& folder);  // in alphabetical order
 
 // One cell of a CSV file: quoted where it holds a comma, a quote or a line end.

@@ -97,8 +97,8 @@ void SamplerOptions::validate() const {
   if (pool_batches < 1) throw ConfigError(fmt::format("sampler pool_batches: is {}, expected at least 1", pool_batches));
 }
 
-std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& lengths, const SamplerOptions& options,
-                                                   RandomStream& stream, const std::vector<int64_t>& shards) {
+std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& lengths, const SamplerOptions& options, RandomStream& stream,
+                                                   const std::vector<int64_t>& shards) {
   options.validate();
   const auto batch_size = static_cast<size_t>(options.batch_size);
   std::vector<int64_t> epoch = epoch_order(lengths.size(), options, stream, shards);

@@ -24,8 +24,8 @@ struct SamplerOptions {
 // Batches of indices into `lengths` for one epoch. The draws come from `stream` alone. Throws DataError when drop_last
 // leaves no batch at all, saying how many posts there are and how many a batch wants. `shards` counts only with a shuffle buffer: how many
 // posts, in order, lie beside each other on the disk; they add up to `lengths`.
-std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& lengths, const SamplerOptions& options,
-                                                   RandomStream& stream, const std::vector<int64_t>& shards = {});
+std::vector<std::vector<int64_t>> bucketed_batches(const std::vector<int64_t>& lengths, const SamplerOptions& options, RandomStream& stream,
+                                                   const std::vector<int64_t>& shards = {});
 
 // How many posts of `rows`, in order, lie beside each other: those whose pictures are spans of one tar, and otherwise runs of 1,000.
 std::vector<int64_t> shards_of(const std::vector<Post>& posts, const std::vector<int64_t>& rows);

@@ -49,7 +49,8 @@ bool is_field(const std::string& extension) { return extension == "txt" || exten
 // The split that a shard's name begins with; empty where it is none.
 std::string split_of(const fs::path& tar) {
   const std::string name = lower(tar.filename().string());
-  const size_t end = static_cast<size_t>(std::find_if_not(name.begin(), name.end(), [](unsigned char c) { return std::isalpha(c); }) - name.begin());
+  const size_t end =
+      static_cast<size_t>(std::find_if_not(name.begin(), name.end(), [](unsigned char c) { return std::isalpha(c); }) - name.begin());
   try {
     parse_split(name.substr(0, end));
     return name.substr(0, end);
@@ -138,9 +139,10 @@ class TarReader {
  private:
   [[noreturn]] void fail() const {
     const char* why = archive_ == nullptr ? "too little memory" : archive_error_string(archive_.get());
-    throw DataError(fmt::format("{}: cannot be read as a tar after {} posts: {}; a compressed one must be unpacked first (gzip -d), since pictures "
-                                "are read where they lie",
-                                path_.string(), posts_, why == nullptr ? "no reason given" : why));
+    throw DataError(
+        fmt::format("{}: cannot be read as a tar after {} posts: {}; a compressed one must be unpacked first (gzip -d), since pictures "
+                    "are read where they lie",
+                    path_.string(), posts_, why == nullptr ? "no reason given" : why));
   }
 
   void member(archive_entry* entry) {
@@ -160,8 +162,8 @@ class TarReader {
     // The header is read and nothing behind it: this is where the member's bytes begin.
     const int64_t offset = archive_filter_bytes(archive_.get(), 0), length = archive_entry_size(entry);
     if (length > size_ - offset) {
-      throw DataError(fmt::format("{}: ends after {} bytes, inside {} (bytes {} to {}); it was cut off, copy it again", path_.string(), size_, name,
-                                  offset, offset + length));
+      throw DataError(fmt::format("{}: ends after {} bytes, inside {} (bytes {} to {}); it was cut off, copy it again", path_.string(),
+                                  size_, name, offset, offset + length));
     }
     if (is_picture(extension)) return post_->add_picture(name, FileSpan(path_.filename(), offset, length));
     post_->add_field(extension, name, field(name, length));

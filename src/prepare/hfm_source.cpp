@@ -5,6 +5,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -12,6 +13,7 @@
 #include "data/hfm.h"
 #include "data/public_split.h"
 #include "data/rows.h"
+#include "data/utf8.h"
 #include "prepare/source_files.h"
 
 namespace infig {

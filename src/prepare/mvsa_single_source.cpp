@@ -8,9 +8,9 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "data/mvsa.h"
+#include "data/split.h"
 #include "prepare/prepare.h"
 #include "prepare/raw_files.h"
-#include "data/split.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -162,7 +162,7 @@ class MvsaSingleSource : public PostSource {
     facts_.rules = {{"source", "mvsa-single"},
                     {"text_decode", text_decode_name(options_.text_decode)},
                     {"label_rule", "equal labels: that label; one neutral: the other; positive against negative: dropped"},
-                    {"label_source", splits_.empty()    ? kLabelFile
+                    {"label_source", splits_.empty()  ? kLabelFile
                                      : has_label_file ? "split files, checked by the label rule"
                                                       : "split files"}};
     if (splits_.empty()) {

@@ -23,7 +23,8 @@ constexpr int64_t kLargestJpegSide = 65500;
 
 // What messages and notes call a picture: no folder of this machine, and the same for a folder and an archive of it.
 std::string called(const PictureRef& picture) {
-  return picture.member.empty() ? picture.file.filename().string() : fmt::format("{} in {}", picture.member, picture.file.filename().string());
+  return picture.member.empty() ? picture.file.filename().string()
+                                : fmt::format("{} in {}", picture.member, picture.file.filename().string());
 }
 
 std::string in_words(std::string status) {
@@ -139,8 +140,9 @@ void PictureStep::judge_bad(const RawPost& post, const std::string& status, cons
       outcome.drop = fmt::format("picture {}: {}", words, detail);
       return;
     case BadPictures::kError:
-      throw DataError(fmt::format("post \"{}\": picture {}: {}; --bad-image missing keeps such posts with their text alone, skip drops them",
-                                  post.id, words, detail));
+      throw DataError(
+          fmt::format("post \"{}\": picture {}: {}; --bad-image missing keeps such posts with their text alone, skip drops them", post.id,
+                      words, detail));
   }
 }
 

@@ -13,10 +13,10 @@
 namespace infig {
 
 struct PictureOutcome {
-  std::string status;       // a word of image_status_name(); empty: the raw files name no picture, or it was not looked at
-  std::string image;        // what posts.jsonl says; empty: no picture, or one that goes into the pack
-  std::string jpeg;         // for the pack
-  int64_t width = 0;        // of `jpeg`
+  std::string status;  // a word of image_status_name(); empty: the raw files name no picture, or it was not looked at
+  std::string image;   // what posts.jsonl says; empty: no picture, or one that goes into the pack
+  std::string jpeg;    // for the pack
+  int64_t width = 0;   // of `jpeg`
   int64_t height = 0;
   std::string sha256;       // of the picture's bytes, where they were read
   std::string why_missing;  // why there is no picture, in words, where one was named
@@ -26,9 +26,9 @@ struct PictureOutcome {
   bool there() const { return !image.empty() || !jpeg.empty(); }
 };
 
-// Brings pictures into `folder` (the data set to be). images/<id><extension> is the name of a file; the extension is the raw file's, in lower case,
-// and ".img" where that has none of 1 to 8 letters or digits; a picture out of a larger file gets that of its format. It never is empty
-// and holds one dot: so no two ids share a name.
+// Brings pictures into `folder` (the data set to be). images/<id><extension> is the name of a file; the extension is the raw file's, in
+// lower case, and ".img" where that has none of 1 to 8 letters or digits; a picture out of a larger file gets that of its format. It never
+// is empty and holds one dot: so no two ids share a name.
 class PictureStep {
  public:
   PictureStep(std::filesystem::path folder, const PrepareOptions& options);  // makes images/ where it is needed
@@ -47,8 +47,8 @@ class PictureStep {
   const PrepareOptions& options_;
 };
 
-// As a pack holds it: the shorter side at most `side` (Pillow's antialiased bilinear filter, the longer side int(side * long / short)), never
-// enlarged; and no side above the 65,500 pixels that a JPEG can have.
+// As a pack holds it: the shorter side at most `side` (Pillow's antialiased bilinear filter, the longer side int(side * long / short)),
+// never enlarged; and no side above the 65,500 pixels that a JPEG can have.
 Image shrink_for_pack(const Image& image, int64_t side);
 
 }  // namespace infig

@@ -20,7 +20,9 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 // Lengths that were noted: posts.jsonl, dropped.csv, notes.csv.
-int64_t noted_bytes(const Json& progress, size_t file) { return progress.contains("next") ? progress.at("bytes").at(file).get<int64_t>() : 0; }
+int64_t noted_bytes(const Json& progress, size_t file) {
+  return progress.contains("next") ? progress.at("bytes").at(file).get<int64_t>() : 0;
+}
 
 Tallies noted_tallies(const Json& progress, size_t labels) {
   return progress.contains("next") ? Tallies(progress.at("tallies"), labels) : Tallies(labels);
@@ -106,7 +108,9 @@ void Pipeline::work_on(int64_t i, Item& item) const {
 }
 
 void Pipeline::check(const RawPost& post) const {
-  const auto fail = [&](const std::string& why) { throw DataError(fmt::format("{}, post \"{}\": {}", source_.facts().name, post.id, why)); };
+  const auto fail = [&](const std::string& why) {
+    throw DataError(fmt::format("{}, post \"{}\": {}", source_.facts().name, post.id, why));
+  };
   if (const std::string fault = id_fault(post.id); !fault.empty()) fail(fmt::format("field \"id\" {}", fault));
   if (post.label_id < 0 || post.label_id >= static_cast<int64_t>(source_.facts().labels.size())) {
     fail(fmt::format("field \"label\" has number {}, expected 0 to {}", post.label_id, source_.facts().labels.size() - 1));

@@ -22,8 +22,8 @@ class Pipeline {
   // Starts, or goes on where work.progress() says. Throws DataError where the files do not fit what was noted.
   Pipeline(const PostSource& source, const PrepareOptions& options, WorkFolder& work);
 
-  // Works on every post that is left. A block is worked on by options.threads threads and then written by one, in order, so that the bytes do not
-  // depend on the threads. Throws Interrupted once options.stop is set, after noting how far the work is.
+  // Works on every post that is left. A block is worked on by options.threads threads and then written by one, in order, so that the bytes
+  // do not depend on the threads. Throws Interrupted once options.stop is set, after noting how far the work is.
   void run();
 
   // Ends the files: the pack gets its index, notes.csv goes where it is empty.

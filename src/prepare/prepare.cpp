@@ -24,8 +24,8 @@ void check_options(const PrepareJob& job, const PrepareOptions& options) {
   options.split.validate();
   const bool archive = !job.raw.empty() && !job.raw_is_file && is_archive(job.raw);
   if (archive && options.images.empty() && !options.pack && options.pictures == PictureTransfer::kSymlink)
-    throw ConfigError(fmt::format("link-images: the pictures lie in the archive {}, where no link reaches; unpack it, or leave the flag out",
-                                  job.raw.string()));
+    throw ConfigError(fmt::format(
+        "link-images: the pictures lie in the archive {}, where no link reaches; unpack it, or leave the flag out", job.raw.string()));
 }
 
 // Options that go on record: nothing of this machine.
@@ -86,8 +86,9 @@ fs::path raw_folder(const PrepareJob& job, const PrepareOptions& options, WorkFo
   if (work.progress().contains("unpacked")) return work.raw();
   const UnpackReport done = unpack_archive(job.raw, work.raw(), job.wants, options.unpack, options.stop);
   if (done.files == 0) {
-    throw DataError(fmt::format("{}: holds no file that infig prepare {} reads{}", job.raw.string(), job.kind,
-                                done.skipped.empty() ? "" : fmt::format("; skipped: {} ({})", done.skipped[0].name, done.skipped[0].reason)));
+    throw DataError(
+        fmt::format("{}: holds no file that infig prepare {} reads{}", job.raw.string(), job.kind,
+                    done.skipped.empty() ? "" : fmt::format("; skipped: {} ({})", done.skipped[0].name, done.skipped[0].reason)));
   }
   Json unpacked{{"file", job.raw.filename().string()}, {"sha256", sha256_file(job.raw)}, {"files", done.files}, {"bytes", done.bytes}};
   unpacked["skipped_count"] = done.skipped_count;

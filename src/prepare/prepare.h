@@ -28,8 +28,8 @@ struct PostNote {
   std::string reason;
 };
 
-// What preparing did. The same goes into the data set folder: the counts into dataset.json ("rules"), every dropped post into dropped.csv and
-// every note, where there are any, into notes.csv.
+// What preparing did. The same goes into the data set folder: the counts into dataset.json ("rules"), every dropped post into dropped.csv
+// and every note, where there are any, into notes.csv.
 struct PrepareReport {
   std::vector<std::pair<std::string, int64_t>> counts;  // a rule and how many posts were left after it, in order
   std::vector<std::pair<std::string, int64_t>> noted;   // how many notes of each kind, in order of first appearance
@@ -72,37 +72,38 @@ struct PrepareOptions {
 
 // A request to prepare one kind of raw data.
 struct PrepareJob {
-  std::string kind;           // "mvsa-single"
-  std::filesystem::path raw = {};  // a folder, or an archive (zip, tar, tar.gz) of it; empty where the kind needs none
-  bool raw_is_file = false;   // `raw` is a file that the kind reads itself (a table), never unpacked
+  std::string kind;                               // "mvsa-single"
+  std::filesystem::path raw = {};                 // a folder, or an archive (zip, tar, tar.gz) of it; empty where the kind needs none
+  bool raw_is_file = false;                       // `raw` is a file that the kind reads itself (a table), never unpacked
   TextCleaning raw_text = TextCleaning::kNone;    // what is done to every text unless options.clean_text asks for more
   TextCleaning clean_text = TextCleaning::kNone;  // what options.clean_text asks for; kNone: the kind knows no cleaning
-  MemberFilter wants = {};    // which members of an archive are unpacked; empty: all
+  MemberFilter wants = {};                        // which members of an archive are unpacked; empty: all
   nlohmann::ordered_json options = nlohmann::ordered_json::object();  // the kind's own, on record in dataset.json under "options"
-  nlohmann::ordered_json paths = nlohmann::ordered_json::object();    // its other inputs ("splits": ...): part of what makes two requests equal
-  // Makes the source; gets the raw folder, or the one that the archive was unpacked to, and a folder for files of its own, which goes with all
-  // it holds at the end.
+  nlohmann::ordered_json paths =
+      nlohmann::ordered_json::object();  // its other inputs ("splits": ...): part of what makes two requests equal
+  // Makes the source; gets the raw folder, or the one that the archive was unpacked to, and a folder for files of its own, which goes with
+  // all it holds at the end.
   std::function<std::unique_ptr<PostSource>(const std::filesystem::path& raw, const std::filesystem::path& scratch)> open = {};
 };
 
-// Prepares `job` into the data set folder `out`: reads the source's posts on options.threads threads, brings their pictures along, and writes
-// posts.jsonl (posts of the source in their order, but for those that end with neither text nor picture), dropped.csv, notes.csv,
+// Prepares `job` into the data set folder `out`: reads the source's posts on options.threads threads, brings their pictures along, and
+// writes posts.jsonl (posts of the source in their order, but for those that end with neither text nor picture), dropped.csv, notes.csv,
 // images/ or images.pack, and dataset.json. Memory does not grow with the number of posts beyond the source's index.
 // The work is done in `out`.unfinished and moved to `out` at the end. If the process is killed, at any moment, or stopped (options.stop,
-// a full disk), the folder stays, and an equal request goes on from the last note of how far the work was, to the same bytes; a request with
-// other options or inputs starts anew and says so in the log. What is not looked at for that: pictures and the texts of single posts.
+// a full disk), the folder stays, and an equal request goes on from the last note of how far the work was, to the same bytes; a request
+// with other options or inputs starts anew and says so in the log. What is not looked at for that: pictures and the texts of single posts.
 // Throws what the source throws; DataError for an `out` that must not be replaced (target.h), for a bad picture under kError, for no post
 // left, for `out`.unfinished that is not of this program or at which another process works; and Interrupted. After a DataError
 // nothing stays.
 PrepareReport prepare_data_set(const PrepareJob& job, const std::filesystem::path& out, const PrepareOptions& options);
 
-// MVSA-Single (datasets.md 2): `raw` is MVSA_Single/ (it holds data/<ID>.jpg, data/<ID>.txt and labelResultAll.txt), its parent, or an archive of
-// either. With `splits` (a folder with the public train.json, dev.json, test.json, or some of them) the data set holds their posts in their
-// order with their labels; each label is checked against the rule and each text against the raw file, and differences are noted. Texts are
-// the raw files' own; a post whose raw text is absent takes the split file's. labelResultAll.txt may then be absent, and `raw` empty.
-// With an empty `splits` it holds every post that the label rule keeps, in the order of labelResultAll.txt, split 80/10/10 by label and
-// seed. A post without picture stays with its text alone and is noted, and the other way round; one with neither is dropped. Throws as
-// prepare_data_set does, and DataError for raw files that are absent or broken (mvsa.h) and for a text that the decoding refuses.
+// MVSA-Single (datasets.md 2): `raw` is MVSA_Single/ (it holds data/<ID>.jpg, data/<ID>.txt and labelResultAll.txt), its parent, or an
+// archive of either. With `splits` (a folder with the public train.json, dev.json, test.json, or some of them) the data set holds their
+// posts in their order with their labels; each label is checked against the rule and each text against the raw file, and differences are
+// noted. Texts are the raw files' own; a post whose raw text is absent takes the split file's. labelResultAll.txt may then be absent, and
+// `raw` empty. With an empty `splits` it holds every post that the label rule keeps, in the order of labelResultAll.txt, split 80/10/10 by
+// label and seed. A post without picture stays with its text alone and is noted, and the other way round; one with neither is dropped.
+// Throws as prepare_data_set does, and DataError for raw files that are absent or broken (mvsa.h) and for a text that the decoding refuses.
 PrepareReport prepare_mvsa_single(const std::filesystem::path& raw, const std::filesystem::path& splits, const std::filesystem::path& out,
                                   const PrepareOptions& options);
 
@@ -112,11 +113,11 @@ struct TableOptions {
   std::vector<std::string> labels = {};  // label names in id order; empty: those of the table in alphabetical order, numbers by value
 };
 
-// A table of posts: CSV, TSV or JSONL (rows.h) with id, text or image or both, label and, if it has one, split; or an archive that holds one such
-// table, and pictures. Without a split column (or with every cell of it empty) the split is drawn 80/10/10 by label and seed. A row without
-// label, or with neither text nor picture, is dropped and listed; a picture that is no readable file is noted and the post keeps its
-// text. Throws as prepare_data_set does, and DataError naming file and row for a broken row, a bad or repeated id, an unknown split, a
-// split in some rows only, a label that is not among `labels`; and for a missing column.
+// A table of posts: CSV, TSV or JSONL (rows.h) with id, text or image or both, label and, if it has one, split; or an archive that holds
+// one such table, and pictures. Without a split column (or with every cell of it empty) the split is drawn 80/10/10 by label and seed. A
+// row without label, or with neither text nor picture, is dropped and listed; a picture that is no readable file is noted and the post
+// keeps its text. Throws as prepare_data_set does, and DataError naming file and row for a broken row, a bad or repeated id, an unknown
+// split, a split in some rows only, a label that is not among `labels`; and for a missing column.
 PrepareReport prepare_table(const std::filesystem::path& table, const std::filesystem::path& out, const TableOptions& options);
 
 // WebDataset shards (tar files of KEY.jpg, KEY.txt, KEY.cls, KEY.json; webdataset_source.h): `raw` is a shard or a folder of them.

@@ -42,7 +42,8 @@ PrepareReport prepare_mvsa_multiple(const MvsaMultipleOptions& mvsa, const fs::p
 }
 
 PrepareReport prepare_tumemo(const TumemoOptions& tumemo, const fs::path& out, const PrepareOptions& options) {
-  PrepareJob job{.kind = "tumemo", .raw = tumemo.raw, .raw_text = TextCleaning::kUrls, .clean_text = TextCleaning::kMgnns, .wants = wants_posts};
+  PrepareJob job{
+      .kind = "tumemo", .raw = tumemo.raw, .raw_text = TextCleaning::kUrls, .clean_text = TextCleaning::kMgnns, .wants = wants_posts};
   job.options = {{"seed", options.seed}, {"text_decode", text_decode_name(options.text_decode)}, {"check_ranges", tumemo.check_ranges}};
   job.paths = {{"splits", whole_path(tumemo.splits)}, {"label_file", whole_path(tumemo.label_file)}};
   job.open = [&](const fs::path& raw, const fs::path&) {

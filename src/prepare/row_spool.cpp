@@ -19,7 +19,8 @@ namespace {
 constexpr size_t kBuffer = 1 << 18;
 
 [[noreturn]] void fail(const fs::path& folder, const char* what) {
-  throw ResourceError(fmt::format("{}: rows of the table cannot be {} there: {}", folder.string(), what, std::generic_category().message(errno)));
+  throw ResourceError(
+      fmt::format("{}: rows of the table cannot be {} there: {}", folder.string(), what, std::generic_category().message(errno)));
 }
 
 void put(std::string& bytes, const std::string& value) {

@@ -32,8 +32,8 @@ class RowSpool {
 
   std::filesystem::path folder_;
   int descriptor_ = -1;
-  std::string waiting_;         // not written yet
-  std::vector<int64_t> ends_;   // where each row ends
+  std::string waiting_;        // not written yet
+  std::vector<int64_t> ends_;  // where each row ends
   int64_t written_ = 0;
 };
 

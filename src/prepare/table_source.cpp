@@ -134,7 +134,9 @@ class TableSource : public PostSource {
     return row_place(tables_[static_cast<size_t>(next - table_begins_.begin()) - 1], lines_[static_cast<size_t>(row)]);
   }
   // Without the file's name where there is only one.
-  std::string row_of(int64_t row) const { return tables_.size() == 1 ? fmt::format("row {}", lines_[static_cast<size_t>(row)]) : place_of(row); }
+  std::string row_of(int64_t row) const {
+    return tables_.size() == 1 ? fmt::format("row {}", lines_[static_cast<size_t>(row)]) : place_of(row);
+  }
 
   void check_rows() {
     if (const auto repeat = ids_.first_repeat()) {
@@ -167,9 +169,11 @@ class TableSource : public PostSource {
     std::set<std::string> found(names_.begin(), names_.end());  // in alphabetical order
     facts_.labels = given.empty() ? std::vector<std::string>(found.begin(), found.end()) : given;
     const auto& labels = facts_.labels;
-    numeric_ = given.empty() && std::all_of(labels.begin(), labels.end(), [](const auto& label) { return whole_number(label).has_value(); });
+    numeric_ =
+        given.empty() && std::all_of(labels.begin(), labels.end(), [](const auto& label) { return whole_number(label).has_value(); });
     if (numeric_)
-      std::sort(facts_.labels.begin(), facts_.labels.end(), [](const auto& a, const auto& b) { return *whole_number(a) < *whole_number(b); });
+      std::sort(facts_.labels.begin(), facts_.labels.end(),
+                [](const auto& a, const auto& b) { return *whole_number(a) < *whole_number(b); });
     std::map<std::string, int32_t> ids;
     for (const auto& label : facts_.labels) ids.emplace(label, static_cast<int32_t>(ids.size()));
     if (ids.size() != facts_.labels.size() || ids.contains(""))
@@ -214,7 +218,8 @@ class TableSource : public PostSource {
 
 }  // namespace
 
-std::unique_ptr<PostSource> open_tables(const std::vector<fs::path>& tables, const fs::path& scratch, const TableOptions& options, bool shards) {
+std::unique_ptr<PostSource> open_tables(const std::vector<fs::path>& tables, const fs::path& scratch, const TableOptions& options,
+                                        bool shards) {
   if (tables.size() > UINT16_MAX) throw DataError(fmt::format("{} tables, at most {} are read together", tables.size(), UINT16_MAX));
   return std::make_unique<TableSource>(tables, scratch, options, shards);
 }

@@ -32,8 +32,7 @@ fs::path check_target(fs::path out, bool overwrite) {
   if (fs::is_empty(out)) return out;
   if (!overwrite) throw DataError(fmt::format("{}: exists already; choose another --out, or give --overwrite to replace it", out.string()));
   if (!fs::exists(out / "dataset.json")) {
-    throw DataError(
-        fmt::format("{}: holds no dataset.json, so it is no data set and is not replaced; choose another --out", out.string()));
+    throw DataError(fmt::format("{}: holds no dataset.json, so it is no data set and is not replaced; choose another --out", out.string()));
   }
   return out;
 }
@@ -54,12 +53,13 @@ bool transfer_picture(const fs::path& source, const fs::path& target, PictureTra
     }
   }
   if (code)
-    throw ResourceError(fmt::format("{}: cannot be put into the data set as images/{}: {}", source.string(), target.filename().string(),
-                                    code.message()));
+    throw ResourceError(
+        fmt::format("{}: cannot be put into the data set as images/{}: {}", source.string(), target.filename().string(), code.message()));
   return true;
 }
 
-DataSetTarget::DataSetTarget(const fs::path& out, bool overwrite) : staging_(std::make_unique<StagingFolder>(check_target(out, overwrite))) {}
+DataSetTarget::DataSetTarget(const fs::path& out, bool overwrite)
+    : staging_(std::make_unique<StagingFolder>(check_target(out, overwrite))) {}
 
 fs::path DataSetTarget::add_picture(const fs::path& source, const std::string& name, PictureTransfer transfer) {
   make_folder(folder() / "images");

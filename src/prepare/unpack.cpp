@@ -79,7 +79,12 @@ std::string kind_fault(archive_entry* entry) {
 class Unpacking {
  public:
   Unpacking(const fs::path& path, const fs::path& folder, const UnpackLimits& limits, const std::atomic<int>* stop)
-      : path_(path), folder_(folder), limits_(limits), stop_(stop), size_(static_cast<int64_t>(fs::file_size(path))), reader_(open_reader(path)) {}
+      : path_(path),
+        folder_(folder),
+        limits_(limits),
+        stop_(stop),
+        size_(static_cast<int64_t>(fs::file_size(path))),
+        reader_(open_reader(path)) {}
 
   UnpackReport run(const MemberFilter& wants) {
     ProgressBar bar("unpack " + path_.filename().string(), size_, "bytes");
@@ -105,7 +110,8 @@ class Unpacking {
     const int code = archive_read_next_header(reader_.get(), &entry);
     if (code == ARCHIVE_EOF) return false;
     if (code == ARCHIVE_OK || code == ARCHIVE_WARN) return true;
-    throw DataError(fmt::format("{}: is broken after {} unpacked files: {}", path_.string(), report_.files, archive_error_string(reader_.get())));
+    throw DataError(
+        fmt::format("{}: is broken after {} unpacked files: {}", path_.string(), report_.files, archive_error_string(reader_.get())));
   }
 
   static std::string name_of(archive_entry* entry) {

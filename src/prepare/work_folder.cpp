@@ -58,7 +58,8 @@ void rename_folder(const fs::path& from, const fs::path& to) {
 WorkFolder::WorkFolder(const fs::path& out, const Json& request) : out_(out), path_(work_path(out)), request_(request) {
   std::error_code code;
   const bool there = fs::exists(fs::symlink_status(path_, code));
-  if (there && !fs::is_directory(path_)) throw DataError(fmt::format("{}: is in the way; move it, or choose another --out", path_.string()));
+  if (there && !fs::is_directory(path_))
+    throw DataError(fmt::format("{}: is in the way; move it, or choose another --out", path_.string()));
   make_folder(path_);
   lock();
   const Json found = read_progress(path_);

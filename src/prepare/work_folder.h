@@ -1,6 +1,7 @@
 // Where a data set is made before it stands at its place: `out`.unfinished, found again after the process was killed.
 //
-//   OUT.unfinished/  progress.json  data/ (what becomes OUT)  raw/ (an unpacked archive)  scratch/  old/ (what OUT held, while the two change places)
+//   OUT.unfinished/  progress.json  data/ (what becomes OUT)  raw/ (an unpacked archive)  scratch/  old/ (what OUT held, while the two
+//   change places)
 #pragma once
 
 #include <filesystem>
@@ -12,8 +13,8 @@ namespace infig {
 class WorkFolder {
  public:
   // Makes the folder for `out` (absolute), or takes up the one that an equal `request` left there. That of another request is emptied,
-  // with a line in the log that names what differs. Throws DataError where another process works there or the folder is not of this program,
-  // ResourceError. Unless leave() or place() was called, the folder is deleted in the end.
+  // with a line in the log that names what differs. Throws DataError where another process works there or the folder is not of this
+  // program, ResourceError. Unless leave() or place() was called, the folder is deleted in the end.
   WorkFolder(const std::filesystem::path& out, const nlohmann::ordered_json& request);
   ~WorkFolder();
   WorkFolder(const WorkFolder&) = delete;
@@ -34,8 +35,8 @@ class WorkFolder {
 
   // Whether the data set already stands at its place, and only tidying up was left.
   bool placed() const;
-  // Moves data/ to its place (replacing a folder there as a whole) and deletes the work folder. Killed in between, the next call for an equal
-  // request goes on with it. Throws ResourceError; a folder that was at that place is then there again.
+  // Moves data/ to its place (replacing a folder there as a whole) and deletes the work folder. Killed in between, the next call for an
+  // equal request goes on with it. Throws ResourceError; a folder that was at that place is then there again.
   void place();
 
   // Keeps the folder for a later call.

@@ -17,7 +17,8 @@
 namespace infig {
 
 void bind_options(ConfigBinder& binder, LoaderOptions& options) {
-  binder.field("workers", options.workers, {.low = 0, .high = 256}, "threads that read, decode and collate ahead of the step; 0: none, the step waits");
+  binder.field("workers", options.workers, {.low = 0, .high = 256},
+               "threads that read, decode and collate ahead of the step; 0: none, the step waits");
   binder.field("prefetch", options.prefetch, {.low = 1, .high = 1024}, "batches made ahead");
   binder.field("cache_mb", options.cache_mb, {.low = 0}, "MiB of memory for pictures already resized (augment none or flip); 0: none");
   binder.choice("bad_image", options.bad_image, {{"missing", BadImage::kMissing}, {"skip", BadImage::kSkip}, {"error", BadImage::kError}},

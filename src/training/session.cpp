@@ -209,11 +209,10 @@ std::vector<int64_t> Session::epoch_positions(int64_t epoch) const {
 
 std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
   RandomStream stream(config_.seed, "order", static_cast<uint64_t>(epoch));
-  const SamplerOptions options{
-      .batch_size = config_.train.batch_size,
-      .pool_batches = config_.data.pool_batches,
-      .shuffle_buffer = config_.data.shuffle_buffer,
-      .drop_last = config_.data.drop_last};
+  const SamplerOptions options{.batch_size = config_.train.batch_size,
+                               .pool_batches = config_.data.pool_batches,
+                               .shuffle_buffer = config_.data.shuffle_buffer,
+                               .drop_last = config_.data.drop_last};
   if (config_.data.sampler == Sampler::kShuffle) {
     auto batches = bucketed_batches(train_lengths_, options, stream, shards_of(data_->posts, train_rows_));
     for (auto& batch : batches) {

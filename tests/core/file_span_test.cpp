@@ -33,8 +33,9 @@ TEST(FileSpan, IsReadFromItsName) {
   EXPECT_EQ(parse_file_span("a/images.pack#32+500"), FileSpan("a/images.pack", 32, 500));
   EXPECT_EQ(parse_file_span("train-000.tar#0+0"), FileSpan("train-000.tar", 0, 0));
   EXPECT_EQ(parse_file_span("a#1.tar#512+9223372036854775807"), FileSpan("a#1.tar", 512, INT64_MAX));
-  for (const char* name : {"a.jpg", "a.jpg#1+2", "a.tar", "a.tar#", "a.tar#1", "a.tar#1+", "a.tar#+1", "a.tar#-1+2", "a.tar#1+-2", "a.tar#01+2",
-                           "a.tar#1+2x", "a.tar#1 +2", "a.tar#0x1+2", "a.tar#1+9223372036854775808", "a.tar+1#2", "#1+2", ""}) {
+  for (const char* name :
+       {"a.jpg", "a.jpg#1+2", "a.tar", "a.tar#", "a.tar#1", "a.tar#1+", "a.tar#+1", "a.tar#-1+2", "a.tar#1+-2", "a.tar#01+2", "a.tar#1+2x",
+        "a.tar#1 +2", "a.tar#0x1+2", "a.tar#1+9223372036854775808", "a.tar+1#2", "#1+2", ""}) {
     const FileSpan span = parse_file_span(name);
     EXPECT_TRUE(span.whole()) << name;
     EXPECT_EQ(span.file, name);
@@ -58,7 +59,8 @@ TEST(FileSpan, ReadsItsBytesAndNoOthers) {
   EXPECT_EQ(read_span({folder / "a.tar", 9, 1}), "9");
   EXPECT_EQ(read_span({folder / "a.tar", 4, 0}), "");
   EXPECT_EQ(read_span(folder / "a.tar"), "0123456789");
-  EXPECT_EQ(sha256_span({folder / "a.tar", 1, 3}), "a665a45920422f9d417e4867efdc4fb8a04a1f3fff1fa07e998e86f7f7a27ae3");  // printf 123 | sha256sum
+  EXPECT_EQ(sha256_span({folder / "a.tar", 1, 3}),
+            "a665a45920422f9d417e4867efdc4fb8a04a1f3fff1fa07e998e86f7f7a27ae3");  // printf 123 | sha256sum
 }
 
 TEST(FileSpan, ErrorsNameFileAndSpan) {

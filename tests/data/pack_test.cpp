@@ -117,12 +117,12 @@ TEST(Pack, Refusals) {
   EXPECT_THAT(message(good.substr(0, good.size() - 1)), HasSubstr("cut short"));
   EXPECT_THAT(message(good.substr(0, 40)), HasSubstr("cut short"));
   EXPECT_THAT(message(good.substr(0, 34) + good.substr(35)), HasSubstr("its footer says"));
-  EXPECT_THAT(message(changed(good.size() - 72, '\1')), HasSubstr("does not fit"));        // offset of the index
-  EXPECT_THAT(message(changed(good.size() - 64, '\3')), HasSubstr("does not fit"));        // pictures
-  EXPECT_THAT(message(changed(good.size() - 57, '\x7F')), HasSubstr("does not fit"));      // 2^63 pictures and more
-  EXPECT_THAT(message(changed(39, '\x7F')), HasSubstr("does not match the hash"));         // an entry
-  EXPECT_THAT(message(changed(12, '\x7F')), HasSubstr("does not match the hash"));         // the side
-  const ImagePack damaged(scratch.file("damaged.pack", changed(33, 'B')));                 // a picture: found when it is looked at
+  EXPECT_THAT(message(changed(good.size() - 72, '\1')), HasSubstr("does not fit"));    // offset of the index
+  EXPECT_THAT(message(changed(good.size() - 64, '\3')), HasSubstr("does not fit"));    // pictures
+  EXPECT_THAT(message(changed(good.size() - 57, '\x7F')), HasSubstr("does not fit"));  // 2^63 pictures and more
+  EXPECT_THAT(message(changed(39, '\x7F')), HasSubstr("does not match the hash"));     // an entry
+  EXPECT_THAT(message(changed(12, '\x7F')), HasSubstr("does not match the hash"));     // the side
+  const ImagePack damaged(scratch.file("damaged.pack", changed(33, 'B')));             // a picture: found when it is looked at
   EXPECT_FALSE(damaged.check_picture(0));
   EXPECT_TRUE(damaged.check_picture(1));
   EXPECT_THAT(thrown<DataError>([&] { ImagePack{scratch / "absent.pack"}; }), HasSubstr("absent.pack: cannot be opened"));

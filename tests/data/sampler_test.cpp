@@ -224,7 +224,10 @@ TEST(Sampler, ShardsAreTarsOrRunsOfPosts) {
   std::vector<Post> posts(2300);
   std::vector<int64_t> rows;
   for (size_t i = 0; i < posts.size(); ++i) {
-    posts[i].image = i < 5 ? FileSpan("a.tar", 512, 3) : i == 5 ? FileSpan() : i < 9 ? FileSpan("b.tar", 512, 3) : FileSpan("x/images.pack", 0, 3);
+    posts[i].image = i < 5    ? FileSpan("a.tar", 512, 3)
+                     : i == 5 ? FileSpan()
+                     : i < 9  ? FileSpan("b.tar", 512, 3)
+                              : FileSpan("x/images.pack", 0, 3);
     if (i != 2) rows.push_back(static_cast<int64_t>(i));
   }
   EXPECT_EQ(shards_of(posts, rows), (std::vector<int64_t>{5, 3, 1000, 1000, 291}));

@@ -13,11 +13,11 @@
 namespace infig {
 namespace {
 
+using reference::Members;
+using reference::ustar;
 using test::Scratch;
 using test::thrown;
 using ::testing::HasSubstr;
-using reference::Members;
-using reference::ustar;
 
 std::string written_by_libarchive(int format, const Members& members) {
   std::string tar(1 << 20, '\0');
@@ -49,20 +49,22 @@ struct Read {
 };
 Read rows_of(const std::filesystem::path& path) {
   Read read;
-  for_each_row(path, [&](PostRow&& row) { read.rows.push_back(std::move(row)); }, [&](const std::string& fault) { read.faults.push_back(fault); });
+  for_each_row(
+      path, [&](PostRow&& row) { read.rows.push_back(std::move(row)); }, [&](const std::string& fault) { read.faults.push_back(fault); });
   return read;
 }
 
 TEST(TarRows, MembersBecomeFieldsAndPicturesSpans) {
   const Scratch scratch;
   const std::string long_picture(1300, 'j');
-  const auto tar = scratch.file("train-0.tar", ustar({{"a.jpg", long_picture},            // header 0, bytes 512 .. 1812, filled to 2048
-                                                      {"a.txt", "hello\nthere "},         // header 2048, bytes 2560, filled to 3072
-                                                      {"a.cls", " positive\n"},           // 3072, 3584, 4096
-                                                      {"b.cls", "2"},                     // 4096, 4608, 5120
-                                                      {"b.PNG", "png!"},                  // 5120, 5632
-                                                      {"c.json", R"({"id": "c.1", "text": "from json", "label": 1, "split": "test", "more": [1]})"},
-                                                      {"d.txt", ""}}));
+  const auto tar =
+      scratch.file("train-0.tar", ustar({{"a.jpg", long_picture},     // header 0, bytes 512 .. 1812, filled to 2048
+                                         {"a.txt", "hello\nthere "},  // header 2048, bytes 2560, filled to 3072
+                                         {"a.cls", " positive\n"},    // 3072, 3584, 4096
+                                         {"b.cls", "2"},              // 4096, 4608, 5120
+                                         {"b.PNG", "png!"},           // 5120, 5632
+                                         {"c.json", R"({"id": "c.1", "text": "from json", "label": 1, "split": "test", "more": [1]})"},
+                                         {"d.txt", ""}}));
   const auto [rows, faults] = rows_of(tar);
   EXPECT_TRUE(faults.empty());
   ASSERT_EQ(rows.size(), 4U);
@@ -129,8 +131,10 @@ TEST(TarRows, AFaultyPostIsOneRowAndShiftsNobody) {
   const Scratch scratch;
   std::string links = ustar({{"e.jpg", ""}}, '2');
   links.resize(512);
-  const std::string before = ustar({{"a.txt", "\xFF"}, {"b.jpg", "1"}, {"b.png", "2"}, {"c.json", "{"}, {"d.txt", std::string((1 << 20) + 1, 'x')}});
-  const auto path = scratch.file("x.tar", before.substr(0, before.size() - 1024) + links + ustar({{"f.txt", "fine"}, {"g.json", R"({"text": 3})"}}));
+  const std::string before =
+      ustar({{"a.txt", "\xFF"}, {"b.jpg", "1"}, {"b.png", "2"}, {"c.json", "{"}, {"d.txt", std::string((1 << 20) + 1, 'x')}});
+  const auto path =
+      scratch.file("x.tar", before.substr(0, before.size() - 1024) + links + ustar({{"f.txt", "fine"}, {"g.json", R"({"text": 3})"}}));
   const auto [rows, faults] = rows_of(path);
   ASSERT_EQ(faults.size(), 6U);
   EXPECT_THAT(faults[0], HasSubstr("x.tar, row 1: post a: a.txt is not UTF-8"));
@@ -198,13 +202,17 @@ TEST(TarDataSet, FaultsNameShardAndPost) {
   const Scratch scratch;
   scratch.file("train-0.tar", ustar({{"a.cls", "glad"}}));
   scratch.file("train-1.tar", ustar({{"b.cls", "sad"}, {"a.cls", "sad"}}));
-  EXPECT_THAT(thrown<DataError>([&] { with_labels(scratch, scratch.path()); }), HasSubstr("train-1.tar, row 2: field \"id\" \"a\" stands already in "));
+  EXPECT_THAT(thrown<DataError>([&] { with_labels(scratch, scratch.path()); }),
+              HasSubstr("train-1.tar, row 2: field \"id\" \"a\" stands already in "));
   EXPECT_THAT(thrown<DataError>([&] { with_labels(scratch, scratch.path()); }), HasSubstr("train-0.tar, row 1"));
   const Scratch other;
   other.file("train-0.tar", ustar({{"a.cls", "2"}}));
-  EXPECT_THAT(thrown<DataError>([&] { with_labels(other, other.path()); }), HasSubstr("is \"2\", expected one of sad, glad, or its number"));
-  EXPECT_THAT(thrown<DataError>([&] { read_data_set(other.file("shard.tar", ustar({{"a.cls", "2"}}))); }), HasSubstr("call the file train-NAME.tar"));
-  EXPECT_THAT(thrown<DataError>([&] { read_data_set(other.file("train.tar", ustar({{"a.txt", "x"}}))); }), HasSubstr("field \"label\" is missing"));
+  EXPECT_THAT(thrown<DataError>([&] { with_labels(other, other.path()); }),
+              HasSubstr("is \"2\", expected one of sad, glad, or its number"));
+  EXPECT_THAT(thrown<DataError>([&] { read_data_set(other.file("shard.tar", ustar({{"a.cls", "2"}}))); }),
+              HasSubstr("call the file train-NAME.tar"));
+  EXPECT_THAT(thrown<DataError>([&] { read_data_set(other.file("train.tar", ustar({{"a.txt", "x"}}))); }),
+              HasSubstr("field \"label\" is missing"));
 }
 
 TEST(Tables, PatternsStandForNames) {

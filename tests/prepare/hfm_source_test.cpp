@@ -22,7 +22,8 @@ void write_raw(const Scratch& scratch) {
   scratch.file("raw/text/valid2.txt", "['5', ' five', 1, 0]\r\n");
   scratch.file("raw/text/test2.txt", "['6', 'six\\nsix', 0, 1]\r\n");
   scratch.file("raw/text/valid.txt", "no row: never read");
-  scratch.file("raw/extract/extract_all", "['2', 'a', 'b', 'c', 'd', 'e']\r\n['1', 'a', 'b', 'c', 'd', 'e']\r\n['6', 'v', 'w', 'x', 'y', 'z']\r\n");
+  scratch.file("raw/extract/extract_all",
+               "['2', 'a', 'b', 'c', 'd', 'e']\r\n['1', 'a', 'b', 'c', 'd', 'e']\r\n['6', 'v', 'w', 'x', 'y', 'z']\r\n");
 }
 
 TEST(HfmSource, TheAuthorsFiles) {
@@ -60,7 +61,8 @@ TEST(HfmSource, TheAuthorsFiles) {
 TEST(HfmSource, SplitFilesAloneAndWithTheRows) {
   const Scratch scratch;
   write_raw(scratch);
-  scratch.file("splits/train.json", R"([{"id": "3", "text": "three", "emotion_label": 1}, {"id": "9", "text": "nine", "emotion_label": 0}])");
+  scratch.file("splits/train.json",
+               R"([{"id": "3", "text": "three", "emotion_label": 1}, {"id": "9", "text": "nine", "emotion_label": 0}])");
   scratch.file("splits/valid.json", R"([{"id": "5", "text": "five", "emotion_label": 0}])");
   const auto alone = open_hfm({.splits = scratch / "splits"});
   const auto posts = read_all(*alone);
@@ -78,7 +80,8 @@ TEST(HfmSource, SplitFilesAloneAndWithTheRows) {
   EXPECT_THAT(checked[1].notes[0].kind, HasSubstr("not among the rows"));
   EXPECT_THAT(checked[2].notes[0].kind, HasSubstr("text differs"));
   EXPECT_EQ(checked[2].text, " five");
-  EXPECT_THAT(dropped_of(*both), ElementsAre("1: holds humor", "4: holds <url>, irony", "2: in none of the split files", "6: in none of the split files"));
+  EXPECT_THAT(dropped_of(*both),
+              ElementsAre("1: holds humor", "4: holds <url>, irony", "2: in none of the split files", "6: in none of the split files"));
 }
 
 TEST(HfmSource, Faults) {
@@ -132,11 +135,13 @@ TEST_F(RealHfm, BothRoadsEndInTheSamePosts) {
 // datasets.md 1 and 4.2; the digest is of what Python's ast.literal_eval makes of the same files.
 TEST_F(RealHfm, KnownFacts) {
   const auto source = open_hfm({.raw = raw_});
-  EXPECT_THAT(counts_of(*source), ElementsAre(Pair("rows in the text files", 29040 + 2410 + 2409), Pair("without a word of the filter", 24635)));
+  EXPECT_THAT(counts_of(*source),
+              ElementsAre(Pair("rows in the text files", 29040 + 2410 + 2409), Pair("without a word of the filter", 24635)));
   EXPECT_EQ(test::totals_of(*source), "train 11174/8642 dev 1451/959 test 1450/959");
   EXPECT_EQ(dropped_of(*source).size(), 29040U - 19816U);
-  EXPECT_EQ(source->facts().rules["filter"]["rows_with"],
-            nlohmann::ordered_json::parse(R"({"<url>": 7496, "exgag": 268, "humor": 1083, "humour": 688, "ironic": 19, "irony": 185, "joke": 341,
+  EXPECT_EQ(
+      source->facts().rules["filter"]["rows_with"],
+      nlohmann::ordered_json::parse(R"({"<url>": 7496, "exgag": 268, "humor": 1083, "humour": 688, "ironic": 19, "irony": 185, "joke": 341,
                                               "jokes": 390, "reposting": 264, "sarcasm": 428, "sarcastic": 242})"));
   std::string all;
   for (const auto& post : read_all(*source)) {

@@ -15,9 +15,9 @@ namespace infig::test {
 
 struct MadePosts {
   int64_t count = 40;
-  std::string mark = "v1";                           // stands in the rules: another one means other inputs
-  std::filesystem::path pictures = {};               // <i>.jpg; empty: posts without pictures
-  std::function<void(int64_t)> on_read = {};         // called with the number of every post that is read
+  std::string mark = "v1";                    // stands in the rules: another one means other inputs
+  std::filesystem::path pictures = {};        // <i>.jpg; empty: posts without pictures
+  std::function<void(int64_t)> on_read = {};  // called with the number of every post that is read
 };
 
 class MadeSource : public PostSource {

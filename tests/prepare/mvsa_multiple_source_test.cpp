@@ -20,11 +20,11 @@ std::string row(const std::string& id, const std::string& cell) { return id + "\
 
 // Kept: 1 and 2. Dropped: 3 (three texts), 4 (three pictures), 5 (conflict), 3151 (excluded), 6 (both three).
 void write_raw(const Scratch& scratch, const std::string& folder) {
-  scratch.file(folder + "labelResultAll.txt",
-               "ID\ttext,image\ttext,image\ttext,image\n1\tpositive,neutral\tneutral,neutral\tpositive,negative\n" + row("2", "negative,negative") +
-                   "3\tpositive,neutral\tneutral,neutral\tnegative,neutral\n4\tpositive,neutral\tpositive,positive\tpositive,negative\n" +
-                   row("5", "positive,negative") + row("3151", "neutral,neutral") +
-                   "6\tpositive,positive\tneutral,neutral\tnegative,negative\n");
+  scratch.file(
+      folder + "labelResultAll.txt",
+      "ID\ttext,image\ttext,image\ttext,image\n1\tpositive,neutral\tneutral,neutral\tpositive,negative\n" + row("2", "negative,negative") +
+          "3\tpositive,neutral\tneutral,neutral\tnegative,neutral\n4\tpositive,neutral\tpositive,positive\tpositive,negative\n" +
+          row("5", "positive,negative") + row("3151", "neutral,neutral") + "6\tpositive,positive\tneutral,neutral\tnegative,negative\n");
   scratch.file(folder + "data/1.txt", "one \xA1\xAD\n");
   scratch.file(folder + "data/1.jpg", "picture");
 }
@@ -53,7 +53,8 @@ TEST(MvsaMultipleSource, RulesOfTheDownload) {
 TEST(MvsaMultipleSource, SplitFilesDecideAndDifferencesAreNoted) {
   const Scratch scratch;
   write_raw(scratch, "raw/");
-  scratch.file("splits/train.json", R"([{"id": "3", "text": "three", "emotion_label": 1}, {"id": "1", "text": "other", "emotion_label": 2}])");
+  scratch.file("splits/train.json",
+               R"([{"id": "3", "text": "three", "emotion_label": 1}, {"id": "1", "text": "other", "emotion_label": 2}])");
   const auto source = open_mvsa_multiple({.raw = scratch / "raw", .splits = scratch / "splits"});
   const auto posts = read_all(*source);
   ASSERT_EQ(posts.size(), 2U);

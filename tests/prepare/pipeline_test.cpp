@@ -70,10 +70,13 @@ TEST(Prepare, WritesWhatTheSourceSays) {
   EXPECT_EQ(report.dropped_count, 8);  // "gone", 11, and 3 10 17 24 31 38 without text
   EXPECT_THAT(slurp(scratch / "out/dropped.csv"),
               ::testing::StartsWith("id,reason\ngone,by a rule\n3,neither text nor picture\n10,neither text nor picture\n11,eleven\n17,"));
-  EXPECT_THAT(slurp(scratch / "out/notes.csv"), ::testing::StartsWith("id,reason\n0,picture absent: the raw files name none\n1,\"odd post: number, 1\"\n1,picture"));
-  EXPECT_THAT(slurp(scratch / "out/posts.jsonl"),
-              ::testing::StartsWith("{\"id\":\"0\",\"text\":\"text \xC3\xA9 \\\"0\\\"\\n\",\"label\":\"even\",\"split\":\"test\",\"attributes\":[\"a\",\"0\"]}\n"
-                                    "{\"id\":\"1\",\"text\":\"text \xC3\xA9 \\\"1\\\"\\n\",\"label\":\"odd\",\"split\":\"train\"}\n"));
+  EXPECT_THAT(slurp(scratch / "out/notes.csv"),
+              ::testing::StartsWith("id,reason\n0,picture absent: the raw files name none\n1,\"odd post: number, 1\"\n1,picture"));
+  EXPECT_THAT(
+      slurp(scratch / "out/posts.jsonl"),
+      ::testing::StartsWith(
+          "{\"id\":\"0\",\"text\":\"text \xC3\xA9 \\\"0\\\"\\n\",\"label\":\"even\",\"split\":\"test\",\"attributes\":[\"a\",\"0\"]}\n"
+          "{\"id\":\"1\",\"text\":\"text \xC3\xA9 \\\"1\\\"\\n\",\"label\":\"odd\",\"split\":\"train\"}\n"));
   EXPECT_EQ(slurp(scratch / "out/extra.csv"), "v1");
   const DataSet data = read_data_set(scratch / "out");
   EXPECT_EQ(data.posts.size(), 33U);
@@ -143,9 +146,10 @@ TEST(Prepare, BadPicturesByPolicy) {
     if (pack) options.pack = PackSettings{.side = 32};
     options.bad_pictures = BadPictures::kMissing;
     const auto kept = prepare_data_set(job, scratch / "missing", options);
-    EXPECT_THAT(kept.noted, ::testing::UnorderedElementsAre(::testing::Pair("odd post", 3), ::testing::Pair("text absent", 2),
-                                                            ::testing::Pair("picture absent", 1), ::testing::Pair("picture empty", 1),
-                                                            ::testing::Pair("picture unknown format", 1), ::testing::Pair("picture truncated", 1)));
+    EXPECT_THAT(kept.noted,
+                ::testing::UnorderedElementsAre(::testing::Pair("odd post", 3), ::testing::Pair("text absent", 2),
+                                                ::testing::Pair("picture absent", 1), ::testing::Pair("picture empty", 1),
+                                                ::testing::Pair("picture unknown format", 1), ::testing::Pair("picture truncated", 1)));
     EXPECT_EQ(kept.dropped_count, 2);  // "gone" and 11
     const auto pictures = nlohmann::json::parse(slurp(scratch / "missing/dataset.json"))["pictures"];
     EXPECT_EQ(pictures["ok"], 9);
@@ -200,7 +204,8 @@ TEST(Prepare, GoesOnWhereItWasStopped) {
         EXPECT_FALSE(fs::exists(scratch / "out"));
         // A kill may leave more than was noted.
         for (const char* name : {"posts.jsonl", "dropped.csv", "notes.csv", "images.pack", "images.pack.index"}) {
-          if (fs::exists(scratch / "out.unfinished/data" / name)) std::ofstream(scratch / "out.unfinished/data" / name, std::ios::app) << "half a li";
+          if (fs::exists(scratch / "out.unfinished/data" / name))
+            std::ofstream(scratch / "out.unfinished/data" / name, std::ios::app) << "half a li";
         }
       }
       reads += read;
@@ -266,7 +271,8 @@ TEST(Prepare, FoldersInTheWay) {
   leave_unfinished(scratch, {}, packed(1, 4));
   const int other = ::open((scratch / "out.unfinished").c_str(), O_RDONLY | O_DIRECTORY);
   ASSERT_EQ(::flock(other, LOCK_EX), 0);
-  EXPECT_THAT(thrown<DataError>([&] { prepare_data_set(made_job({}), scratch / "out", packed(1, 4)); }), HasSubstr("another infig prepare is at work"));
+  EXPECT_THAT(thrown<DataError>([&] { prepare_data_set(made_job({}), scratch / "out", packed(1, 4)); }),
+              HasSubstr("another infig prepare is at work"));
   ::close(other);
   prepare_data_set(made_job({}), scratch / "out", packed(1, 4));
   EXPECT_EQ(read_data_set(scratch / "out").posts.size(), 33U);

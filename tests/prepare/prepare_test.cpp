@@ -5,9 +5,9 @@
 
 #include "data/data_set.h"
 #include "data/mvsa.h"
+#include "data/scratch.h"
 #include "data/split.h"
 #include "prepare/target.h"
-#include "data/scratch.h"
 
 namespace infig {
 namespace {

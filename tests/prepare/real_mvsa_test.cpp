@@ -5,10 +5,10 @@
 #include "core/files.h"
 #include "data/data_set.h"
 #include "data/mvsa.h"
-#include "prepare/prepare.h"
+#include "data/scratch.h"
 #include "data/utf8.h"
 #include "data/verify.h"
-#include "data/scratch.h"
+#include "prepare/prepare.h"
 
 namespace infig {
 namespace {

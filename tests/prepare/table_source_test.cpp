@@ -36,7 +36,8 @@ TEST(IdIndex, FindsTheFirstRepeat) {
 TEST(RowSpool, GivesRowsBackInAnyOrder) {
   const Scratch scratch;
   RowSpool spool(scratch / "spool");
-  for (int i = 0; i < 3000; ++i) spool.add({.id = std::to_string(i), .text = std::string(static_cast<size_t>(i) % 500, 'x') + '\0' + "y", .image = ""});
+  for (int i = 0; i < 3000; ++i)
+    spool.add({.id = std::to_string(i), .text = std::string(static_cast<size_t>(i) % 500, 'x') + '\0' + "y", .image = ""});
   spool.add({.id = "last", .text = "", .image = std::string(400'000, 'p')});
   spool.finish();
   EXPECT_TRUE(fs::is_empty(scratch / "spool"));  // nothing that could stay behind
@@ -47,7 +48,8 @@ TEST(RowSpool, GivesRowsBackInAnyOrder) {
   EXPECT_EQ(spool.read(1777).id, "1777");
 }
 
-constexpr const char* kTable = "id,text,image,label,split\n1,good,p/one.JPG,up,train\n2,\"bad, really\",p/two.jpg,down,dev\n3,odd,,up,test\n";
+constexpr const char* kTable =
+    "id,text,image,label,split\n1,good,p/one.JPG,up,train\n2,\"bad, really\",p/two.jpg,down,dev\n3,odd,,up,test\n";
 
 TEST(PrepareTable, AnArchiveGivesTheSameDataSetAsTheFolder) {
   const Scratch scratch;
@@ -56,8 +58,13 @@ TEST(PrepareTable, AnArchiveGivesTheSameDataSetAsTheFolder) {
   scratch.file("raw/p/two.jpg", "picture 2");
   prepare_table(table, scratch / "folder", {});
   for (const ArchiveKind kind : {ArchiveKind::kZip, ArchiveKind::kTar, ArchiveKind::kTarGz}) {
-    const auto archive = write_archive(scratch / "mine", kind, {{"top/mine.csv", kTable}, {"top/p/one.JPG", "picture 1"}, {"top/p/two.jpg", "picture 2"},
-                                                                {"top/readme.md", "not read"}, {"__MACOSX/top/._mine.csv", "nor this"}, {"../evil.jpg", "x"}});
+    const auto archive = write_archive(scratch / "mine", kind,
+                                       {{"top/mine.csv", kTable},
+                                        {"top/p/one.JPG", "picture 1"},
+                                        {"top/p/two.jpg", "picture 2"},
+                                        {"top/readme.md", "not read"},
+                                        {"__MACOSX/top/._mine.csv", "nor this"},
+                                        {"../evil.jpg", "x"}});
     const auto report = prepare_table(archive, scratch / "out", {});
     EXPECT_EQ(report.counts.back().second, 3);
     for (const char* file : {"posts.jsonl", "dropped.csv", "notes.csv", "images/1.jpg", "images/2.jpg"})
@@ -115,8 +122,11 @@ TEST(PrepareTable, NoTwoPicturesShareAName) {
 const std::string kJpeg = "\xFF\xD8\xFF picture of one";
 
 void write_shards(const Scratch& scratch) {
-  scratch.file("shards/train-000.tar", reference::ustar({{"one.jpg", kJpeg}, {"one.txt", "text one"}, {"one.cls", "10"}, {"two.txt", "text two"}, {"two.cls", "2"}}));
-  scratch.file("shards/dev-000.tar", reference::ustar({{"k/three.json", R"({"id": "3", "text": "text three", "label": "2"})"}, {"k/three.png", "no real picture"}}));
+  scratch.file(
+      "shards/train-000.tar",
+      reference::ustar({{"one.jpg", kJpeg}, {"one.txt", "text one"}, {"one.cls", "10"}, {"two.txt", "text two"}, {"two.cls", "2"}}));
+  scratch.file("shards/dev-000.tar", reference::ustar({{"k/three.json", R"({"id": "3", "text": "text three", "label": "2"})"},
+                                                       {"k/three.png", "no real picture"}}));
 }
 
 TEST(PrepareWebDataset, ShardsBecomeAFolder) {
@@ -148,13 +158,15 @@ TEST(PrepareWebDataset, Refusals) {
   write_shards(scratch);
   TableOptions options;
   options.labels = {"a", "b"};
-  EXPECT_THAT(thrown<DataError>([&] { prepare_webdataset(scratch / "shards", scratch / "out", options); }), HasSubstr("field \"label\" is \"2\", expected one of a, b"));
+  EXPECT_THAT(thrown<DataError>([&] { prepare_webdataset(scratch / "shards", scratch / "out", options); }),
+              HasSubstr("field \"label\" is \"2\", expected one of a, b"));
   fs::create_directories(scratch / "none");
   EXPECT_THAT(thrown<DataError>([&] { prepare_webdataset(scratch / "none", scratch / "out", {}); }), HasSubstr("holds no .tar"));
   const auto zipped = write_archive(scratch / "train.tar.gz", ArchiveKind::kTarGz, {{"1.txt", "x"}});
   EXPECT_THAT(thrown<DataError>([&] { prepare_webdataset(zipped, scratch / "out", {}); }), HasSubstr("gzip -d"));
   scratch.file("shards/train-001.tar", reference::ustar({{"one.txt", "again"}, {"one.cls", "2"}}));
-  EXPECT_THAT(thrown<DataError>([&] { prepare_webdataset(scratch / "shards", scratch / "out", {}); }), HasSubstr("train-001.tar, row 1: field \"id\" \"one\" stands already in"));
+  EXPECT_THAT(thrown<DataError>([&] { prepare_webdataset(scratch / "shards", scratch / "out", {}); }),
+              HasSubstr("train-001.tar, row 1: field \"id\" \"one\" stands already in"));
 }
 
 }  // namespace

@@ -96,7 +96,8 @@ class FullTumemo : public testing::Test {
   // Sizes, and that every class has its share of each split within one post and a half.
   static void expect_published_sizes(const std::vector<Split>& splits) {
     std::array<std::array<int64_t, 3>, 7> found{};
-    for (size_t id = 0; id < splits.size(); ++id) ++found.at(static_cast<size_t>(tumemo_class_of(static_cast<int64_t>(id)))).at(static_cast<size_t>(splits[id]));
+    for (size_t id = 0; id < splits.size(); ++id)
+      ++found.at(static_cast<size_t>(tumemo_class_of(static_cast<int64_t>(id)))).at(static_cast<size_t>(splits[id]));
     const std::array<int64_t, 3> sizes{156204, 19525, 19536};
     for (size_t s = 0; s < sizes.size(); ++s) {
       int64_t size = 0;

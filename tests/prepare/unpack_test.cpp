@@ -39,7 +39,8 @@ TEST(Unpack, WantedFilesOfEveryKind) {
     const Scratch scratch;
     std::string large(3'000'000, '\0');
     for (size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * i / 7);
-    const auto archive = write_archive(scratch / "a", kind, {{"d/1.jpg", "one"}, {"d/readme.md", "x"}, {"./d/e/2.jpg", large}, {"empty.jpg", ""}});
+    const auto archive =
+        write_archive(scratch / "a", kind, {{"d/1.jpg", "one"}, {"d/readme.md", "x"}, {"./d/e/2.jpg", large}, {"empty.jpg", ""}});
     EXPECT_TRUE(is_archive(archive));
     const auto wants = [](std::string_view name) { return name.ends_with(".jpg"); };
     const auto report = unpack_archive(archive, scratch / "out", wants, {}, nullptr);
@@ -62,10 +63,18 @@ TEST(Unpack, NothingIsEverWrittenOutside) {
   for (const ArchiveKind kind : kKinds) {
     const Scratch scratch;
     fs::create_directories(scratch / "in");
-    const auto archive =
-        write_archive(scratch / "in/a", kind,
-                      {{"good", "good"}, {"../up", "evil"}, {"d/../../up", "evil"}, {"/tmp/infig-absolute", "evil"}, {"good", "second"}, {"./good", "third"},
-                       {"link", "", "/etc/passwd"}, {"link/inside", "through a link"}, {"good/below", "a file is no folder"}, {"back\\slash", "evil"}, {"bell\a", "evil"}});
+    const auto archive = write_archive(scratch / "in/a", kind,
+                                       {{"good", "good"},
+                                        {"../up", "evil"},
+                                        {"d/../../up", "evil"},
+                                        {"/tmp/infig-absolute", "evil"},
+                                        {"good", "second"},
+                                        {"./good", "third"},
+                                        {"link", "", "/etc/passwd"},
+                                        {"link/inside", "through a link"},
+                                        {"good/below", "a file is no folder"},
+                                        {"back\\slash", "evil"},
+                                        {"bell\a", "evil"}});
     const auto report = unpack_archive(archive, scratch / "in/out", {}, {}, nullptr);
     const std::string why = skipped(report);
     EXPECT_THAT(why, HasSubstr("../up: \"..\" in the name"));
@@ -82,7 +91,8 @@ TEST(Unpack, NothingIsEverWrittenOutside) {
     EXPECT_FALSE(fs::exists("/tmp/infig-absolute"));
   }
   const Scratch scratch;
-  const auto tar = write_archive(scratch / "a.tar", ArchiveKind::kTar, {{"first", "bytes"}, {"second", "", "", "first"}, {"third", "", "", "/etc/passwd"}});
+  const auto tar = write_archive(scratch / "a.tar", ArchiveKind::kTar,
+                                 {{"first", "bytes"}, {"second", "", "", "first"}, {"third", "", "", "/etc/passwd"}});
   const auto report = unpack_archive(tar, scratch / "out", {}, {}, nullptr);
   EXPECT_THAT(skipped(report), HasSubstr("second: a hard link"));
   EXPECT_THAT(skipped(report), HasSubstr("third: a hard link"));

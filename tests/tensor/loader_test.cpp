@@ -125,7 +125,8 @@ std::vector<DataSet> in_every_container(const fs::path& folder, const std::vecto
   std::string folder_lines, pack_lines, table = "id,text,image,label,split\n", pack;
   for (const Post& post : posts) {
     const std::string label(1, static_cast<char>('x' + post.label_id)), name = post.image.file.filename().string();
-    const std::string head = R"({"id": ")" + post.id + R"(", "text": ")" + post.text + R"(", "label": ")" + label + R"(", "split": "train")";
+    const std::string head =
+        R"({"id": ")" + post.id + R"(", "text": ")" + post.text + R"(", "label": ")" + label + R"(", "split": "train")";
     folder_lines += head + R"(, "image": ")" + name + "\"}\n";
     table += post.id + "," + post.text + "," + name + "," + label + ",train\n";
     members.emplace_back(post.id + ".cls", label);
