@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <sstream>
 #include <unordered_map>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "core/json.h"
 #include "data/rows.h"
 #include "data/utf8.h"
@@ -28,16 +30,22 @@ std::optional<uint32_t> parse_id(std::string_view word) {
   return id;
 }
 
-// Calls `line(text, number)` for every line that is not blank, stripped.
+// Calls `line(text, number)` for every line that is not blank, stripped. Holds one line.
 template <typename Line>
-void for_each_line(std::string_view bytes, Line&& line) {
-  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
-  for (int64_t number = 1; !bytes.empty(); ++number) {
-    const size_t end = std::min(bytes.find('\n'), bytes.size());
-    const std::string_view text = strip_ascii_space(bytes.substr(0, end));
-    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+void for_each_line(std::istream& stream, Line&& line) {
+  std::string bytes;
+  for (int64_t number = 1; std::getline(stream, bytes); ++number) {
+    std::string_view text = bytes;
+    if (number == 1 && text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    text = strip_ascii_space(text);
     if (!text.empty()) line(text, number);
   }
+}
+
+std::ifstream open_lines(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream || fs::is_directory(file)) throw DataError(fmt::format("{}: cannot be opened; expected a file", file.string()));
+  return stream;
 }
 
 std::string_view first_word(std::string_view line) { return line.substr(0, line.find_first_of(" \t\v\f\r")); }
@@ -79,11 +87,46 @@ TumemoRow parse_list_object(std::string_view line, const std::string& place) {
 std::vector<TumemoRow> read_list(const fs::path& file) {
   const bool objects = file.extension() != ".txt";
   std::vector<TumemoRow> rows;
-  for_each_line(read_file(file), [&](std::string_view line, int64_t number) {
+  std::ifstream stream = open_lines(file);
+  for_each_line(stream, [&](std::string_view line, int64_t number) {
     const std::string place = row_place(file, number);
     rows.push_back(objects ? parse_list_object(line, place) : TumemoRow{.id = checked_id(first_word(line), place), .label_id = -1});
   });
   if (rows.empty()) throw DataError(fmt::format("{}: holds no id", file.string()));
+  return rows;
+}
+
+void check_distinct(const std::vector<TumemoRow>& rows, const std::vector<uint32_t>& lines, const std::string& where) {
+  const auto falls = [](const TumemoRow& a, const TumemoRow& b) { return a.id >= b.id; };
+  if (std::adjacent_find(rows.begin(), rows.end(), falls) == rows.end()) return;  // as the published file does
+  std::vector<uint32_t> order(rows.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return rows[a].id < rows[b].id; });
+  for (size_t i = 1; i < order.size(); ++i) {
+    if (rows[order[i]].id != rows[order[i - 1]].id) continue;
+    throw DataError(fmt::format("{}, row {}: id {} stands already in row {}; every id must occur once", where, lines[order[i]],
+                                rows[order[i]].id, lines[order[i - 1]]));
+  }
+}
+
+std::vector<TumemoRow> parse_lines(std::istream& stream, size_t bytes, const std::string& where) {
+  // No row is shorter. Growing step by step would hold each vector twice; what is reserved and never touched costs no memory.
+  constexpr size_t kShortestRow = sizeof("1 sad");
+  std::vector<TumemoRow> rows;
+  std::vector<uint32_t> lines;
+  rows.reserve(bytes / kShortestRow + 1);
+  lines.reserve(bytes / kShortestRow + 1);
+  bool first = true;
+  for_each_line(stream, [&](std::string_view line, int64_t number) {
+    // Copies of the file begin with a header or do not; what it says is not known, but its first cell is no number.
+    const bool header = first && !parse_id(first_word(line));
+    first = false;
+    if (header) return;
+    rows.push_back(parse_label_row(line, fmt::format("{}, row {}", where, number)));
+    lines.push_back(static_cast<uint32_t>(number));
+  });
+  if (rows.empty()) throw DataError(fmt::format("{}: holds no row; expected an id and a label a line", where));
+  check_distinct(rows, lines, where);
   return rows;
 }
 
@@ -115,22 +158,15 @@ std::string tumemo_range(int64_t label_id) {
 }
 
 std::vector<TumemoRow> parse_tumemo_labels(std::string_view bytes, const std::string& where) {
-  std::vector<TumemoRow> rows;
-  std::unordered_map<uint32_t, int64_t> lines;
-  bool first = true;
-  for_each_line(bytes, [&](std::string_view line, int64_t number) {
-    // Copies of the file begin with a header or do not; what it says is not known, but its first cell is no number.
-    const bool header = first && !parse_id(first_word(line));
-    first = false;
-    if (header) return;
-    const std::string place = fmt::format("{}, row {}", where, number);
-    const TumemoRow row = parse_label_row(line, place);
-    const auto [before, fresh] = lines.try_emplace(row.id, number);
-    if (!fresh) throw DataError(fmt::format("{}: id {} stands already in row {}; every id must occur once", place, row.id, before->second));
-    rows.push_back(row);
-  });
-  if (rows.empty()) throw DataError(fmt::format("{}: holds no row; expected an id and a label a line", where));
-  return rows;
+  std::istringstream stream{std::string(bytes)};
+  return parse_lines(stream, bytes.size(), where);
+}
+
+std::vector<TumemoRow> read_tumemo_labels(const fs::path& file) {
+  std::ifstream stream = open_lines(file);
+  std::error_code no_size;  // a pipe has none
+  const auto bytes = fs::file_size(file, no_size);
+  return parse_lines(stream, no_size ? 0 : static_cast<size_t>(bytes), file.string());
 }
 
 std::vector<std::string> tumemo_range_faults(const std::vector<TumemoRow>& rows) {

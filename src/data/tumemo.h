@@ -37,6 +37,7 @@ struct TumemoRow {
 // byte order mark are taken. Throws DataError naming file and row for another number of cells, an id that is no whole number from 0 to
 // 4294967295, an unknown label word, an id that occurs twice, or no row at all.
 std::vector<TumemoRow> parse_tumemo_labels(std::string_view bytes, const std::string& where);
+std::vector<TumemoRow> read_tumemo_labels(const std::filesystem::path& file);  // the same, a line at a time
 
 // Where rows and class ranges disagree, one sentence a class that has any: how many, and the first. Ids beyond the ranges count as well.
 std::vector<std::string> tumemo_range_faults(const std::vector<TumemoRow>& rows);

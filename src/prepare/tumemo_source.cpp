@@ -70,7 +70,7 @@ class TumemoSource : public PostSource {
     facts_.name = "tumemo";
     facts_.labels = tumemo_labels();
     const fs::path label_file = find_label_file(options);
-    auto rows = parse_tumemo_labels(read_file(label_file), label_file.string());
+    const auto rows = read_tumemo_labels(label_file);
     const auto faults = tumemo_range_faults(rows);
     if (options.check_ranges && !faults.empty()) {
       throw DataError(fmt::format("{}: {}; TumEmo's ids are sorted by class (--any-ids takes the file as it is)", label_file.string(),
@@ -166,20 +166,20 @@ class TumemoSource : public PostSource {
     const size_t classes = tumemo_labels().size();
     Quotas pinned(kSplits.size(), std::vector<int64_t>(classes, 0));
     std::vector<int64_t> class_counts(classes, 0);
-    std::vector<std::vector<int64_t>> open(classes);
+    std::vector<std::vector<uint32_t>> open(classes);
     for (size_t i = 0; i < posts_.size(); ++i) {
       const auto label = static_cast<size_t>(posts_[i].label);
       ++class_counts[label];
       if (posts_[i].split >= 0) {
         ++pinned[static_cast<size_t>(posts_[i].split)][label];
       } else {
-        open[label].push_back(static_cast<int64_t>(i));
+        open[label].push_back(static_cast<uint32_t>(i));
       }
     }
     const auto sizes = apportion(size(), kTumemoTotals);
     for (size_t label = 0; label < classes; ++label) {
       RandomStream stream(options.seed, "split", label);
-      stream.shuffle(std::span<int64_t>(open[label]));
+      stream.shuffle(std::span<uint32_t>(open[label]));
     }
     std::vector<size_t> next(classes, 0);
     for (const Split split : {Split::kDev, Split::kTest}) {
@@ -187,7 +187,7 @@ class TumemoSource : public PostSource {
       for (size_t label = 0; label < classes; ++label) {
         for (int64_t n = pinned[number(split)][label]; n < quotas[label]; ++n) {
           if (next[label] == open[label].size()) fail_quota(options.splits, split, tumemo_labels()[label]);
-          posts_[static_cast<size_t>(open[label][next[label]++])].split = static_cast<int8_t>(split);
+          posts_[open[label][next[label]++]].split = static_cast<int8_t>(split);
         }
       }
     }
