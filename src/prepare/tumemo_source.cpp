@@ -70,24 +70,8 @@ class TumemoSource : public PostSource {
     facts_.name = "tumemo";
     facts_.labels = tumemo_labels();
     const fs::path label_file = find_label_file(options);
-    const auto rows = read_tumemo_labels(label_file);
-    const auto faults = tumemo_range_faults(rows);
-    if (options.check_ranges && !faults.empty()) {
-      throw DataError(fmt::format("{}: {}; TumEmo's ids are sorted by class (--any-ids takes the file as it is)", label_file.string(),
-                                  fmt::join(faults, "; ")));
-    }
-    texts_ = find_texts(options.raw, rows);
-    pictures_ = find_pictures(options.images, {texts_});
-    facts_.pictures_absent = pictures_.absent;
-    facts_.rules = {{"source", "tumemo"},
-                    {"text_decode", text_decode_name(decode_)},
-                    {"class_ranges", options.check_ranges ? "checked"
-                                     : faults.empty()     ? "not checked"
-                                                          : "not checked; they do not hold"}};
+    read_posts(label_file, options);
     facts_.inputs.push_back(hash_input(label_file, kLabelFile));
-    posts_.reserve(rows.size());
-    for (const auto& row : rows)
-      posts_.push_back({.id = row.id, .label = static_cast<int8_t>(row.label_id), .split = -1, .list_label = -1});
     facts_.counts.push_back({"rows in the label file", size()});
     make_split(options);
   }
@@ -120,6 +104,27 @@ class TumemoSource : public PostSource {
   }
 
  private:
+  // The rows themselves are gone when this returns: only the index stays.
+  void read_posts(const fs::path& label_file, const TumemoOptions& options) {
+    const auto rows = read_tumemo_labels(label_file);
+    const auto faults = tumemo_range_faults(rows);
+    if (options.check_ranges && !faults.empty()) {
+      throw DataError(fmt::format("{}: {}; TumEmo's ids are sorted by class (--any-ids takes the file as it is)", label_file.string(),
+                                  fmt::join(faults, "; ")));
+    }
+    texts_ = find_texts(options.raw, rows);
+    pictures_ = find_pictures(options.images, {texts_});
+    facts_.pictures_absent = pictures_.absent;
+    facts_.rules = {{"source", "tumemo"},
+                    {"text_decode", text_decode_name(decode_)},
+                    {"class_ranges", options.check_ranges ? "checked"
+                                     : faults.empty()     ? "not checked"
+                                                          : "not checked; they do not hold"}};
+    posts_.reserve(rows.size());
+    for (const auto& row : rows)
+      posts_.push_back({.id = row.id, .label = static_cast<int8_t>(row.label_id), .split = -1, .list_label = -1});
+  }
+
   static const std::string& name_of(int8_t label) { return tumemo_labels()[static_cast<size_t>(label)]; }
 
   void make_split(const TumemoOptions& options) {
@@ -167,9 +172,10 @@ class TumemoSource : public PostSource {
     Quotas pinned(kSplits.size(), std::vector<int64_t>(classes, 0));
     std::vector<int64_t> class_counts(classes, 0);
     std::vector<std::vector<uint32_t>> open(classes);
+    for (const auto& entry : posts_) ++class_counts[static_cast<size_t>(entry.label)];
+    for (size_t label = 0; label < classes; ++label) open[label].reserve(static_cast<size_t>(class_counts[label]));
     for (size_t i = 0; i < posts_.size(); ++i) {
       const auto label = static_cast<size_t>(posts_[i].label);
-      ++class_counts[label];
       if (posts_[i].split >= 0) {
         ++pinned[static_cast<size_t>(posts_[i].split)][label];
       } else {
