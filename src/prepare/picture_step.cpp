@@ -43,10 +43,10 @@ std::string extension_of(std::span<const uint8_t> bytes) {
   return extension == ".jpeg" ? ".jpg" : extension;
 }
 
-void write_plain(const fs::path& path, std::span<const uint8_t> bytes) {
+void write_plain(const fs::path& path, std::string_view bytes) {
   errno = 0;
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   out.close();
   if (!out) throw ResourceError(fmt::format("{}: writing failed: {}", path.string(), std::strerror(errno)));
 }
@@ -101,13 +101,15 @@ void PictureStep::place_span(const RawPost& post, PictureOutcome& outcome) const
     outcome.image = FileSpan(fs::absolute(post.picture.file).lexically_normal(), post.picture.offset, post.picture.length).string();
     return;
   }
-  const ImageFile file = read_image_file(span_of(post.picture));
-  if (file.status != ImageStatus::kOk) {
-    outcome.why_missing = fmt::format("{}: {}", called(post.picture), file.reason);
+  std::string bytes;
+  try {
+    bytes = read_span(span_of(post.picture));
+  } catch (const DataError& error) {
+    outcome.why_missing = error.what();
     return;
   }
-  const std::string name = post.id + extension_of(file.bytes);
-  write_plain(folder_ / "images" / name, file.bytes);
+  const std::string name = post.id + extension_of({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  write_plain(folder_ / "images" / name, bytes);
   outcome.image = "images/" + name;
 }
 

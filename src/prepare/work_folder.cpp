@@ -134,10 +134,22 @@ bool WorkFolder::placed() const {
   return progress_.value("finished", false) && !fs::exists(data() / "dataset.json") && fs::exists(out_ / "dataset.json");
 }
 
+// Hard links are raw files, which lay there before. Of thousands of copies the whole file system is flushed at once instead.
+void WorkFolder::flush() const {
+  constexpr int64_t kFew = 2000;
+  int64_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(data())) {
+    if (entry.is_symlink() || (entry.is_regular_file() && entry.hard_link_count() > 1)) continue;
+    if (++files > kFew) break;
+    sync_path(entry.path());
+  }
+  if (files > kFew && ::syncfs(descriptor_) != 0)
+    throw ResourceError(fmt::format("{}: cannot be flushed: {}", path_.string(), std::generic_category().message(errno)));
+}
+
 void WorkFolder::place() {
   if (!placed()) {
-    if (::syncfs(descriptor_) != 0)
-      throw ResourceError(fmt::format("{}: cannot be flushed: {}", path_.string(), std::generic_category().message(errno)));
+    flush();
     Json finished = progress_;
     finished["finished"] = true;
     save(finished);

@@ -45,6 +45,7 @@ class WorkFolder {
  private:
   void lock();
   void clear();
+  void flush() const;
   void remove();
 
   std::filesystem::path out_, path_;

@@ -15,6 +15,7 @@ using test::Scratch;
 using test::slurp;
 using test::thrown;
 using test::write_archive;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 constexpr ArchiveKind kKinds[] = {ArchiveKind::kZip, ArchiveKind::kTar, ArchiveKind::kTarGz};
@@ -73,7 +74,7 @@ TEST(Unpack, NothingIsEverWrittenOutside) {
                                         {"link", "", "/etc/passwd"},
                                         {"link/inside", "through a link"},
                                         {"good/below", "a file is no folder"},
-                                        {"back\\slash", "evil"},
+                                        {"..\\windows", "evil"},
                                         {"bell\a", "evil"}});
     const auto report = unpack_archive(archive, scratch / "in/out", {}, {}, nullptr);
     const std::string why = skipped(report);
@@ -83,7 +84,9 @@ TEST(Unpack, NothingIsEverWrittenOutside) {
     EXPECT_THAT(why, HasSubstr("good: a second member of this name"));
     EXPECT_THAT(why, HasSubstr("link: a symbolic link"));
     EXPECT_THAT(why, HasSubstr("good/below: another member makes its folder a file"));
-    EXPECT_THAT(why, HasSubstr("a backslash in the name"));
+    // libarchive reads the backslashes of a zip as slashes, as Windows means them.
+    const bool zip = kind == ArchiveKind::kZip;
+    EXPECT_THAT(why, HasSubstr(zip ? "../windows: \"..\" in the name" : "a backslash in the name"));
     EXPECT_THAT(why, HasSubstr("a control character in the name"));
     EXPECT_EQ(files_below(scratch.path()), (std::vector<std::string>{"in/a", "in/out/good", "in/out/link/inside"})) << why;
     EXPECT_EQ(slurp(scratch / "in/out/good"), "good");
@@ -134,7 +137,8 @@ TEST(Unpack, BrokenArchives) {
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * i * i >> 5);
   for (const ArchiveKind kind : kKinds) {
     const std::string whole = slurp(write_archive(scratch / "whole", kind, {{"1.jpg", bytes}, {"2.jpg", bytes}}));
-    EXPECT_THAT(message(whole.substr(0, whole.size() / 2)), HasSubstr("is broken after")) << static_cast<int>(kind);
+    EXPECT_THAT(message(whole.substr(0, whole.size() / 2)), AnyOf(HasSubstr("is broken after"), HasSubstr("truncated gzip")))
+        << static_cast<int>(kind);
   }
 }
 
