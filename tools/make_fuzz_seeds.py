@@ -172,7 +172,12 @@ def answers():
             "rescale_factor": 0.00392156862745098, "do_normalize": True, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.2],
             "image_processor_type": "CLIPImageProcessor"}
     convnext = {"feature_extractor_type": "ConvNextFeatureExtractor", "crop_pct": 0.875, "size": 224, "resample": 2, "image_std": None}
-    return {"hub_listing": {"whole": json.dumps(listing).encode(), "shards": json.dumps(shards).encode()},
+    pair = b"neutral,positive"
+    return {"python_list": {"train": b"['91', \"it's # caf\\u00e9 \\n\", 1]\r\n", "valid": "['92', 'caf\u00e9 \\'x\\' \\\\', 1, 0]".encode(),
+                            "words": b"['93', 'a', 'b', 'c', 'd', 'e']"},
+            "annotator_labels": {"multiple": b"\xef\xbb\xbfID\ttext,image\ttext,image\ttext,image\r\n1\t" + b"\t".join([pair] * 3) + b"\r\n\n2\tnegative , neutral\tneutral,neutral\tpositive,negative",
+                                 "tumemo": b"id label\r\n0 Angry\n14554\tbored\n64946 FEARFUL\n"},
+            "hub_listing": {"whole": json.dumps(listing).encode(), "shards": json.dumps(shards).encode()},
             "preprocessor": {"clip": json.dumps(clip).encode(), "convnext": json.dumps(convnext).encode()}}
 
 

@@ -52,7 +52,9 @@ void add_mvsa_single(CLI::App& prepare) {
   command->add_option("--images", flags->images, "Folder of the pictures <ID>.jpg (default: data/ of the raw files)");
   add_prepare_out(*command, flags);
   add_prepare_text_decode(*command, flags);
+  add_prepare_text(*command, flags, "without hashtags, names and URLs, as MultiSentiNet");
   add_prepare_pictures(*command, flags);
+  add_prepare_split(*command, flags);
   command->footer(
       "Labels: equal labels of text and image give that label, one neutral gives the other; positive against negative drops the pair.\n"
       "With --splits the labels and the order are the split files', and differences from the raw files are listed.\n"
@@ -82,6 +84,7 @@ void add_table(CLI::App& prepare) {
   command->add_option("--images", flags->images, "Folder that relative picture paths start from (default: the table's own)");
   command->add_option("--labels", flags->labels, "Label names in id order, separated by commas (default: alphabetical)")->delimiter(',');
   add_prepare_pictures(*command, flags);
+  add_prepare_split(*command, flags);
   command->footer(
       "Rows without label, or with neither text nor picture, are dropped and listed.\n"
       "Example:\n  infig prepare table --raw posts.csv --images pictures --labels positive,neutral,negative --out data/mine");
@@ -97,6 +100,7 @@ void add_jsonl(CLI::App& prepare) {
   command->add_option("--images", flags->images, "Folder that relative picture paths start from (default: the table's own)");
   command->add_option("--labels", flags->labels, "Label names in id order, separated by commas (default: alphabetical)")->delimiter(',');
   add_prepare_pictures(*command, flags);
+  add_prepare_split(*command, flags);
   command->footer("Example:\n  infig prepare jsonl --raw posts.jsonl --out data/mine --pack");
   command->callback([flags] {
     const std::string extension = std::filesystem::path(flags->raw).extension().string();
@@ -114,6 +118,7 @@ void add_webdataset(CLI::App& prepare) {
   command->add_option("--labels", flags->labels, "Label names in id order, separated by commas; KEY.cls may then be a number")
       ->delimiter(',');
   add_prepare_pictures(*command, flags);
+  add_prepare_split(*command, flags);
   command->footer(
       "The id is KEY unless KEY.json has one; the split is what KEY.json says, or the word a shard's name begins with (train-000.tar).\n"
       "Pictures are written to images/ (or --pack); with --link-images posts refer to their place in the shard.\n"
@@ -128,6 +133,7 @@ void add_prepare(CLI::App& app) {
   prepare->require_subcommand(1);
   add_postcards(*prepare);
   add_mvsa_single(*prepare);
+  add_published_kinds(*prepare);
   add_table(*prepare);
   add_jsonl(*prepare);
   add_webdataset(*prepare);

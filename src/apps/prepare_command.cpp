@@ -54,12 +54,32 @@ void add_prepare_text_decode(CLI::App& command, const PrepareFlagsPtr& flags) {
       ->capture_default_str();
 }
 
+void add_prepare_text(CLI::App& command, const PrepareFlagsPtr& flags, const std::string& clean) {
+  command.add_option("--text", flags->text, "Texts raw, or clean: " + clean)->check(CLI::IsMember({"raw", "clean"}))->capture_default_str();
+}
+
+void add_prepare_split(CLI::App& command, const PrepareFlagsPtr& flags) {
+  command.add_flag("--draw-split", flags->split.draw, "Draw the split (80/10/10 by label and --seed) even where the raw files bring one");
+  command
+      .add_option("--group-by", flags->group_by,
+                  "text: draw the split so that posts of one text (but for case, URLs and punctuation) stay on one side")
+      ->check(CLI::IsMember({"text"}));
+  command.add_option("--folds", flags->split.folds, "Draw this many equal folds by label; --fold says which one is tested");
+  command.add_option("--fold", flags->split.fold, "1 to --folds: that fold is test, the next one dev, the others train");
+  command.add_option_function<std::string>(
+      "--split-manifest", [flags](const std::string& file) { flags->split.manifest = file; },
+      "Take the split from a table with id and split: split.csv or posts.jsonl of another data set");
+}
+
 PrepareOptions prepare_options(const PrepareFlags& flags) {
   PrepareOptions options;
   options.name = flags.name;
   options.seed = flags.seed;
   options.text_decode = parse_text_decode(flags.text_decode);
   options.images = flags.images;
+  options.clean_text = flags.text == "clean";
+  options.split = flags.split;
+  options.split.group_by_text = flags.group_by == "text";
   options.pictures = flags.copy_images   ? PictureTransfer::kCopy
                      : flags.link_images ? PictureTransfer::kSymlink
                                          : PictureTransfer::kHardLink;

@@ -21,6 +21,9 @@ struct PrepareFlags {
   std::string text_decode = text_decode_name(TextDecode::kUtf8Ignore);
   std::string name;
   std::string bad_image;
+  std::string text = "raw";
+  std::string group_by;
+  ResplitOptions split;
   bool copy_images = false;
   bool link_images = false;
   bool overwrite = false;
@@ -36,6 +39,12 @@ void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags);  // --out
 void add_prepare_pictures(CLI::App& command,
                           const PrepareFlagsPtr& flags);  // --images-..., --pack..., --bad-image, --name, --seed, --threads
 void add_prepare_text_decode(CLI::App& command, const PrepareFlagsPtr& flags);
+void add_prepare_text(CLI::App& command, const PrepareFlagsPtr& flags,
+                      const std::string& clean);                          // --text; `clean` says what cleaning does
+void add_prepare_split(CLI::App& command, const PrepareFlagsPtr& flags);  // --draw-split, --group-by, --folds, --fold, --split-manifest
+
+// The kinds of cmd_prepare_published.cpp.
+void add_published_kinds(CLI::App& prepare);
 
 // Options as the flags say; installs the signal handlers. Throws ConfigError for flags that contradict each other.
 PrepareOptions prepare_options(const PrepareFlags& flags);

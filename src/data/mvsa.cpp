@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "data/data_set.h"
 #include "data/utf8.h"
 
 namespace infig {
-namespace fs = std::filesystem;
 namespace {
 
 bool is_header(std::string_view first_cell) {
@@ -25,47 +21,78 @@ bool is_label(const std::string& word) {
   return std::find(labels.begin(), labels.end(), word) != labels.end();
 }
 
-MvsaLabelRow parse_label_row(std::string_view line, const std::string& place) {
-  const auto expected = "expected ID<TAB>text label,image label";
+std::string checked_id(std::string_view cell, const std::string& place) {
+  std::string id(strip_ascii_space(cell));
+  if (const auto fault = id_fault(id); !fault.empty()) throw DataError(fmt::format("{}: the id {}", place, fault));
+  return id;
+}
+
+std::string checked_label(std::string_view cell, const char* side, const std::string& place, const char* hint = "") {
+  std::string label(strip_ascii_space(cell));
+  if (!is_label(label)) {
+    throw DataError(fmt::format("{}: the {} label is \"{}\", expected positive, neutral or negative{}", place, side, label, hint));
+  }
+  return label;
+}
+
+MvsaLabelRow parse_single_row(std::string_view line, int64_t number, const std::string& place) {
   const size_t tab = line.find('\t');
   const size_t comma = tab == std::string_view::npos ? tab : line.find(',', tab);
-  if (comma == std::string_view::npos) throw DataError(fmt::format("{}: \"{}\" has no tab or no comma; {}", place, line, expected));
-  MvsaLabelRow row;
-  row.id = strip_ascii_space(line.substr(0, tab));
-  row.text_label = strip_ascii_space(line.substr(tab + 1, comma - tab - 1));
-  row.image_label = strip_ascii_space(line.substr(comma + 1));
-  if (const auto fault = id_fault(row.id); !fault.empty()) throw DataError(fmt::format("{}: the id {}", place, fault));
-  for (const std::string* label : {&row.text_label, &row.image_label}) {
-    if (is_label(*label)) continue;
-    throw DataError(fmt::format("{}: the {} label is \"{}\", expected positive, neutral or negative{}", place,
-                                label == &row.text_label ? "text" : "image", *label,
-                                label->find(',') == std::string::npos && label->find('\t') == std::string::npos
-                                    ? ""
-                                    : " (rows of three annotators are MVSA-Multiple's)"));
+  if (comma == std::string_view::npos)
+    throw DataError(fmt::format("{}: \"{}\" has no tab or no comma; expected ID<TAB>text label,image label", place, line));
+  const bool more_cells = line.find_first_of(",\t", comma + 1) != std::string_view::npos;
+  const char* hint = more_cells ? " (rows of three annotators are MVSA-Multiple's)" : "";
+  return {.id = checked_id(line.substr(0, tab), place),
+          .text_label = checked_label(line.substr(tab + 1, comma - tab - 1), "text", place),
+          .image_label = checked_label(line.substr(comma + 1), "image", place, hint),
+          .line = number};
+}
+
+MvsaMultipleRow parse_multiple_row(std::string_view line, int64_t number, const std::string& place) {
+  std::vector<std::string_view> cells;
+  for (std::string_view rest = line;;) {
+    const size_t tab = rest.find('\t');
+    cells.push_back(rest.substr(0, tab));
+    if (tab == std::string_view::npos) break;
+    rest.remove_prefix(tab + 1);
+  }
+  MvsaMultipleRow row;
+  if (cells.size() != row.text_labels.size() + 1) {
+    throw DataError(fmt::format("{}: holds {} cells, expected ID<TAB>text,image<TAB>text,image<TAB>text,image{}", place, cells.size(),
+                                cells.size() == 2 ? " (rows of one annotator are MVSA-Single's)" : ""));
+  }
+  row.id = checked_id(cells[0], place);
+  row.line = number;
+  for (size_t i = 0; i < row.text_labels.size(); ++i) {
+    const std::string_view cell = cells[i + 1];
+    const size_t comma = cell.find(',');
+    if (comma == std::string_view::npos)
+      throw DataError(fmt::format("{}: annotator {}'s cell is \"{}\", expected text label,image label", place, i + 1, cell));
+    row.text_labels[i] = checked_label(cell.substr(0, comma), "text", place);
+    row.image_labels[i] = checked_label(cell.substr(comma + 1), "image", place);
   }
   return row;
 }
 
-PublicRow parse_public_row(const nlohmann::json& element, int64_t label_count, const std::string& place) {
-  const auto field = [&](const char* name) -> const nlohmann::json& {
-    if (!element.is_object() || !element.contains(name)) {
-      throw DataError(fmt::format("{}: no field \"{}\"; expected an object with id, text and emotion_label", place, name));
-    }
-    return element[name];
-  };
-  const auto& id = field("id");
-  const auto& text = field("text");
-  const auto& label = field("emotion_label");
-  if (!id.is_string() && !id.is_number_integer()) throw DataError(fmt::format("{}: field \"id\" is {}, expected text", place, id.dump()));
-  if (!text.is_string()) throw DataError(fmt::format("{}: field \"text\" is {}, expected text", place, text.dump()));
-  if (!label.is_number_integer() || label.get<int64_t>() < 0 || label.get<int64_t>() >= label_count) {
-    throw DataError(
-        fmt::format("{}: field \"emotion_label\" is {}, expected a whole number from 0 to {}", place, label.dump(), label_count - 1));
+// Every row of a label file but blank ones and the header, through `parse`; each id once.
+template <typename Row, typename Parse>
+std::vector<Row> parse_rows(std::string_view bytes, const std::string& where, const char* expected, Parse&& parse) {
+  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
+  std::vector<Row> rows;
+  std::unordered_map<std::string, int64_t> lines;
+  for (int64_t number = 1; !bytes.empty(); ++number) {
+    const size_t end = std::min(bytes.find('\n'), bytes.size());
+    const std::string_view line = strip_ascii_space(bytes.substr(0, end));
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+    if (line.empty() || is_header(strip_ascii_space(line.substr(0, line.find('\t'))))) continue;
+    const std::string place = fmt::format("{}, row {}", where, number);
+    Row row = parse(line, number, place);
+    const auto [first, fresh] = lines.try_emplace(row.id, number);
+    if (!fresh) throw DataError(fmt::format("{}: id {} stands already in row {}; every id must occur once", place, row.id, first->second));
+    rows.push_back(std::move(row));
   }
-  PublicRow row{
-      .id = id.is_string() ? id.get<std::string>() : id.dump(), .text = text.get<std::string>(), .label_id = label.get<int64_t>()};
-  if (const auto fault = id_fault(row.id); !fault.empty()) throw DataError(fmt::format("{}: field \"id\" {}", place, fault));
-  return row;
+  if (rows.empty()) throw DataError(fmt::format("{}: holds no row; expected {}", where, expected));
+  return rows;
 }
 
 }  // namespace
@@ -76,25 +103,22 @@ const std::vector<std::string>& mvsa_labels() {
 }
 
 std::vector<MvsaLabelRow> parse_mvsa_single_labels(std::string_view bytes, const std::string& where) {
-  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
-  std::vector<MvsaLabelRow> rows;
-  std::unordered_map<std::string, int64_t> lines;
-  int64_t number = 0;
-  while (!bytes.empty()) {
-    const size_t end = std::min(bytes.find('\n'), bytes.size());
-    const std::string_view line = strip_ascii_space(bytes.substr(0, end));
-    bytes.remove_prefix(std::min(end + 1, bytes.size()));
-    ++number;
-    if (line.empty() || is_header(strip_ascii_space(line.substr(0, line.find('\t'))))) continue;
-    const std::string place = fmt::format("{}, row {}", where, number);
-    MvsaLabelRow row = parse_label_row(line, place);
-    row.line = number;
-    const auto [first, fresh] = lines.try_emplace(row.id, number);
-    if (!fresh) throw DataError(fmt::format("{}: id {} stands already in row {}; every id must occur once", place, row.id, first->second));
-    rows.push_back(std::move(row));
-  }
-  if (rows.empty()) throw DataError(fmt::format("{}: holds no row; expected ID<TAB>text label,image label", where));
-  return rows;
+  return parse_rows<MvsaLabelRow>(bytes, where, "ID<TAB>text label,image label", parse_single_row);
+}
+
+std::vector<MvsaMultipleRow> parse_mvsa_multiple_labels(std::string_view bytes, const std::string& where) {
+  return parse_rows<MvsaMultipleRow>(bytes, where, "ID<TAB>text,image<TAB>text,image<TAB>text,image", parse_multiple_row);
+}
+
+std::optional<std::string> majority_label(const std::array<std::string, 3>& labels) {
+  if (labels[0] == labels[1] || labels[0] == labels[2]) return labels[0];
+  if (labels[1] == labels[2]) return labels[1];
+  return std::nullopt;
+}
+
+const std::set<std::string>& mvsa_multiple_excluded() {
+  static const std::set<std::string> ids{"3151", "3910", "5995", "15324"};
+  return ids;
 }
 
 std::optional<std::string> joint_label(const std::string& text_label, const std::string& image_label) {
@@ -104,41 +128,6 @@ std::optional<std::string> joint_label(const std::string& text_label, const std:
   if (text_label == image_label || image_label == "neutral") return text_label;
   if (text_label == "neutral") return image_label;
   return std::nullopt;
-}
-
-std::vector<PublicSplit> read_public_splits(const fs::path& folder, int64_t label_count) {
-  static constexpr std::array<const char*, 5> kFiles{"train.json", "dev.json", "valid.json", "val.json", "test.json"};
-  if (!fs::is_directory(folder))
-    throw DataError(fmt::format("{}: no such folder; --splits names the folder of train.json, dev.json and test.json", folder.string()));
-  std::vector<PublicSplit> splits;
-  std::unordered_map<std::string, std::string> places;
-  for (const char* name : kFiles) {
-    const fs::path file = folder / name;
-    if (!fs::exists(file)) continue;
-    PublicSplit split{.split = parse_split(fs::path(name).stem().string()), .file = file, .rows = {}};
-    if (!splits.empty() && splits.back().split == split.split) {
-      throw DataError(
-          fmt::format("{}: {} is the same split; keep one of the two files", file.string(), splits.back().file.filename().string()));
-    }
-    nlohmann::json array;
-    try {
-      array = nlohmann::json::parse(read_file(file));
-    } catch (const nlohmann::json::exception& error) {
-      throw DataError(fmt::format("{}: no valid JSON ({})", file.string(), error.what()));
-    }
-    if (!array.is_array() || array.empty()) throw DataError(fmt::format("{}: expected a JSON array of posts", file.string()));
-    for (size_t i = 0; i < array.size(); ++i) {
-      const std::string place = fmt::format("{}, element {}", file.string(), i + 1);
-      PublicRow row = parse_public_row(array[i], label_count, place);
-      const auto [first, fresh] = places.try_emplace(row.id, place);
-      if (!fresh)
-        throw DataError(fmt::format("{}: id {} stands already in {}; every id belongs to one split once", place, row.id, first->second));
-      split.rows.push_back(std::move(row));
-    }
-    splits.push_back(std::move(split));
-  }
-  if (splits.empty()) throw DataError(fmt::format("{}: holds none of train.json, dev.json, valid.json, test.json", folder.string()));
-  return splits;
 }
 
 }  // namespace infig

@@ -1,14 +1,15 @@
-// MVSA-Single as its authors publish it, and the public split of it in JSON (datasets.md 2).
+// The labels of MVSA-Single and MVSA-Multiple as their authors publish them (datasets.md 2 and 3).
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "data/post.h"
+#include "data/public_split.h"
 
 namespace infig {
 
@@ -28,26 +29,29 @@ struct MvsaLabelRow {
 // row for anything else: another number of cells, an unknown label word, an id that is no file name or occurs twice; and for no row at all.
 std::vector<MvsaLabelRow> parse_mvsa_single_labels(std::string_view bytes, const std::string& where);
 
+// What three annotators gave to one pair of MVSA-Multiple.
+struct MvsaMultipleRow {
+  std::string id;
+  std::array<std::string, 3> text_labels;
+  std::array<std::string, 3> image_labels;
+  int64_t line = 0;  // 1-based line of labelResultAll.txt
+};
+
+// Parses labelResultAll.txt of MVSA-Multiple: rows "ID<TAB>text,image<TAB>text,image<TAB>text,image", else as parse_mvsa_single_labels.
+std::vector<MvsaMultipleRow> parse_mvsa_multiple_labels(std::string_view bytes, const std::string& where);
+
+// The label that at least two of three annotators gave (datasets.md 3.2); none where all three differ: the pair is then dropped.
+std::optional<std::string> majority_label(const std::array<std::string, 3>& labels);
+
+// Ids of MVSA-Multiple that are left out whatever their labels: the pictures of 3151, 3910 and 5995 cannot be read, and 15324 is in no
+// public split.
+const std::set<std::string>& mvsa_multiple_excluded();
+
+// Posts that the rules leave of a full download of MVSA-Multiple.
+inline constexpr int64_t kMvsaMultiplePosts = 17024;
+
 // The label of a pair (datasets.md 2.2): equal labels -> that label; one neutral -> the other; positive against negative -> none, the pair
 // is dropped. Throws DataError for another word.
 std::optional<std::string> joint_label(const std::string& text_label, const std::string& image_label);
-
-// One element of a public split file: {"id": "5", "text": "...", "emotion_label": 0}.
-struct PublicRow {
-  std::string id;
-  std::string text;
-  int64_t label_id = 0;
-};
-
-struct PublicSplit {
-  Split split = Split::kTrain;
-  std::filesystem::path file;
-  std::vector<PublicRow> rows;
-};
-
-// Reads whichever of train.json, dev.json (or valid.json, val.json) and test.json `folder` holds, in that order. `label_count` bounds
-// emotion_label. Throws DataError naming file, element and field for broken JSON, a wrong type, a label out of range, an id
-// that is no file name, an id that occurs twice within or across the files, two files of one split, or no file at all.
-std::vector<PublicSplit> read_public_splits(const std::filesystem::path& folder, int64_t label_count);
 
 }  // namespace infig

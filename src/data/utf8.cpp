@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <iconv.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -20,6 +21,12 @@ constexpr std::array<std::pair<const char*, TextDecode>, 4> kDecodes{{
     {"gb18030", TextDecode::kGb18030},
     {"latin1", TextDecode::kLatin1},
 }};
+
+// What Python calls white space in a str.
+bool is_space(uint32_t code) {
+  return (code >= 0x09 && code <= 0x0D) || (code >= 0x1C && code <= 0x20) || code == 0x85 || code == 0xA0 || code == 0x1680 ||
+         (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+}
 
 struct IconvClose {
   void operator()(void* handle) const { iconv_close(handle); }
@@ -76,6 +83,51 @@ size_t find_invalid_utf8(std::string_view bytes) {
     at += length;
   }
   return std::string_view::npos;
+}
+
+uint32_t utf8_code_point(std::string_view bytes, size_t at, size_t length) {
+  const auto byte = [&](size_t offset) { return static_cast<uint32_t>(static_cast<unsigned char>(bytes[at + offset])); };
+  if (length == 1) return byte(0);
+  uint32_t code = byte(0) & (0xFFU >> (length + 1));
+  for (size_t i = 1; i < length; ++i) code = (code << 6U) | (byte(i) & 0x3FU);
+  return code;
+}
+
+void append_utf8(std::string& text, uint32_t code) {
+  const auto tail = [&](uint32_t bits) { text += static_cast<char>(0x80U | (bits & 0x3FU)); };
+  if (code < 0x80) {
+    text += static_cast<char>(code);
+  } else if (code < 0x800) {
+    text += static_cast<char>(0xC0U | (code >> 6U));
+    tail(code);
+  } else if (code < 0x10000) {
+    text += static_cast<char>(0xE0U | (code >> 12U));
+    tail(code >> 6U);
+    tail(code);
+  } else {
+    text += static_cast<char>(0xF0U | (code >> 18U));
+    tail(code >> 12U);
+    tail(code >> 6U);
+    tail(code);
+  }
+}
+
+std::vector<std::string_view> split_words(std::string_view text) {
+  std::vector<std::string_view> words;
+  size_t begin = 0;
+  const auto end_word = [&](size_t end) {
+    if (end > begin) words.push_back(text.substr(begin, end - begin));
+  };
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = std::max<size_t>(utf8_sequence_length(text, at), 1);
+    if (is_space(utf8_code_point(text, at, length))) {
+      end_word(at);
+      begin = at + length;
+    }
+    at += length;
+  }
+  end_word(text.size());
+  return words;
 }
 
 std::string drop_invalid_utf8(std::string_view bytes) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace infig {
 
@@ -13,6 +15,16 @@ size_t utf8_sequence_length(std::string_view bytes, size_t at);
 
 // Offset of the first byte that belongs to no well-formed sequence; npos where all of it is UTF-8.
 size_t find_invalid_utf8(std::string_view bytes);
+
+// The code point of the well-formed sequence of `length` bytes at bytes[at] (utf8_sequence_length says how many).
+uint32_t utf8_code_point(std::string_view bytes, size_t at, size_t length);
+
+// Appends the UTF-8 of a code point: 0..10FFFF without the surrogates, which the caller has made sure of.
+void append_utf8(std::string& text, uint32_t code);
+
+// The words between white space as Python's str.split() cuts them: ASCII white space, the separators 0x1C to 0x1F, and Unicode's spaces.
+// `text` must be UTF-8; the words are views into it.
+std::vector<std::string_view> split_words(std::string_view text);
 
 // Keeps every well-formed sequence and drops every other byte, one byte at a time.
 std::string drop_invalid_utf8(std::string_view bytes);

@@ -186,7 +186,7 @@ class MvsaSingleSource : public PostSource {
 
 PrepareReport prepare_mvsa_single(const fs::path& raw, const fs::path& splits, const fs::path& out, const PrepareOptions& options) {
   if (raw.empty() && splits.empty()) throw ConfigError("raw: give --raw (MVSA_Single/), or --splits with the public split files, or both");
-  PrepareJob job{.kind = "mvsa-single", .raw = raw, .wants = wants_posts};
+  PrepareJob job{.kind = "mvsa-single", .raw = raw, .clean_text = TextCleaning::kMultiSentiNet, .wants = wants_posts};
   job.options = {{"seed", options.seed}, {"text_decode", text_decode_name(options.text_decode)}};
   job.paths = {{"splits", splits.empty() ? "" : fs::absolute(splits).lexically_normal().string()}};
   job.open = [&](const fs::path& folder, const fs::path&) { return std::make_unique<MvsaSingleSource>(folder, splits, options); };

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "prepare/clean_source.h"
 #include "prepare/pipeline.h"
 #include "prepare/work_folder.h"
 
@@ -18,6 +19,9 @@ constexpr int kFormat = 1;  // of what stands in the folder of unfinished work
 void check_options(const PrepareJob& job, const PrepareOptions& options) {
   if (options.threads < 1) throw ConfigError(fmt::format("threads: {}, expected 1 or more", options.threads));
   if (options.block < 0) throw ConfigError(fmt::format("block: {}, expected 0 or more", options.block));
+  if (options.clean_text && job.clean_text == TextCleaning::kNone)
+    throw ConfigError(fmt::format("text: {} has no reference code that cleans texts; leave out --text clean", job.kind));
+  options.split.validate();
   const bool archive = !job.raw.empty() && !job.raw_is_file && is_archive(job.raw);
   if (archive && options.images.empty() && !options.pack && options.pictures == PictureTransfer::kSymlink)
     throw ConfigError(fmt::format(
@@ -27,6 +31,11 @@ void check_options(const PrepareJob& job, const PrepareOptions& options) {
 // Options that go on record: nothing of this machine.
 Json recorded_options(const PrepareJob& job, const PrepareOptions& options) {
   Json record = job.options;
+  if (job.clean_text != TextCleaning::kNone) record["text"] = options.clean_text ? "clean" : "raw";
+  if (const ResplitOptions& split = options.split; split.any()) {
+    record["split"] = {{"draw", split.draw}, {"group_by_text", split.group_by_text}, {"folds", split.folds}, {"fold", split.fold}};
+    if (!split.manifest.empty()) record["split"] = {{"manifest", split.manifest.filename().string()}};
+  }
   if (options.pack) {
     record["pack"] = {{"side", options.pack->side}, {"quality", options.pack->quality}};
   } else {
@@ -48,6 +57,7 @@ Json make_request(const PrepareJob& job, const PrepareOptions& options) {
     request["raw_time"] = fs::last_write_time(job.raw).time_since_epoch().count();
   }
   request["paths"] = job.paths;
+  if (!options.split.manifest.empty()) request["manifest"] = fs::absolute(options.split.manifest).lexically_normal().string();
   request["images"] = options.images.empty() ? "" : fs::absolute(options.images).lexically_normal().string();
   request["name"] = options.name;
   request["options"] = recorded_options(job, options);
@@ -138,6 +148,20 @@ void take_up(const PostSource& source, WorkFolder& work) {
   work.save(progress);
 }
 
+// The job's source, with its texts cleaned and its split exchanged as the options say.
+std::unique_ptr<PostSource> open_source(const PrepareJob& job, const PrepareOptions& options, const WorkFolder& work, const fs::path& raw) {
+  std::unique_ptr<PostSource> source = job.open(raw, work.scratch());
+  if (job.clean_text != TextCleaning::kNone) {
+    source = clean_texts(std::move(source), options.clean_text ? job.clean_text : job.raw_text, options.clean_text ? "clean" : "raw");
+  }
+  if (!options.split.any()) return source;
+  ResplitOptions split = options.split;
+  split.seed = options.seed;
+  split.threads = options.threads;
+  split.stop = options.stop;
+  return resplit(std::move(source), split);
+}
+
 PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareOptions& options) {
   if (work.placed()) {
     const PrepareReport report = placed_report(work);
@@ -145,7 +169,7 @@ PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareO
     return report;
   }
   const fs::path raw = raw_folder(job, options, work);
-  const std::unique_ptr<PostSource> source = job.open(raw, work.scratch());
+  const std::unique_ptr<PostSource> source = open_source(job, options, work, raw);
   stop_if_asked(options.stop);
   if (!source->facts().pictures_absent.empty()) log_warning("{}: every post stays without its picture", source->facts().pictures_absent);
   take_up(*source, work);

@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "data/clean_text.h"
 #include "data/pack.h"
 #include "data/utf8.h"
+#include "prepare/resplit_source.h"
 #include "prepare/source.h"
 #include "prepare/target.h"
 #include "prepare/unpack.h"
@@ -58,6 +60,8 @@ struct PrepareOptions {
   // and their content is judged when they are read.
   std::optional<BadPictures> bad_pictures = {};
   int64_t max_pixels = 100'000'000;        // width x height of a picture; above it nothing is decoded
+  bool clean_text = false;                 // texts as the data set's reference code cleans them (PrepareJob::clean_text)
+  ResplitOptions split = {};               // a split of one's own; its seed, threads and stop are those of this struct
   UnpackLimits unpack = {};                // of an archive as raw files
   bool overwrite = false;                  // replace a data set that is there already
   int64_t threads = 1;                     // changes no byte
@@ -68,10 +72,12 @@ struct PrepareOptions {
 
 // A request to prepare one kind of raw data.
 struct PrepareJob {
-  std::string kind;                // "mvsa-single"
-  std::filesystem::path raw = {};  // a folder, or an archive (zip, tar, tar.gz) of it; empty where the kind needs none
-  bool raw_is_file = false;        // `raw` is a file that the kind reads itself (a table), never unpacked
-  MemberFilter wants = {};         // which members of an archive are unpacked; empty: all
+  std::string kind;                               // "mvsa-single"
+  std::filesystem::path raw = {};                 // a folder, or an archive (zip, tar, tar.gz) of it; empty where the kind needs none
+  bool raw_is_file = false;                       // `raw` is a file that the kind reads itself (a table), never unpacked
+  TextCleaning raw_text = TextCleaning::kNone;    // what is done to every text unless options.clean_text asks for more
+  TextCleaning clean_text = TextCleaning::kNone;  // what options.clean_text asks for; kNone: the kind knows no cleaning
+  MemberFilter wants = {};                        // which members of an archive are unpacked; empty: all
   nlohmann::ordered_json options = nlohmann::ordered_json::object();  // the kind's own, on record in dataset.json under "options"
   nlohmann::ordered_json paths =
       nlohmann::ordered_json::object();  // its other inputs ("splits": ...): part of what makes two requests equal

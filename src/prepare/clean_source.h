@@ -1,0 +1,16 @@
+// A source whose texts are cleaned as a reference code cleans them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "data/clean_text.h"
+#include "prepare/source.h"
+
+namespace infig {
+
+// The posts of `source` with every text through clean_text(). `word` is how the user asked for it ("raw", "clean"); both stand in the
+// rules.
+std::unique_ptr<PostSource> clean_texts(std::unique_ptr<PostSource> source, TextCleaning cleaning, const std::string& word);
+
+}  // namespace infig
