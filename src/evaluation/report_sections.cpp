@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "evaluation/svg.h"
+#include "pages/svg.h"
 
 namespace infig {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "evaluation/html.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
+#include "pages/html.h"
 
 namespace infig {
 

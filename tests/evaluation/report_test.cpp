@@ -9,12 +9,12 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "evaluation/gallery.h"
-#include "evaluation/html.h"
 #include "evaluation/report_sections.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
-#include "evaluation/svg.h"
 #include "image/encode.h"
+#include "pages/html.h"
+#include "pages/svg.h"
 #include "reference/html_check.h"
 
 namespace infig {
