@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <numbers>
 
 #include "core/error.h"
@@ -15,6 +16,9 @@ constexpr int64_t kSide = 32, kSmall = 16, kSigns = 128;
 constexpr double kNothing = 16;       // a coefficient (sums of 1,024 values of 0..255) up to which there is no such wave in the picture
 constexpr double kFlatDeviation = 2;  // of 255
 constexpr double kMostAspect = 1.06, kLeastCorrelation = 0.9, kMostDifference = 20;
+constexpr int kMostColour = 18;  // of halves
+
+constexpr int64_t kCells = 8, kCellSide = kSide / kCells;
 
 using Grey = std::array<double, kSide * kSide>;
 
@@ -25,6 +29,22 @@ Grey grey_of(const Image& small) {
     grey[i] = 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2];
   }
   return grey;
+}
+
+// Means of blue - luma and red - luma in 8 x 8 cells, halved so that they fit.
+std::array<int8_t, 128> colour_of(const Image& small, const Grey& grey) {
+  std::array<double, 128> sums{};
+  for (int64_t y = 0; y < kSide; ++y) {
+    for (int64_t x = 0; x < kSide; ++x) {
+      const auto cell = static_cast<size_t>(2 * (y / kCellSide * kCells + x / kCellSide));
+      const double luma = grey[static_cast<size_t>(y * kSide + x)];
+      sums[cell] += small.at(x, y)[2] - luma;
+      sums[cell + 1] += small.at(x, y)[0] - luma;
+    }
+  }
+  std::array<int8_t, 128> colour{};
+  for (size_t i = 0; i < sums.size(); ++i) colour[i] = static_cast<int8_t>(std::lround(sums[i] / (2.0 * kCellSide * kCellSide)));
+  return colour;
 }
 
 // cos(pi (2x + 1) k / 2N)
@@ -71,8 +91,10 @@ double mean_of(const std::array<uint8_t, 256>& grey) {
 
 PicturePrint make_print(const Image& image) {
   if (image.width < 1 || image.height < 1) throw ShapeError("picture print: the picture is empty");
-  const Grey grey = grey_of(resize(image, kSide, kSide, Filter::kBilinear));
+  const Image small = resize(image, kSide, kSide, Filter::kBilinear);
+  const Grey grey = grey_of(small);
   PicturePrint print;
+  print.colour = colour_of(small, grey);
   print.aspect = static_cast<float>(static_cast<double>(image.width) / static_cast<double>(image.height));
   const auto coefficients = transform(grey);
   int64_t bit = 0;
@@ -104,6 +126,9 @@ std::optional<double> same_picture(const PicturePrint& a, const PicturePrint& b)
   if (a.flat || b.flat || sign_distance(a, b) > kSamePictureSigns) return std::nullopt;
   const double aspect = a.aspect / b.aspect;
   if (aspect > kMostAspect || 1 / aspect > kMostAspect) return std::nullopt;
+  for (size_t i = 0; i < a.colour.size(); ++i) {
+    if (std::abs(a.colour[i] - b.colour[i]) > kMostColour) return std::nullopt;
+  }
   const double mean_a = mean_of(a.grey), mean_b = mean_of(b.grey);
   double product = 0, squares_a = 0, squares_b = 0, difference = 0;
   for (size_t i = 0; i < a.grey.size(); ++i) {

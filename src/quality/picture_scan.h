@@ -11,15 +11,15 @@
 namespace infig {
 
 struct PictureFacts {
-  std::string status;   // a word of the table "Pictures" in interface.md ("ok", "truncated", "absent", ...), or "none": none is named
-  std::string reason;   // empty where there is nothing to say
-  bool usable = false;  // decoded
-  std::string format;   // "JPEG", ...; empty where unknown
+  std::string status = {};  // a word of the table "Pictures" in interface.md ("ok", "truncated", "absent", ...), or "none": none is named
+  std::string reason = {};  // empty where there is nothing to say
+  bool usable = false;      // decoded
+  std::string format = {};  // "JPEG", ...; empty where unknown
   bool wrong_extension = false;  // the name ends on another known format's extension
   int64_t width = 0, height = 0;
   int64_t bytes = 0;
-  std::string sha256;  // of the file; empty where it could not be read
-  PicturePrint print;  // where usable
+  std::string sha256 = {};  // of the file; empty where it could not be read
+  PicturePrint print = {};  // where usable
 };
 
 struct ScanOptions {

@@ -188,7 +188,8 @@ std::vector<Shortcut> find_shortcuts(const DataSet& data, const std::vector<Pict
   const auto has = [&](const char* sign) {
     return [&judge, &word_of, sign](int64_t row) { return word_of(judge.text(row).find(sign) != std::string::npos); };
   };
-  ProgressBar bar("shortcuts", pictures.empty() ? 10 : 12, "rules");
+  const bool pictured = std::any_of(pictures.begin(), pictures.end(), [](const PictureFacts& facts) { return facts.usable; });
+  ProgressBar bar("shortcuts", pictured ? 12 : 10, "rules");
   const auto add = [&](Shortcut shortcut) {
     shortcuts.push_back(std::move(shortcut));
     bar.update(static_cast<int64_t>(shortcuts.size()));
@@ -206,7 +207,7 @@ std::vector<Shortcut> find_shortcuts(const DataSet& data, const std::vector<Pict
     return word_of(std::find(words.begin(), words.end(), word) != words.end());
   }));
   add(judge.by_trait("words", [&](int64_t row) { return std::to_string(count_words(judge.text(row))); }));
-  if (!pictures.empty()) {
+  if (pictured) {
     const auto picture = [&](int64_t row) -> const PictureFacts& { return pictures[static_cast<size_t>(row)]; };
     add(judge.by_trait("picture missing", [&](int64_t row) { return std::string(picture(row).usable ? "there" : "missing"); }));
     add(judge.by_trait("picture size", [&](int64_t row) { return fmt::format("{}x{}", picture(row).width, picture(row).height); }));

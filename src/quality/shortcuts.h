@@ -16,12 +16,14 @@ struct ShortcutScore {
   int64_t posts = 0;
   double accuracy = 0, accuracy_low = 0, accuracy_high = 0;  // with 95 % Wilson interval
   double f1_macro = 0, f1_weighted = 0;
+  bool operator==(const ShortcutScore&) const = default;
 };
 
 struct Shortcut {
   std::string name;                       // "majority", "has #", ...
   std::string detail;                     // what was chosen on train: "with: sarcastic, without: not sarcastic"
   std::map<Split, ShortcutScore> splits;  // those of dev and test that have posts
+  bool operator==(const Shortcut&) const = default;
 };
 
 struct ShortcutOptions {

@@ -1,10 +1,14 @@
-#include "data/verify.h"
+#include "quality/verify.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "data/data_set.h"
 #include "data/published.h"
-#include "scratch.h"
+#include "data/scratch.h"
+#include "image/decode.h"
+#include "image/encode.h"
+#include "image/resize.h"
 
 namespace infig {
 namespace {
@@ -16,67 +20,100 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 
-// "good" and "half" are contents that stand for a sound and a truncated picture.
-PictureVerdict check(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return {.status = "absent", .reason = "no such file", .usable = false};
-  const auto bytes = slurp(path);
-  if (bytes == "broken") return {.status = "broken", .reason = "no row", .usable = false};
-  if (bytes == "half") return {.status = "truncated", .reason = "2 of 4 rows", .usable = true};
-  return {.status = "ok", .reason = "", .usable = true};
+// A picture of its own for each number.
+std::string picture(int number) {
+  Image image = make_image(160, 120, 0, 0, 0);
+  for (int64_t y = 0; y < 120; ++y) {
+    for (int64_t x = 0; x < 160; ++x) {
+      for (int c = 0; c < 3; ++c)
+        image.at(x, y)[c] = static_cast<uint8_t>(128 + 90 * std::sin(0.03 * static_cast<double>((number + 1) * x + number * number * y)));
+    }
+  }
+  return encode_jpeg(image, 90);
 }
 
 void write_set(const Scratch& scratch) {
   DataSet data{.name = "v", .folder = scratch.path(), .labels = {"x", "y"}, .posts = {}, .sha256 = ""};
-  const auto add = [&](const char* id, const char* text, const char* picture, int64_t label, Split split) {
+  const auto add = [&](const char* id, const char* text, const std::string& bytes, int64_t label, Split split) {
     Post post{.id = id, .text = text, .image = "", .label = data.labels[static_cast<size_t>(label)], .label_id = label, .split = split};
-    if (*picture != '\0') post.image = scratch.file(std::string("images/") + id + ".jpg", picture);
+    if (!bytes.empty()) post.image = scratch.file(std::string("images/") + id + ".jpg", bytes);
     data.posts.push_back(post);
   };
-  add("1", "same", "good 1", 0, Split::kTrain);
-  add("2", "own", "good 2", 1, Split::kTrain);
-  add("3", "same", "half", 1, Split::kTrain);
-  add("4", "same", "good 2", 0, Split::kDev);
-  add("5", "", "broken", 1, Split::kDev);
-  add("6", "six", "good 1", 1, Split::kTest);
+  const std::string one = picture(1), two = picture(2);
+  add("1", "same", one, 0, Split::kTrain);
+  add("2", "own", two, 1, Split::kTrain);
+  add("3", "same", one.substr(0, one.size() - 500), 1, Split::kTrain);
+  add("4", "same", two, 0, Split::kDev);
+  add("5", "", "no picture at all, but text", 1, Split::kDev);
+  add("6", "six", one, 1, Split::kTest);
   add("7", "seven", "", 1, Split::kTest);
-  add("8", "seven", "good 2", 1, Split::kTest);
+  add("8", "seven", two, 1, Split::kTest);
   write_data_set(data, {}, scratch.path());
+}
+
+std::vector<std::string> lines_of(const VerifyReport& report) {
+  std::vector<std::string> lines;
+  for (const auto& count : report.leak_counts) {
+    lines.push_back(std::string(leak_kind_name(count.kind)) + " " + split_name(count.split) + " in " + split_name(count.other) + " " +
+                    std::to_string(count.posts) + "/" + std::to_string(count.other_label));
+  }
+  return lines;
 }
 
 TEST(Verify, CountsPicturesRepetitionsAndLeaks) {
   const Scratch scratch;
   write_set(scratch);
   for (const int64_t threads : {1, 4}) {
-    const auto report = verify_data(scratch.path(), {.check_picture = check, .threads = threads});
+    const auto report = verify_data(scratch.path(), {.near = false, .threads = threads});
     EXPECT_TRUE(report.good()) << report.misses.front();
     EXPECT_EQ(report.data.posts.size(), 8U);
     EXPECT_EQ(report.data.sha256, report.stated_sha256);
-    EXPECT_THAT(report.pictures, ElementsAre(Pair("broken", 1), Pair("none", 1), Pair("ok", 5), Pair("truncated", 1)));
-    ASSERT_EQ(report.picture_faults.size(), 2U);
-    EXPECT_EQ(report.picture_faults[0].row, 2);
-    EXPECT_TRUE(report.picture_faults[0].usable);
-    EXPECT_EQ(report.picture_faults[1].row, 4);
-    EXPECT_EQ(report.picture_faults[1].reason, "no row");
-    EXPECT_EQ(report.repeated_texts, 2);     // "same" three times, "seven" twice
-    EXPECT_EQ(report.conflicting_texts, 1);  // "same"
-    EXPECT_EQ(report.repeated_pictures, 2);
-    ASSERT_EQ(report.leaks.size(), 3U);
-    EXPECT_EQ(report.leaks[0].texts, 1);     // 4 in train
-    EXPECT_EQ(report.leaks[0].pictures, 1);  // 4 in train
-    EXPECT_EQ(report.leaks[1].texts, 0);
-    EXPECT_EQ(report.leaks[1].pictures, 2);  // 6 and 8 in train
-    EXPECT_EQ(report.leaks[2].pictures, 1);  // 8 in dev
+    EXPECT_THAT(picture_statuses(report), ElementsAre(Pair("none", 1), Pair("ok", 5), Pair("truncated", 1), Pair("unknown_format", 1)));
+    EXPECT_EQ(count_unusable(report), 1);
+    EXPECT_TRUE(report.pictures[2].usable);
+    EXPECT_EQ(report.pictures[4].status, "unknown_format");
+    EXPECT_THAT(lines_of(report),
+                ElementsAre("text dev in train 1/0", "normalised_text dev in train 1/0", "picture test in train 2/1",
+                            "picture test in dev 1/1", "picture dev in train 1/1", "text test in test 1/0", "text train in train 1/1",
+                            "normalised_text test in test 1/0", "normalised_text train in train 1/1"));
+    EXPECT_THAT(leaked_test_rows(report), ElementsAre(5, 7));
+    EXPECT_EQ(report.texts.odd.at(OddText::kEmpty).size(), 1U);
+    EXPECT_FALSE(report.shortcuts.empty());
   }
-  const auto strict = verify_data(scratch.path(), {.check_picture = check, .bad_picture_is_miss = true});
+  const auto strict = verify_data(scratch.path(), {.bad_picture_is_miss = true});
   EXPECT_THAT(strict.misses, ElementsAre("1 pictures cannot be used"));
-  EXPECT_TRUE(verify_data(scratch.path(), {}).pictures.empty());
+  const auto blind = verify_data(scratch.path(), {.pictures = false, .shortcuts = false});
+  EXPECT_TRUE(blind.pictures.empty());
+  EXPECT_TRUE(blind.shortcuts.empty());
+}
+
+TEST(Verify, NearTextsAndPictures) {
+  const Scratch scratch;
+  DataSet data{.name = "v", .folder = scratch.path(), .labels = {"x", "y"}, .posts = {}, .sha256 = ""};
+  const auto add = [&](const char* id, const char* text, const std::string& bytes, Split split) {
+    data.posts.push_back(
+        {.id = id, .text = text, .image = scratch.file(std::string(id) + ".jpg", bytes), .label = "x", .label_id = 0, .split = split});
+  };
+  const std::string jpeg = picture(1);
+  const Image small =
+      resize(decode_image({reinterpret_cast<const uint8_t*>(jpeg.data()), jpeg.size()}, {}).image, 120, 90, Filter::kBilinear);
+  add("1", "RT @a: What a wonderful day this is in the city! http://t.co/1", jpeg, Split::kTrain);
+  add("2", "What a wonderful day this is in the city", encode_jpeg(small, 50), Split::kTest);
+  add("3", "what a wonderful day it is in the city", picture(4), Split::kTest);
+  write_data_set(data, {}, scratch.path());
+  EXPECT_THAT(lines_of(verify_data(scratch.path(), {.near_text_threshold = 0.6})),
+              ElementsAre("normalised_text test in train 1/0", "near_text test in train 1/0", "near_picture test in train 1/0",
+                          "near_text test in test 1/0"));
+  EXPECT_THAT(lines_of(verify_data(scratch.path(), {.near = false})), ElementsAre("normalised_text test in train 1/0"));
+  EXPECT_THAT(thrown<ConfigError>([&] { verify_data(scratch.path(), {.near_text_threshold = 0}); }), HasSubstr("threshold is 0"));
+  EXPECT_THAT(thrown<ConfigError>([&] { verify_data(scratch.path(), {.max_length = 0}); }), HasSubstr("max_length is 0"));
 }
 
 TEST(Verify, AnEditedFileIsAMiss) {
   const Scratch scratch;
   write_set(scratch);
   scratch.file("posts.jsonl", slurp(scratch / "posts.jsonl") + "{\"id\":\"9\",\"text\":\"t\",\"label\":\"y\",\"split\":\"dev\"}\n");
-  const auto report = verify_data(scratch.path(), {.check_picture = check});
+  const auto report = verify_data(scratch.path(), {});
   EXPECT_THAT(report.misses, ElementsAre(HasSubstr("it was changed afterwards"), HasSubstr("dev: dataset.json states {")));
 }
 
