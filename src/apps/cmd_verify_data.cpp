@@ -226,8 +226,9 @@ void add_verify_data(CLI::App& app) {
                          "rules score; write leaks.csv and data-report.html");
   auto flags = std::make_shared<VerifyFlags>();
   command->add_option("data", flags->data, "Data set folder, or a CSV, TSV or JSONL table")->required();
-  command->add_option("--expect", flags->expect,
-                      "Compare with the published counts of a data set, for the splits that are there: mvsa-single");
+  command->add_option(
+      "--expect", flags->expect,
+      "Compare with the published counts of a data set (mvsa-single, ...; an unknown name lists them), for the splits that are there");
   command
       ->add_option("--bad-image", flags->bad_image, "Pictures that cannot be used: missing or skip (listed), or error (listed, and exit 1)")
       ->check(CLI::IsMember({"missing", "skip", "error"}))

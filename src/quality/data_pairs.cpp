@@ -25,8 +25,8 @@ std::string thumbnail_html(const Post& post, const DataReportOptions& options) {
       html_escape(post.id), decoded.image.width, decoded.image.height);
 }
 
-std::string side_html(const Post& post, bool other_label, const DataReportOptions& options) {
-  std::string html = "<div class=\"side\">\n" + thumbnail_html(post, options) + "\n<div class=\"words\">\n";
+std::string side_html(const Post& post, bool pictured, bool other_label, const DataReportOptions& options) {
+  std::string html = "<div class=\"side\">\n" + (pictured ? thumbnail_html(post, options) : "") + "\n<div class=\"words\">\n";
   html += post.text.empty() ? std::string("<p class=\"text none\">no text</p>\n")
                             : fmt::format("<p class=\"text\" dir=\"auto\">{}</p>\n", html_escape(post.text));
   html += fmt::format("<dl class=\"verdict\"><div><dt>split</dt><dd>{}</dd></div><div class=\"{}\"><dt>label</dt><dd>{}</dd></div></dl>\n",
@@ -37,11 +37,12 @@ std::string side_html(const Post& post, bool other_label, const DataReportOption
 std::string pair_html(const VerifyReport& report, const Leak& leak, const DataReportOptions& options) {
   const Post& post = report.data.posts[static_cast<size_t>(leak.row)];
   const Post& other = report.data.posts[static_cast<size_t>(leak.other)];
+  const bool pictured = !post.image.empty() || !other.image.empty();
   const bool differs = post.label_id != other.label_id;
   const bool near = leak.kind == LeakKind::kNearText || leak.kind == LeakKind::kNearPicture;
   return fmt::format("<article class=\"pair\">\n<h4>{}{}</h4>\n<div class=\"sides\">\n{}{}</div>\n</article>\n", leak_kind_words(leak.kind),
-                     near ? fmt::format(", similarity {:.3f}", leak.similarity) : "", side_html(post, differs, options),
-                     side_html(other, differs, options));
+                     near ? fmt::format(", similarity {:.3f}", leak.similarity) : "", side_html(post, pictured, differs, options),
+                     side_html(other, pictured, differs, options));
 }
 
 // The pairs worth a look of one kind: across splits before inside one, other labels before the same, the least similar first, for there the

@@ -19,6 +19,10 @@ std::string card(const std::string& name, const std::string& value, const std::s
 
 std::string share_of(int64_t part, int64_t all) { return all == 0 ? "" : percent(static_cast<double>(part) / static_cast<double>(all)); }
 
+bool names_pictures(const VerifyReport& report) {
+  return std::any_of(report.pictures.begin(), report.pictures.end(), [](const PictureFacts& facts) { return facts.status != "none"; });
+}
+
 const Shortcut* best_shortcut(const VerifyReport& report) {
   const Shortcut* best = nullptr;
   for (const auto& one : report.shortcuts) {
@@ -40,7 +44,7 @@ std::string cards(const VerifyReport& report) {
                  " hero");
   }
   html += card("Posts", with_thousands(posts), fmt::format("with {} labels", report.data.labels.size()));
-  if (!report.pictures.empty()) {
+  if (names_pictures(report)) {
     const int64_t bad = count_unusable(report);
     html += card("Bad pictures", with_thousands(bad), bad == 0 ? "every named picture can be decoded" : "are named and cannot be used");
   }
@@ -116,7 +120,7 @@ std::string render_data_report(const VerifyReport& report, const DataReportOptio
   if (!report.shortcuts.empty()) page.sections.push_back(shortcuts_section(report));
   page.sections.push_back(lengths_section(report));
   page.sections.push_back(texts_section(report, options));
-  if (!report.pictures.empty()) page.sections.push_back(pictures_section(report, options));
+  if (names_pictures(report)) page.sections.push_back(pictures_section(report, options));
   page.footer = fmt::format("<p>Made by infig verify-data; the page opens no connection. SHA-256 of the posts <code>{}</code>.</p>\n",
                             report.data.sha256);
   return render_page(page);

@@ -16,7 +16,10 @@ constexpr int64_t kBins = 30;
 
 std::string table(const std::vector<std::string>& header, const std::string& rows) {
   std::string html = "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr>";
-  for (const auto& name : header) html += fmt::format("<th scope=\"col\"{}>{}</th>", name.empty() ? " class=\"wide\"" : "", name);
+  for (const auto& name : header) {
+    const bool prose = name == "what" || name == "reason" || name.starts_with("text");
+    html += fmt::format("<th scope=\"col\"{}>{}</th>", name.empty() ? " class=\"wide\"" : prose ? " class=\"prose\"" : "", name);
+  }
   return html + "</tr></thead>\n<tbody>\n" + rows + "</tbody>\n</table></div>\n";
 }
 
@@ -229,8 +232,9 @@ PageSection leaks_section(const VerifyReport& report) {
     const std::string place = count.split == count.other ? fmt::format("inside {}", split_name(count.split))
                                                          : fmt::format("{} in {}", split_name(count.split), split_name(count.other));
     const auto all = static_cast<double>(report.data.rows_of(count.split).size());
-    rows += row_of(place, {leak_kind_words(count.kind), with_thousands(count.posts), percent(static_cast<double>(count.posts) / all),
-                           with_thousands(count.other_label)});
+    rows += fmt::format("<tr><th scope=\"row\">{}</th><td class=\"prose\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", place,
+                        leak_kind_words(count.kind), with_thousands(count.posts), percent(static_cast<double>(count.posts) / all),
+                        with_thousands(count.other_label));
   }
   std::string lead =
       "Posts of one split that another holds as well, and posts that repeat an earlier one of their own split. <em>Other label</em>: no "

@@ -80,7 +80,11 @@ class Judge {
   Shortcut by_trait(const std::string& name, const Trait& trait) const {
     const auto answers_of = answers(trait);
     Shortcut shortcut{.name = name, .detail = "", .splits = {}};
-    if (answers_of.size() <= 2) {
+    const bool alike =
+        std::all_of(answers_of.begin(), answers_of.end(), [&](const auto& one) { return one.second == answers_of.begin()->second; });
+    if (alike) {
+      shortcut.detail = "always " + label_name(answers_of.begin()->second);  // the trait tells nothing
+    } else if (answers_of.size() == 2) {
       for (const auto& [value, label] : answers_of)
         shortcut.detail += fmt::format("{}{}: {}", shortcut.detail.empty() ? "" : ", ", value, label_name(label));
     } else {
