@@ -55,9 +55,9 @@ std::vector<const Leak*> choose_pairs(const VerifyReport& report, LeakKind kind,
   const auto rank = [&](const Leak* leak) {
     const Post& post = report.data.posts[static_cast<size_t>(leak->row)];
     const Post& other = report.data.posts[static_cast<size_t>(leak->other)];
-    return std::tuple(post.split == other.split, post.label_id == other.label_id, leak->similarity, leak->row);
+    return std::tuple(post.split == other.split, post.label_id == other.label_id, leak->similarity, leak->row, leak->other);
   };
-  std::stable_sort(chosen.begin(), chosen.end(), [&](const Leak* a, const Leak* b) { return rank(a) < rank(b); });
+  std::sort(chosen.begin(), chosen.end(), [&](const Leak* a, const Leak* b) { return rank(a) < rank(b); });
   chosen.resize(std::min(chosen.size(), static_cast<size_t>(count)));
   return chosen;
 }
