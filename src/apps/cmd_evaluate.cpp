@@ -1,4 +1,5 @@
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -11,12 +12,13 @@
 #include "evaluation/evaluate.h"
 #include "evaluation/reports.h"
 #include "model/baselines/anchors.h"
+#include "quality/clean_test.h"
 
 namespace infig {
 namespace {
 
 struct EvaluateFlags {
-  std::string run, data, split = "test", without, bad_image = "missing", precision = "auto", device = "auto";
+  std::string run, data, split = "test", clean_test, without, bad_image = "missing", precision = "auto", device = "auto";
   int64_t batch_size = 64, threads = 0, workers = 2;
   bool no_report = false;
 };
@@ -52,6 +54,32 @@ std::vector<AnchorLine> anchor_lines(const std::string& data_path, const DataSet
   return lines;
 }
 
+// The score without the posts that train or dev hold as well, where their list is there (verify-data --write-clean-test) or given.
+void score_without_leaks(const EvaluateFlags& flags, const DataSet& data, EvaluationResult& result) {
+  const bool given = !flags.clean_test.empty();
+  const std::filesystem::path path = given ? std::filesystem::path(flags.clean_test) : clean_test_path(flags.data);
+  if (given && result.split != "test") throw ConfigError(fmt::format("--clean-test lists test posts, but --split is {}", result.split));
+  if (result.split != "test" || (!given && !std::filesystem::exists(path))) return;
+  const CleanTest clean = read_clean_test(path);
+  if (clean.data_sha256 != data.sha256) {
+    const std::string message =
+        fmt::format("{}: was made of other posts (SHA-256 {}, these have {}); write it anew with infig verify-data {} --write-clean-test",
+                    path.string(), clean.data_sha256, data.sha256, flags.data);
+    if (given) throw DataError(message);
+    log_warning("{}", message);
+    return;
+  }
+  result.clean = score_clean(result, clean.ids);
+}
+
+void print_clean(const EvaluationResult& result) {
+  if (!result.clean) return;
+  const CleanScores& c = *result.clean;
+  std::printf(
+      "  without leaked posts: %lld posts\n  accuracy     %.4f  (95 %% interval %.4f to %.4f)\n  macro F1     %.4f\n  weighted F1  %.4f\n",
+      static_cast<long long>(c.posts), c.accuracy, c.accuracy_low, c.accuracy_high, c.f1_macro, c.f1_weighted);
+}
+
 void print_anchors(const EvaluationResult& result) {
   if (result.anchors.empty()) return;
   std::printf("  anchors            accuracy  macro F1  weighted F1\n");
@@ -75,7 +103,9 @@ void evaluate_verb(const EvaluateFlags& flags) {
   for (const auto& setting : settings) apply_override(binder, setting);
   EvaluationResult result = evaluate(flags.run, data, parse_split(flags.split), options);
   result.anchors = anchor_lines(flags.data, data, result.split);
+  score_without_leaks(flags, data, result);
   print_scores(result);
+  print_clean(result);
   print_anchors(result);
   write_evaluation(result, flags.run);
   if (result.without.empty() && !flags.no_report) {
@@ -97,6 +127,9 @@ void add_evaluate(CLI::App& app) {
   verb->add_option("--data", flags->data, "data set folder, a CSV/TSV/JSONL table, or WebDataset tars (folder, file or pattern)")
       ->required();
   verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str();
+  verb->add_option(
+      "--clean-test", flags->clean_test,
+      "list of test posts without leaks, scored as well (default: the data set's clean-test.json, where verify-data wrote one)");
   verb->add_option("--without", flags->without, "hide one side of every post: image | text");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing | skip | error")->capture_default_str();
   verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);

@@ -7,31 +7,31 @@
 
 #include "apps/commands.h"
 #include "core/error.h"
-#include "data/verify.h"
+#include "core/files.h"
 #include "image/decode.h"
+#include "quality/clean_test.h"
+#include "quality/data_report.h"
+#include "quality/verify.h"
 
 namespace infig {
+namespace fs = std::filesystem;
 namespace {
 
 struct VerifyFlags {
-  std::string data;
-  std::string expect;
-  std::string bad_image = "missing";
-  int64_t threads = 0;
-  int64_t max_pixels = DecodeOptions{}.max_pixels;
-  int64_t list = 20;
+  std::string data, expect, bad_image = "missing", tokenizer, output_dir, clean_test;
+  int64_t threads = 0, max_pixels = DecodeOptions{}.max_pixels, max_length = VerifyOptions{}.max_length, list = 20;
+  int64_t pairs = DataReportOptions{}.pairs;
+  double near_text = VerifyOptions{}.near_text_threshold;
+  bool no_pictures = false, no_near = false, no_shortcuts = false, no_report = false, write_clean_test = false;
 };
 
-PictureVerdict check_picture(const FileSpan& picture, int64_t max_pixels) {
-  const DecodedImage decoded = decode_image_file(picture, {.max_pixels = max_pixels});
-  return {.status = image_status_name(decoded.status), .reason = decoded.reason, .usable = usable(decoded.status)};
-}
+constexpr Split kReportedSplits[] = {Split::kTrain, Split::kDev, Split::kTest};
 
 void print_splits(const DataSet& data) {
   std::string header = fmt::format("{:<8}{:>10}", "split", "posts");
   for (const auto& label : data.labels) header += fmt::format("{:>{}}", label, std::max<size_t>(label.size() + 2, 10));
   fmt::print("{}{:>12}{:>12}\n", header, "with text", "with image");
-  for (const Split split : {Split::kTrain, Split::kDev, Split::kTest}) {
+  for (const Split split : kReportedSplits) {
     const auto rows = data.rows_of(split);
     if (rows.empty()) continue;
     std::vector<int64_t> totals(data.labels.size());
@@ -49,19 +49,93 @@ void print_splits(const DataSet& data) {
   }
 }
 
-void print_pictures(const VerifyReport& report, const VerifyFlags& flags) {
-  for (const auto& [status, count] : report.pictures) fmt::print("pictures {:<15}{:>10}\n", status, count);
-  int64_t unusable = 0;
-  int64_t listed = 0;
-  for (const auto& fault : report.picture_faults) {
-    unusable += fault.usable ? 0 : 1;
-    const Post& post = report.data.posts[static_cast<size_t>(fault.row)];
-    if (listed++ < flags.list)
-      fmt::print("  {} {}: {}{}{}\n", post.id, post.image.string(), fault.status, fault.reason.empty() ? "" : ": ", fault.reason);
-  }
+void print_more(int64_t listed, const VerifyFlags& flags) {
   if (listed > flags.list) fmt::print("  and {} more (--list N shows more)\n", listed - flags.list);
+}
+
+void print_pictures(const VerifyReport& report, const VerifyFlags& flags) {
+  for (const auto& [status, count] : picture_statuses(report)) fmt::print("pictures {:<15}{:>10}\n", status, count);
+  int64_t listed = 0, misnamed = 0;
+  for (size_t i = 0; i < report.pictures.size(); ++i) {
+    const auto& facts = report.pictures[i];
+    misnamed += facts.wrong_extension ? 1 : 0;
+    if (facts.status == "ok" || facts.status == "none") continue;
+    const Post& post = report.data.posts[i];
+    if (listed++ < flags.list)
+      fmt::print("  {} {}: {}{}{}\n", post.id, post.image.string(), facts.status, facts.reason.empty() ? "" : ": ", facts.reason);
+  }
+  print_more(listed, flags);
+  if (misnamed > 0) fmt::print("{} pictures bear the extension of another format\n", misnamed);
+  const int64_t unusable = count_unusable(report);
   if (unusable > 0 && flags.bad_image == "missing") fmt::print("{} posts would take part with their text alone\n", unusable);
   if (unusable > 0 && flags.bad_image == "skip") fmt::print("{} posts would be left out\n", unusable);
+}
+
+void print_sizes(const VerifyReport& report) {
+  std::vector<int32_t> widths, heights;
+  for (const auto& facts : report.pictures) {
+    if (!facts.usable) continue;
+    widths.push_back(static_cast<int32_t>(facts.width));
+    heights.push_back(static_cast<int32_t>(facts.height));
+  }
+  if (widths.empty()) return;
+  const auto print = [](const char* side, const std::vector<int32_t>& lengths) {
+    const LengthSummary sum = summarise_lengths(lengths);
+    fmt::print("{:<14}least {}, median {}, 95 % {}, most {}\n", side, *std::min_element(lengths.begin(), lengths.end()), sum.median,
+               sum.p95, sum.longest);
+  };
+  print("width", widths);
+  print("height", heights);
+}
+
+void print_texts(const VerifyReport& report) {
+  for (const auto& [kind, rows] : report.texts.odd) fmt::print("texts {:<26}{:>6}\n", odd_text_name(kind), rows.size());
+  int64_t texts = 0;
+  for (const auto& [script, count] : report.texts.scripts) texts += count;
+  for (const auto& [script, count] : report.texts.scripts)
+    fmt::print("script {:<17}{:>10}  {:.1f} %\n", script == "none" ? "(no letters)" : script, count,
+               100.0 * static_cast<double>(count) / static_cast<double>(texts));
+  for (const Split split : kReportedSplits) {
+    std::vector<int32_t> words, tokens;
+    for (const int64_t row : report.data.rows_of(split)) {
+      words.push_back(report.texts.words[static_cast<size_t>(row)]);
+      if (!report.texts.tokens.empty()) tokens.push_back(report.texts.tokens[static_cast<size_t>(row)]);
+    }
+    const auto print = [&](const char* unit, const std::vector<int32_t>& lengths, const std::string& more) {
+      if (lengths.empty()) return;
+      const LengthSummary sum = summarise_lengths(lengths);
+      fmt::print("{:<7} {:<7}mean {:.1f}, median {}, 95 % {}, 99 % {}, longest {}{}\n", unit, split_name(split), sum.mean, sum.median,
+                 sum.p95, sum.p99, sum.longest, more);
+    };
+    print("words", words, "");
+    print("tokens", tokens, fmt::format("; {} posts cut at {}", count_cut(report, split), report.max_length));
+  }
+}
+
+void print_leaks(const VerifyReport& report) {
+  for (const auto& count : report.leak_counts) {
+    const bool inside = count.split == count.other;
+    fmt::print("{:<17}{:<16}{:>8} posts, {} with another label\n", leak_kind_name(count.kind),
+               inside ? fmt::format("inside {}", split_name(count.split))
+                      : fmt::format("{} in {}", split_name(count.split), split_name(count.other)),
+               count.posts, count.other_label);
+  }
+  const auto tests = report.data.rows_of(Split::kTest).size();
+  if (tests > 0) fmt::print("test posts with a twin in train or dev: {} of {}\n", leaked_test_rows(report).size(), tests);
+}
+
+void print_shortcuts(const VerifyReport& report) {
+  if (report.shortcuts.empty()) return;
+  fmt::print("{:<28}{:>10}{:>10}{:>12}{:>12}\n", "rule (chosen on train)", "dev acc.", "test acc.", "test macro", "test weigh.");
+  for (const auto& shortcut : report.shortcuts) {
+    const auto cell = [&](Split split, double ShortcutScore::* score) {
+      const auto found = shortcut.splits.find(split);
+      return found == shortcut.splits.end() ? std::string("-") : fmt::format("{:.4f}", found->second.*score);
+    };
+    fmt::print("{:<28}{:>10}{:>10}{:>12}{:>12}  {}\n", shortcut.name, cell(Split::kDev, &ShortcutScore::accuracy),
+               cell(Split::kTest, &ShortcutScore::accuracy), cell(Split::kTest, &ShortcutScore::f1_macro),
+               cell(Split::kTest, &ShortcutScore::f1_weighted), shortcut.detail);
+  }
 }
 
 void print_report(const VerifyReport& report, const VerifyFlags& flags) {
@@ -73,44 +147,89 @@ void print_report(const VerifyReport& report, const VerifyFlags& flags) {
                                                    : "(NOT as stated)");
   print_splits(data);
   print_pictures(report, flags);
-  fmt::print("texts that occur more than once: {}, with different labels: {}\n", report.repeated_texts, report.conflicting_texts);
-  fmt::print("pictures that occur more than once: {}\n", report.repeated_pictures);
-  for (const auto& leak : report.leaks) {
-    fmt::print("{} posts found in {} too: {} by text, {} by picture\n", split_name(leak.split), split_name(leak.other), leak.texts,
-               leak.pictures);
-  }
+  print_sizes(report);
+  print_texts(report);
+  print_leaks(report);
+  print_shortcuts(report);
   int64_t listed = 0;
   for (const auto& fault : report.row_faults) {
     if (listed++ < flags.list) fmt::print("fault    {}\n", fault);
   }
-  if (listed > flags.list) fmt::print("         and {} more (--list N shows more)\n", listed - flags.list);
+  print_more(listed, flags);
   for (const auto& miss : report.misses) fmt::print("MISS     {}\n", miss);
   fmt::print("{}\n", report.good() ? "good" : "not good");
 }
 
+// DATA/NAME, or FILE.NAME beside a table, as every other file that belongs to a data set.
+fs::path output_path(const VerifyFlags& flags, const std::string& name) {
+  if (!flags.output_dir.empty()) return fs::path(flags.output_dir) / name;
+  return fs::is_directory(flags.data) ? fs::path(flags.data) / name : fs::path(flags.data + "." + name);
+}
+
+void write_files(const VerifyReport& report, const VerifyFlags& flags, int64_t threads) {
+  if (!flags.no_report) {
+    if (!flags.output_dir.empty()) make_folder(flags.output_dir);
+    const fs::path leaks = output_path(flags, "leaks.csv"), page = output_path(flags, "data-report.html");
+    write_leaks(report.data, report.leaks, leaks);
+    write_file_atomic(page, render_data_report(report, {.pairs = flags.pairs, .max_pixels = flags.max_pixels, .threads = threads}));
+    fmt::print("wrote {} and {}\n", leaks.string(), page.string());
+  }
+  if (flags.write_clean_test) {
+    const fs::path path = flags.clean_test.empty() ? clean_test_path(flags.data) : fs::path(flags.clean_test);
+    const CleanTest clean = make_clean_test(report);
+    write_clean_test(clean, path);
+    fmt::print("wrote {}: {} test posts stay, {} are left out\n", path.string(), clean.ids.size(), clean.left_out.size());
+  }
+}
+
 void verify(const VerifyFlags& flags) {
   VerifyOptions options;
-  options.check_picture = [&flags](const FileSpan& picture) { return check_picture(picture, flags.max_pixels); };
-  options.threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
   options.expect = flags.expect;
+  options.pictures = !flags.no_pictures;
+  options.max_pixels = flags.max_pixels;
   options.bad_picture_is_miss = flags.bad_image == "error";
+  options.near = !flags.no_near;
+  options.near_text_threshold = flags.near_text;
+  options.max_length = flags.max_length;
+  options.shortcuts = !flags.no_shortcuts;
+  options.threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
+  std::unique_ptr<Tokenizer> tokenizer;
+  if (!flags.tokenizer.empty()) tokenizer = load_tokenizer(flags.tokenizer);
+  options.tokenizer = tokenizer.get();
   const VerifyReport report = verify_data(flags.data, options);
   print_report(report, flags);
+  write_files(report, flags, options.threads);
   if (!report.good())
     throw DataError(fmt::format("{}: {} checks were missed, the first: {}", flags.data, report.misses.size(), report.misses.front()));
+}
+
+void add_search_flags(CLI::App& command, VerifyFlags& flags) {
+  command.add_option("--near-text", flags.near_text, "Jaccard similarity of four-character shingles from which on two texts are near")
+      ->check(CLI::Range(0.05, 1.0))
+      ->capture_default_str();
+  command.add_flag("--no-near", flags.no_near, "Look for equal texts and pictures alone, not for near ones");
+  command.add_flag("--no-pictures", flags.no_pictures, "Open no picture");
+  command.add_flag("--no-shortcuts", flags.no_shortcuts, "Leave out what simple rules score");
+  command.add_option("--tokenizer", flags.tokenizer, "Count lengths in tokens too: a model's folder or tokenizer file")
+      ->check(CLI::ExistingPath);
+  command.add_option("--max-length", flags.max_length, "Tokens, special ones included, from which on a post is cut")
+      ->check(CLI::Range(3, 1'000'000))
+      ->capture_default_str();
 }
 
 }  // namespace
 
 void add_verify_data(CLI::App& app) {
   auto* command =
-      app.add_subcommand("verify-data", "Check a data set: counts, class totals, hashes, pictures, repetitions and leaks across splits");
+      app.add_subcommand("verify-data",
+                         "Check a data set: counts, class totals, hashes, texts, pictures, repetitions and leaks, and what simple "
+                         "rules score; write leaks.csv and data-report.html");
   auto flags = std::make_shared<VerifyFlags>();
   command->add_option("data", flags->data, "Data set folder, a CSV, TSV or JSONL table, or WebDataset tars (folder, file or pattern)")
       ->required();
   command->add_option(
       "--expect", flags->expect,
-      "Compare with the published counts of a data set, for the splits that are there: mvsa-single, mvsa-multiple, hfm or tumemo");
+      "Compare with the published counts of a data set (mvsa-single, mvsa-multiple, hfm, tumemo), for the splits that are there");
   command
       ->add_option("--bad-image", flags->bad_image, "Pictures that cannot be used: missing or skip (listed), or error (listed, and exit 1)")
       ->check(CLI::IsMember({"missing", "skip", "error"}))
@@ -118,14 +237,29 @@ void add_verify_data(CLI::App& app) {
   command->add_option("--max-pixels", flags->max_pixels, "Width x height from which on a picture is refused")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--threads", flags->threads, "Threads that decode pictures (0: as many as the machine has)")
+  add_search_flags(*command, *flags);
+  command->add_option("--output-dir", flags->output_dir, "Folder for leaks.csv and data-report.html (default: the data set's own)");
+  command->add_flag("--no-report", flags->no_report, "Write neither leaks.csv nor data-report.html");
+  command->add_option("--pairs", flags->pairs, "Pairs of twins that the report shows of each kind")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  auto* clean = command->add_option("--write-clean-test", flags->clean_test,
+                                    "Write the test posts without a twin in train or dev, which evaluate then scores as well (default: "
+                                    "clean-test.json in the data set's folder)");
+  clean->expected(0, 1);
+  command->add_option("--list", flags->list, "How many faults of each kind to list")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--threads", flags->threads, "Threads (0: as many as the machine has)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--list", flags->list, "How many faults of each kind to list")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->footer(
-      "Exit code 1 if a count or hash that is stated (in dataset.json or by --expect) is missed, or a row cannot be used.\n"
-      "Example:\n  infig verify-data data/mvsa-single --expect mvsa-single");
-  command->callback([flags] { verify(*flags); });
+      "Exit code 1 if a count or hash that is stated (in dataset.json or by --expect) is missed, or a row cannot be used; leaks are no "
+      "miss.\n"
+      "Examples:\n  infig verify-data data/mvsa --expect mvsa-single --write-clean-test\n"
+      "  infig verify-data posts.csv --tokenizer weights/minilm-l6 --max-length 64 --output-dir report");
+  command->callback([flags, clean] {
+    flags->write_clean_test = clean->count() > 0;
+    verify(*flags);
+  });
 }
 
 }  // namespace infig

@@ -9,7 +9,7 @@
 #include "core/parallel.h"
 #include "image/decode.h"
 #include "image/encode.h"
-#include "image/resize.h"
+#include "image/thumbnail.h"
 
 namespace infig {
 namespace {
@@ -42,13 +42,7 @@ std::string picture_html(const Post& post, const ReportOptions& options) {
   if (!usable(decoded.status)) {
     return fmt::format("<div class=\"picture none\">picture unreadable<br>({})</div>", html_escape(image_status_name(decoded.status)));
   }
-  const Image& full = decoded.image;
-  const int64_t longer = std::max(full.width, full.height);
-  Image thumbnail = full;
-  if (longer > options.thumbnail) {
-    const auto scaled = [&](int64_t side) { return std::max<int64_t>(1, (side * options.thumbnail + longer / 2) / longer); };
-    thumbnail = resize(full, scaled(full.width), scaled(full.height), Filter::kBilinear);
-  }
+  const Image thumbnail = make_thumbnail(decoded.image, options.thumbnail);
   const std::string uri = data_uri("image/jpeg", encode_jpeg(thumbnail, static_cast<int>(options.jpeg_quality)));
   const char* mark = decoded.status == ImageStatus::kTruncated ? "<span class=\"mark\">truncated file</span>" : "";
   return fmt::format("<div class=\"picture\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Picture of post {}\">{}</div>", uri,

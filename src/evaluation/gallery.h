@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "evaluation/html.h"
 #include "evaluation/reports.h"
+#include "pages/html.h"
 
 namespace infig {
 

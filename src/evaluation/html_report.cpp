@@ -52,6 +52,7 @@ void write_report(const std::filesystem::path& run_folder, const DataSet& data, 
   page.sections.push_back(classes_section(input));
   page.sections.push_back(calibration_section(input));
   if (auto parts = parts_section(input)) page.sections.push_back(std::move(*parts));
+  if (auto clean = clean_section(input)) page.sections.push_back(std::move(*clean));
   if (auto anchors = anchors_section(input)) page.sections.push_back(std::move(*anchors));
   auto posts = gallery_sections(input.result, data, options);
   std::move(posts.begin(), posts.end(), std::back_inserter(page.sections));

@@ -4,9 +4,9 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "evaluation/html.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
+#include "pages/html.h"
 
 namespace infig {
 namespace {

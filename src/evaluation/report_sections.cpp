@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "evaluation/svg.h"
+#include "pages/svg.h"
 
 namespace infig {
 namespace {
@@ -209,6 +209,32 @@ std::optional<PageSection> parts_section(const ReportInput& input) {
     html += parts_row(other.without == "image" ? "text alone" : "picture alone", other.scores, majority);
   return PageSection{"parts", "Picture and text", "The same model and split with one part withheld. The tick marks the majority baseline.",
                      html + "</tbody>\n</table></div>\n"};
+}
+
+std::optional<PageSection> clean_section(const ReportInput& input) {
+  if (!input.result.clean) return std::nullopt;
+  const CleanScores& clean = *input.result.clean;
+  const auto& all = input.result.scores;
+  const double majority = majority_accuracy(all);
+  const auto row = [&](const char* name, const auto& scores, int64_t posts) {
+    return fmt::format(
+        "<tr><th scope=\"row\">{}</th><td class=\"wide\">{}</td><td>{}</td><td><b>{}</b></td><td>{:.1f} to {}</td><td>{}</td><td>{}</td>"
+        "</tr>\n",
+        name, interval_bar(scores.accuracy, scores.accuracy_low, scores.accuracy_high, majority), with_thousands(posts),
+        percent(scores.accuracy), 100 * scores.accuracy_low, percent(scores.accuracy_high), percent(scores.f1_macro),
+        percent(scores.f1_weighted));
+  };
+  std::string html =
+      "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">posts of the split</th>"
+      "<th scope=\"col\" class=\"wide\"></th><th scope=\"col\">posts</th><th scope=\"col\">accuracy</th>"
+      "<th scope=\"col\">95\u00a0% interval</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
+  html += row("all", all, all.count) + row("without leaked ones", clean, clean.posts);
+  return PageSection{
+      "clean", "Without leaked posts",
+      fmt::format("{} posts of the split have a twin in another one, by text or picture, and may be known by heart. The tick "
+                  "marks the majority baseline.",
+                  with_thousands(all.count - clean.posts)),
+      html + "</tbody>\n</table></div>\n"};
 }
 
 std::optional<PageSection> anchors_section(const ReportInput& input) {

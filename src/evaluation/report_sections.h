@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "evaluation/html.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
+#include "pages/html.h"
 
 namespace infig {
 
@@ -28,6 +28,7 @@ PageSection classes_section(const ReportInput& input);    // precision, recall, 
 PageSection calibration_section(const ReportInput& input);             // accuracy by confidence
 std::optional<PageSection> parts_section(const ReportInput& input);    // with and without picture or text; none where not evaluated
 std::optional<PageSection> anchors_section(const ReportInput& input);  // what simple models score; none where they were not computed
+std::optional<PageSection> clean_section(const ReportInput& input);    // the score without leaked posts; none where they are not known
 PageSection settings_section(const ReportInput& input);                // config.yaml, folded away
 
 // Posts in 15 equal-width bins of their top probability, as ECE counts them.

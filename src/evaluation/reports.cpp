@@ -8,6 +8,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <string_view>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -56,6 +58,14 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   json["classes"] = classes;
   json["confusion_matrix"] = scores.confusion;
   if (!result.anchors.empty()) json["anchors"] = anchors_json(result.anchors);
+  if (result.clean) {
+    json["eval_clean_accuracy"] = result.clean->accuracy;
+    json["eval_clean_accuracy_low"] = result.clean->accuracy_low;
+    json["eval_clean_accuracy_high"] = result.clean->accuracy_high;
+    json["eval_clean_f1_macro"] = result.clean->f1_macro;
+    json["eval_clean_f1_weighted"] = result.clean->f1_weighted;
+    json["eval_clean_samples"] = result.clean->posts;
+  }
   json["images_missing"] = result.images_missing;
   json["images_truncated"] = result.images_truncated;
   json["images_skipped"] = result.images_skipped;
@@ -159,6 +169,25 @@ void EvaluationResult::validate() const {
   }
 }
 
+std::optional<CleanScores> score_clean(const EvaluationResult& result, const std::vector<std::string>& ids) {
+  const std::unordered_set<std::string_view> kept(ids.begin(), ids.end());
+  std::vector<double> probabilities;
+  std::vector<int64_t> truths;
+  for (const auto& prediction : result.predictions) {
+    if (prediction.label_id < 0 || !kept.contains(prediction.id)) continue;
+    truths.push_back(prediction.label_id);
+    probabilities.insert(probabilities.end(), prediction.probabilities.begin(), prediction.probabilities.end());
+  }
+  if (truths.empty()) return std::nullopt;
+  const ClassificationScores scores = score_classification(probabilities, truths, static_cast<int64_t>(result.labels.size()));
+  return CleanScores{.posts = scores.count,
+                     .accuracy = scores.accuracy,
+                     .accuracy_low = scores.accuracy_low,
+                     .accuracy_high = scores.accuracy_high,
+                     .f1_macro = scores.f1_macro,
+                     .f1_weighted = scores.f1_weighted};
+}
+
 double majority_accuracy(const ClassificationScores& scores) {
   int64_t largest = 0;
   for (const auto& own : scores.classes) largest = std::max(largest, own.support);
@@ -208,6 +237,14 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
   scores.classes = read_classes(reader, result.labels);
   scores.confusion = reader.get<std::vector<std::vector<int64_t>>>("confusion_matrix");
   result.anchors = read_anchor_lines(reader);
+  if (reader.has("eval_clean_accuracy")) {
+    result.clean = CleanScores{.posts = reader.get<int64_t>("eval_clean_samples"),
+                               .accuracy = reader.get<double>("eval_clean_accuracy"),
+                               .accuracy_low = reader.get<double>("eval_clean_accuracy_low"),
+                               .accuracy_high = reader.get<double>("eval_clean_accuracy_high"),
+                               .f1_macro = reader.get<double>("eval_clean_f1_macro"),
+                               .f1_weighted = reader.get<double>("eval_clean_f1_weighted")};
+  }
   result.images_missing = reader.get<int64_t>("images_missing");
   result.images_truncated = reader.get<int64_t>("images_truncated");
   result.images_skipped = reader.get<int64_t>("images_skipped");

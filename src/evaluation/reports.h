@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,13 @@ struct AnchorLine {
   double accuracy = 0, f1_macro = 0, f1_weighted = 0;
 };
 
+// The same predictions over the posts of the split that no other split holds as well (infig verify-data --write-clean-test).
+struct CleanScores {
+  int64_t posts = 0;
+  double accuracy = 0, accuracy_low = 0, accuracy_high = 0;  // with 95 % Wilson interval
+  double f1_macro = 0, f1_weighted = 0;
+};
+
 struct EvaluationResult {
   std::string split;                         // "train", "dev", "test"
   std::string without = {};                  // "" or the part that was withheld from the model: "image", "text"
@@ -31,10 +39,14 @@ struct EvaluationResult {
   int64_t images_skipped = 0;                // posts left out by --bad-image skip
   int64_t texts_missing = 0;                 // posts without a text
   std::vector<AnchorLine> anchors = {};      // where they have been computed for the data set
+  std::optional<CleanScores> clean = {};     // where the posts without leaks are known
 
   // Throws ShapeError where labels, scores and predictions do not fit each other, or no post has a label.
   void validate() const;
 };
+
+// Scores of the predictions with a label whose ids are listed; nothing where there are none.
+std::optional<CleanScores> score_clean(const EvaluationResult& result, const std::vector<std::string>& ids);
 
 // Share of the split's largest class: what always answering that class would score.
 double majority_accuracy(const ClassificationScores& scores);
@@ -46,7 +58,8 @@ std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, c
 // Writes the three files, each atomically. Keys at the top level of the JSON: eval_loss, eval_accuracy, eval_accuracy_low,
 // eval_accuracy_high (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, per class
 // eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors
-// (where they are known) and the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key
+// (where they are known), eval_clean_{accuracy,accuracy_low,accuracy_high,f1_macro,f1_weighted,samples} (where the posts without leaks are)
+// and the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key
 // being taken.
 void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
 

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "evaluation/report_sections.h"
-#include "evaluation/svg.h"
+#include "pages/svg.h"
 
 namespace infig {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "evaluation/html.h"
 #include "experiments/score_chart.h"
 #include "experiments/tables.h"
+#include "pages/html.h"
 
 namespace infig {
 namespace {

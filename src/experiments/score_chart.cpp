@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
-#include "evaluation/html.h"
-#include "evaluation/svg.h"
+#include "pages/html.h"
+#include "pages/svg.h"
 
 namespace infig {
 namespace {

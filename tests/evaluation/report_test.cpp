@@ -9,12 +9,12 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "evaluation/gallery.h"
-#include "evaluation/html.h"
 #include "evaluation/report_sections.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
-#include "evaluation/svg.h"
 #include "image/encode.h"
+#include "pages/html.h"
+#include "pages/svg.h"
 #include "reference/html_check.h"
 
 namespace infig {
@@ -103,6 +103,29 @@ class ReportTest : public ::testing::Test {
 
   std::filesystem::path folder_;
 };
+
+// p1 and p4 are right, p3 is not: accuracy 2/3; a: precision 1, recall 1/2; b: precision 1/2, recall 1; both F1 2/3.
+TEST_F(ReportTest, TheScoreWithoutLeakedPostsStandsBesideTheFullOne) {
+  EvaluationResult result = small_result();
+  EXPECT_FALSE(score_clean(result, {"p6", "other"}).has_value());  // no label, no such post
+  result.clean = score_clean(result, {"p1", "p3", "p4", "p6"});
+  ASSERT_TRUE(result.clean.has_value());
+  const DataSet data = synthetic_run();
+  write_evaluation(result, folder_);
+  const auto json = nlohmann::json::parse(read_file(folder_ / "eval" / "test.json"));
+  EXPECT_EQ(json.at("eval_accuracy"), 0.6);
+  EXPECT_EQ(json.at("eval_clean_samples"), 3);
+  EXPECT_NEAR(json.at("eval_clean_accuracy").get<double>(), 2. / 3, 1e-12);
+  EXPECT_NEAR(json.at("eval_clean_f1_macro").get<double>(), 2. / 3, 1e-12);
+  EXPECT_EQ(read_evaluation(folder_, "test").clean->posts, 3);
+  const std::string page = report(data);
+  EXPECT_THAT(page, HasSubstr("<h2 id=\"clean\">Without leaked posts</h2>"));
+  EXPECT_THAT(page, HasSubstr("66.7\u00a0%"));
+  EXPECT_THAT(reference::html_faults(page), ElementsAre());
+  write_evaluation(small_result(), folder_);
+  EXPECT_FALSE(read_evaluation(folder_, "test").clean.has_value());
+  EXPECT_THAT(report(data), Not(HasSubstr("id=\"clean\"")));
+}
 
 TEST_F(ReportTest, EvaluationFilesHoldWhatTheContractSays) {
   write_evaluation(small_result(), folder_);

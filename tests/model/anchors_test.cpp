@@ -8,8 +8,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "linear/tfidf.h"
 #include "model/baselines/logistic_regression.h"
-#include "model/baselines/tfidf.h"
 #include "reference/tensors.h"
 
 namespace infig {

@@ -10,9 +10,9 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/progress.h"
+#include "linear/tfidf.h"
 #include "metrics/classification.h"
 #include "model/baselines/logistic_regression.h"
-#include "model/baselines/tfidf.h"
 #include "model/frozen_features.h"
 #include "text/tokenizer.h"
 

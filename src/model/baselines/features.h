@@ -4,20 +4,10 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <vector>
+
+#include "linear/sparse.h"
 
 namespace infig {
-
-// Rows in compressed form: entries row_start[i] .. row_start[i + 1] of `columns` and `values` are row i. Columns rise within a row.
-struct SparseMatrix {
-  int64_t column_count = 0;
-  std::vector<int64_t> row_start = {0};  // [N + 1]
-  std::vector<int32_t> columns;
-  std::vector<float> values;
-  int64_t row_count() const { return static_cast<int64_t>(row_start.size()) - 1; }
-};
-
-SparseMatrix transpose(const SparseMatrix& matrix);
 
 struct Features {
   SparseMatrix sparse;  // [N, S]; no rows and no columns where there is no such part

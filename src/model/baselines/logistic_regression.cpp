@@ -1,38 +1,17 @@
 #include "model/baselines/logistic_regression.h"
 
 #include <fmt/format.h>
-#include <lbfgs.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/error.h"
-#include "core/log.h"
-#include "core/parallel.h"
+#include "linear/minimise.h"
 
 namespace infig {
 namespace {
 
 constexpr int64_t kDenseRows = 4096;                 // rows turned into double at once,
 constexpr int64_t kDenseNumbers = int64_t{1} << 28;  // unless the dense part has no more numbers than this (2 GiB): then once for all
-constexpr int64_t kSparseRows = 512;                 // rows a task
-
-// out[row] += sum over the row's entries of value * factor[column]; rows of `factor` and `out` have `width` numbers.
-void add_product(const SparseMatrix& matrix, const double* factor, double* out, int64_t width, int64_t threads) {
-  const int64_t tasks = (matrix.row_count() + kSparseRows - 1) / kSparseRows;
-  parallel_for(tasks, threads, [&](int64_t task) {
-    const int64_t end = std::min(matrix.row_count(), (task + 1) * kSparseRows);
-    for (int64_t row = task * kSparseRows; row < end; ++row) {
-      double* to = out + row * width;
-      for (auto i = static_cast<size_t>(matrix.row_start[static_cast<size_t>(row)]);
-           i < static_cast<size_t>(matrix.row_start[static_cast<size_t>(row) + 1]); ++i) {
-        const double value = matrix.values[i];
-        const double* from = factor + static_cast<int64_t>(matrix.columns[i]) * width;
-        for (int64_t k = 0; k < width; ++k) to[k] += value * from[k];
-      }
-    }
-  });
-}
 
 // Calls use(first row, block in double) for the whole dense part.
 template <typename Use>
@@ -83,71 +62,22 @@ struct Problem {
   }
 };
 
-// One run of L-BFGS. It stops by the largest entry of the gradient, which, unlike the library's own rule, does not depend on the count of
-// weights.
-struct Run {
-  const Problem& problem;
-  int iterations = 0;
-
-  static lbfgsfloatval_t evaluate(void* instance, const lbfgsfloatval_t* x, lbfgsfloatval_t* gradient, int, lbfgsfloatval_t) {
-    return static_cast<Run*>(instance)->problem.evaluate(x, gradient);
-  }
-  // NOLINTNEXTLINE(readability-function-size): the library's signature
-  static int progress(void* instance, const lbfgsfloatval_t*, const lbfgsfloatval_t* gradient, lbfgsfloatval_t, lbfgsfloatval_t,
-                      lbfgsfloatval_t, lbfgsfloatval_t, int count, int iteration, int) {
-    Run& run = *static_cast<Run*>(instance);
-    run.iterations = iteration;
-    double largest = 0;
-    for (int i = 0; i < count; ++i) largest = std::max(largest, std::fabs(gradient[i]));
-    return largest < run.problem.options.tolerance ? 1 : 0;
-  }
-};
-
-// Moves `weights` to the minimum; returns the steps taken.
-int64_t minimise(const Problem& problem, at::Tensor& weights) {
-  lbfgs_parameter_t parameters;
-  lbfgs_parameter_init(&parameters);
-  parameters.max_iterations = static_cast<int>(problem.options.max_iterations);
-  parameters.m = 10;
-  parameters.epsilon = 0;  // only Run::progress stops
-  parameters.max_linesearch = 50;
-  Run run{problem};
-  const auto count = static_cast<int>(weights.numel());
-  lbfgsfloatval_t* x = lbfgs_malloc(count);  // libLBFGS wants an alignment of its own
-  if (x == nullptr) throw ResourceError("logistic regression: memory ran out");
-  std::copy_n(weights.data_ptr<double>(), count, x);
-  const int status = lbfgs(count, x, nullptr, Run::evaluate, Run::progress, &run, &parameters);
-  std::copy_n(x, count, weights.data_ptr<double>());
-  lbfgs_free(x);
-  // Rounding may end the line search in the minimum before the tolerance is met; that is no failure.
-  if (status == LBFGSERR_MAXIMUMITERATION) log_warning("logistic regression: not converged after {} steps", parameters.max_iterations);
-  return run.iterations;
-}
-
 }  // namespace
-
-void LogisticRegressionOptions::validate() const {
-  if (!(c > 0) || !std::isfinite(c)) throw ConfigError(fmt::format("logistic regression: c is {}; allowed is > 0", c));
-  if (max_iterations < 1) throw ConfigError(fmt::format("logistic regression: max_iterations is {}; allowed is >= 1", max_iterations));
-  if (!(tolerance > 0)) throw ConfigError(fmt::format("logistic regression: tolerance is {}; allowed is > 0", tolerance));
-}
 
 void LogisticRegression::fit(const Features& features, const std::vector<int64_t>& labels, int64_t classes,
                              const LogisticRegressionOptions& options) {
   options.validate();
   const int64_t rows = features.row_count(), columns = features.column_count();
-  if (rows == 0) throw DataError("logistic regression: no posts to learn from");
-  if (static_cast<int64_t>(labels.size()) != rows)
-    throw ShapeError(fmt::format("logistic regression: {} labels for {} rows", labels.size(), rows));
-  const auto outside = std::find_if(labels.begin(), labels.end(), [classes](int64_t label) { return label < 0 || label >= classes; });
-  if (outside != labels.end()) throw ShapeError(fmt::format("logistic regression: label {} outside of 0 .. {}", *outside, classes - 1));
+  check_regression_labels(rows, labels, classes);
   const at::NoGradGuard no_grad;
   if (!weights_.defined() || weights_.size(0) != columns + 1 || weights_.size(1) != classes)
     weights_ = at::zeros({columns + 1, classes}, at::kDouble);
   Features exact = features;
   if (exact.dense.defined() && exact.dense.numel() <= kDenseNumbers) exact.dense = exact.dense.to(at::kDouble);
   const Problem problem{exact, transpose(exact.sparse), at::tensor(labels, at::kLong).unsqueeze(1), classes, options};
-  iterations_ = minimise(problem, weights_);
+  iterations_ = minimise([&](const double* x, double* gradient) { return problem.evaluate(x, gradient); },
+                         {weights_.data_ptr<double>(), static_cast<size_t>(weights_.numel())},
+                         {.max_iterations = options.max_iterations, .tolerance = options.tolerance, .title = "logistic regression"});
 }
 
 at::Tensor LogisticRegression::predict_proba(const Features& features) const {

@@ -1,7 +1,7 @@
 // Multinomial logistic regression with an L2 penalty: minimises
 //   c * sum_i -log softmax(x_i W + b)[y_i] + |W|^2 / 2        (b is not penalised)
-// as scikit-learn's LogisticRegression(C=c) does, by L-BFGS (libLBFGS) in double precision. The minimum is unique, so the start does not
-// matter and nothing is drawn at random.
+// as scikit-learn's LogisticRegression(C=c) does, by L-BFGS in double precision, on sparse and dense features (linear/ has it for sparse
+// ones). The minimum is unique, so the start does not matter and nothing is drawn at random.
 #pragma once
 
 #include <torch/types.h>
@@ -9,17 +9,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "linear/sparse_regression.h"
 #include "model/baselines/features.h"
 
 namespace infig {
-
-struct LogisticRegressionOptions {
-  double c = 1;                   // inverse strength of the penalty, > 0
-  int64_t max_iterations = 2000;  // of L-BFGS
-  double tolerance = 1e-4;        // stops where |gradient of the mean objective|_inf is below it
-  int64_t threads = 1;            // for the sparse part; the result is the same for any number
-  void validate() const;          // throws ConfigError
-};
 
 class LogisticRegression {
  public:

@@ -1,4 +1,4 @@
-// The static parts of pages, embedded at build time from src/evaluation/assets (cmake/InfigEmbed.cmake): report.css -> report_css.
+// The static parts of pages, embedded at build time from src/pages/assets (cmake/InfigEmbed.cmake): report.css -> report_css.
 #pragma once
 
 #include <string_view>

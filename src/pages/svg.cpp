@@ -1,4 +1,4 @@
-#include "evaluation/svg.h"
+#include "pages/svg.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "evaluation/html.h"
+#include "pages/html.h"
 
 namespace infig {
 namespace {

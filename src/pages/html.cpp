@@ -1,4 +1,4 @@
-#include "evaluation/html.h"
+#include "pages/html.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -6,7 +6,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "evaluation/assets.h"
+#include "pages/assets.h"
 
 namespace infig {
 
