@@ -14,33 +14,52 @@
 namespace infig {
 namespace {
 
-at::Tensor run_philox(const at::Tensor& x, uint64_t key, uint32_t call, uint32_t threshold) {
+// Which elements of which mask. In a part of a batch the elements lie in `pieces` runs of equal length, `stride` apart in the whole.
+struct MaskPlace {
+  uint64_t key = 0;
+  uint32_t call = 0, threshold = 0;
+  int64_t pieces = 1, first = 0, stride = 0;
+};
+
+at::Tensor run_philox(const at::Tensor& x, const MaskPlace& place) {
   const at::Tensor input = x.contiguous();
   at::Tensor output = at::empty_like(input);
-  const float scale = 65536.0F / static_cast<float>(65536 - threshold);
+  const float scale = 65536.0F / static_cast<float>(65536 - place.threshold);
+  const int64_t length = input.numel() / place.pieces;
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, input.scalar_type(), "philox_dropout", [&] {
-    philox_dropout<scalar_t>(input.const_data_ptr<scalar_t>(), output.mutable_data_ptr<scalar_t>(), input.numel(), key, call, threshold,
-                             scale);
+    for (int64_t piece = 0; piece < place.pieces; ++piece) {
+      philox_dropout<scalar_t>(input.const_data_ptr<scalar_t>() + piece * length, output.mutable_data_ptr<scalar_t>() + piece * length,
+                               length, place.key, place.call, place.threshold, scale, place.first + piece * place.stride);
+    }
   });
   return output;
 }
 
-// Saves three numbers instead of a mask: at [B, H, L, L] a mask would be the largest tensor of the step.
+// Saves a few numbers instead of a mask: at [B, H, L, L] a mask would be the largest tensor of the step.
 class PhiloxDropout : public torch::autograd::Function<PhiloxDropout> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, int64_t key, int64_t call, int64_t threshold) {
-    context->saved_data["key"] = key;
-    context->saved_data["call"] = call;
-    context->saved_data["threshold"] = threshold;
-    return run_philox(x, static_cast<uint64_t>(key), static_cast<uint32_t>(call), static_cast<uint32_t>(threshold));
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const MaskPlace& place) {
+    context->saved_data["place"] = std::vector<int64_t>{static_cast<int64_t>(place.key),
+                                                        static_cast<int64_t>(place.call),
+                                                        static_cast<int64_t>(place.threshold),
+                                                        place.pieces,
+                                                        place.first,
+                                                        place.stride};
+    return run_philox(x, place);
   }
   static std::vector<at::Tensor> backward(torch::autograd::AutogradContext* context, const std::vector<at::Tensor>& gradients) {
-    const auto key = static_cast<uint64_t>(context->saved_data["key"].toInt());
-    const auto call = static_cast<uint32_t>(context->saved_data["call"].toInt());
-    const auto threshold = static_cast<uint32_t>(context->saved_data["threshold"].toInt());
-    return {run_philox(gradients[0], key, call, threshold), at::Tensor(), at::Tensor(), at::Tensor()};
+    const std::vector<int64_t> saved = context->saved_data["place"].toIntVector();
+    const MaskPlace place{.key = static_cast<uint64_t>(saved[0]),
+                          .call = static_cast<uint32_t>(saved[1]),
+                          .threshold = static_cast<uint32_t>(saved[2]),
+                          .pieces = saved[3],
+                          .first = saved[4],
+                          .stride = saved[5]};
+    return {run_philox(gradients[0], place), at::Tensor()};
   }
 };
+
+constexpr uint32_t kStageCalls = 1U << 20;  // more calls than a pass makes
 
 }  // namespace
 
@@ -53,19 +72,50 @@ DropoutSource::DropoutSource(uint64_t seed) : seed_(seed) { begin_step(0); }
 
 void DropoutSource::begin_step(int64_t step) {
   key_ = derive_seed(seed_, "dropout", static_cast<uint64_t>(step));
-  calls_ = 0;
-  if (generator_.defined()) generator_.set_current_seed(key_);
+  part_ = {};
+  reseed(0);
 }
 
-at::Tensor DropoutSource::apply(const at::Tensor& x, double p) {
+void DropoutSource::begin_part(int64_t first, int64_t posts, int64_t all, uint32_t stage) {
+  part_ = {.first = first, .posts = posts, .all = all};
+  reseed(stage);
+}
+
+void DropoutSource::begin_stage(uint32_t stage) { reseed(stage); }
+
+void DropoutSource::reseed(uint32_t stage) {
+  calls_ = stage * kStageCalls;
+  device_key_ =
+      stage == 0 && part_.first == 0 ? key_ : derive_seed(key_, fmt::format("stage {}", stage), static_cast<uint64_t>(part_.first));
+  if (generator_.defined()) generator_.set_current_seed(device_key_);
+}
+
+DropoutSource DropoutSource::fork() const {
+  DropoutSource copy = *this;
+  if (generator_.defined()) copy.generator_ = generator_.clone();
+  return copy;
+}
+
+at::Tensor DropoutSource::apply(const at::Tensor& x, double p, int64_t repeats) {
   const uint32_t threshold = dropout_threshold(p);
   if (threshold == 0) return x;
   const uint32_t call = calls_++;
-  if (x.device().is_cpu())
-    return PhiloxDropout::apply(x, static_cast<int64_t>(key_), static_cast<int64_t>(call), static_cast<int64_t>(threshold));
+  if (x.device().is_cpu()) {
+    MaskPlace place{.key = key_, .call = call, .threshold = threshold};
+    if (part_.all > 0 && repeats > 0 && x.numel() > 0) {
+      if (x.size(0) != repeats * part_.posts) {
+        throw ShapeError(fmt::format("dropout: {} x {} posts were announced, the tensor has {} rows", repeats, part_.posts, x.size(0)));
+      }
+      const int64_t row = x.numel() / x.size(0);
+      place.pieces = repeats;
+      place.first = part_.first * row;
+      place.stride = part_.all * row;
+    }
+    return PhiloxDropout::apply(x, place);
+  }
   if (!generator_.defined() || generator_.device() != x.device()) {
     generator_ = at::globalContext().defaultGenerator(x.device()).clone();
-    generator_.set_current_seed(key_);
+    generator_.set_current_seed(device_key_);
   }
   const double keep = 1.0 - static_cast<double>(threshold) / 65536.0;
   return x * at::empty_like(x, x.options().requires_grad(false)).bernoulli_(keep, generator_).div_(keep);
