@@ -45,6 +45,15 @@ std::vector<std::string> checkpoint_names(const fs::path& folder) {
   return names;
 }
 
+// A folder that is being deleted gets another name first: a kill in between must not leave half a checkpoint under a checkpoint's name.
+void delete_checkpoint(const fs::path& path) {
+  fs::path doomed = path;
+  doomed += ".partial-deleted";
+  std::error_code ignored;
+  fs::rename(path, doomed, ignored);
+  fs::remove_all(doomed, ignored);
+}
+
 void delete_old(const fs::path& folder, const std::string& latest, int64_t best_step, int64_t keep,
                 const std::vector<int64_t>& kept_steps) {
   int64_t kept = 0;
@@ -72,15 +81,6 @@ class AverageInPlace {
  private:
   WeightAverage* average_;
 };
-
-// A folder that is being deleted gets another name first: a kill in between must not leave half a checkpoint under a checkpoint's name.
-void delete_checkpoint(const fs::path& path) {
-  fs::path doomed = path;
-  doomed += ".partial-deleted";
-  std::error_code ignored;
-  fs::rename(path, doomed, ignored);
-  fs::remove_all(doomed, ignored);
-}
 
 // Throws where a file of the checkpoint is absent, cut off or cannot be understood.
 void check_whole(const fs::path& checkpoint) {
