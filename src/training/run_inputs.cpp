@@ -33,7 +33,8 @@ nlohmann::json starting_weights(const RunConfig& config) {
   nlohmann::json hashes = nlohmann::json::object();
   const auto add = [&](const char* key, const std::filesystem::path& path) {
     if (path.empty()) return;
-    for (const std::filesystem::path& file : open_archive(path).files()) hashes[key][file.filename().string()] = sha256_file(file);
+    const auto archive = open_archive(path);
+    for (const std::filesystem::path& file : archive.files()) hashes[key][file.filename().string()] = sha256_file(file);
   };
   if (!config.random_init) {
     add("text.model", config.model.text.model);

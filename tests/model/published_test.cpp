@@ -245,6 +245,7 @@ TEST_F(Published, GamSeesClipBesideTheCls) {
     EXPECT_GT(model->gam->clip_text_projection->weight.grad().abs().max().item<double>(), 0);
     EXPECT_GT(model->gam->clip_image_projection->weight.grad().abs().max().item<double>(), 0);
     for (const auto& parameter : objective.twins()->parameters()) EXPECT_FALSE(parameter.grad().defined());
+    objective.commit();
     EXPECT_EQ(objective.queue()->image().sizes(), (std::vector<int64_t>{3, 16}));
     EXPECT_TRUE(objective.state().contains("momentum.gam.clip_image_projection.weight"));
   }
