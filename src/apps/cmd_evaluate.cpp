@@ -20,7 +20,7 @@ namespace {
 struct EvaluateFlags {
   std::string run, data, split = "test", clean_test, without, bad_image = "missing", precision = "auto", device = "auto";
   int64_t batch_size = 64, threads = 0, workers = 2;
-  bool no_report = false;
+  bool no_report = false, modalities = false;
 };
 
 void print_scores(const EvaluationResult& result) {
@@ -91,7 +91,27 @@ void print_anchors(const EvaluationResult& result) {
               best->name.c_str());
 }
 
+// The same posts with their text alone and with their picture alone, each with files of its own.
+void evaluate_sides(const EvaluateFlags& flags, const DataSet& data, const EvaluateOptions& options, EvaluationResult& both) {
+  std::printf("  model sees         accuracy  macro F1  weighted F1\n");
+  const auto line = [](const char* title, const ClassificationScores& s) {
+    std::printf("  %-18s   %.4f    %.4f       %.4f\n", title, s.accuracy, s.f1_macro, s.f1_weighted);
+  };
+  line("picture and text", both.scores);
+  for (const bool text_only : {true, false}) {
+    EvaluateOptions one = options;
+    one.loader.without = text_only ? Without::kImage : Without::kText;
+    const EvaluationResult result = evaluate(flags.run, data, parse_split(flags.split), one);
+    write_evaluation(result, flags.run);
+    line(text_only ? "text alone" : "picture alone", result.scores);
+    both.sides.push_back(
+        {text_only ? "text_only" : "image_only", result.scores.accuracy, result.scores.f1_macro, result.scores.f1_weighted});
+  }
+}
+
 void evaluate_verb(const EvaluateFlags& flags) {
+  if (flags.modalities && !flags.without.empty())
+    throw ConfigError("--modalities: shows both sides and each alone; --without hides one; use one of the two");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   const DataSet data = read_data_set(flags.data);
   EvaluateOptions options;
@@ -107,6 +127,7 @@ void evaluate_verb(const EvaluateFlags& flags) {
   print_scores(result);
   print_clean(result);
   print_anchors(result);
+  if (flags.modalities) evaluate_sides(flags, data, options, result);
   write_evaluation(result, flags.run);
   if (result.without.empty() && !flags.no_report) {
     write_report(flags.run, data, result.split, {.threads = flags.workers});
@@ -131,16 +152,18 @@ void add_evaluate(CLI::App& app) {
       "--clean-test", flags->clean_test,
       "list of test posts without leaks, scored as well (default: the data set's clean-test.json, where verify-data wrote one)");
   verb->add_option("--without", flags->without, "hide one side of every post: image | text");
+  verb->add_flag("--modalities", flags->modalities, "also with the text alone and with the picture alone, side by side");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing | skip | error")->capture_default_str();
   verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
-  verb->add_option("--precision", flags->precision, "fp32 | bf16 | auto")->capture_default_str();
+  verb->add_option("--precision", flags->precision, "fp32 | bf16 | fp16 | auto")->capture_default_str();
   verb->add_option("--device", flags->device, "cpu | cuda | auto")->capture_default_str();
   verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
   verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_flag("--no-report", flags->no_report, "leave report.html and model-card.md alone");
   verb->footer(
       "Examples:\n  infig evaluate --run runs/demo --data runs/postcards --split test\n"
-      "  infig evaluate --run runs/demo --data runs/postcards --split test --without image");
+      "  infig evaluate --run runs/demo --data runs/postcards --split test --without image\n"
+      "  infig evaluate --run runs/demo --data runs/postcards --split dev --modalities");
   verb->callback([flags] { evaluate_verb(*flags); });
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "nn/initialize.h"
+#include "nn/recompute.h"
 
 namespace infig {
 namespace {
@@ -101,7 +102,9 @@ std::vector<at::Tensor> BertModelImpl::forward(const at::Tensor& input_ids, cons
   std::vector<at::Tensor> states = {embed(input_ids, source)};
   const at::Tensor scores_bias = bias(attention_mask);
   for (const auto& layer : *layers_) {
-    states.push_back(layer->as<TransformerLayer>()->forward(states.back(), scores_bias, source));
+    states.push_back(recomputable([one = layer->as<TransformerLayer>()](const at::Tensor& x, const at::Tensor& add,
+                                                                        DropoutSource* from) { return one->forward(x, add, from); },
+                                  states.back(), scores_bias, source));
   }
   return states;
 }

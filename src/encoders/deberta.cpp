@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "nn/initialize.h"
+#include "nn/recompute.h"
 #include "nn/weight_state.h"
 
 namespace infig {
@@ -186,8 +187,11 @@ std::vector<at::Tensor> DebertaModelImpl::forward(const at::Tensor& input_ids, c
   const at::Tensor mask = padded ? attention_mask.to(at::kLong).contiguous() : at::Tensor();
   for (const auto& item : *layers_) {
     auto* layer = item->as<DebertaLayer>();
+    const auto plain = [layer, blocked, kept](const at::Tensor& x, const at::Tensor& position_rows, DropoutSource* from) {
+      return layer->forward(x, blocked, position_rows, *kept, from);
+    };
     states.push_back(packed ? layer->forward_packed(states.back(), mask, rows, positions)
-                            : layer->forward(states.back(), blocked, rows, positions, source));
+                            : recomputable(plain, states.back(), rows, source));
     if (states.size() == 2 && !convolution_.is_empty()) {
       states[1] = convolution_->forward(states[0], states[1], attention_mask, source);
     }

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "nn/initialize.h"
+#include "nn/recompute.h"
 
 namespace infig {
 
@@ -47,7 +48,11 @@ std::vector<at::Tensor> ImageTransformerImpl::forward(const at::Tensor& feature_
   const at::Tensor cls = at::gelu(cls_projection_->forward(grid.mean(1, true)));
   std::vector<at::Tensor> states = {at::cat({cls, tokens}, 1)};
   if (position_embeddings_.defined()) states[0] = states[0] + position_embeddings_;
-  for (const auto& layer : *layers_) states.push_back(layer->as<TransformerLayer>()->forward(states.back(), at::Tensor(), source));
+  for (const auto& layer : *layers_) {
+    states.push_back(recomputable([one = layer->as<TransformerLayer>()](const at::Tensor& x, const at::Tensor& bias,
+                                                                        DropoutSource* from) { return one->forward(x, bias, from); },
+                                  states.back(), at::Tensor(), source));
+  }
   return states;
 }
 

@@ -39,8 +39,7 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
 void bind_options(ConfigBinder& binder, EvaluateOptions& options) {
   bind_options(binder, options.loader);
   binder.field("batch_size", options.batch_size, {.low = 1}, "posts a batch");
-  binder.choice("precision", options.precision, {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}, {"auto", Precision::kAuto}},
-                "fp32 | bf16 | auto");
+  binder.choice("precision", options.precision, precision_choices(), "fp32 | bf16 | fp16 | auto");
   binder.choice("device", options.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}},
                 "cpu | cuda | auto");
 }

@@ -43,6 +43,11 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   json["eval_ece"] = scores.ece;
   json["eval_majority_accuracy"] = majority_accuracy(scores);
   json["eval_samples"] = scores.count;
+  for (const auto& side : result.sides) {
+    json["eval_" + side.name + "_accuracy"] = side.accuracy;
+    json["eval_" + side.name + "_f1_macro"] = side.f1_macro;
+    json["eval_" + side.name + "_f1_weighted"] = side.f1_weighted;
+  }
   auto classes = nlohmann::ordered_json::array();
   for (size_t i = 0; i < result.labels.size(); ++i) {
     const auto& label = result.labels[i];

@@ -40,6 +40,7 @@ struct EvaluationResult {
   int64_t texts_missing = 0;                 // posts without a text
   std::vector<AnchorLine> anchors = {};      // where they have been computed for the data set
   std::optional<CleanScores> clean = {};     // where the posts without leaks are known
+  std::vector<AnchorLine> sides = {};        // "text_only", "image_only": the same model and posts with one side alone, where asked for
 
   // Throws ShapeError where labels, scores and predictions do not fit each other, or no post has a label.
   void validate() const;
@@ -56,7 +57,8 @@ std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, c
                                       const std::string& tail);
 
 // Writes the three files, each atomically. Keys at the top level of the JSON: eval_loss, eval_accuracy, eval_accuracy_low,
-// eval_accuracy_high (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, per class
+// eval_accuracy_high (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, with `sides`
+// eval_{text_only,image_only}_{accuracy,f1_macro,f1_weighted}, per class
 // eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors
 // (where they are known), eval_clean_{accuracy,accuracy_low,accuracy_high,f1_macro,f1_weighted,samples} (where the posts without leaks are)
 // and the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "nn/recompute.h"
 
 namespace infig {
 namespace {
@@ -18,10 +19,23 @@ void check_tokens(const char* where, const at::Tensor& tokens, const at::Tensor&
 
 }  // namespace
 
-FusionTransformerImpl::FusionTransformerImpl(const TransformerLayerOptions& layer, int64_t num_layers) {
+FusionTransformerImpl::FusionTransformerImpl(const TransformerLayerOptions& layer, int64_t num_layers, bool null_tokens) {
   if (num_layers < 1) throw ConfigError(fmt::format("fusion: the number of layers is {}; allowed is >= 1", num_layers));
   layers_ = register_module("layer", torch::nn::ModuleList());
   for (int64_t n = 0; n < num_layers; ++n) layers_->push_back(TransformerLayer(layer));
+  if (!null_tokens) return;
+  null_image_ = register_parameter("null_image", at::zeros({1, layer.hidden_size}));
+  null_text_ = register_parameter("null_text", at::zeros({1, layer.hidden_size}));
+}
+
+void FusionTransformerImpl::fill_missing(Side side, const at::Tensor& there, at::Tensor& tokens, at::Tensor& mask) const {
+  check_tokens("fusion", tokens, mask);
+  if (there.all().item<bool>()) return;
+  at::Tensor stands_in = at::zeros_like(mask, at::kBool, at::MemoryFormat::Contiguous);
+  stands_in.select(1, 0).copy_(there.logical_not());
+  const at::Tensor& token = side == Side::kImage ? null_image_ : null_text_;
+  tokens = at::where(stands_in.unsqueeze(2), token.to(tokens.scalar_type()).unsqueeze(0), tokens);
+  mask = mask.logical_and(there.unsqueeze(1)).logical_or(stands_in);
 }
 
 at::Tensor FusionTransformerImpl::forward(const at::Tensor& tokens, const at::Tensor& mask, DropoutSource* source, at::Tensor* attention) {
@@ -29,7 +43,12 @@ at::Tensor FusionTransformerImpl::forward(const at::Tensor& tokens, const at::Te
   const at::Tensor bias = attention_bias(mask);
   at::Tensor x = tokens;
   for (size_t n = 0; n < layers_->size(); ++n) {
-    x = layers_[n]->as<TransformerLayer>()->forward(x, bias, source, n + 1 == layers_->size() ? attention : nullptr);
+    auto* layer = layers_[n]->as<TransformerLayer>();
+    at::Tensor* wanted = n + 1 == layers_->size() ? attention : nullptr;
+    x = wanted != nullptr ? layer->forward(x, bias, source, wanted)
+                          : recomputable([layer](const at::Tensor& tokens_in, const at::Tensor& add,
+                                                 DropoutSource* from) { return layer->forward(tokens_in, add, from); },
+                                         x, bias, source);
   }
   return x;
 }

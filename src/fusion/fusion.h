@@ -17,13 +17,19 @@ namespace infig {
 // Registered as `fusion`: layer.N.* under BERT's names.
 class FusionTransformerImpl : public torch::nn::Module {
  public:
-  FusionTransformerImpl(const TransformerLayerOptions& layer, int64_t num_layers);
+  // null_tokens adds null_image and null_text [1, D] (a matrix, so that it is initialised and decayed as one).
+  FusionTransformerImpl(const TransformerLayerOptions& layer, int64_t num_layers, bool null_tokens = false);
+  enum class Side { kImage, kText };
+  // Posts that lack a side (there [B] bool false) get its null token as their first token of that side, and that one alone takes part.
+  // tokens [B, N >= 1, D], mask [B, N] bool: replaced. Only with null_tokens.
+  void fill_missing(Side side, const at::Tensor& there, at::Tensor& tokens, at::Tensor& mask) const;
   // tokens [B, P + T, D], mask [B, P + T] (1 = takes part): no token sees one that takes no part. Returns [B, P + T, D].
   // attention: see TransformerLayer, of the last layer. Throws ShapeError; ConfigError for num_layers < 1.
   at::Tensor forward(const at::Tensor& tokens, const at::Tensor& mask, DropoutSource* source, at::Tensor* attention = nullptr);
 
  private:
   torch::nn::ModuleList layers_;
+  at::Tensor null_image_, null_text_;
 };
 TORCH_MODULE(FusionTransformer);
 

@@ -56,7 +56,7 @@ InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, 
   text_encoder = register_module("text_encoder", parts.text_encoder != nullptr ? parts.text_encoder : make_text_encoder(options.text));
   image_encoder = register_module(
       "image_encoder", ImageEncoder(options.image.encoder, parts.backbone != nullptr ? parts.backbone : make_backbone(options.image)));
-  fusion = register_module("fusion", FusionTransformer(options.fusion.layer, options.fusion.layers));
+  fusion = register_module("fusion", FusionTransformer(options.fusion.layer, options.fusion.layers, options.fusion.null_tokens));
   pooling = register_module("pooling", AttentionPooling(d));
   head = register_module(
       "head",
@@ -79,6 +79,12 @@ InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, 
 }
 
 ForwardResult InfigModelImpl::forward(const Batch& batch, const ForwardOptions& how) {
+  ForwardResult result = encode(batch, how);
+  classify(result, batch, how);
+  return result;
+}
+
+ForwardResult InfigModelImpl::encode(const Batch& batch, const ForwardOptions& how) {
   ForwardResult result;
   result.feature_map = batch.feature_map;
   if (!result.feature_map.defined()) {
@@ -94,18 +100,25 @@ ForwardResult InfigModelImpl::forward(const Batch& batch, const ForwardOptions& 
     const StageScope scope(how.timer, "text");
     result.text_hidden = text_encoder->forward(batch.input_ids, batch.attention_mask, how.dropout);
   }
+  return result;
+}
+
+void InfigModelImpl::classify(ForwardResult& result, const Batch& batch, const ForwardOptions& how) {
   const StageScope scope(how.timer, "fusion");
   const int64_t skip = options_.fusion.with_cls ? 0 : 1;  // row 29
-  const at::Tensor image = result.image_hidden.back().slice(1, skip);
-  const at::Tensor text = result.text_hidden.back().slice(1, skip);
-  const at::Tensor text_mask = batch.attention_mask.slice(1, skip).to(at::kBool).logical_and(batch.has_text.unsqueeze(1));
-  const at::Tensor image_mask = batch.has_image.unsqueeze(1).expand({image.size(0), image.size(1)});
+  at::Tensor image = result.image_hidden.back().slice(1, skip);
+  at::Tensor text = result.text_hidden.back().slice(1, skip);
+  at::Tensor text_mask = batch.attention_mask.slice(1, skip).to(at::kBool).logical_and(batch.has_text.unsqueeze(1));
+  at::Tensor image_mask = batch.has_image.unsqueeze(1).expand({image.size(0), image.size(1)});
+  if (options_.fusion.null_tokens) {
+    fusion->fill_missing(FusionTransformerImpl::Side::kImage, batch.has_image, image, image_mask);
+    fusion->fill_missing(FusionTransformerImpl::Side::kText, batch.has_text, text, text_mask);
+  }
   const at::Tensor mask = at::cat({image_mask, text_mask}, 1);
   const at::Tensor fused = fusion->forward(at::cat({image, text}, 1), mask, how.dropout, how.want_attention ? &result.attention : nullptr);
   Pooled pooled = pooling->forward(fused, mask);
   result.scores = pooled.scores;
   result.logits = head->forward(pooled.output, how.dropout).to(at::kFloat);
-  return result;
 }
 
 }  // namespace infig

@@ -67,6 +67,9 @@ class InfigModelImpl : public torch::nn::Module {
   InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed, const PublishedParts& parts = {});
 
   ForwardResult forward(const Batch& batch, const ForwardOptions& how);
+  // The same in two halves: the encoders, which the alignment losses look at, and fusion, pooling and head on what they gave.
+  ForwardResult encode(const Batch& batch, const ForwardOptions& how);
+  void classify(ForwardResult& result, const Batch& batch, const ForwardOptions& how);
 
   const InfigOptions& options() const { return options_; }
   int64_t num_labels() const { return num_labels_; }

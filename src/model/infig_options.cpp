@@ -174,6 +174,8 @@ void bind_options(ConfigBinder& binder, InfigOptions& options) {
   binder.field("num_hidden_layers", options.fusion.layers, kAtLeastOne, "layers of the fusion Transformer, eq. 7");
   bind_layer(binder, options.fusion.layer);
   binder.field("with_cls", options.fusion.with_cls, "both CLS tokens take part in fusion, row 29");
+  binder.field("null_tokens", options.fusion.null_tokens,
+               "a learned token stands in for a missing text or picture (instead of nothing); train.modality_dropout turns it on");
   binder.section("head");
   binder.field("dropout", options.head_dropout, kProbability, "dropout before the classifier, row 32");
   binder.field("gelu_logits", options.gelu_logits, "GELU on the logits, as eq. 11 reads, row 33");

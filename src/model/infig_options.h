@@ -77,7 +77,8 @@ struct HfamOptions {
 struct FusionOptions {
   int64_t layers = 3;
   TransformerLayerOptions layer;
-  bool with_cls = false;  // row 29
+  bool with_cls = false;     // row 29
+  bool null_tokens = false;  // a learned token stands for a missing text or picture
 };
 
 struct LossOptions {

@@ -77,47 +77,80 @@ at::Tensor Objective::representation(Side side, const at::Tensor& cls, const Bat
   return global_representation(own.to(at::kFloat), clip, options_.gam.literal_concat);
 }
 
+Objective::Aligned Objective::aligned_of(const ForwardResult& forward) const {
+  Aligned aligned;
+  if (options_.loss.lambda_g > 0) {
+    aligned.image_cls = from_end(forward.image_hidden, options_.gam.layer).select(1, 0);
+    aligned.text_cls = from_end(forward.text_hidden, options_.gam.layer).select(1, 0);
+  }
+  for (int64_t k = 1; options_.loss.lambda_f > 0 && k <= options_.hfam.layers; ++k) {
+    aligned.image_tokens.push_back(from_end(forward.image_hidden, k).slice(1, 1));
+    aligned.text_tokens.push_back(from_end(forward.text_hidden, k).slice(1, 1));
+  }
+  return aligned;
+}
+
 Losses Objective::step(const Batch& batch, const ForwardOptions& how) {
   Losses losses;
-  ForwardResult forward = model_->forward(batch, how);
+  const ForwardResult forward = model_->forward(batch, how);
   losses.logits = forward.logits;
   losses.classification = classification_loss(forward.logits, batch.labels, classification_);
   losses.total = losses.classification.mean();
-  const at::Tensor both = batch.has_text.logical_and(batch.has_image);
+  Aligned aligned = aligned_of(forward);
   if (options_.loss.lambda_g > 0) {
-    losses.gam = gam_loss(batch, forward, how);
-    if (losses.gam.count > 0) losses.total = losses.total + losses.gam.mean() * options_.loss.lambda_g;
+    const StageScope scope(how.timer, "momentum");
+    move_twins();
+    add_keys(aligned, batch, forward.feature_map, how);
   }
-  if (options_.loss.lambda_f > 0) {
-    const StageScope scope(how.timer, "HFAM");
-    losses.hfam = hfam_loss(batch, forward, both.nonzero().flatten());
-    if (losses.hfam.count > 0) losses.total = losses.total + losses.hfam.mean() * options_.loss.lambda_f;
-  }
+  const at::Tensor alignment = align(batch, aligned, how, losses);
+  if (alignment.defined()) losses.total = losses.total + alignment;
   return losses;
 }
 
-LossTerm Objective::gam_loss(const Batch& batch, const ForwardResult& forward, const ForwardOptions& how) {
-  const int64_t layer = options_.gam.layer;
-  GlobalAlignmentInput input;
-  {
-    const StageScope scope(how.timer, "momentum");
-    const at::NoGradGuard no_grad;
-    // Row 8: the twins move first, then give the keys.
-    update_twin(*model_->text_encoder, *twins_->text_encoder, options_.gam.momentum);
-    update_twin(*model_->image_encoder, *twins_->image_encoder, options_.gam.momentum);
-    if (twins_->backbone != nullptr) update_twin(*model_->image_encoder->backbone(), *twins_->backbone, options_.gam.momentum);
-    if (!twins_->gam.is_empty()) update_twin(*model_->gam, *twins_->gam, options_.gam.momentum);
-    DropoutSource* source = options_.gam.momentum_train_mode ? how.dropout : nullptr;
-    const at::Tensor features =
-        twins_->backbone == nullptr ? forward.feature_map.detach() : twins_->backbone->features(batch.pixel_values, false);
-    const auto text = twins_->text_encoder->forward(batch.input_ids, batch.attention_mask, source);
-    const auto image = twins_->image_encoder->forward(features, source);
-    input.image_key = representation(Side::kImage, from_end(image, layer).select(1, 0), batch, twins_->gam);
-    input.text_key = representation(Side::kText, from_end(text, layer).select(1, 0), batch, twins_->gam);
+at::Tensor Objective::align(const Batch& batch, const Aligned& aligned, const ForwardOptions& how, Losses& losses) {
+  at::Tensor total;
+  const auto add = [&](const LossTerm& term, double weight) {
+    if (term.count > 0) total = total.defined() ? total + term.mean() * weight : term.mean() * weight;
+  };
+  if (options_.loss.lambda_g > 0) {
+    const StageScope scope(how.timer, "GAM");
+    losses.gam = gam_loss(batch, aligned);
+    add(losses.gam, options_.loss.lambda_g);
   }
-  const StageScope scope(how.timer, "GAM");
-  input.image = representation(Side::kImage, from_end(forward.image_hidden, layer).select(1, 0), batch, model_->gam);
-  input.text = representation(Side::kText, from_end(forward.text_hidden, layer).select(1, 0), batch, model_->gam);
+  if (options_.loss.lambda_f > 0) {
+    const StageScope scope(how.timer, "HFAM");
+    losses.hfam = hfam_loss(batch, aligned, batch.has_text.logical_and(batch.has_image).nonzero().flatten());
+    add(losses.hfam, options_.loss.lambda_f);
+  }
+  return total;
+}
+
+// Row 8: the twins move first, then give the keys.
+void Objective::move_twins() {
+  const at::NoGradGuard no_grad;
+  update_twin(*model_->text_encoder, *twins_->text_encoder, options_.gam.momentum);
+  update_twin(*model_->image_encoder, *twins_->image_encoder, options_.gam.momentum);
+  if (twins_->backbone != nullptr) update_twin(*model_->image_encoder->backbone(), *twins_->backbone, options_.gam.momentum);
+  if (!twins_->gam.is_empty()) update_twin(*model_->gam, *twins_->gam, options_.gam.momentum);
+}
+
+void Objective::add_keys(Aligned& aligned, const Batch& batch, const at::Tensor& feature_map, const ForwardOptions& how) {
+  const at::NoGradGuard no_grad;
+  DropoutSource* source = options_.gam.momentum_train_mode ? how.dropout : nullptr;
+  if (source != nullptr) source->begin_stage(1);
+  const at::Tensor features = twins_->backbone == nullptr ? feature_map.detach() : twins_->backbone->features(batch.pixel_values, false);
+  const auto text = twins_->text_encoder->forward(batch.input_ids, batch.attention_mask, source);
+  const auto image = twins_->image_encoder->forward(features, source);
+  aligned.image_key = representation(Side::kImage, from_end(image, options_.gam.layer).select(1, 0), batch, twins_->gam);
+  aligned.text_key = representation(Side::kText, from_end(text, options_.gam.layer).select(1, 0), batch, twins_->gam);
+}
+
+LossTerm Objective::gam_loss(const Batch& batch, const Aligned& aligned) {
+  GlobalAlignmentInput input;
+  input.image_key = aligned.image_key;
+  input.text_key = aligned.text_key;
+  input.image = representation(Side::kImage, aligned.image_cls, batch, model_->gam);
+  input.text = representation(Side::kText, aligned.text_cls, batch, model_->gam);
   input.queue_image = queue_->image();
   input.queue_text = queue_->text();
   input.queue_ids = queue_->ids();
@@ -134,9 +167,9 @@ void Objective::commit() {
   keys_.reset();
 }
 
-LossTerm Objective::hfam_loss(const Batch& batch, const ForwardResult& forward, const at::Tensor& both_rows) {
+LossTerm Objective::hfam_loss(const Batch& batch, const Aligned& aligned, const at::Tensor& both_rows) {
   const bool all = both_rows.size(0) == batch.size();
-  LossTerm sum{at::zeros({}, forward.logits.options()), 0};
+  LossTerm sum{at::zeros({}, aligned.image_tokens[0].options().dtype(at::kFloat).requires_grad(false)), 0};
   if (both_rows.size(0) == 0) return sum;
   const auto pick = [&](const at::Tensor& tensor) { return all ? tensor : tensor.index_select(0, both_rows); };
   at::Tensor mask = batch.attention_mask.slice(1, 1);
@@ -147,9 +180,9 @@ LossTerm Objective::hfam_loss(const Batch& batch, const ForwardResult& forward, 
     mask.scatter_(1, last, only_sep.to(at::kLong));  // a text of [SEP] alone keeps it: every text counts at least one token
   }
   mask = pick(mask);
-  for (int64_t k = 1; k <= options_.hfam.layers; ++k) {
-    at::Tensor image = pick(from_end(forward.image_hidden, k)).slice(1, 1);
-    at::Tensor text = pick(from_end(forward.text_hidden, k)).slice(1, 1);
+  for (size_t k = 0; k < aligned.image_tokens.size(); ++k) {
+    at::Tensor image = pick(aligned.image_tokens[k]);
+    at::Tensor text = pick(aligned.text_tokens[k]);
     if (!model_->hfam->image_projection.is_empty()) {
       image = model_->hfam->image_projection->forward(image);
       text = model_->hfam->text_projection->forward(text);

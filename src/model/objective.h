@@ -7,11 +7,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "alignment/queue.h"
 #include "losses/classification_loss.h"
 #include "losses/loss_term.h"
 #include "model/infig.h"
+#include "model/precision.h"
 #include "tensor/archive.h"
 
 namespace infig {
@@ -34,6 +36,14 @@ struct Losses {
   at::Tensor logits;
 };
 
+// How a step is computed in parts (GradCache, Gao et al. 2021): what is in memory at once is one part's graph, while the contrastive losses
+// see the whole batch.
+struct PartOptions {
+  int64_t micro_batch = 0;                 // posts a part, >= 1
+  Precision precision = Precision::kFp32;  // resolved
+  double loss_scale = 1;                   // the gradients are of loss_scale times the loss
+};
+
 class Objective {
  public:
   // `train_posts` bounds the queue: it must stay below the training split less a batch, or copies of the same post become negatives
@@ -44,6 +54,12 @@ class Objective {
   // the queue with commit(), so that a step that is thrown away leaves nothing there.
   Losses step(const Batch& batch, const ForwardOptions& how);
   void commit();
+
+  // step() and its backward pass, in parts: first the encoders over every part without a graph, for what GAM and HFAM look at; then both
+  // losses on the whole batch and their gradients with respect to that; then every part again with its graph, those gradients and the
+  // classifier's. Adds to .grad what step() and backward() would, up to rounding, with the same dropout masks on the CPU. `losses` have no
+  // graph. Not for BatchNorm in training mode, whose statistics are of a part.
+  Losses step_in_parts(const Batch& batch, const ForwardOptions& how, const PartOptions& parts);
 
   // After the optimizer's step: temperatures back into [.001, .5].
   void clamp_temperatures();
@@ -56,8 +72,20 @@ class Objective {
   const MomentumTwins& twins() const { return twins_; }
 
  private:
-  LossTerm gam_loss(const Batch& batch, const ForwardResult& forward, const ForwardOptions& how);
-  LossTerm hfam_loss(const Batch& batch, const ForwardResult& forward, const at::Tensor& both_rows);
+  // What the alignment losses look at. Undefined or empty where a loss is off.
+  struct Aligned {
+    at::Tensor image_cls, text_cls;                     // [B, d] of gam.layer
+    at::Tensor image_key, text_key;                     // [B, g] from the twins
+    std::vector<at::Tensor> image_tokens, text_tokens;  // [B, P, d], [B, T, d], from the last layer backwards
+  };
+  Aligned aligned_of(const ForwardResult& forward) const;
+  void move_twins();
+  void add_keys(Aligned& aligned, const Batch& batch, const at::Tensor& feature_map, const ForwardOptions& how);
+  // Sets losses.gam and losses.hfam; returns lambda_g L_g + lambda_f L_f, undefined where neither counts a post.
+  at::Tensor align(const Batch& batch, const Aligned& aligned, const ForwardOptions& how, Losses& losses);
+  LossTerm gam_loss(const Batch& batch, const Aligned& aligned);
+  LossTerm hfam_loss(const Batch& batch, const Aligned& aligned, const at::Tensor& both_rows);
+  Aligned gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts, int64_t posts);
   enum class Side { kImage, kText };
   // GAM's representation of one side: CLS, projected where asked for, and with CLIP the projected embedding beside it (rows 15-17).
   at::Tensor representation(Side side, const at::Tensor& cls, const Batch& batch, AlignmentParameters& parameters) const;

@@ -39,18 +39,25 @@ const char* precision_name(Precision precision) {
       return "fp32";
     case Precision::kBf16:
       return "bf16";
+    case Precision::kFp16:
+      return "fp16";
     case Precision::kAuto:
       return "auto";
   }
   return "?";
 }
 
-AutocastScope::AutocastScope(Precision precision, const at::Device& device) : active_(precision == Precision::kBf16), type_(device.type()) {
+std::vector<std::pair<std::string, Precision>> precision_choices() {
+  return {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}, {"fp16", Precision::kFp16}, {"auto", Precision::kAuto}};
+}
+
+AutocastScope::AutocastScope(Precision precision, const at::Device& device)
+    : active_(precision == Precision::kBf16 || precision == Precision::kFp16), type_(device.type()) {
   if (!active_) return;
   was_enabled_ = at::autocast::is_autocast_enabled(type_);
   was_dtype_ = at::autocast::get_autocast_dtype(type_);
   at::autocast::set_autocast_enabled(type_, true);
-  at::autocast::set_autocast_dtype(type_, at::kBFloat16);
+  at::autocast::set_autocast_dtype(type_, precision == Precision::kFp16 ? at::kHalf : at::kBFloat16);
   at::autocast::increment_nesting();
 }
 

@@ -4,23 +4,27 @@
 #include <torch/types.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace infig {
 
-enum class Precision { kFp32, kBf16, kAuto };
+enum class Precision { kFp32, kBf16, kFp16, kAuto };
 enum class DeviceChoice { kCpu, kCuda, kAuto };
 
 // cuda where libtorch has it and a GPU answers, else cpu. Choosing cuda turns TF32 off, so that fp32 is float32. Throws ConfigError for
 // cuda where there is none.
 at::Device resolve_device(DeviceChoice choice);
 
-// auto: bf16 where this CPU multiplies bf16 natively (AVX512-BF16 or AMX) or on a GPU, else fp32. Never kAuto.
+// auto: bf16 where this CPU multiplies bf16 natively (AVX512-BF16 or AMX) or on a GPU, else fp32; never fp16, which needs a loss scaler.
+// The answer is never kAuto.
 Precision resolve_precision(Precision precision, const at::Device& device);
 
-const char* precision_name(Precision precision);  // "fp32", "bf16", "auto"
-bool cpu_has_bf16();                              // AVX512-BF16 or AMX-BF16
+const char* precision_name(Precision precision);                     // "fp32", "bf16", "fp16", "auto"
+std::vector<std::pair<std::string, Precision>> precision_choices();  // for ConfigBinder::choice
+bool cpu_has_bf16();                                                 // AVX512-BF16 or AMX-BF16
 
-// While it lives, matrix products run in bf16 (autocast) if asked to.
+// While it lives, matrix products run in bf16 or fp16 (autocast) if asked to.
 class AutocastScope {
  public:
   AutocastScope(Precision precision, const at::Device& device);  // precision must be resolved

@@ -154,14 +154,14 @@ at::Tensor DisentangledAttentionImpl::forward(const at::Tensor& x, const at::Ten
   const auto split = [&](torch::nn::Linear& projection) {  // [H, B, L, d]
     return projection->forward(x).view({posts, length, heads, size}).permute({2, 0, 1, 3}).contiguous();
   };
-  const at::Tensor dropped = uses_positions() ? dropout(rows, options_.hidden_dropout_prob, source) : rows;
+  const at::Tensor dropped = uses_positions() ? dropout(rows, options_.hidden_dropout_prob, source, 0) : rows;
   at::Tensor attention = scores(split(query_), split(key_), dropped, positions);
   if (blocked.defined()) {
     // In place: the product does not keep its result for the backward pass.
     attention.view({heads, posts, length, length}).masked_fill_(blocked, lowest_value(attention.scalar_type()));
   }
   const at::Tensor value = split(value_);
-  const at::Tensor probabilities = dropout(softmax_last(attention), options_.attention_probs_dropout_prob, source);
+  const at::Tensor probabilities = dropout(softmax_last(attention), options_.attention_probs_dropout_prob, source, heads);
   const at::Tensor context = at::bmm(probabilities.to(value.scalar_type()), value.view({heads * posts, length, size}));
   return context.view({heads, posts, length, size}).permute({1, 2, 0, 3}).reshape({posts, length, options_.hidden_size});
 }

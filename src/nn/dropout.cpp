@@ -14,36 +14,66 @@
 namespace infig {
 namespace {
 
+// Which elements of which mask. In a part of a batch the elements lie in `pieces` runs of equal length, `stride` apart in the whole.
+struct MaskPlace {
+  uint64_t key = 0;
+  uint32_t call = 0, threshold = 0;
+  int64_t pieces = 1, first = 0, stride = 0;
+};
+
 // What kept elements are multiplied by.
 float dropout_scale(uint32_t threshold) { return 65536.0F / static_cast<float>(65536 - threshold); }
 
-at::Tensor run_philox(const at::Tensor& x, uint64_t key, uint32_t call, uint32_t threshold) {
+// The same masks where there is no kernel.
+at::Tensor run_operations(const at::Tensor& x, const MaskPlace& place, const PhiloxTables& tables) {
+  const int64_t length = x.numel() / place.pieces;
+  std::vector<at::Tensor> dropped;
+  for (int64_t piece = 0; piece < place.pieces; ++piece) {
+    dropped.push_back(philox_dropped(length, tables, place.call, place.threshold, place.first + piece * place.stride));
+  }
+  // The fill, not a product: an infinite or NaN element that is dropped must become 0.
+  return (x * dropout_scale(place.threshold)).masked_fill((dropped.size() == 1 ? dropped[0] : at::cat(dropped)).view(x.sizes()), 0);
+}
+
+at::Tensor run_philox(const at::Tensor& x, const MaskPlace& place) {
   const at::Tensor input = x.contiguous();
   at::Tensor output = at::empty_like(input);
-  const float scale = dropout_scale(threshold);
+  const float scale = dropout_scale(place.threshold);
+  const int64_t length = input.numel() / place.pieces;
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, input.scalar_type(), "philox_dropout", [&] {
-    philox_dropout<scalar_t>(input.const_data_ptr<scalar_t>(), output.mutable_data_ptr<scalar_t>(), input.numel(), key, call, threshold,
-                             scale);
+    for (int64_t piece = 0; piece < place.pieces; ++piece) {
+      philox_dropout<scalar_t>(input.const_data_ptr<scalar_t>() + piece * length, output.mutable_data_ptr<scalar_t>() + piece * length,
+                               length, place.key, place.call, place.threshold, scale, place.first + piece * place.stride);
+    }
   });
   return output;
 }
 
-// Saves three numbers instead of a mask: at [B, H, L, L] a mask would be the largest tensor of the step.
+// Saves a few numbers instead of a mask: at [B, H, L, L] a mask would be the largest tensor of the step.
 class PhiloxDropout : public torch::autograd::Function<PhiloxDropout> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, int64_t key, int64_t call, int64_t threshold) {
-    context->saved_data["key"] = key;
-    context->saved_data["call"] = call;
-    context->saved_data["threshold"] = threshold;
-    return run_philox(x, static_cast<uint64_t>(key), static_cast<uint32_t>(call), static_cast<uint32_t>(threshold));
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const MaskPlace& place) {
+    context->saved_data["place"] = std::vector<int64_t>{static_cast<int64_t>(place.key),
+                                                        static_cast<int64_t>(place.call),
+                                                        static_cast<int64_t>(place.threshold),
+                                                        place.pieces,
+                                                        place.first,
+                                                        place.stride};
+    return run_philox(x, place);
   }
   static std::vector<at::Tensor> backward(torch::autograd::AutogradContext* context, const std::vector<at::Tensor>& gradients) {
-    const auto key = static_cast<uint64_t>(context->saved_data["key"].toInt());
-    const auto call = static_cast<uint32_t>(context->saved_data["call"].toInt());
-    const auto threshold = static_cast<uint32_t>(context->saved_data["threshold"].toInt());
-    return {run_philox(gradients[0], key, call, threshold), at::Tensor(), at::Tensor(), at::Tensor()};
+    const std::vector<int64_t> saved = context->saved_data["place"].toIntVector();
+    const MaskPlace place{.key = static_cast<uint64_t>(saved[0]),
+                          .call = static_cast<uint32_t>(saved[1]),
+                          .threshold = static_cast<uint32_t>(saved[2]),
+                          .pieces = saved[3],
+                          .first = saved[4],
+                          .stride = saved[5]};
+    return {run_philox(gradients[0], place), at::Tensor()};
   }
 };
+
+constexpr uint32_t kStageCalls = 1U << 20;  // more calls than a pass makes
 
 }  // namespace
 
@@ -56,20 +86,37 @@ DropoutSource::DropoutSource(uint64_t seed) : seed_(seed) { begin_step(0); }
 
 void DropoutSource::begin_step(int64_t step) {
   key_ = derive_seed(seed_, "dropout", static_cast<uint64_t>(step));
-  calls_ = 0;
+  part_ = {};
   tables_ = {};
+  begin_stage(0);
 }
 
-at::Tensor DropoutSource::apply(const at::Tensor& x, double p) {
+void DropoutSource::begin_part(int64_t first, int64_t posts, int64_t all, uint32_t stage) {
+  part_ = {.first = first, .posts = posts, .all = all};
+  begin_stage(stage);
+}
+
+void DropoutSource::begin_stage(uint32_t stage) { calls_ = stage * kStageCalls; }
+
+DropoutSource DropoutSource::fork() const { return *this; }
+
+at::Tensor DropoutSource::apply(const at::Tensor& x, double p, int64_t repeats) {
   const uint32_t threshold = dropout_threshold(p);
   if (threshold == 0) return x;
   const uint32_t call = calls_++;
-  if (x.device().is_cpu())
-    return PhiloxDropout::apply(x, static_cast<int64_t>(key_), static_cast<int64_t>(call), static_cast<int64_t>(threshold));
+  MaskPlace place{.key = key_, .call = call, .threshold = threshold};
+  if (part_.all > 0 && repeats > 0 && x.numel() > 0) {
+    if (x.size(0) != repeats * part_.posts) {
+      throw ShapeError(fmt::format("dropout: {} x {} posts were announced, the tensor has {} rows", repeats, part_.posts, x.size(0)));
+    }
+    const int64_t row = x.numel() / x.size(0);
+    place.pieces = repeats;
+    place.first = part_.first * row;
+    place.stride = part_.all * row;
+  }
+  if (x.device().is_cpu()) return PhiloxDropout::apply(x, place);
   if (!tables_.keys.defined() || tables_.keys.device() != x.device()) tables_ = philox_tables(key_, x.device());
-  const float scale = dropout_scale(threshold);
-  // The fill, not a product: an infinite or NaN element that is dropped must become 0.
-  return (x * scale).masked_fill(philox_dropped(x.numel(), tables_, call, threshold).view(x.sizes()), 0);
+  return run_operations(x, place, tables_);
 }
 
 }  // namespace infig

@@ -66,21 +66,23 @@ void scale_kept(const T* x, T* y, int64_t count, const uint8_t* flags, float sca
 }  // namespace
 
 template <typename T>
-void philox_dropout(const T* x, T* y, int64_t count, uint64_t key, uint32_t call, uint32_t threshold, float scale) {
-  const int64_t groups = (count + kWords - 1) / kWords;
+void philox_dropout(const T* x, T* y, int64_t count, uint64_t key, uint32_t call, uint32_t threshold, float scale, int64_t first) {
+  // A first element inside a block: the groups are aligned to blocks, the elements before it belong to somebody else.
+  const int64_t lead = first % 8, first_block = first / 8;
+  const int64_t groups = (count + lead + kWords - 1) / kWords;
   at::parallel_for(0, groups, kGrain / kWords, [&](int64_t begin, int64_t end) {
     alignas(64) std::array<uint8_t, kWords> flags;  // NOLINT: filled by keep_flags
     for (int64_t group = begin; group < end; ++group) {
-      keep_flags(static_cast<uint64_t>(group * kBlocks), key, call, threshold, flags.data());
-      const int64_t start = group * kWords;
-      scale_kept(x + start, y + start, std::min(kWords, count - start), flags.data(), scale);
+      keep_flags(static_cast<uint64_t>(first_block + group * kBlocks), key, call, threshold, flags.data());
+      const int64_t skip = group == 0 ? lead : 0, start = group * kWords - lead + skip;
+      scale_kept(x + start, y + start, std::min(kWords - skip, count - start), flags.data() + skip, scale);
     }
   });
 }
 
-template void philox_dropout<float>(const float*, float*, int64_t, uint64_t, uint32_t, uint32_t, float);
-template void philox_dropout<double>(const double*, double*, int64_t, uint64_t, uint32_t, uint32_t, float);
-template void philox_dropout<c10::Half>(const c10::Half*, c10::Half*, int64_t, uint64_t, uint32_t, uint32_t, float);
-template void philox_dropout<c10::BFloat16>(const c10::BFloat16*, c10::BFloat16*, int64_t, uint64_t, uint32_t, uint32_t, float);
+template void philox_dropout<float>(const float*, float*, int64_t, uint64_t, uint32_t, uint32_t, float, int64_t);
+template void philox_dropout<double>(const double*, double*, int64_t, uint64_t, uint32_t, uint32_t, float, int64_t);
+template void philox_dropout<c10::Half>(const c10::Half*, c10::Half*, int64_t, uint64_t, uint32_t, uint32_t, float, int64_t);
+template void philox_dropout<c10::BFloat16>(const c10::BFloat16*, c10::BFloat16*, int64_t, uint64_t, uint32_t, uint32_t, float, int64_t);
 
 }  // namespace infig

@@ -14,6 +14,16 @@ Batch Batch::to(const at::Device& device) const {
   return moved;
 }
 
+Batch Batch::slice(int64_t first, int64_t count) const {
+  Batch part = *this;
+  for (at::Tensor* tensor : {&part.input_ids, &part.attention_mask, &part.pixel_values, &part.feature_map, &part.clip_embeds, &part.labels,
+                             &part.has_text, &part.has_image, &part.post_ids}) {
+    if (tensor->defined()) *tensor = tensor->narrow(0, first, count);
+  }
+  part.rows.assign(rows.begin() + first, rows.begin() + first + count);
+  return part;
+}
+
 PaddedTexts pad_texts(const std::vector<std::vector<int64_t>>& ids, const std::vector<int64_t>& rows, int64_t pad_id) {
   size_t length = 0;
   for (const int64_t row : rows) length = std::max(length, ids[static_cast<size_t>(row)].size());

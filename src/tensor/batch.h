@@ -22,6 +22,8 @@ struct Batch {
 
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
   Batch to(const at::Device& device) const;
+  // Posts first .. first + count - 1, as views; texts keep the width of the whole batch.
+  Batch slice(int64_t first, int64_t count) const;
 };
 
 // Texts as one tensor, [PAD] behind each up to the longest of them.

@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-std::string step_name(int64_t step) { return fmt::format("step-{:06}", step); }
+// What trainer_state.json and trainer.safetensors hold. Counts up when an older program could not continue from a newer checkpoint.
+constexpr int64_t kFormat = 1;
 
 // A link is replaced by renaming a new one over it, so that it always points somewhere whole.
 void point_link(const fs::path& link, const std::string& target) {
@@ -44,14 +45,24 @@ std::vector<std::string> checkpoint_names(const fs::path& folder) {
   return names;
 }
 
-void delete_old(const fs::path& folder, const std::string& latest, int64_t best_step, int64_t keep) {
+// A folder that is being deleted gets another name first: a kill in between must not leave half a checkpoint under a checkpoint's name.
+void delete_checkpoint(const fs::path& path) {
+  fs::path doomed = path;
+  doomed += ".partial-deleted";
+  std::error_code ignored;
+  fs::rename(path, doomed, ignored);
+  fs::remove_all(doomed, ignored);
+}
+
+void delete_old(const fs::path& folder, const std::string& latest, int64_t best_step, int64_t keep,
+                const std::vector<int64_t>& kept_steps) {
   int64_t kept = 0;
   for (const auto& name : checkpoint_names(folder)) {
-    const bool best = best_step >= 0 && name == step_name(best_step);
-    if (best) continue;
+    const bool best = best_step >= 0 && name == checkpoint_name(best_step);
+    const bool wanted = std::any_of(kept_steps.begin(), kept_steps.end(), [&](int64_t step) { return name == checkpoint_name(step); });
+    if (best || wanted) continue;
     if (kept++ < keep || name == latest) continue;
-    std::error_code ignored;
-    fs::remove_all(folder / name, ignored);
+    delete_checkpoint(folder / name);
   }
 }
 
@@ -79,12 +90,25 @@ void check_whole(const fs::path& checkpoint) {
     throw CheckpointError(fmt::format("{}: not JSON", (checkpoint / "config.json").string()));
 }
 
+// A checkpoint of another format is whole: nothing is wrong with it but who reads it.
+void check_format(const fs::path& checkpoint) {
+  const fs::path path = checkpoint / "trainer_state.json";
+  std::error_code code;
+  if (!fs::is_regular_file(path, code)) return;
+  const json state = json::parse(read_file(path), nullptr, false);
+  if (!state.is_object() || !state.contains("format") || state["format"] == kFormat) return;
+  throw CheckpointError(
+      fmt::format("{}: written by infig {} in format {}, this is infig {}, which reads format {}; continue the run with that version, "
+                  "or start another from its weights with --init-from",
+                  path.string(), state.value("infig_version", "?"), state["format"].dump(), INFIG_VERSION, kFormat));
+}
+
 // `latest` and `best` as the checkpoint `name` knows them.
 void point_links_back(const fs::path& folder, const std::string& name) {
   point_link(folder / "latest", name);
   const int64_t best = read_trainer_state(folder / name).best_step;
-  if (best >= 0 && fs::exists(folder / step_name(best))) {
-    point_link(folder / "best", step_name(best));
+  if (best >= 0 && fs::exists(folder / checkpoint_name(best))) {
+    point_link(folder / "best", checkpoint_name(best));
   } else {
     std::error_code ignored;
     fs::remove(folder / "best", ignored);
@@ -93,16 +117,24 @@ void point_links_back(const fs::path& folder, const std::string& name) {
 
 }  // namespace
 
+std::string checkpoint_name(int64_t step) { return fmt::format("step-{:06}", step); }
+
 json TrainerState::to_json() const {
-  return {{"global_step", global_step},
+  return {{"format", kFormat},
+          {"infig_version", INFIG_VERSION},
+          {"global_step", global_step},
           {"epoch", epoch},
           {"batch_in_epoch", batch_in_epoch},
           {"best_metric", best_metric},
           {"best_f1_weighted", best_f1_weighted},
           {"best_step", best_step},
-          {"best_model_checkpoint", best_step >= 0 ? json("checkpoints/" + step_name(best_step)) : json()},
+          {"best_model_checkpoint", best_step >= 0 ? json("checkpoints/" + checkpoint_name(best_step)) : json()},
           {"evaluations_without_gain", evaluations_without_gain},
           {"skipped_steps", skipped_steps},
+          {"skipped_in_a_row", skipped_in_a_row},
+          {"overflowed_steps", overflowed_steps},
+          {"loss_scale", loss_scaler.scale},
+          {"loss_scale_good_steps", loss_scaler.good_steps},
           {"finished", finished},
           {"window", window},
           {"log_history", log_history}};
@@ -119,6 +151,10 @@ TrainerState TrainerState::from_json(const json& stored, const std::string& wher
     state.best_step = stored.at("best_step");
     state.evaluations_without_gain = stored.at("evaluations_without_gain");
     state.skipped_steps = stored.value("skipped_steps", int64_t{0});
+    state.skipped_in_a_row = stored.value("skipped_in_a_row", int64_t{0});
+    state.overflowed_steps = stored.value("overflowed_steps", int64_t{0});
+    state.loss_scaler.scale = stored.value("loss_scale", state.loss_scaler.scale);
+    state.loss_scaler.good_steps = stored.value("loss_scale_good_steps", int64_t{0});
     state.finished = stored.at("finished");
     state.window = stored.at("window");
     state.log_history = stored.at("log_history");
@@ -128,10 +164,10 @@ TrainerState TrainerState::from_json(const json& stored, const std::string& wher
   }
 }
 
-void save_checkpoint(const fs::path& run, const CheckpointParts& parts, int64_t keep) {
+void save_checkpoint(const fs::path& run, const CheckpointParts& parts, int64_t keep, const std::vector<int64_t>& kept_steps) {
   const fs::path folder = run / "checkpoints";
   make_folder(folder);
-  const std::string name = step_name(parts.state.global_step);
+  const std::string name = checkpoint_name(parts.state.global_step);
   if (fs::exists(folder / name)) {  // saved at this step already, as by an interrupt right after an evaluation
     write_file_atomic(folder / name / "trainer_state.json", parts.state.to_json().dump(2) + "\n");
   } else {
@@ -149,7 +185,7 @@ void save_checkpoint(const fs::path& run, const CheckpointParts& parts, int64_t 
   }
   point_link(folder / "latest", name);
   if (parts.state.best_step == parts.state.global_step) point_link(folder / "best", name);
-  delete_old(folder, name, parts.state.best_step, keep);
+  delete_old(folder, name, parts.state.best_step, keep, kept_steps);
 }
 
 std::optional<fs::path> latest_checkpoint(const fs::path& run) {
@@ -162,6 +198,7 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run) {
   if (const auto found = std::find(names.begin(), names.end(), linked); found != names.end()) names.erase(names.begin(), found);
   std::string broken;
   for (const std::string& name : names) {
+    check_format(folder / name);
     try {
       check_whole(folder / name);
     } catch (const Error& problem) {
@@ -186,6 +223,24 @@ TrainerState read_trainer_state(const fs::path& checkpoint) {
   const json parsed = json::parse(read_file(path), nullptr, false);
   if (parsed.is_discarded()) throw CheckpointError(fmt::format("{}: not JSON; the checkpoint is broken", path.string()));
   return TrainerState::from_json(parsed, path.string());
+}
+
+void check_same_model(const fs::path& checkpoint, const InfigOptions& wanted) {
+  const fs::path path = checkpoint / "config.json";
+  const json config = json::parse(read_file(path), nullptr, false);
+  if (!config.is_object() || !config.contains("infig"))
+    throw CheckpointError(fmt::format("{}: not the config of an infig model", path.string()));
+  InfigOptions options = wanted;
+  ConfigBinder binder;
+  bind_options(binder, options);
+  const json mine = config_json(binder).flatten(), theirs = config["infig"].flatten();
+  for (const auto& [key, value] : mine.items()) {
+    if (!theirs.contains(key) || theirs[key] == value) continue;
+    std::string dotted = key.substr(1);
+    std::replace(dotted.begin(), dotted.end(), '/', '.');
+    throw CheckpointError(fmt::format("{}: the checkpoint is of another run: {} is {} there, {} in this run's config.yaml", path.string(),
+                                      dotted, theirs[key].dump(), value.dump()));
+  }
 }
 
 void load_checkpoint(const fs::path& checkpoint, InfigModel& model, Optimizer& optimizer, Objective& objective, WeightAverage* average) {

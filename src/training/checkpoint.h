@@ -10,6 +10,7 @@
 
 #include "model/objective.h"
 #include "model/pretrained.h"
+#include "training/loss_scaler.h"
 #include "training/optimizer.h"
 #include "training/weight_average.h"
 
@@ -24,7 +25,10 @@ struct TrainerState {
   double best_f1_weighted = -1;  // breaks ties
   int64_t best_step = -1;
   int64_t evaluations_without_gain = 0;
-  int64_t skipped_steps = 0;  // train.on_nan=skip
+  int64_t skipped_steps = 0;      // train.on_nan=skip
+  int64_t skipped_in_a_row = 0;   // the last of them
+  int64_t overflowed_steps = 0;   // of fp16's scaled gradients
+  LossScaler::State loss_scaler;  // of fp16
   bool finished = false;
   nlohmann::json window;                                 // sums since the last line of metrics.jsonl
   nlohmann::json log_history = nlohmann::json::array();  // evaluations so far
@@ -43,16 +47,23 @@ struct CheckpointParts {
   TrainerState& state;
 };
 
+std::string checkpoint_name(int64_t step);  // "step-000500"
+
 // Writes checkpoints/step-NNNNNN aside, flushes it, renames it, then moves `latest` (and `best` when state.best_step is this step), and
-// deletes the oldest beyond `keep` that are neither. Throws ResourceError and leaves the earlier checkpoints untouched.
-void save_checkpoint(const std::filesystem::path& run, const CheckpointParts& parts, int64_t keep);
+// deletes the oldest beyond `keep` that are neither, nor of `kept_steps`. Throws ResourceError and leaves the earlier checkpoints
+// untouched.
+void save_checkpoint(const std::filesystem::path& run, const CheckpointParts& parts, int64_t keep,
+                     const std::vector<int64_t>& kept_steps = {});
 
 // The newest whole checkpoint, or nothing where there is none yet. One that is broken (a file that is absent, cut off or no JSON) is
 // named in the log and moved aside (step-NNNNNN.broken), and `latest` and `best` are set to what is left. Throws CheckpointError where all
-// of them are broken.
+// of them are broken, and for a whole one of another format (written by another version), which stays where it is.
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run);
 
 TrainerState read_trainer_state(const std::filesystem::path& checkpoint);
+
+// Throws CheckpointError naming the key where the checkpoint is of a model with other options: folders that were moved by hand.
+void check_same_model(const std::filesystem::path& checkpoint, const InfigOptions& options);
 
 // Restores weights, optimizer, twins and queue, and the average where there is one. Throws CheckpointError.
 void load_checkpoint(const std::filesystem::path& checkpoint, InfigModel& model, Optimizer& optimizer, Objective& objective,

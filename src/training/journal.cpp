@@ -52,6 +52,7 @@ void Journal::write_metrics(const json& line) {
   append_line(metrics_, run_ / "metrics.jsonl", line);
   if (events_) events_->write(line);
 }
+void Journal::sync() { sync_path(run_ / "metrics.jsonl"); }
 void Journal::write_timing(const json& line) { append_line(timings_, run_ / "timings.jsonl", line); }
 
 void Journal::write_bad_pictures(const std::vector<BadPicture>& pictures) {

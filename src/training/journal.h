@@ -22,6 +22,7 @@ class Journal {
   Journal(std::filesystem::path run, int64_t from_step, bool tensorboard);
 
   void write_metrics(const nlohmann::json& line);  // one line, flushed; throws ResourceError
+  void sync();                                     // metrics.jsonl to the disk itself
   void write_timing(const nlohmann::json& line);
   // bad-pictures.csv, and a summary in the log; nothing where there are no more of them than last time.
   void write_bad_pictures(const std::vector<BadPicture>& pictures);

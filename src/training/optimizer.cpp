@@ -34,7 +34,7 @@ void Optimizer::zero_grad() {
   for (auto& slot : slots_) slot.parameter.mutable_grad() = at::Tensor();
 }
 
-double Optimizer::step(double learning_rate) {
+double Optimizer::step(double learning_rate, double loss_scale) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> all_grads;
   std::map<std::pair<double, double>, Group> groups;  // by scale and decay
@@ -51,6 +51,7 @@ double Optimizer::step(double learning_rate) {
     group.steps.push_back(slot.step);
   }
   if (all_grads.empty()) return 0;
+  if (loss_scale != 1) at::_foreach_mul_(all_grads, 1 / loss_scale);
   const double norm = at::stack(at::_foreach_norm(all_grads, 2)).to(at::kDouble).norm().item<double>();
   if (!std::isfinite(norm)) return norm;
   if (options_.clip > 0 && norm > options_.clip) at::_foreach_mul_(all_grads, options_.clip / (norm + 1e-6));

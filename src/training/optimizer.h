@@ -21,8 +21,8 @@ class Optimizer {
 
   void zero_grad();
   // Clips and updates with `learning_rate` times each parameter's scale; parameters without a gradient are left
-  // alone. Returns the gradient norm before clipping; if it is not finite nothing was updated.
-  double step(double learning_rate);
+  // alone. Gradients are divided by loss_scale first. Returns the gradient norm before clipping; if it is not finite nothing was updated.
+  double step(double learning_rate, double loss_scale = 1);
 
   // Name of the first parameter whose gradient is not finite; empty where all are.
   std::string non_finite_gradient() const;

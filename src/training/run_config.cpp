@@ -38,17 +38,29 @@ void bind_train(ConfigBinder& binder, TrainOptions& train) {
   binder.field("epochs", train.epochs, {.low = 1}, "passes over the training split, row 37");
   binder.field("batch_size", train.batch_size, {.low = 1}, "posts a step, over all ranks");
   binder.field("patience", train.patience, {.low = 0}, "evaluations without a better best_metric before stopping; 0: never");
-  binder.field("eval_every", train.eval_every, {.low = 0}, "steps between evaluations on dev; 0: at each epoch's end");
+  binder.field("micro_batch", train.micro_batch, {.low = 0},
+               "posts whose graph is in memory at once, while GAM and HFAM see the whole batch; 0: all of them");
+  binder.field("activation_checkpointing", train.activation_checkpointing,
+               "Transformer layers are computed again in the backward pass: less memory, one more forward pass");
+  binder.field("modality_dropout", train.modality_dropout, {.low = 0, .high = 1},
+               "probability that a training post that has both loses its text or its picture; trains fusion.null_tokens");
+  binder.field("eval_every", train.eval_every, {.low = 0}, "eval_unit between evaluations on dev; 0: at each epoch's end");
+  binder.choice("eval_unit", train.eval_epochs, {{"steps", false}, {"epochs", true}}, "what eval_every counts: steps | epochs");
   binder.field("eval_batch_size", train.eval_batch_size, {.low = 1}, "posts a batch in evaluation");
   binder.field("save_every", train.save_every, {.low = 0}, "steps between checkpoints; 0: at each evaluation");
   binder.field("save_total_limit", train.save_total_limit, {.low = 1}, "checkpoints kept besides the best");
+  binder.field("average_best", train.average_best, {.low = 0},
+               "so many best checkpoints (by best_metric) are kept and averaged into checkpoints/average at the end; 0: none");
   binder.field("log_every", train.log_every, {.low = 1}, "steps between lines of metrics.jsonl");
-  binder.choice("best_metric", train.best_metric,
-                {{"accuracy", BestMetric::kAccuracy},
-                 {"f1_macro", BestMetric::kF1Macro},
-                 {"f1_weighted", BestMetric::kF1Weighted},
-                 {"loss", BestMetric::kLoss}},
-                "dev figure that makes a checkpoint the best: accuracy | f1_macro | f1_weighted | loss; ties go to the weighted F1");
+  binder.choice(
+      "best_metric", train.best_metric,
+      {{"accuracy", BestMetric::kAccuracy},
+       {"f1_macro", BestMetric::kF1Macro},
+       {"f1_weighted", BestMetric::kF1Weighted},
+       {"mcc", BestMetric::kMcc},
+       {"ece", BestMetric::kEce},
+       {"loss", BestMetric::kLoss}},
+      "dev figure that makes a checkpoint the best: accuracy | f1_macro | f1_weighted | mcc | ece | loss; ties go to the weighted F1");
   binder.field("ema_decay", train.ema_decay, {.low = 0, .high = 1, .high_open = true},
                "decay of a moving average of the weights, which is then what is evaluated and saved; 0: none");
   binder.choice("on_nan", train.on_nan, {{"stop", OnNan::kStop}, {"skip", OnNan::kSkip}},
@@ -64,8 +76,8 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.field("seed", config.seed, "every random draw of the run comes from a named stream of it, row 41");
   binder.choice("device", config.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}},
                 "cpu | cuda | auto (cuda where there is one)");
-  binder.choice("precision", config.precision, {{"fp32", Precision::kFp32}, {"bf16", Precision::kBf16}, {"auto", Precision::kAuto}},
-                "fp32 | bf16 | auto (bf16 where the hardware multiplies it natively), row 40");
+  binder.choice("precision", config.precision, precision_choices(),
+                "fp32 | bf16 | fp16 (with a dynamic loss scale) | auto (bf16 where the hardware multiplies it natively), row 40");
   binder.field("threads", config.threads, {.low = 0, .high = 1024}, "compute threads; 0: all cores. Equal bits need an equal number");
   binder.section("data");
   bind_options(binder, config.data.loader);
@@ -94,6 +106,13 @@ void RunConfig::finish() {
         fmt::format("optim.lr_new={}: has no effect without published parts (text.model, image.model); optim.lr is the rate of everything",
                     optim.lr_new));
   }
+  if (train.micro_batch > 0 && model.image.batch_norm_train) {
+    throw ConfigError(
+        "train.micro_batch: with image.batch_norm_train=true BatchNorm would see parts of the batch; use one of the two alone");
+  }
+  if (train.modality_dropout > 0) model.fusion.null_tokens = true;
+  if (train.modality_dropout > 0 && data.loader.without != Without::kNothing)
+    throw ConfigError("train.modality_dropout: data.without hides a side of every post already; use one of the two alone");
   model.finish();
 }
 

@@ -49,18 +49,23 @@ struct OptimOptions {
 };
 
 // What makes a checkpoint the best one; ties go to the better weighted F1, then to the earlier.
-enum class BestMetric { kAccuracy, kF1Macro, kF1Weighted, kLoss };
+enum class BestMetric { kAccuracy, kF1Macro, kF1Weighted, kMcc, kEce, kLoss };
 enum class OnNan { kStop, kSkip };
 
 struct TrainOptions {
   std::string init_from;  // run or checkpoint folder whose weights (and vocabulary) the run starts from; empty: none
   int64_t epochs = 20;    // row 37
   int64_t batch_size = 64;
-  int64_t patience = 5;    // evaluations without a better best_metric before stopping; 0: never
-  int64_t eval_every = 0;  // steps; 0: at each epoch's end
+  int64_t patience = 5;                   // evaluations without a better best_metric before stopping; 0: never
+  int64_t micro_batch = 0;                // posts whose graph is in memory at once; 0: the batch
+  bool activation_checkpointing = false;  // layers are computed again in the backward pass
+  double modality_dropout = 0;            // probability that a training post loses its text or its picture
+  int64_t eval_every = 0;                 // eval_unit; 0: at each epoch's end
+  bool eval_epochs = false;               // eval_every counts epochs, not steps
   int64_t eval_batch_size = 64;
   int64_t save_every = 0;        // steps; 0: at each evaluation
   int64_t save_total_limit = 2;  // checkpoints kept besides the best
+  int64_t average_best = 0;      // so many best checkpoints are averaged at the end; 0: none
   int64_t log_every = 10;        // steps
   BestMetric best_metric = BestMetric::kAccuracy;
   double ema_decay = 0;         // of the moving average of the weights that is evaluated and saved; 0: none

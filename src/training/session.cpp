@@ -15,6 +15,7 @@
 #include "data/sampler.h"
 #include "encoders/clip.h"
 #include "model/pretrained.h"
+#include "nn/recompute.h"
 
 namespace infig {
 namespace {
@@ -75,7 +76,8 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
       device_(resolve_device(config_.device)),
       precision_(resolve_precision(config_.precision, device_)),
       tokenizer_(std::move(tokenizer)),
-      dropout_(derive_seed(config_.seed, "dropout")) {
+      dropout_(derive_seed(config_.seed, "dropout")),
+      scaler_(precision_ == Precision::kFp16) {
   if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
   const bool resumed = tokenizer_ != nullptr;
   choose_tokenizer();
@@ -234,15 +236,48 @@ std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
   return batches;
 }
 
-StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* timer) {
-  const Batch batch = host_batch.to(device_);
-  dropout_.begin_step(step);
-  BufferGuard buffers(model_, config_.train.on_nan == OnNan::kSkip && config_.model.image.batch_norm_train);
+// A post keeps one side at least: only those that have both lose one, text or picture with equal chance.
+void Session::drop_modalities(Batch& batch, int64_t step) const {
+  const double probability = config_.train.modality_dropout;
+  if (probability == 0) return;
+  RandomStream stream(config_.seed, "modality", static_cast<uint64_t>(step));
+  batch.has_text = batch.has_text.clone();
+  batch.has_image = batch.has_image.clone();
+  auto *has_text = batch.has_text.data_ptr<bool>(), *has_image = batch.has_image.data_ptr<bool>();
+  for (int64_t i = 0; i < batch.size(); ++i) {
+    const double drawn = stream.uniform();  // one draw a post, whatever it has
+    if (!has_text[i] || !has_image[i] || drawn >= probability) continue;
+    (drawn < probability / 2 ? has_text : has_image)[i] = false;
+  }
+}
+
+// Gradients are of scaler_.scale() times the loss. A loss that is not finite goes no further than its value.
+Losses Session::forward_and_backward(const Batch& batch, StageTimer* timer) {
+  const ForwardOptions how = {.dropout = &dropout_, .training = true, .want_attention = false, .timer = timer};
+  const RecomputeScope recompute(config_.train.activation_checkpointing);
+  const int64_t micro_batch = config_.train.micro_batch;
+  optimizer_->zero_grad();
+  if (micro_batch > 0 && micro_batch < batch.size())
+    return objective_->step_in_parts(batch, how, {.micro_batch = micro_batch, .precision = precision_, .loss_scale = scaler_.scale()});
   Losses losses;
   {
     const AutocastScope autocast(precision_, device_);
-    losses = objective_->step(batch, {.dropout = &dropout_, .training = true, .want_attention = false, .timer = timer});
+    losses = objective_->step(batch, how);
   }
+  if (!std::isfinite(losses.total.item<double>())) return losses;
+  const StageScope scope(timer, "backward");
+  (scaler_.scale() == 1 ? losses.total : losses.total * scaler_.scale()).backward();
+  return losses;
+}
+
+StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* timer) {
+  Batch kept = host_batch;
+  drop_modalities(kept, step);
+  const Batch batch = kept.to(device_);
+  dropout_.begin_step(step);
+  const bool may_undo = config_.train.on_nan == OnNan::kSkip || precision_ == Precision::kFp16;
+  BufferGuard buffers(model_, may_undo && config_.model.image.batch_norm_train);
+  const Losses losses = forward_and_backward(batch, timer);
   StepResult result;
   result.loss = losses.total.item<double>();
   const auto mean = [](const LossTerm& term) { return term.count > 0 ? term.mean().item<double>() : 0.0; };
@@ -262,18 +297,19 @@ StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* time
     return skip(
         fmt::format("the loss is {} (classification {}, gam {}, hfam {})", result.loss, result.classification, result.gam, result.hfam));
   }
-  {
-    const StageScope scope(timer, "backward");
-    optimizer_->zero_grad();
-    losses.total.backward();
-  }
   const StageScope scope(timer, "optimizer");
   result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
-  result.grad_norm = optimizer_->step(result.learning_rate);
+  result.grad_norm = optimizer_->step(result.learning_rate, scaler_.scale());
   if (!std::isfinite(result.grad_norm)) {
+    if (scaler_.overflow()) {
+      buffers.restore();
+      result.overflow = true;
+      return result;
+    }
     return skip(fmt::format("the gradient of {} is not finite (norm {}, loss {})", optimizer_->non_finite_gradient(), result.grad_norm,
                             result.loss));
   }
+  scaler_.good_step();
   objective_->commit();
   objective_->clamp_temperatures();
   if (average_) average_->update();

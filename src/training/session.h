@@ -11,6 +11,7 @@
 #include "model/objective.h"
 #include "nn/dropout.h"
 #include "tensor/loader.h"
+#include "training/loss_scaler.h"
 #include "training/optimizer.h"
 #include "training/run_config.h"
 #include "training/weight_average.h"
@@ -22,7 +23,8 @@ struct StepResult {
   int64_t classification_count = 0, gam_count = 0, hfam_count = 0;
   double grad_norm = 0;
   double learning_rate = 0;
-  bool skipped = false;  // train.on_nan=skip: nothing was updated
+  bool skipped = false;   // train.on_nan=skip: nothing was updated
+  bool overflow = false;  // fp16: the scaled gradient overflowed, nothing was updated, the scale is halved
 };
 
 // What can be known before anything is written: throws DataError for fewer than two labels, or fewer training posts than one batch.
@@ -54,6 +56,9 @@ class Session {
   WeightAverage* average() { return average_ ? &*average_ : nullptr; }  // with train.ema_decay
   const std::vector<int64_t>& dev_rows() const { return dev_rows_; }
   Precision precision() const { return precision_; }
+  LossScaler& scaler() { return scaler_; }
+  int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
+  void restore_skipped_in_a_row(int64_t count) { skipped_in_a_row_ = count; }
 
  private:
   void choose_tokenizer();
@@ -62,6 +67,8 @@ class Session {
   void start_from(const std::filesystem::path& run);
   std::vector<int64_t> epoch_positions(int64_t epoch) const;  // places in train_rows_, in file order or as data.sampler draws them
   std::vector<int64_t> posts_of_class() const;
+  Losses forward_and_backward(const Batch& batch, StageTimer* timer);
+  void drop_modalities(Batch& batch, int64_t step) const;
   void not_finite(const Batch& batch, int64_t step, const std::string& what);
 
   RunConfig config_;
@@ -78,6 +85,7 @@ class Session {
   std::unique_ptr<Optimizer> optimizer_;
   std::optional<WeightAverage> average_;
   DropoutSource dropout_;
+  LossScaler scaler_;
   int64_t skipped_in_a_row_ = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -12,8 +12,10 @@
 #include "core/progress.h"
 #include "metrics/classification.h"
 #include "model/inference.h"
+#include "training/best.h"
 #include "training/checkpoint.h"
 #include "training/journal.h"
+#include "training/run_folder.h"
 #include "training/run_inputs.h"
 #include "training/session.h"
 
@@ -24,49 +26,6 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// Keys that may change when a run continues: they change no result.
-bool may_change(const std::string& key) {
-  static const std::vector<std::string> kFree = {"data.workers",          "data.prefetch",    "data.cache_mb",
-                                                 "data.feature_cache",    "train.save_every", "train.save_total_limit",
-                                                 "train.eval_batch_size", "train.report_to"};
-  return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
-}
-
-void check_same_config(const fs::path& written, const RunConfig& now) {
-  RunConfig then, copy = now;
-  ConfigBinder then_binder, now_binder;
-  bind_options(then_binder, then);
-  bind_options(now_binder, copy);
-  read_config_file(then_binder, written);
-  for (size_t i = 0; i < now_binder.fields().size(); ++i) {
-    const auto& key = now_binder.fields()[i].key;
-    const std::string old_value = then_binder.fields()[i].get(), new_value = now_binder.fields()[i].get();
-    if (old_value == new_value || may_change(key)) continue;
-    throw ConfigError(
-        fmt::format("{}: the run was started with {}={}, now it is {}; resume with the same config or choose another --output-dir",
-                    written.string(), key, old_value, new_value));
-  }
-}
-
-const char* metric_name(BestMetric metric) {
-  constexpr std::array<const char*, 4> names = {"accuracy", "macro F1", "weighted F1", "loss"};
-  return names[static_cast<size_t>(metric)];
-}
-
-double metric_value(BestMetric metric, const ClassificationScores& scores, double loss) {
-  switch (metric) {
-    case BestMetric::kF1Macro:
-      return scores.f1_macro;
-    case BestMetric::kF1Weighted:
-      return scores.f1_weighted;
-    case BestMetric::kLoss:
-      return loss;
-    case BestMetric::kAccuracy:
-      break;
-  }
-  return scores.accuracy;
-}
 
 class Run {
  public:
@@ -81,8 +40,12 @@ class Run {
   void save();
   void stop_if_asked();
 
+  void average_best() const;
+  std::vector<int64_t> kept_steps() const;
+
   const TrainRequest& request_;
   const DataSet& data_;
+  std::optional<RunLock> lock_;
   std::optional<fs::path> checkpoint_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Journal> journal_;
@@ -98,6 +61,8 @@ bool Run::open_folder() {
     throw ConfigError(
         fmt::format("{}: the run folder exists already; continue it with --resume latest, or choose another --output-dir", run.string()));
   }
+  lock_.emplace(run);
+  delete_leftovers(run);
   if (there) {
     check_same_config(run / "config.yaml", request_.config);
     checkpoint_ = latest_checkpoint(run);
@@ -112,9 +77,10 @@ bool Run::open_folder() {
       throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data",
                                   run.string(), hash, data_.sha256));
     }
+    check_same_model(*checkpoint_, request_.config.model);
     if (state_.finished) return false;
   }
-  make_folder(run);
+  lock_->sign();
   write_file_atomic(run / "config.yaml", dump_run_config(request_.config, false));
   json description = request_.description_json.empty() ? json::object() : json::parse(request_.description_json);
   description["seed"] = request_.config.seed;
@@ -129,6 +95,7 @@ bool Run::open_folder() {
 TrainOutcome Run::execute() {
   check_trainable(request_.config, data_);
   if (!open_folder()) {
+    if (!fs::exists(request_.run / "checkpoints" / "average")) average_best();  // killed after its last checkpoint
     log_info("{}: the run is finished ({} steps, best dev {} {:.4f} at step {}); nothing to do", request_.run.string(), state_.global_step,
              metric_name(request_.config.train.best_metric), state_.best_metric, state_.best_step);
     return {.steps = state_.global_step,
@@ -142,6 +109,8 @@ TrainOutcome Run::execute() {
   if (checkpoint_) {
     load_checkpoint(*checkpoint_, session_->model(), session_->optimizer(), session_->objective(), session_->average());
     window_.restore(state_.window);
+    session_->scaler().restore(state_.loss_scaler);
+    session_->restore_skipped_in_a_row(state_.skipped_in_a_row);
     log_info("resuming from {} at step {}", checkpoint_->string(), state_.global_step);
   }
   journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, request_.config.train.tensorboard);
@@ -154,10 +123,13 @@ TrainOutcome Run::execute() {
            static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads());
   const auto start = Clock::now();
   while (!state_.finished) train_epoch(state_.epoch);
+  average_best();
   // Pictures that are augmented live are first looked at during training.
   journal_->write_bad_pictures(session_->loader().bad_pictures());
   if (state_.skipped_steps > 0)
     log_warning("{} of {} steps were skipped: their loss or gradient was not finite", state_.skipped_steps, state_.global_step);
+  if (state_.overflowed_steps > 0)
+    log_info("{} of {} steps were left out while the loss scale was found (fp16)", state_.overflowed_steps, state_.global_step);
   log_info("done: {} steps in {}, best dev {} {:.4f} (weighted F1 {:.4f}) at step {}, peak memory {:.0f} MiB", state_.global_step,
            format_duration(seconds_since(start)), metric_name(request_.config.train.best_metric), state_.best_metric,
            state_.best_f1_weighted, state_.best_step, peak_resident_mib());
@@ -204,6 +176,8 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
   evaluated_ = false;
   if (step.skipped) {
     ++state_.skipped_steps;
+  } else if (step.overflow) {
+    ++state_.overflowed_steps;
   } else {
     window_.add(step);
   }
@@ -217,6 +191,7 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
     line["step"] = state_.global_step;
     line["epoch"] = epochs_done;
     line["learning_rate"] = step.learning_rate;
+    if (session_->precision() == Precision::kFp16) line["loss_scale"] = session_->scaler().scale();
     if (step.gam_count > 0) line["temperature_gam"] = session_->model()->gam->temperature.item<double>();
     if (step.hfam_count > 0) line["temperature_hfam"] = session_->model()->hfam->temperature.item<double>();
     journal_->write_metrics(line);
@@ -226,14 +201,18 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
     state_.batch_in_epoch = 0;
     ++state_.epoch;
   }
-  const bool evaluate_now = train.eval_every > 0 ? state_.global_step % train.eval_every == 0 || last : epoch_end;
+  const int64_t counted = train.eval_epochs ? state_.epoch : state_.global_step;
+  const bool may_evaluate = !train.eval_epochs || epoch_end;
+  const bool evaluate_now = train.eval_every > 0 ? last || (may_evaluate && counted % train.eval_every == 0) : epoch_end;
   if (evaluate_now) evaluate();
   if (last || (train.patience > 0 && state_.evaluations_without_gain >= train.patience)) {
     if (!last)
       log_info("stopping early: {} evaluations without a better dev {}", state_.evaluations_without_gain, metric_name(train.best_metric));
     state_.finished = true;
   }
-  const bool improved = evaluated_ && state_.best_step == state_.global_step;
+  const std::vector<int64_t> kept = kept_steps();
+  const bool improved =
+      evaluated_ && (state_.best_step == state_.global_step || std::find(kept.begin(), kept.end(), state_.global_step) != kept.end());
   if (state_.finished || improved || (train.save_every > 0 ? state_.global_step % train.save_every == 0 : evaluate_now)) save();
   stop_if_asked();
 }
@@ -257,31 +236,41 @@ void Run::evaluate() {
       static_cast<double>(state_.epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(session_->steps_per_epoch());
   const json line = {{"step", state_.global_step},       {"epoch", epochs_done},
                      {"eval_loss", scored.loss},         {"eval_accuracy", scores.accuracy},
-                     {"eval_f1_macro", scores.f1_macro}, {"eval_f1_weighted", scores.f1_weighted}};
+                     {"eval_f1_macro", scores.f1_macro}, {"eval_f1_weighted", scores.f1_weighted},
+                     {"eval_mcc", scores.mcc},           {"eval_ece", scores.ece}};
   journal_->write_metrics(line);
   state_.log_history.push_back(line);
   // Best dev figure, ties by weighted F1, then the earlier (datasets.md 6.4).
   const BestMetric metric = request_.config.train.best_metric;
   const double value = metric_value(metric, scores, scored.loss);
-  const bool gain = state_.best_step < 0 || (metric == BestMetric::kLoss ? value < state_.best_metric : value > state_.best_metric);
-  const bool better = gain || (value == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
+  const bool gain = state_.best_step < 0 || better(metric, value, state_.best_metric);
+  const bool best = gain || (value == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
   state_.evaluations_without_gain = gain ? 0 : state_.evaluations_without_gain + 1;
-  if (better) {
+  if (best) {
     state_.best_metric = value;
     state_.best_f1_weighted = scores.f1_weighted;
     state_.best_step = state_.global_step;
   }
   log_info("step {}: dev loss {:.4f}, accuracy {:.4f}, macro F1 {:.4f}, weighted F1 {:.4f}{}", state_.global_step, scored.loss,
-           scores.accuracy, scores.f1_macro, scores.f1_weighted, better ? " (best so far)" : "");
+           scores.accuracy, scores.f1_macro, scores.f1_weighted, best ? " (best so far)" : "");
 }
 
 void Run::save() {
+  journal_->sync();  // what a checkpoint counts as written must be
   state_.window = window_.state();
+  state_.loss_scaler = session_->scaler().state();
+  state_.skipped_in_a_row = session_->skipped_in_a_row();
   save_checkpoint(
       request_.run,
       {session_->model(), session_->tokenizer(), data_.labels, session_->optimizer(), session_->objective(), session_->average(), state_},
-      request_.config.train.save_total_limit);
+      request_.config.train.save_total_limit, kept_steps());
 }
+
+std::vector<int64_t> Run::kept_steps() const {
+  return best_steps(state_.log_history, request_.config.train.best_metric, request_.config.train.average_best);
+}
+
+void Run::average_best() const { write_average(request_.run, kept_steps()); }
 
 void Run::stop_if_asked() {
   const int signal = request_.stop != nullptr ? request_.stop->load() : 0;

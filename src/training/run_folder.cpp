@@ -1,0 +1,108 @@
+#include "training/run_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+namespace {
+
+// Keys that may change when a run continues: they change no result.
+bool may_change(const std::string& key) {
+  static const std::vector<std::string> kFree = {"data.workers",          "data.prefetch",    "data.cache_mb",
+                                                 "data.feature_cache",    "train.save_every", "train.save_total_limit",
+                                                 "train.eval_batch_size", "train.report_to"};
+  return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
+}
+
+bool is_leftover(const std::string& name) {
+  return name.find(".partial") != std::string::npos || name.find(".replaced-") != std::string::npos;
+}
+
+void delete_leftovers_in(const fs::path& folder) {
+  std::error_code code;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    if (is_leftover(entry.path().filename().string())) found.push_back(entry.path());
+  }
+  for (const fs::path& path : found) {
+    log_info("{}: left by a process that was killed; deleted", path.string());
+    fs::remove_all(path, code);
+  }
+}
+
+}  // namespace
+
+RunLock::RunLock(const fs::path& run) {
+  make_folder(run);
+  const fs::path path = run / ".lock";
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) {
+    throw ResourceError(fmt::format("{}: the run folder cannot be written to: {}; make it writable or choose another --output-dir",
+                                    run.string(), std::generic_category().message(errno)));
+  }
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  const int error = errno;
+  std::array<char, 256> text{};
+  const ssize_t length = ::pread(descriptor_, text.data(), text.size(), 0);
+  ::close(descriptor_);
+  if (error != EWOULDBLOCK)
+    throw ResourceError(fmt::format("{}: cannot be locked: {}", path.string(), std::generic_category().message(error)));
+  const std::string holder = length > 0 ? " (" + std::string(text.data(), static_cast<size_t>(length)) + ")" : "";
+  throw ResourceError(fmt::format(
+      "{}: another infig{} is training in this run folder; wait for it, stop it, or choose another --output-dir", run.string(), holder));
+}
+
+RunLock::~RunLock() {
+  // The file stays: deleting it would let two processes lock two files of one name.
+  ::close(descriptor_);
+}
+
+void RunLock::sign() const {
+  std::array<char, 128> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const std::string text = fmt::format("process {} on {}", ::getpid(), host.data());
+  // Only a hint for a message: a file system that refuses it is none the worse.
+  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, text.data(), text.size(), 0) < 0) return;
+}
+
+void delete_leftovers(const fs::path& run) {
+  delete_leftovers_in(run);
+  delete_leftovers_in(run / "cache");
+  delete_leftovers_in(run / "checkpoints");
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", code)) {
+    if (entry.is_directory() && !entry.is_symlink()) delete_leftovers_in(entry.path());
+  }
+}
+
+void check_same_config(const fs::path& written, const RunConfig& now) {
+  RunConfig then, copy = now;
+  ConfigBinder then_binder, now_binder;
+  bind_options(then_binder, then);
+  bind_options(now_binder, copy);
+  read_config_file(then_binder, written);
+  for (size_t i = 0; i < now_binder.fields().size(); ++i) {
+    const auto& key = now_binder.fields()[i].key;
+    const std::string old_value = then_binder.fields()[i].get(), new_value = now_binder.fields()[i].get();
+    if (old_value == new_value || may_change(key)) continue;
+    throw ConfigError(
+        fmt::format("{}: the run was started with {}={}, now it is {}; resume with the same config or choose another --output-dir",
+                    written.string(), key, old_value, new_value));
+  }
+}
+
+}  // namespace infig
