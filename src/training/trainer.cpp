@@ -74,12 +74,14 @@ class Run {
   TrainOutcome execute();
 
  private:
-  bool open_folder();  // false: the run is finished already
+  bool open_folder();  // false: the run is finished, or as far as it is to go, already
   void train_epoch(int64_t epoch);
   void after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar);
   void evaluate();
   void save();
   void stop_if_asked();
+  TrainOutcome paused_outcome() const;
+  bool paused() const { return request_.pause_after_epochs > 0 && state_.epoch >= request_.pause_after_epochs; }
 
   const TrainRequest& request_;
   const DataSet& data_;
@@ -112,7 +114,7 @@ bool Run::open_folder() {
       throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data",
                                   run.string(), hash, data_.sha256));
     }
-    if (state_.finished) return false;
+    if (state_.finished || paused()) return false;
   }
   make_folder(run);
   write_file_atomic(run / "config.yaml", dump_run_config(request_.config, false));
@@ -128,7 +130,9 @@ bool Run::open_folder() {
 
 TrainOutcome Run::execute() {
   check_trainable(request_.config, data_);
-  if (!open_folder()) {
+  const bool opened = open_folder();
+  if (!opened && !state_.finished) return paused_outcome();
+  if (!opened) {
     log_info("{}: the run is finished ({} steps, best dev {} {:.4f} at step {}); nothing to do", request_.run.string(), state_.global_step,
              metric_name(request_.config.train.best_metric), state_.best_metric, state_.best_step);
     return {.steps = state_.global_step,
@@ -153,7 +157,8 @@ TrainOutcome Run::execute() {
            request_.config.train.batch_size, session_->steps_per_epoch(), request_.config.train.epochs,
            static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads());
   const auto start = Clock::now();
-  while (!state_.finished) train_epoch(state_.epoch);
+  while (!state_.finished && !paused()) train_epoch(state_.epoch);
+  if (!state_.finished) return paused_outcome();
   // Pictures that are augmented live are first looked at during training.
   journal_->write_bad_pictures(session_->loader().bad_pictures());
   if (state_.skipped_steps > 0)
@@ -165,6 +170,15 @@ TrainOutcome Run::execute() {
           .best_step = state_.best_step,
           .best_metric = state_.best_metric,
           .best_f1_weighted = state_.best_f1_weighted};
+}
+
+TrainOutcome Run::paused_outcome() const {
+  log_info("{}: paused, {} of {} epochs are done", request_.run.string(), state_.epoch, request_.config.train.epochs);
+  return {.steps = state_.global_step,
+          .best_step = state_.best_step,
+          .best_metric = state_.best_metric,
+          .best_f1_weighted = state_.best_f1_weighted,
+          .paused = true};
 }
 
 void Run::train_epoch(int64_t epoch) {
@@ -234,7 +248,7 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
     state_.finished = true;
   }
   const bool improved = evaluated_ && state_.best_step == state_.global_step;
-  if (state_.finished || improved || (train.save_every > 0 ? state_.global_step % train.save_every == 0 : evaluate_now)) save();
+  if (state_.finished || paused() || improved || (train.save_every > 0 ? state_.global_step % train.save_every == 0 : evaluate_now)) save();
   stop_if_asked();
 }
 
