@@ -11,6 +11,7 @@
 #include "data/data_set.h"
 #include "evaluation/evaluate.h"
 #include "evaluation/reports.h"
+#include "evaluation/temperature.h"
 #include "model/baselines/anchors.h"
 #include "quality/clean_test.h"
 
@@ -19,8 +20,9 @@ namespace {
 
 struct EvaluateFlags {
   std::string run, data, split = "test", clean_test, without, bad_image = "missing", precision = "auto", device = "auto";
+  std::string temperature = "none";
   int64_t batch_size = 64, threads = 0, workers = 2;
-  bool no_report = false, modalities = false;
+  bool fit_temperature = false, no_report = false, modalities = false;
 };
 
 void print_scores(const EvaluationResult& result) {
@@ -29,8 +31,9 @@ void print_scores(const EvaluationResult& result) {
               static_cast<long long>(s.count));
   std::printf("  accuracy     %.4f  (95 %% interval %.4f to %.4f; majority class %.4f)\n", s.accuracy, s.accuracy_low, s.accuracy_high,
               majority_accuracy(s));
-  std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro, s.f1_weighted, s.ece,
-              result.loss);
+  std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  MCC          %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro,
+              s.f1_weighted, s.mcc, s.ece, result.loss);
+  if (result.temperature != 1) std::printf("  probabilities scaled by the fitted temperature %.4f\n", result.temperature);
   std::printf("  %-16s precision  recall      f1  posts   confusion (row = truth)\n", "class");
   for (size_t c = 0; c < result.labels.size(); ++c) {
     const auto& scores = s.classes[c];
@@ -109,9 +112,24 @@ void evaluate_sides(const EvaluateFlags& flags, const DataSet& data, const Evalu
   }
 }
 
+// --fit-temperature, then --temperature: what is fitted now can be used now.
+void calibrate(const EvaluateFlags& flags, const DataSet& data, const EvaluateOptions& options, EvaluationResult& result) {
+  if (flags.fit_temperature) {
+    const EvaluationResult dev = result.split == "dev" ? result : evaluate(flags.run, data, Split::kDev, options);
+    const Calibration fitted = fit_calibration(dev, data.sha256);
+    write_calibration(flags.run, fitted);
+    std::printf("temperature %.4f, fitted on %lld posts of dev: loss %.4f -> %.4f, ECE %.4f -> %.4f there\n", fitted.temperature,
+                static_cast<long long>(fitted.posts), fitted.loss_before, fitted.loss_after, fitted.ece_before, fitted.ece_after);
+  }
+  scale_by_temperature(result, chosen_temperature(flags.run, flags.temperature));
+}
+
 void evaluate_verb(const EvaluateFlags& flags) {
   if (flags.modalities && !flags.without.empty())
     throw ConfigError("--modalities: shows both sides and each alone; --without hides one; use one of the two");
+  if (flags.fit_temperature && !flags.without.empty())
+    throw ConfigError("--fit-temperature: fits the model as it is used; leave out --without");
+  if (!flags.fit_temperature) chosen_temperature(flags.run, flags.temperature);  // said before the work
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   const DataSet data = read_data_set(flags.data);
   EvaluateOptions options;
@@ -122,6 +140,7 @@ void evaluate_verb(const EvaluateFlags& flags) {
   if (!flags.without.empty()) settings.push_back("without=" + flags.without);
   for (const auto& setting : settings) apply_override(binder, setting);
   EvaluationResult result = evaluate(flags.run, data, parse_split(flags.split), options);
+  calibrate(flags, data, options, result);
   result.anchors = anchor_lines(flags.data, data, result.split);
   score_without_leaks(flags, data, result);
   print_scores(result);
@@ -159,11 +178,18 @@ void add_evaluate(CLI::App& app) {
   verb->add_option("--device", flags->device, "cpu | cuda | auto")->capture_default_str();
   verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
   verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_flag(
+      "--fit-temperature", flags->fit_temperature,
+      "fit the temperature that makes the probabilities of dev most likely; keep it beside the best checkpoint (calibration.json)");
+  verb->add_option("--temperature", flags->temperature, "scale the probabilities: fitted | none")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fitted", "none"}));
   verb->add_flag("--no-report", flags->no_report, "leave report.html and model-card.md alone");
   verb->footer(
       "Examples:\n  infig evaluate --run runs/demo --data runs/postcards --split test\n"
       "  infig evaluate --run runs/demo --data runs/postcards --split test --without image\n"
-      "  infig evaluate --run runs/demo --data runs/postcards --split dev --modalities");
+      "  infig evaluate --run runs/demo --data runs/postcards --split dev --modalities\n"
+      "  infig evaluate --run runs/demo --data runs/postcards --split test --fit-temperature --temperature fitted");
   verb->callback([flags] { evaluate_verb(*flags); });
 }
 

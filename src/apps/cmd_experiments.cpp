@@ -20,7 +20,8 @@ namespace {
 struct ExperimentFlags {
   std::string config, data, output_dir, seeds = "1", split = "dev";
   std::vector<std::string> words;
-  int64_t random = 0;
+  int64_t random = 0, eta = 3, min_epochs = 1;
+  bool halving = false;
   uint64_t draw = 1;
 };
 
@@ -30,8 +31,8 @@ void print_scores(const ExperimentScores& scores, const std::string& output) {
   fmt::print("{}: {}, {} posts of {}\n", scores.title, scores.data, scores.posts, scores.split);
   fmt::print("  {:<{}}  runs  accuracy, weighted F1\n", "variant", widest);
   for (const auto& one : scores.variants)
-    fmt::print("  {:<{}}  {:>4}  {}, {}\n", one.variant.title, widest, one.seeds.size(), score_cell(one.accuracy),
-               score_cell(one.f1_weighted));
+    fmt::print("  {:<{}}  {:>4}  {}, {}{}\n", one.variant.title, widest, one.seeds.size(), score_cell(one.accuracy),
+               score_cell(one.f1_weighted), one.dropped_after == 0 ? "" : fmt::format(" (dropped after {} epochs)", one.dropped_after));
   for (const auto& one : scores.variants) {
     if (one.against_first) fmt::print("{}\n", conclusion(*one.against_first));
   }
@@ -82,6 +83,7 @@ void sweep(const ExperimentFlags& flags) {
   }
   if (axes.empty()) throw ConfigError("sweep: no key has several values; expected KEY=V1,V2,..., as gam.layer=1,2,3,4");
   request.variants = sweep_variants(axes, flags.random, flags.draw);
+  if (flags.halving) request.halving = HalvingOptions{.eta = flags.eta, .min_epochs = flags.min_epochs};
   // A key that does not exist, or a value that is not allowed, is said before hours of training.
   for (const Variant& variant : request.variants) {
     std::vector<std::string> overrides = request.overrides;
@@ -117,10 +119,23 @@ void add_sweep(CLI::App& app) {
   verb->add_option("keys", flags->words, "KEY=V1,V2,...: every combination is trained; KEY=V holds for all of them")->required();
   verb->add_option("--random", flags->random, "only so many combinations, drawn by --draw")->check(CLI::PositiveNumber);
   verb->add_option("--draw", flags->draw, "seed of that draw")->capture_default_str();
+  auto* halving =
+      verb->add_flag("--halving", flags->halving,
+                     "drop the poor ones early: after --min-epochs, and every --eta times as many, the best of --eta on dev go on");
+  verb->add_option("--eta", flags->eta, "of so many variants one goes on")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 1000))
+      ->needs(halving);
+  verb->add_option("--min-epochs", flags->min_epochs, "epochs before the first are dropped")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(halving);
   verb->footer(
       "Examples:\n  infig sweep gam.layer=1,2,3,4 --config configs/lite.yaml --data data/mvsa --output-dir runs/figure3\n"
       "  infig sweep optim.lr=1e-5,3e-5,1e-4 loss.lambda_g=0.1,0.3 train.epochs=4 --random 4 --config configs/lite.yaml --data data/mvsa "
-      "--output-dir runs/rates");
+      "--output-dir runs/rates\n"
+      "  infig sweep optim.lr=1e-5,3e-5,1e-4,3e-4 loss.lambda_g=0,0.1,0.3 --halving --eta 3 --config configs/lite.yaml --data data/mvsa "
+      "--output-dir runs/halving");
   verb->callback([flags] { sweep(*flags); });
 }
 

@@ -17,6 +17,8 @@
 #include "core/resumable_file.h"
 #include "data/rows.h"
 #include "data/utf8.h"
+#include "evaluation/temperature.h"
+#include "metrics/calibration.h"
 #include "model/inference.h"
 #include "model/pretrained.h"
 
@@ -27,7 +29,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 struct PredictFlags {
-  std::string run, text, image, input, output, bad_image = "missing";
+  std::string run, text, image, input, output, bad_image = "missing", temperature = "none";
   int64_t batch_size = 64, threads = 0, workers = 2, block_rows = 4096;
   bool restart = false;
 };
@@ -86,7 +88,15 @@ json command_of(const PredictFlags& flags, const std::vector<fs::path>& tables) 
           {"bad_image", flags.bad_image},
           {"batch_size", flags.batch_size},
           {"block_rows", flags.block_rows},
+          {"temperature", chosen_temperature(flags.run, flags.temperature)},
           {"threads", at::get_num_threads()}};
+}
+
+// Probabilities of posts, scaled as --temperature asks.
+std::vector<double> scaled(const PredictFlags& flags, const LoadedModel& loaded, const std::vector<double>& probabilities) {
+  const double temperature = chosen_temperature(flags.run, flags.temperature);
+  if (temperature == 1) return probabilities;
+  return apply_temperature(probabilities, static_cast<int64_t>(loaded.labels.size()), temperature);
 }
 
 // Reads files block by block, scores them and writes a row for a row. After each block the output is saved; what an interrupted run has
@@ -196,7 +206,8 @@ class FilePrediction {
     const auto& options = loaded_.model->options();
     PostLoader loader(posts, *loaded_.tokenizer, options.image.pixels, options.text.max_length, loader_, 0);
     const std::vector<int64_t> kept = loader.prepare(wanted, "");
-    const ScoredRows scored = score_rows(loaded_.model, loader, kept, {.batch_size = flags_.batch_size, .on_batch = on_batch});
+    ScoredRows scored = score_rows(loaded_.model, loader, kept, {.batch_size = flags_.batch_size, .on_batch = on_batch});
+    scored.probabilities = scaled(flags_, loaded_, scored.probabilities);
     std::vector<const double*> probabilities(block_.size(), nullptr);
     for (size_t i = 0; i < kept.size(); ++i)
       probabilities[static_cast<size_t>(kept[i])] = scored.probabilities.data() + i * loaded_.labels.size();
@@ -235,7 +246,8 @@ void predict_one(const PredictFlags& flags, LoadedModel& loaded, const LoaderOpt
   const std::vector<Post> posts = {row.post};
   PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options,
                     0);
-  const ScoredRows scored = score_rows(loaded.model, loader, {0}, {.batch_size = 1});
+  ScoredRows scored = score_rows(loaded.model, loader, {0}, {.batch_size = 1});
+  scored.probabilities = scaled(flags, loaded, scored.probabilities);
   std::string picture;
   for (const auto& bad : loader.bad_pictures()) {
     if (flags.image.empty()) continue;
@@ -251,6 +263,7 @@ void predict_verb(const PredictFlags& flags) {
   if (one == !flags.input.empty())
     throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
   if (!one && flags.output.empty()) throw ConfigError("predict: --input needs --output FILE.jsonl or FILE.csv");
+  chosen_temperature(flags.run, flags.temperature);  // said before the work
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   LoaderOptions loader{.workers = one ? 1 : flags.workers, .cache_mb = 0};
   ConfigBinder binder;
@@ -280,6 +293,9 @@ void add_predict(CLI::App& app) {
   verb->add_option("--bad-image", flags->bad_image,
                    "rows whose picture cannot be used: missing (text alone) | skip (row gets an error) | error (stop)")
       ->capture_default_str();
+  verb->add_option("--temperature", flags->temperature, "scale the probabilities: fitted (by evaluate --fit-temperature) | none")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fitted", "none"}));
   verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
   verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::NonNegativeNumber);
@@ -289,7 +305,7 @@ void add_predict(CLI::App& app) {
   verb->add_flag("--restart", flags->restart, "begin anew where an interrupted run left OUTPUT.partial");
   verb->footer(
       "Examples:\n  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n"
-      "  infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl\n"
+      "  infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl --temperature fitted\n"
       "  infig predict --run runs/demo --input 'shards/{000..099}.tar' --output predictions.csv");
   verb->callback([flags] { predict_verb(*flags); });
 }

@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   infig::add_evaluate(app);
   infig::add_ablate(app);
   infig::add_sweep(app);
+  infig::add_reproduce(app);
   infig::add_compare(app);
   infig::add_predict(app);
   infig::add_encode(app);

@@ -7,6 +7,8 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "evaluation/details.h"
+#include "evaluation/slices.h"
 #include "model/inference.h"
 #include "model/pretrained.h"
 
@@ -66,6 +68,8 @@ EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data,
   const size_t classes = loaded.labels.size();
   std::vector<double> labelled;
   std::vector<int64_t> truths;
+  std::vector<PostFacts> facts;
+  const auto bad_pictures = loader.bad_by_row();
   for (size_t i = 0; i < rows.size(); ++i) {
     const Post& post = posts[static_cast<size_t>(rows[i])];
     Prediction prediction;
@@ -79,6 +83,8 @@ EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data,
       labelled.insert(labelled.end(), row, row + classes);
     }
     result.texts_missing += post.text.empty() ? 1 : 0;
+    const auto bad = bad_pictures.find(rows[i]);
+    facts.push_back(facts_of(post, bad == bad_pictures.end() || bad->second.truncated()));
     result.predictions.push_back(std::move(prediction));
   }
   for (const auto& bad : loader.bad_pictures()) ++(bad.truncated() ? result.images_truncated : result.images_missing);
@@ -87,6 +93,8 @@ EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data,
   if (truths.empty())
     throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.folder.string(), split_name(split)));
   result.scores = score_classification(labelled, truths, static_cast<int64_t>(classes));
+  result.slices = score_slices(result.predictions, facts, classes);
+  add_intervals(result, options.loader.workers);
   return result;
 }
 

@@ -18,12 +18,18 @@ void check_range(const char* key, int64_t value, int64_t low, int64_t high) {
 
 ReportInput read_input(const std::filesystem::path& run_folder, const DataSet& data, const std::string& split,
                        const ReportOptions& options) {
-  ReportInput input{
-      .run = read_run_record(run_folder), .data = data, .result = read_evaluation(run_folder, split), .without = {}, .options = options};
+  ReportInput input{.run = read_run_record(run_folder),
+                    .data = data,
+                    .result = read_evaluation(run_folder, split),
+                    .without = {},
+                    .options = options,
+                    .calibration = {}};
   if (input.result.labels != data.labels) {
     throw DataError(fmt::format("{}: its labels are not those of data set {}; give the data set that the run was evaluated on",
                                 evaluation_path(run_folder, split, "", ".json").string(), data.name));
   }
+  // A run folder without its weights, as one that was sent to be read, has no checkpoint to look beside.
+  if (std::filesystem::exists(run_folder / "checkpoints" / "best" / "model.safetensors")) input.calibration = read_calibration(run_folder);
   for (const std::string without : {"image", "text"}) {
     if (std::filesystem::exists(evaluation_path(run_folder, split, without, ".json"))) {
       input.without.push_back(read_evaluation(run_folder, split, without));
@@ -50,7 +56,11 @@ void write_report(const std::filesystem::path& run_folder, const DataSet& data, 
   page.sections.push_back(training_section(input));
   page.sections.push_back(confusion_section(input));
   page.sections.push_back(classes_section(input));
+  if (auto intervals = intervals_section(input)) page.sections.push_back(std::move(*intervals));
   page.sections.push_back(calibration_section(input));
+  if (auto temperature = temperature_section(input)) page.sections.push_back(std::move(*temperature));
+  page.sections.push_back(risk_section(input));
+  if (auto slices = slices_section(input)) page.sections.push_back(std::move(*slices));
   if (auto parts = parts_section(input)) page.sections.push_back(std::move(*parts));
   if (auto clean = clean_section(input)) page.sections.push_back(std::move(*clean));
   if (auto anchors = anchors_section(input)) page.sections.push_back(std::move(*anchors));

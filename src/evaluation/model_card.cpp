@@ -1,9 +1,14 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "evaluation/leak_counts.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
 #include "pages/html.h"
@@ -66,6 +71,58 @@ std::string data_part(const RunRecord& run, const DataSet& data) {
   return text;
 }
 
+// What verify-data found, where it was asked.
+std::string leaks_part(const DataSet& data) {
+  const std::vector<LeakLine> leaks = read_leak_counts(data.folder);
+  if (!std::filesystem::is_regular_file(data.folder / "leaks.csv"))
+    return "### Leaks\n\nNot looked for: the data set has no `leaks.csv`; `infig verify-data` writes it.\n\n";
+  if (leaks.empty()) return "### Leaks\n\n`leaks.csv` lists no post that occurs twice.\n\n";
+  std::string text =
+      "### Leaks\n\nPosts whose twin stands in another place of the data (`leaks.csv`); a model can know the answer of those whose twin it "
+      "was "
+      "trained on.\n\n| alike in | post in | twin in | posts | with another label |\n|---|---|---|---:|---:|\n";
+  for (const LeakLine& line : leaks)
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", markdown(line.kind), markdown(line.split), markdown(line.other), line.posts,
+                        line.other_label);
+  return text + "\n";
+}
+
+// Seeds of the runs beside this one, where it lies in an experiment's RUNS/seed-S.
+std::vector<uint64_t> seeds_beside(const std::filesystem::path& run_folder) {
+  std::vector<uint64_t> seeds;
+  const auto seed_of = [](const std::filesystem::path& folder) -> std::optional<uint64_t> {
+    const std::string name = last_name(folder);
+    uint64_t seed = 0;
+    if (!name.starts_with("seed-")) return std::nullopt;
+    const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), seed);
+    if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+    return seed;
+  };
+  const std::filesystem::path run = std::filesystem::weakly_canonical(run_folder);
+  if (!seed_of(run)) return seeds;
+  for (const auto& entry : std::filesystem::directory_iterator(run.parent_path())) {
+    const auto seed = seed_of(entry.path());
+    if (seed && std::filesystem::exists(entry.path() / "description.json")) seeds.push_back(*seed);
+  }
+  std::sort(seeds.begin(), seeds.end());
+  return seeds;
+}
+
+std::string training_part(const RunRecord& run, const std::vector<uint64_t>& beside) {
+  if (run.command.empty() && beside.size() < 2) return "";
+  std::string text = "## Training\n\n";
+  if (!run.command.empty()) {
+    std::string command = run.command;  // an indented block ends with its line
+    std::replace(command.begin(), command.end(), '\n', ' ');
+    text += "    " + command + "\n\n";
+  }
+  if (beside.size() > 1)
+    text += fmt::format(
+        "One of {} runs of the same config with the seeds {}; this one has {}. The experiment's table says how far they lie apart.\n\n",
+        beside.size(), fmt::join(beside, ", "), run.seed);
+  return text;
+}
+
 std::string settings_part(const RunRecord& run) {
   // What decides the most about a model; the whole of config.yaml lies beside this card.
   static const std::vector<std::string> kMain = {"text.model",    "image.model",   "image.augment",    "image.finetune", "clip.model",
@@ -83,20 +140,37 @@ std::string settings_part(const RunRecord& run) {
   return text + "\n";
 }
 
+std::string interval_cell(const Interval* interval) {
+  return interval == nullptr ? "" : fmt::format("{:.4f} to {:.4f}", interval->low, interval->high);
+}
+
 std::string scores_part(const EvaluationResult& result) {
-  const auto& scores = result.scores;
-  std::string text = fmt::format("## Scores on {}\n\n| score | value |\n|---|---|\n", result.split);
-  text += fmt::format("| posts | {} |\n", with_thousands(scores.count));
-  text +=
-      fmt::format("| accuracy | {:.4f} (95 % interval {:.4f} to {:.4f}) |\n", scores.accuracy, scores.accuracy_low, scores.accuracy_high);
-  text += fmt::format("| accuracy of always answering the largest class | {:.4f} |\n", majority_accuracy(scores));
-  text += fmt::format("| macro F1 | {:.4f} |\n| weighted F1 | {:.4f} |\n", scores.f1_macro, scores.f1_weighted);
-  text += fmt::format("| expected calibration error (15 bins) | {:.4f} |\n| cross-entropy, nats | {:.4f} |\n\n", scores.ece, result.loss);
-  text += "| class | F1 | precision | recall | support |\n|---|---:|---:|---:|---:|\n";
+  const auto& s = result.scores;
+  const ScoreIntervals* all = result.intervals ? &*result.intervals : nullptr;
+  std::string text = fmt::format("## Scores on {}\n\n{} posts. ", result.split, with_thousands(s.count));
+  text += all == nullptr ? "The interval is Wilson's, 95 %.\n\n" : "Intervals: 95 %, percentile bootstrap over the posts, 2,000 draws.\n\n";
+  text += "| score | value | 95 % interval |\n|---|---:|---|\n";
+  const auto row = [&](const char* name, double value, Interval ScoreIntervals::* interval) {
+    text += fmt::format("| {} | {:.4f} | {} |\n", name, value,
+                        interval_cell(all != nullptr && interval != nullptr ? &(all->*interval) : nullptr));
+  };
+  const Interval wilson{.low = s.accuracy_low, .high = s.accuracy_high};
+  text += fmt::format("| accuracy | {:.4f} | {} |\n", s.accuracy, interval_cell(all == nullptr ? &wilson : &all->accuracy));
+  row("accuracy of always answering the largest class", majority_accuracy(s), nullptr);
+  row("macro F1", s.f1_macro, &ScoreIntervals::f1_macro);
+  row("weighted F1", s.f1_weighted, &ScoreIntervals::f1_weighted);
+  row("macro precision", s.precision_macro, &ScoreIntervals::precision_macro);
+  row("macro recall", s.recall_macro, &ScoreIntervals::recall_macro);
+  row("weighted precision", s.precision_weighted, &ScoreIntervals::precision_weighted);
+  row("Matthews correlation", s.mcc, &ScoreIntervals::mcc);
+  row("expected calibration error (15 bins)", s.ece, &ScoreIntervals::ece);
+  row("cross-entropy, nats", result.loss, nullptr);
+  if (result.temperature != 1) text += fmt::format("\nProbabilities scaled by the fitted temperature {:.4f}.\n", result.temperature);
+  text += "\n| class | F1 | 95 % interval | precision | recall | support |\n|---|---:|---|---:|---:|---:|\n";
   for (size_t i = 0; i < result.labels.size(); ++i) {
-    const auto& own = scores.classes[i];
-    text +=
-        fmt::format("| {} | {:.4f} | {:.4f} | {:.4f} | {} |\n", markdown(result.labels[i]), own.f1, own.precision, own.recall, own.support);
+    const auto& own = s.classes[i];
+    text += fmt::format("| {} | {:.4f} | {} | {:.4f} | {:.4f} | {} |\n", markdown(result.labels[i]), own.f1,
+                        interval_cell(all == nullptr ? nullptr : &all->classes.at(i).f1), own.precision, own.recall, own.support);
   }
   return text + "\n";
 }
@@ -146,8 +220,8 @@ void write_model_card(const std::filesystem::path& run_folder, const DataSet& da
       "`infig predict --run FOLDER --text T --image F` uses them.\n\n",
       labels);
   if (!run.version.empty()) text += "Trained with infig " + markdown(run.version) + (run.git.empty() ? "" : " (" + run.git + ")") + ".\n\n";
-  write_file_atomic(run_folder / "model-card.md",
-                    text + data_part(run, data) + settings_part(run) + scores_part(result) + limits_part(result));
+  write_file_atomic(run_folder / "model-card.md", text + training_part(run, seeds_beside(run_folder)) + data_part(run, data) +
+                                                      leaks_part(data) + settings_part(run) + scores_part(result) + limits_part(result));
 }
 
 }  // namespace infig

@@ -83,6 +83,8 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
+std::vector<std::vector<std::string>> read_csv(const std::filesystem::path& path) { return parse_csv(read_file(path), path); }
+
 std::string prediction_header(const std::vector<std::string>& labels) {
   std::string line;
   for (const auto& field : header_fields(labels)) line += (line.empty() ? "" : ",") + csv_field(field);

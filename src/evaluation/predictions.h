@@ -19,6 +19,9 @@ struct Prediction {
 // One field of a CSV row, quoted where RFC 4180 (or a reader that trims blanks) needs it.
 std::string csv_field(const std::string& text);
 
+// All rows of a CSV file. Throws DataError naming file and row where it is none.
+std::vector<std::vector<std::string>> read_csv(const std::filesystem::path& path);
+
 // The lines of the table, each with its line end: for writing millions of rows one by one.
 // prediction_row throws ShapeError where ids lie outside `labels` or there are not C probabilities.
 std::string prediction_header(const std::vector<std::string>& labels);

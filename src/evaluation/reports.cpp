@@ -13,12 +13,15 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "evaluation/details.h"
 
 namespace infig {
 namespace {
 
 // Per-class keys share their prefix with the means: eval_f1_macro must stay the mean whatever a class is called.
-bool key_is_taken(const std::string& label) { return label == "macro" || label == "weighted"; }
+bool key_is_taken(const std::string& label) {
+  return label == "macro" || label == "weighted" || label == "macro_ci95" || label == "weighted_ci95";
+}
 
 nlohmann::ordered_json anchors_json(const std::vector<AnchorLine>& anchors) {
   auto list = nlohmann::ordered_json::array();
@@ -75,6 +78,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   json["images_truncated"] = result.images_truncated;
   json["images_skipped"] = result.images_skipped;
   json["texts_missing"] = result.texts_missing;
+  write_details(json, result);
   return json;
 }
 
@@ -105,6 +109,7 @@ class JsonReader {
     }
   }
 
+  const nlohmann::json& json() const { return json_; }
   bool has(const std::string& key) const { return json_.contains(key); }
 
   // JSON has no NaN: the writer puts null for a loss that is not finite.
@@ -257,6 +262,7 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
   result.predictions = read_predictions(evaluation_path(run_folder, split, without, "-predictions.csv"), result.labels);
   try {
     result.validate();
+    read_details(reader.json(), path, result);
   } catch (const ShapeError& error) {
     throw DataError(fmt::format("{}: {}; evaluate the run again", path.string(), error.what()));
   }

@@ -1,5 +1,6 @@
 // What an evaluation leaves in the run folder, and the pages made of it: eval/SPLIT.json, eval/SPLIT-predictions.csv,
-// eval/SPLIT-confusion.csv, report.html, model-card.md. Equal runs give equal bytes: no file holds a time, a host or a command.
+// eval/SPLIT-confusion.csv, report.html, model-card.md. Equal runs give equal bytes: no file holds a time or a host, and the model card
+// alone the command.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,9 @@
 
 #include "data/post.h"
 #include "evaluation/predictions.h"
+#include "evaluation/slices.h"
 #include "metrics/classification.h"
+#include "metrics/resampling.h"
 
 namespace infig {
 
@@ -41,6 +44,10 @@ struct EvaluationResult {
   std::vector<AnchorLine> anchors = {};      // where they have been computed for the data set
   std::optional<CleanScores> clean = {};     // where the posts without leaks are known
   std::vector<AnchorLine> sides = {};        // "text_only", "image_only": the same model and posts with one side alone, where asked for
+
+  std::optional<ScoreIntervals> intervals = {};  // 95 % bootstrap intervals over the posts
+  double temperature = 1;                        // that the probabilities were scaled by
+  std::vector<SliceScores> slices = {};          // by text length, parts and script
 
   // Throws ShapeError where labels, scores and predictions do not fit each other, or no post has a label.
   void validate() const;
@@ -84,8 +91,9 @@ struct ReportOptions {
 // not in `data` (the run was evaluated on another data set).
 void write_report(const std::filesystem::path& run_folder, const DataSet& data, const std::string& split, const ReportOptions& options);
 
-// RUN/model-card.md, atomically: what the model is, data and splits, main settings, scores with interval, per-class table, limits;
-// with the metadata block that Hugging Face's hub reads. Throws as write_report does.
+// RUN/model-card.md, atomically: what the model is, the command that trained it, data, splits and their leaks (the data set's leaks.csv),
+// main settings, seeds (those beside it in an experiment too), scores and per-class table with intervals, calibration, limits; with the
+// metadata block that Hugging Face's hub reads. Throws as write_report does.
 void write_model_card(const std::filesystem::path& run_folder, const DataSet& data, const std::string& split);
 
 }  // namespace infig

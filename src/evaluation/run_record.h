@@ -21,6 +21,7 @@ struct RunRecord {
   std::string preset;                                       // "" where description.json has no `preset`
   std::string seed;                                         // "" where neither description.json nor config.yaml has one
   std::string version;                                      // of infig: description.json's `infig_version` or `version`
+  std::string command;                                      // that was typed, "" where unknown
   std::string git;                                          // commit, "" where unknown
   std::string data_sha256;                                  // of the data set trained on, "" where unknown
   std::string config_yaml;                                  // config.yaml as it is

@@ -22,6 +22,34 @@ std::string cells(const VariantScores& one) {
                      score_cell(one.f1_weighted));
 }
 
+std::string dropped_mark(const VariantScores& one) {
+  return one.dropped_after == 0
+             ? ""
+             : fmt::format(" <small>dropped after {} epoch{}</small>", one.dropped_after, one.dropped_after == 1 ? "" : "s");
+}
+
+// Who was dropped when, and by what.
+PageSection halving_section(const ExperimentScores& scores) {
+  std::string html =
+      "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">variant</th><th "
+      "scope=\"col\">after epochs</th><th scope=\"col\">dev</th><th scope=\"col\">goes on</th></tr></thead>\n<tbody>\n";
+  for (const HalvingRung& rung : scores.halving->rungs) {
+    for (size_t i = 0; i < rung.variants.size(); ++i) {
+      const bool kept = std::find(rung.kept.begin(), rung.kept.end(), rung.variants[i]) != rung.kept.end();
+      html +=
+          fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{:.4f}</td><td>{}</td></tr>\n",
+                      html_escape(scores.variants[rung.variants[i]].variant.title), rung.epochs, rung.scores[i].value, kept ? "yes" : "no");
+    }
+  }
+  return {
+      "halving", "Halving",
+      fmt::format(
+          "After so many epochs the variants with the best dev {} so far (mean over the seeds) go on, the others are dropped where they "
+          "stand; their folders stay.",
+          html_escape(scores.halving->metric)),
+      html + "</tbody>\n</table></div>\n"};
+}
+
 PageSection scores_section(const ExperimentScores& scores) {
   std::string html = score_chart(scores, "Accuracy and weighted F1", is_line(scores));
   html +=
@@ -29,7 +57,7 @@ PageSection scores_section(const ExperimentScores& scores) {
       "scope=\"col\">runs</th><th "
       "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
   for (const auto& one : scores.variants)
-    html += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", html_escape(one.variant.title), cells(one));
+    html += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", html_escape(one.variant.title) + dropped_mark(one), cells(one));
   return {"scores", "Scores",
           scores.seeds.size() > 1 ? "Mean \u00b1 sample standard deviation, and the 95\u00a0% interval of the mean, over the seeds."
                                   : "One seed: how far another would lie is not known.",
@@ -44,7 +72,7 @@ PageSection differences_section(const ExperimentScores& scores) {
   return {"differences", "What is shown",
           fmt::format("Every variant against {} on the same posts. Posts, and seeds where there are several, are drawn anew 10,000 times; "
                       "\u201cshown\u201d means that the interval leaves out 0.",
-                      html_escape(scores.variants.front().variant.title)),
+                      html_escape(scores.variants.at(scores.reference).variant.title)),
           html + "</ul>\n"};
 }
 
@@ -84,6 +112,7 @@ std::string experiment_page(const ExperimentScores& scores) {
   const bool compared =
       std::any_of(scores.variants.begin(), scores.variants.end(), [](const auto& one) { return one.against_first.has_value(); });
   if (compared) page.sections.push_back(differences_section(scores));
+  if (scores.halving && !scores.halving->rungs.empty()) page.sections.push_back(halving_section(scores));
   page.sections.push_back(runs_section(scores));
   page.footer = "<p>Made by infig from the runs of this folder alone; the page opens no connection.</p>\n";
   return render_page(page);

@@ -105,7 +105,7 @@ std::string drawn(const Line& line, const Frame& frame, const std::vector<const 
 std::string score_chart(const ExperimentScores& scores, const std::string& title, bool joined) {
   std::vector<const VariantScores*> variants;
   for (const auto& one : scores.variants) {
-    if (!one.seeds.empty()) variants.push_back(&one);
+    if (!one.seeds.empty() && one.dropped_after == 0) variants.push_back(&one);
   }
   if (variants.empty()) return "";
   const Frame frame(variants, variants.size());

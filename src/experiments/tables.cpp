@@ -25,6 +25,25 @@ std::string difference_cell(const std::optional<Comparison>& comparison) {
                      shown ? "shown" : "not shown");
 }
 
+std::string title_of(const VariantScores& one) {
+  return one.dropped_after == 0
+             ? one.variant.title
+             : fmt::format("{} (dropped after {} epoch{})", one.variant.title, one.dropped_after, one.dropped_after == 1 ? "" : "s");
+}
+
+nlohmann::ordered_json to_json(const HalvingRecord& record, const std::vector<VariantScores>& variants) {
+  nlohmann::ordered_json json{{"metric", record.metric}, {"rungs", nlohmann::ordered_json::array()}};
+  for (const HalvingRung& rung : record.rungs) {
+    nlohmann::ordered_json one{{"epochs", rung.epochs}, {"variants", nlohmann::ordered_json::array()}};
+    for (size_t i = 0; i < rung.variants.size(); ++i) {
+      const bool kept = std::find(rung.kept.begin(), rung.kept.end(), rung.variants[i]) != rung.kept.end();
+      one["variants"].push_back({{"name", variants[rung.variants[i]].variant.name}, {"dev", rung.scores[i].value}, {"kept", kept}});
+    }
+    json["rungs"].push_back(one);
+  }
+  return json;
+}
+
 nlohmann::ordered_json to_json(const Summary& summary) {
   return {{"count", summary.count},
           {"mean", summary.mean},
@@ -36,6 +55,7 @@ nlohmann::ordered_json to_json(const Summary& summary) {
 nlohmann::ordered_json to_json(const VariantScores& scores, const fs::path& folder) {
   nlohmann::ordered_json json{{"name", scores.variant.name}, {"title", scores.variant.title}, {"overrides", scores.variant.overrides}};
   for (const auto& [key, value] : scores.variant.axes) json["axes"][key] = value;
+  if (scores.dropped_after > 0) json["dropped_after"] = scores.dropped_after;
   json["runs"] = nlohmann::ordered_json::array();
   for (const auto& one : scores.seeds) {
     json["runs"].push_back({{"seed", one.seed},
@@ -84,19 +104,36 @@ std::string score_cell(const Summary& summary) {
                      summary.interval.high);
 }
 
+std::string halving_table(const ExperimentScores& scores) {
+  if (!scores.halving || scores.halving->rungs.empty()) return "";
+  std::string text = fmt::format(
+      "\nHalving by dev {}, the best so far, mean over the seeds:\n\n| epochs | variant | dev | goes on |\n|---:|---|---:|---|\n",
+      scores.halving->metric);
+  for (const HalvingRung& rung : scores.halving->rungs) {
+    for (size_t i = 0; i < rung.variants.size(); ++i) {
+      const bool kept = std::find(rung.kept.begin(), rung.kept.end(), rung.variants[i]) != rung.kept.end();
+      text += fmt::format("| {} | {} | {:.4f} | {} |\n", rung.epochs, scores.variants[rung.variants[i]].variant.title, rung.scores[i].value,
+                          kept ? "yes" : "no");
+    }
+  }
+  return text;
+}
+
 std::string markdown_table(const ExperimentScores& scores) {
   std::string text = fmt::format("# {}\n\n{}, split {}, {} posts, seed{} {}.{}\n\n", scores.title, scores.data, scores.split, scores.posts,
                                  over_seeds(scores) ? "s" : "", fmt::join(scores.seeds, ", "),
                                  over_seeds(scores) ? " Mean \u00b1 sample standard deviation (95 % interval of the mean)." : "");
-  text +=
-      "| variant | runs | accuracy | macro F1 | weighted F1 | accuracy against the first (95 % interval) |\n|---|---:|---|---|---|---|\n";
+  text += fmt::format(
+      "| variant | runs | accuracy | macro F1 | weighted F1 | accuracy against {} (95 % interval) |\n|---|---:|---|---|---|---|\n",
+      scores.halving ? scores.variants.at(scores.reference).variant.title : "the first");
   for (const auto& one : scores.variants) {
-    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", one.variant.title, one.seeds.size(), score_cell(one.accuracy),
+    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", title_of(one), one.seeds.size(), score_cell(one.accuracy),
                         score_cell(one.f1_macro), score_cell(one.f1_weighted), difference_cell(one.against_first));
   }
   text +=
       "\nThe last column draws posts, and runs where there are several, anew (paired bootstrap): \"shown\" means that its interval leaves "
       "out 0.\n";
+  text += halving_table(scores);
   text += "\n| variant | seed | accuracy | macro F1 | weighted F1 | MCC |\n|---|---:|---:|---:|---:|---:|\n";
   for (const auto& one : scores.variants) {
     for (const auto& run : one.seeds) {
@@ -108,11 +145,12 @@ std::string markdown_table(const ExperimentScores& scores) {
 }
 
 std::string csv_table(const ExperimentScores& scores) {
-  std::string text = "variant,seed,accuracy,f1_macro,f1_weighted,mcc\n";
+  std::string text = fmt::format("variant,seed,accuracy,f1_macro,f1_weighted,mcc{}\n", scores.halving ? ",dropped_after" : "");
   for (const auto& one : scores.variants) {
     for (const auto& run : one.seeds) {
-      text += fmt::format("{},{},{:.9g},{:.9g},{:.9g},{:.9g}\n", csv_field(one.variant.name), run.seed, run.accuracy, run.f1_macro,
-                          run.f1_weighted, run.mcc);
+      const std::string dropped = !scores.halving ? "" : one.dropped_after == 0 ? "," : fmt::format(",{}", one.dropped_after);
+      text += fmt::format("{},{},{:.9g},{:.9g},{:.9g},{:.9g}{}\n", csv_field(one.variant.name), run.seed, run.accuracy, run.f1_macro,
+                          run.f1_weighted, run.mcc, dropped);
     }
   }
   return text;
@@ -123,7 +161,7 @@ std::string latex_table(const ExperimentScores& scores) {
                                  scores.split, scores.posts, fmt::join(scores.seeds, ", "));
   text += "Variant & Accuracy & Macro F1 & Weighted F1 \\\\\n\\hline\n";
   for (const auto& one : scores.variants) {
-    text += fmt::format("{} & {} & {} & {} \\\\\n", latex_escape(one.variant.title), latex_cell(one.accuracy), latex_cell(one.f1_macro),
+    text += fmt::format("{} & {} & {} & {} \\\\\n", latex_escape(title_of(one)), latex_cell(one.accuracy), latex_cell(one.f1_macro),
                         latex_cell(one.f1_weighted));
   }
   return text + "\\hline\n\\end{tabular}\n";
@@ -134,6 +172,7 @@ void write_tables(const ExperimentScores& scores, const fs::path& folder) {
   nlohmann::ordered_json json{{"title", scores.title}, {"data", scores.data},   {"split", scores.split},
                               {"posts", scores.posts}, {"seeds", scores.seeds}, {"variants", nlohmann::ordered_json::array()}};
   for (const auto& one : scores.variants) json["variants"].push_back(to_json(one, folder));
+  if (scores.halving) json["halving"] = to_json(*scores.halving, scores.variants);
   write_file_atomic(folder / "experiment.json", json.dump(2) + "\n");
   write_file_atomic(folder / "table.md", markdown_table(scores));
   write_file_atomic(folder / "table.csv", csv_table(scores));

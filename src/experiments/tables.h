@@ -11,8 +11,12 @@ namespace infig {
 // "0.7444 ± 0.0058 (0.7300 to 0.7588)": mean, sample standard deviation and 95 % interval of the mean; "0.7444" for one run, "-" for none.
 std::string score_cell(const Summary& summary);
 
-std::string markdown_table(const ExperimentScores& scores);   // a row a variant, then one a run
-std::string csv_table(const ExperimentScores& scores);        // one row a run: variant,seed,accuracy,f1_macro,f1_weighted,mcc,run
+// The rungs of halving as a table of Markdown with a sentence above; empty where there are none.
+std::string halving_table(const ExperimentScores& scores);
+
+std::string markdown_table(const ExperimentScores& scores);  // a row a variant, then one a run
+std::string csv_table(
+    const ExperimentScores& scores);  // one row a run: variant,seed,accuracy,f1_macro,f1_weighted,mcc, with halving dropped_after
 std::string latex_table(const ExperimentScores& scores);      // tabular, percentages as papers print them
 std::string experiment_page(const ExperimentScores& scores);  // report.html: one file that opens no connection
 

@@ -19,7 +19,7 @@ double ratio(int64_t part, int64_t whole) { return whole == 0 ? 0.0 : static_cas
 
 void score_classes(ClassificationScores& scores) {
   const size_t classes = scores.confusion.size();
-  double macro = 0, weighted = 0;
+  ClassScores macro, weighted;
   int64_t occurring = 0;
   scores.classes.resize(classes);
   for (size_t c = 0; c < classes; ++c) {
@@ -33,12 +33,22 @@ void score_classes(ClassificationScores& scores) {
     one.precision = ratio(hits, predicted);
     one.recall = ratio(hits, one.support);
     one.f1 = ratio(2 * hits, predicted + one.support);
-    macro += one.f1;
-    weighted += one.f1 * static_cast<double>(one.support);
+    const auto support = static_cast<double>(one.support);
+    macro.precision += one.precision;
+    macro.recall += one.recall;
+    macro.f1 += one.f1;
+    weighted.precision += one.precision * support;
+    weighted.recall += one.recall * support;
+    weighted.f1 += one.f1 * support;
     occurring += predicted + one.support > 0 ? 1 : 0;
   }
-  scores.f1_macro = macro / static_cast<double>(occurring);
-  scores.f1_weighted = weighted / static_cast<double>(scores.count);
+  const auto of_classes = static_cast<double>(occurring), of_posts = static_cast<double>(scores.count);
+  scores.precision_macro = macro.precision / of_classes;
+  scores.recall_macro = macro.recall / of_classes;
+  scores.f1_macro = macro.f1 / of_classes;
+  scores.precision_weighted = weighted.precision / of_posts;
+  scores.recall_weighted = weighted.recall / of_posts;
+  scores.f1_weighted = weighted.f1 / of_posts;
 }
 
 // R_K = (c s - sum_k p_k t_k) / sqrt((s^2 - sum_k p_k^2) (s^2 - sum_k t_k^2)), c hits of s posts, class k true t_k and predicted p_k times.

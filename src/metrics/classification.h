@@ -17,12 +17,14 @@ struct ClassScores {
 
 struct ClassificationScores {
   int64_t count = 0;
-  double accuracy = 0;     // micro
-  double f1_macro = 0;     // plain mean over classes that occur in truth or prediction
-  double f1_weighted = 0;  // mean over classes weighted by support
-  double mcc = 0;          // Matthews correlation for C classes (Gorodkin 2004), 0 where all truths or all predictions are one class
-  double ece = 0;          // expected calibration error: sum over 15 bins ((b-1)/15, b/15] of the top probability, the first one with 0,
-                           // of |bin's accuracy - bin's mean top probability| * bin's share of posts (Guo et al. 2017)
+  double accuracy = 0;                                 // micro
+  double f1_macro = 0;                                 // plain mean over classes that occur in truth or prediction
+  double f1_weighted = 0;                              // mean over classes weighted by support
+  double precision_macro = 0, recall_macro = 0;        // means as f1_macro is one
+  double precision_weighted = 0, recall_weighted = 0;  // means as f1_weighted is one; recall_weighted equals accuracy
+  double mcc = 0;  // Matthews correlation for C classes (Gorodkin 2004), 0 where all truths or all predictions are one class
+  double ece = 0;  // expected calibration error: sum over 15 bins ((b-1)/15, b/15] of the top probability, the first one with 0,
+                   // of |bin's accuracy - bin's mean top probability| * bin's share of posts (Guo et al. 2017)
   double accuracy_low = 0, accuracy_high = 0;  // 95 % Wilson interval of accuracy
   std::vector<ClassScores> classes;
   std::vector<std::vector<int64_t>> confusion;  // [truth][prediction]

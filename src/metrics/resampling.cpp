@@ -115,7 +115,8 @@ ScoreIntervals bootstrap_scores(std::span<const double> probabilities, std::span
     const auto top = std::max_element(row.begin(), row.end());
     answers.push_back({static_cast<size_t>(labels[i]), static_cast<size_t>(top - row.begin()), CalibrationBins::bin_of(*top), *top});
   }
-  const auto values = resample(5 + 3 * width, options, [&](RandomStream& stream) {
+  constexpr size_t kOverall = 9;
+  const auto values = resample(kOverall + 3 * width, options, [&](RandomStream& stream) {
     auto confusion = empty_confusion(width);
     CalibrationBins bins;
     for (size_t i = 0; i < answers.size(); ++i) {
@@ -124,15 +125,26 @@ ScoreIntervals bootstrap_scores(std::span<const double> probabilities, std::span
       bins.add(answer.bin, answer.confidence, answer.truth == answer.prediction);
     }
     const ClassificationScores scores = score_confusion(std::move(confusion));
-    std::vector<double> all = {scores.accuracy, scores.f1_macro, scores.f1_weighted, scores.mcc, bins.error(scores.count)};
+    std::vector<double> all = {scores.accuracy,          scores.f1_macro,        scores.f1_weighted,        scores.mcc,
+                               bins.error(scores.count), scores.precision_macro, scores.precision_weighted, scores.recall_macro,
+                               scores.recall_weighted};
     for (const ClassScores& one : scores.classes) all.insert(all.end(), {one.precision, one.recall, one.f1});
     return all;
   });
   const auto interval = [&](size_t k) { return interval_of(values[k], options.level); };
-  ScoreIntervals intervals{
-      .accuracy = interval(0), .f1_macro = interval(1), .f1_weighted = interval(2), .mcc = interval(3), .ece = interval(4), .classes = {}};
+  ScoreIntervals intervals{.accuracy = interval(0),
+                           .f1_macro = interval(1),
+                           .f1_weighted = interval(2),
+                           .mcc = interval(3),
+                           .ece = interval(4),
+                           .precision_macro = interval(5),
+                           .precision_weighted = interval(6),
+                           .recall_macro = interval(7),
+                           .recall_weighted = interval(8),
+                           .classes = {}};
   for (size_t c = 0; c < width; ++c)
-    intervals.classes.push_back({.precision = interval(5 + 3 * c), .recall = interval(6 + 3 * c), .f1 = interval(7 + 3 * c)});
+    intervals.classes.push_back(
+        {.precision = interval(kOverall + 3 * c), .recall = interval(kOverall + 1 + 3 * c), .f1 = interval(kOverall + 2 + 3 * c)});
   return intervals;
 }
 

@@ -20,6 +20,7 @@ struct BootstrapOptions {
 
 struct ScoreIntervals {
   Interval accuracy, f1_macro, f1_weighted, mcc, ece;
+  Interval precision_macro, precision_weighted, recall_macro, recall_weighted;
   struct OfClass {
     Interval precision, recall, f1;
   };

@@ -33,12 +33,14 @@ class Run {
   TrainOutcome execute();
 
  private:
-  bool open_folder();  // false: the run is finished already
+  bool open_folder();  // false: the run is finished, or as far as it is to go, already
   void train_epoch(int64_t epoch);
   void after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar);
   void evaluate();
   void save();
   void stop_if_asked();
+  TrainOutcome paused_outcome() const;
+  bool paused() const { return request_.pause_after_epochs > 0 && state_.epoch >= request_.pause_after_epochs; }
 
   void average_best() const;
   std::vector<int64_t> kept_steps() const;
@@ -78,7 +80,7 @@ bool Run::open_folder() {
                                   run.string(), hash, data_.sha256));
     }
     check_same_model(*checkpoint_, request_.config.model);
-    if (state_.finished) return false;
+    if (state_.finished || paused()) return false;
   }
   lock_->sign();
   write_file_atomic(run / "config.yaml", dump_run_config(request_.config, false));
@@ -94,7 +96,9 @@ bool Run::open_folder() {
 
 TrainOutcome Run::execute() {
   check_trainable(request_.config, data_);
-  if (!open_folder()) {
+  const bool opened = open_folder();
+  if (!opened && !state_.finished) return paused_outcome();
+  if (!opened) {
     if (!fs::exists(request_.run / "checkpoints" / "average")) average_best();  // killed after its last checkpoint
     log_info("{}: the run is finished ({} steps, best dev {} {:.4f} at step {}); nothing to do", request_.run.string(), state_.global_step,
              metric_name(request_.config.train.best_metric), state_.best_metric, state_.best_step);
@@ -122,7 +126,8 @@ TrainOutcome Run::execute() {
            request_.config.train.batch_size, session_->steps_per_epoch(), request_.config.train.epochs,
            static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads());
   const auto start = Clock::now();
-  while (!state_.finished) train_epoch(state_.epoch);
+  while (!state_.finished && !paused()) train_epoch(state_.epoch);
+  if (!state_.finished) return paused_outcome();
   average_best();
   // Pictures that are augmented live are first looked at during training.
   journal_->write_bad_pictures(session_->loader().bad_pictures());
@@ -137,6 +142,15 @@ TrainOutcome Run::execute() {
           .best_step = state_.best_step,
           .best_metric = state_.best_metric,
           .best_f1_weighted = state_.best_f1_weighted};
+}
+
+TrainOutcome Run::paused_outcome() const {
+  log_info("{}: paused, {} of {} epochs are done", request_.run.string(), state_.epoch, request_.config.train.epochs);
+  return {.steps = state_.global_step,
+          .best_step = state_.best_step,
+          .best_metric = state_.best_metric,
+          .best_f1_weighted = state_.best_f1_weighted,
+          .paused = true};
 }
 
 void Run::train_epoch(int64_t epoch) {
@@ -213,7 +227,7 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
   const std::vector<int64_t> kept = kept_steps();
   const bool improved =
       evaluated_ && (state_.best_step == state_.global_step || std::find(kept.begin(), kept.end(), state_.global_step) != kept.end());
-  if (state_.finished || improved || (train.save_every > 0 ? state_.global_step % train.save_every == 0 : evaluate_now)) save();
+  if (state_.finished || paused() || improved || (train.save_every > 0 ? state_.global_step % train.save_every == 0 : evaluate_now)) save();
   stop_if_asked();
 }
 

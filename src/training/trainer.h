@@ -17,6 +17,7 @@ struct TrainRequest {
   RunConfig config;
   std::filesystem::path run;               // made if absent
   bool resume = false;                     // continue from checkpoints/latest; start where there is none; nothing to do on a finished run
+  int64_t pause_after_epochs = 0;          // stop there, saved, as if to be resumed; 0: train to the end. Changes no schedule and no draw
   std::string description_json;            // what the caller knows of the run: version, git, command, host; seed and data hash are added
   const std::atomic<int>* stop = nullptr;  // a signal's number once the run is to stop: the step is ended, saved, and Interrupted thrown
 };
@@ -27,6 +28,7 @@ struct TrainOutcome {
   double best_metric = 0;  // train.best_metric on dev
   double best_f1_weighted = 0;
   bool already_finished = false;
+  bool paused = false;  // at pause_after_epochs, now or earlier
 };
 
 // Throws ConfigError (run folder there without resume; resumed with another config), DataError (a training split below one batch; a loss

@@ -87,6 +87,23 @@ TEST_F(ExperimentTest, GoesOnWhereItWasStopped) {
   EXPECT_EQ(read_file(request.output / "table.csv"), read_file(folder_ / "whole" / "table.csv"));
 }
 
+TEST_F(ExperimentTest, AFolderOfAnotherConfigIsLeftAlone) {
+  ExperimentRequest request = experiment("mine");
+  request.seeds = {1};
+  run_experiment(request, data_);
+  const std::string table = read_file(request.output / "table.md"), weights_then = weights("mine/full/seed-1", "latest");
+  EXPECT_TRUE(fs::exists(request.output / "without-gam/seed-1/model-card.md"));
+  request.overrides.push_back("optim.lr=5e-3");
+  try {
+    run_experiment(request, data_);
+    FAIL() << "another config went on with the runs that are there";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("full/seed-1/config.yaml"), HasSubstr("optim.lr"), HasSubstr("--output-dir")));
+  }
+  EXPECT_EQ(read_file(request.output / "table.md"), table);
+  EXPECT_EQ(weights("mine/full/seed-1", "latest"), weights_then);
+}
+
 TEST_F(ExperimentTest, Refusals) {
   ExperimentRequest request = experiment("bad");
   request.seeds = {1, 1};

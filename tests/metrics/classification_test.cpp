@@ -48,6 +48,10 @@ TEST(Classification, EqualsScikitLearn) {
     EXPECT_NEAR(scores.accuracy, one["accuracy"].get<double>(), 1e-12);
     EXPECT_NEAR(scores.f1_macro, one["f1_macro"].get<double>(), 1e-12);
     EXPECT_NEAR(scores.f1_weighted, one["f1_weighted"].get<double>(), 1e-12);
+    EXPECT_NEAR(scores.precision_macro, one["precision_macro"].get<double>(), 1e-12);
+    EXPECT_NEAR(scores.precision_weighted, one["precision_weighted"].get<double>(), 1e-12);
+    EXPECT_NEAR(scores.recall_macro, one["recall_macro"].get<double>(), 1e-12);
+    EXPECT_NEAR(scores.recall_weighted, one["recall_weighted"].get<double>(), 1e-12);
     EXPECT_NEAR(scores.mcc, one["mcc"].get<double>(), 1e-12);
     EXPECT_EQ(scores.confusion, one["confusion"].get<std::vector<std::vector<int64_t>>>());
     ASSERT_EQ(scores.classes.size(), static_cast<size_t>(classes));

@@ -86,6 +86,10 @@ TEST(Bootstrap, EveryScoreLiesInItsIntervalAndThreadsChangeNothing) {
   check(scores.f1_macro, one.f1_macro, two.f1_macro, "macro F1");
   check(scores.f1_weighted, one.f1_weighted, two.f1_weighted, "weighted F1");
   check(scores.mcc, one.mcc, two.mcc, "MCC");
+  check(scores.precision_macro, one.precision_macro, two.precision_macro, "macro precision");
+  check(scores.precision_weighted, one.precision_weighted, two.precision_weighted, "weighted precision");
+  check(scores.recall_macro, one.recall_macro, two.recall_macro, "macro recall");
+  check(scores.recall_weighted, one.recall_weighted, two.recall_weighted, "weighted recall");
   for (size_t c = 0; c < 3; ++c) check(scores.classes[c].f1, one.classes[c].f1, two.classes[c].f1, "F1 of a class");
   const ScoreIntervals other = bootstrap_scores(probabilities, labels, 3, {.replicates = 400, .seed = 2});
   EXPECT_NE(one.f1_macro.low, other.f1_macro.low);

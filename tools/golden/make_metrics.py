@@ -29,10 +29,12 @@ def case(draw, count, classes, true_classes, predicted_classes, sharpness):
     prediction = probabilities.argmax(1)
     everything = list(range(classes))
     precision, recall, f1, support = precision_recall_fscore_support(labels, prediction, labels=everything, zero_division=0)
+    averages = {average: precision_recall_fscore_support(labels, prediction, average=average, zero_division=0) for average in ("macro", "weighted")}
     return {
         "classes": classes, "labels": labels.tolist(), "probabilities": probabilities.ravel().tolist(),
         "accuracy": accuracy_score(labels, prediction), "f1_macro": f1_score(labels, prediction, average="macro", zero_division=0),
         "f1_weighted": f1_score(labels, prediction, average="weighted", zero_division=0),
+        **{f"{name}_{average}": float(values[i]) for average, values in averages.items() for i, name in enumerate(("precision", "recall"))},
         "precision": precision.tolist(), "recall": recall.tolist(), "f1": f1.tolist(), "support": support.tolist(),
         "mcc": matthews_corrcoef(labels, prediction), "temperature": best_temperature(probabilities, labels),
         "confusion": confusion_matrix(labels, prediction, labels=everything).tolist(),

@@ -1,0 +1,70 @@
+// reproduce: the paper's tables on the data sets that are there.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "apps/commands.h"
+#include "apps/run_description.h"
+#include "apps/signals.h"
+#include "core/files.h"
+#include "experiments/paper_figures.h"
+#include "experiments/reproduce.h"
+
+namespace infig {
+namespace {
+
+struct ReproduceFlags {
+  std::string part, data_root, config_dir = "configs", output_dir, preset = "paper", seeds = "5", split = "test";
+  int64_t limit = 0;
+  std::vector<std::string> overrides;
+};
+
+void reproduce_verb(const ReproduceFlags& flags) {
+  ReproduceRequest request;
+  request.part = parse_paper_part(flags.part);
+  request.data_root = flags.data_root;
+  request.config_dir = flags.config_dir;
+  request.preset = flags.preset;
+  request.output = flags.output_dir;
+  request.seeds = parse_seeds(flags.seeds);
+  request.split = flags.split;
+  request.overrides = flags.overrides;
+  if (flags.limit > 0) request.overrides.push_back(fmt::format("data.limit={}", flags.limit));
+  request.description_json = describe_run(flags.preset);
+  request.stop = watch_signals();
+  const Reproduction all = reproduce(request);
+  const auto folder = request.output / paper_part_name(all.part);
+  fmt::print("{}", read_file(folder / "table.md"));
+  fmt::print("\nwrote {0}/table.md, table.csv, table.tex, reproduction.json and report.html", folder.string());
+  fmt::print("; {} of {} data sets\n", all.sets.size(), kPaperDataSets);
+}
+
+}  // namespace
+
+void add_reproduce(CLI::App& app) {
+  auto* verb = app.add_subcommand("reproduce",
+                                  "the paper's Table 2, Table 3 or Figure 3 on the data sets that are there, beside the paper's figures");
+  auto flags = std::make_shared<ReproduceFlags>();
+  verb->add_option("part", flags->part, "table2 | table3 | figure3")->required()->check(CLI::IsMember({"table2", "table3", "figure3"}));
+  verb->add_option("overrides", flags->overrides, "key=value pairs over the presets");
+  verb->add_option("--data-root", flags->data_root,
+                   "folder that holds mvsa-single, mvsa-multiple, hfm, tumemo, or some of them, as prepare writes them")
+      ->required();
+  verb->add_option("--output-dir", flags->output_dir,
+                   "folder of it all; the same command line starts, continues and repeats it, and the three parts share their runs")
+      ->required();
+  verb->add_option("--config-dir", flags->config_dir, "folder of the presets")->capture_default_str();
+  verb->add_option("--preset", flags->preset, "paper (paper-DATASET.yaml), or one config for all data sets: base | lite | tiny")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"paper", "base", "lite", "tiny"}));
+  verb->add_option("--seeds", flags->seeds, "how many (3 is 1,2,3), or which (4,7,1)")->capture_default_str();
+  verb->add_option("--split", flags->split, "test, as in the paper, or dev")->capture_default_str()->check(CLI::IsMember({"dev", "test"}));
+  verb->add_option("--limit", flags->limit, "train on at most so many posts, to try things")->check(CLI::PositiveNumber);
+  verb->footer(
+      "Examples:\n  infig reproduce table2 --data-root data --output-dir runs/paper\n"
+      "  infig reproduce table3 --data-root data --output-dir runs/paper-lite --preset lite --seeds 3\n"
+      "  infig reproduce figure3 --data-root data --output-dir runs/try --preset tiny --seeds 1 --limit 200 train.epochs=1");
+  verb->callback([flags] { reproduce_verb(*flags); });
+}
+
+}  // namespace infig

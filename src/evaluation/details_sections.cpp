@@ -1,0 +1,117 @@
+// Sections of report.html on how sure the scores are, where they hold, and what the probabilities are worth.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "evaluation/details.h"
+#include "evaluation/report_sections.h"
+#include "evaluation/risk_chart.h"
+#include "evaluation/svg.h"
+#include "metrics/calibration.h"
+
+namespace infig {
+namespace {
+
+std::string table_head(std::initializer_list<const char*> columns) {
+  std::string html = "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr>";
+  for (const char* column : columns) html += fmt::format("<th scope=\"col\"{}>{}</th>", *column == 0 ? " class=\"wide\"" : "", column);
+  return html + "</tr></thead>\n<tbody>\n";
+}
+
+std::string figure_row(const std::string& name, double value, const Interval& interval) {
+  return fmt::format("<tr><th scope=\"row\">{}</th><td><b>{:.4f}</b></td><td>{:.4f} to {:.4f}</td></tr>\n", html_escape(name), value,
+                     interval.low, interval.high);
+}
+
+const char* group_title(const std::string& group) {
+  return group == "text_length" ? "length of the text, characters" : group == "parts" ? "what the post holds" : "script of the text";
+}
+
+std::vector<CalibrationBin> bins_at(const EvaluationResult& result, double temperature) {
+  std::vector<Prediction> scaled = result.predictions;
+  for (Prediction& one : scaled)
+    one.probabilities = apply_temperature(one.probabilities, static_cast<int64_t>(result.labels.size()), temperature);
+  return calibration_bins(scaled);
+}
+
+}  // namespace
+
+std::optional<PageSection> intervals_section(const ReportInput& input) {
+  const EvaluationResult& result = input.result;
+  if (!result.intervals) return std::nullopt;
+  const ClassificationScores& s = result.scores;
+  const ScoreIntervals& i = *result.intervals;
+  std::string html = table_head({"figure", "value", "95\u00a0% interval"});
+  html += figure_row("accuracy", s.accuracy, i.accuracy) + figure_row("macro F1", s.f1_macro, i.f1_macro) +
+          figure_row("weighted F1", s.f1_weighted, i.f1_weighted) + figure_row("macro precision", s.precision_macro, i.precision_macro) +
+          figure_row("macro recall", s.recall_macro, i.recall_macro) +
+          figure_row("weighted precision", s.precision_weighted, i.precision_weighted) +
+          figure_row("weighted recall", s.recall_weighted, i.recall_weighted) + figure_row("Matthews correlation", s.mcc, i.mcc) +
+          figure_row("calibration error (ECE)", s.ece, i.ece);
+  for (size_t c = 0; c < i.classes.size() && c < s.classes.size(); ++c) {
+    const std::string& label = result.labels[c];
+    html += figure_row(label + ": precision", s.classes[c].precision, i.classes[c].precision) +
+            figure_row(label + ": recall", s.classes[c].recall, i.classes[c].recall) +
+            figure_row(label + ": F1", s.classes[c].f1, i.classes[c].f1);
+  }
+  return PageSection{
+      "intervals", "How sure the figures are",
+      "Every figure with the interval that 2,000 draws of as many posts out of the same split give (percentile bootstrap). It "
+      "covers the choice of the posts, not another seed.",
+      html + "</tbody>\n</table></div>\n"};
+}
+
+std::optional<PageSection> slices_section(const ReportInput& input) {
+  const EvaluationResult& result = input.result;
+  if (result.slices.empty()) return std::nullopt;
+  std::string html = table_head({"posts by", "", "number", "accuracy", "95\u00a0% interval", "macro F1", "weighted F1"});
+  std::string group;
+  for (const SliceScores& slice : result.slices) {
+    if (slice.group != group) html += fmt::format("<tr><th scope=\"rowgroup\" colspan=\"7\">{}</th></tr>\n", group_title(slice.group));
+    group = slice.group;
+    html += fmt::format(
+        "<tr><td>{}</td><td class=\"wide\">{}</td><td>{}</td><td><b>{}</b></td><td>{:.1f} to {}</td><td>{}</td><td>{}</td></tr>\n",
+        html_escape(slice.name), interval_bar(slice.accuracy, slice.accuracy_low, slice.accuracy_high, result.scores.accuracy),
+        with_thousands(slice.count), percent(slice.accuracy), 100 * slice.accuracy_low, percent(slice.accuracy_high),
+        percent(slice.f1_macro), percent(slice.f1_weighted));
+  }
+  return PageSection{
+      "slices", "Where it holds",
+      "The same scores for parts of the posts. The tick marks the accuracy on all of them; the intervals of small parts are wide.",
+      html + "</tbody>\n</table></div>\n"};
+}
+
+std::optional<PageSection> temperature_section(const ReportInput& input) {
+  if (!input.calibration || input.result.temperature != 1) return std::nullopt;
+  const Calibration& fitted = *input.calibration;
+  std::string lead = fmt::format(
+      "A temperature of {:.3f}, fitted on the {} posts of {}, {} the probabilities; which class is the largest stays. On {} it takes the "
+      "calibration error from {} to {}. <code>evaluate</code> and <code>predict</code> apply it with <code>--temperature fitted</code>.",
+      fitted.temperature, with_thousands(fitted.posts), html_escape(fitted.split), fitted.temperature > 1 ? "evens out" : "sharpens",
+      html_escape(fitted.split), percent(fitted.ece_before), percent(fitted.ece_after));
+  EvaluationResult scaled = input.result;
+  scaled.intervals.reset();
+  scale_by_temperature(scaled, fitted.temperature);
+  if (input.result.split != fitted.split) {
+    lead += fmt::format(" Here, on {}, it goes from {} to {}.", html_escape(input.result.split), percent(input.result.scores.ece),
+                        percent(scaled.scores.ece));
+  }
+  return PageSection{"temperature", "Calibration with the fitted temperature", lead,
+                     "<div class=\"charts\">\n" + calibration_chart(bins_at(input.result, fitted.temperature)) + "</div>\n"};
+}
+
+PageSection risk_section(const ReportInput& input) {
+  const LabelledRows rows = labelled_rows(input.result);
+  const auto classes = static_cast<int64_t>(input.result.labels.size());
+  const std::vector<RiskPoint> points = risk_coverage(rows.probabilities, rows.labels, classes);
+  const auto half = std::find_if(points.begin(), points.end(), [](const RiskPoint& point) { return point.coverage >= 0.5; });
+  const std::string lead = fmt::format(
+      "If the model answers only where it is surest, how often is it wrong? On all posts in {}; on the surest {} (confidence {} and more) "
+      "in {}. "
+      "Area under the curve: {:.4f}; the dashed line is what leaving out posts at random would give.",
+      percent(points.back().risk), percent(half->coverage), percent(half->confidence), percent(half->risk),
+      risk_coverage_area(rows.probabilities, rows.labels, classes));
+  return {"risk", "Risk and coverage", lead, "<div class=\"charts\">\n" + risk_chart(points) + "</div>\n"};
+}
+
+}  // namespace infig

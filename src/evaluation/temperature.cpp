@@ -1,0 +1,105 @@
+#include "evaluation/temperature.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "evaluation/details.h"
+#include "metrics/calibration.h"
+#include "model/pretrained.h"
+
+namespace infig {
+namespace {
+
+std::filesystem::path calibration_file(const std::filesystem::path& run) { return find_checkpoint(run) / "calibration.json"; }
+
+double mean_cross_entropy(const LabelledRows& rows, size_t classes) {
+  double sum = 0;
+  for (size_t i = 0; i < rows.labels.size(); ++i) sum -= std::log(rows.probabilities[i * classes + static_cast<size_t>(rows.labels[i])]);
+  return sum / static_cast<double>(rows.labels.size());
+}
+
+}  // namespace
+
+Calibration fit_calibration(const EvaluationResult& result, const std::string& data_sha256) {
+  if (result.temperature != 1 || !result.without.empty())
+    throw ShapeError(
+        fmt::format("calibration: the evaluation of {} was scaled, or had a part withheld; expected the model as it is", result.split));
+  const LabelledRows rows = labelled_rows(result);
+  const size_t classes = result.labels.size();
+  const auto count = static_cast<int64_t>(classes);
+  Calibration fitted{.split = result.split, .posts = static_cast<int64_t>(rows.labels.size()), .data_sha256 = data_sha256};
+  fitted.temperature = fit_temperature(rows.probabilities, rows.labels, count);
+  const LabelledRows scaled{.probabilities = apply_temperature(rows.probabilities, count, fitted.temperature), .labels = rows.labels};
+  fitted.loss_before = mean_cross_entropy(rows, classes);
+  fitted.loss_after = mean_cross_entropy(scaled, classes);
+  fitted.ece_before = score_classification(rows.probabilities, rows.labels, count).ece;
+  fitted.ece_after = score_classification(scaled.probabilities, scaled.labels, count).ece;
+  return fitted;
+}
+
+void write_calibration(const std::filesystem::path& run, const Calibration& calibration) {
+  const nlohmann::ordered_json json = {{"temperature", calibration.temperature},
+                                       {"split", calibration.split},
+                                       {"posts", calibration.posts},
+                                       {"data_sha256", calibration.data_sha256},
+                                       {"loss_before", calibration.loss_before},
+                                       {"loss_after", calibration.loss_after},
+                                       {"ece_before", calibration.ece_before},
+                                       {"ece_after", calibration.ece_after}};
+  write_file_atomic(calibration_file(run), json.dump(2) + "\n");
+}
+
+std::optional<Calibration> read_calibration(const std::filesystem::path& run) {
+  const auto path = calibration_file(run);
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  Calibration calibration;
+  try {
+    const auto json = nlohmann::json::parse(read_file(path));
+    calibration = {.temperature = json.at("temperature").get<double>(),
+                   .split = json.at("split").get<std::string>(),
+                   .posts = json.at("posts").get<int64_t>(),
+                   .data_sha256 = json.at("data_sha256").get<std::string>(),
+                   .loss_before = json.at("loss_before").get<double>(),
+                   .loss_after = json.at("loss_after").get<double>(),
+                   .ece_before = json.at("ece_before").get<double>(),
+                   .ece_after = json.at("ece_after").get<double>()};
+  } catch (const nlohmann::json::exception& error) {
+    throw CheckpointError(fmt::format("{}: {}; write it anew with evaluate --fit-temperature", path.string(), error.what()));
+  }
+  if (!(calibration.temperature > 0) || !std::isfinite(calibration.temperature)) {
+    throw CheckpointError(fmt::format("{}: key temperature: {}, expected a number above 0; write it anew with evaluate --fit-temperature",
+                                      path.string(), calibration.temperature));
+  }
+  return calibration;
+}
+
+double chosen_temperature(const std::filesystem::path& run, const std::string& word) {
+  if (word == "none") return 1;
+  if (word != "fitted") throw ConfigError(fmt::format("--temperature: \"{}\", expected fitted or none", word));
+  const auto calibration = read_calibration(run);
+  if (!calibration) {
+    throw CheckpointError(
+        fmt::format("{}: no temperature was fitted for this checkpoint; run `infig evaluate --run {} --data DATA --fit-temperature` first",
+                    calibration_file(run).string(), run.string()));
+  }
+  return calibration->temperature;
+}
+
+void scale_by_temperature(EvaluationResult& result, double temperature) {
+  if (temperature == 1) return;
+  const auto classes = static_cast<int64_t>(result.labels.size());
+  for (Prediction& one : result.predictions) one.probabilities = apply_temperature(one.probabilities, classes, temperature);
+  result.temperature *= temperature;
+  const LabelledRows rows = labelled_rows(result);
+  result.scores.ece = score_classification(rows.probabilities, rows.labels, classes).ece;
+  result.loss = mean_cross_entropy(rows, result.labels.size());
+  if (result.intervals) add_intervals(result, 1);
+}
+
+}  // namespace infig

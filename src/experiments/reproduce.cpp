@@ -1,0 +1,171 @@
+#include "experiments/reproduce.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "data/data_set.h"
+#include "experiments/paper_figures.h"
+#include "experiments/plans.h"
+#include "experiments/reproduce_tables.h"
+
+namespace infig {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One data set that can be trained on.
+struct Planned {
+  size_t data_set;
+  fs::path config;
+  DataSet data;
+  std::vector<Variant> variants;
+  std::vector<std::string> notes;
+};
+
+fs::path config_of_set(const ReproduceRequest& request, const PaperDataSet& set) {
+  const fs::path path =
+      request.config_dir / (request.preset == "paper" ? fmt::format("paper-{}.yaml", set.name) : request.preset + ".yaml");
+  if (!fs::exists(path))
+    throw ConfigError(fmt::format("{}: no such preset; --config-dir names the folder that holds the project's configs", path.string()));
+  return path;
+}
+
+// The whole model is one run for all three parts, so its folder has one name.
+std::vector<Variant> layer_variants(const RunConfig& config) {
+  std::vector<Variant> variants = sweep_variants({parse_axis("gam.layer=1,2,3,4")}, 0, 1);
+  for (Variant& variant : variants) {
+    if (variant.axes.front().second == std::to_string(config.model.gam.layer)) variant.name = "full";
+  }
+  return variants;
+}
+
+std::vector<Variant> variants_of(PaperPart part, const RunConfig& config) {
+  switch (part) {
+    case PaperPart::kTable3:
+      return ablation_variants(config);
+    case PaperPart::kFigure3:
+      return layer_variants(config);
+    case PaperPart::kTable2:
+      break;
+  }
+  return {{.name = "full", .title = "INFIG", .overrides = {}}};
+}
+
+std::vector<std::string> notes_of(const ReproduceRequest& request, const RunConfig& config, const PaperDataSet& set, const DataSet& data) {
+  std::vector<std::string> notes;
+  const auto count = [&](Split split) { return static_cast<int64_t>(data.rows_of(split).size()); };
+  if (count(Split::kTrain) != set.train || count(Split::kDev) != set.dev || count(Split::kTest) != set.test) {
+    notes.push_back(fmt::format("posts of train, dev, test: {}, {}, {}; the paper has {}, {}, {}", count(Split::kTrain), count(Split::kDev),
+                                count(Split::kTest), set.train, set.dev, set.test));
+  }
+  if (config.data.limit > 0) notes.push_back(fmt::format("trained on at most {} posts (data.limit)", config.data.limit));
+  if (request.preset != "paper")
+    notes.push_back(fmt::format("preset {}, not the paper's model: the difference from the paper is no verdict on it", request.preset));
+  if (config.model.clip.model.empty()) notes.emplace_back("no CLIP in this preset: its whole model is what the paper calls w/o CLIP");
+  if (request.split != "test") notes.push_back(fmt::format("scored on {}; the paper's figures are of test", request.split));
+  return notes;
+}
+
+// Fills `planned`, or says what is missing.
+void plan_set(const ReproduceRequest& request, size_t place, std::vector<Planned>& planned, std::vector<MissingSet>& missing) {
+  const PaperDataSet& set = paper_data_sets()[place];
+  const fs::path folder = request.data_root / set.name, config_path = config_of_set(request, set);
+  if (!fs::exists(folder)) {
+    missing.push_back(
+        {.data_set = place,
+         .what = fmt::format("no data set at {}", folder.string()),
+         .how = fmt::format("infig prepare {} --raw RAW --out {}, with RAW as downloaded (docs/data.md)", set.name, folder.string())});
+    return;
+  }
+  RunConfig config;
+  try {
+    config = load_run_config(config_path, request.overrides);
+  } catch (const CheckpointError& error) {
+    missing.push_back({.data_set = place, .what = fmt::format("weights that {} names", config_path.string()), .how = error.what()});
+    return;
+  }
+  Planned one{
+      .data_set = place, .config = config_path, .data = read_data_set(folder), .variants = variants_of(request.part, config), .notes = {}};
+  if (one.data.rows_of(parse_split(request.split)).empty()) {
+    missing.push_back({.data_set = place,
+                       .what = fmt::format("{} has no posts of {}", folder.string(), request.split),
+                       .how = "prepare the whole data set, or score another split with --split"});
+    return;
+  }
+  // A value that is not allowed is said before hours of training.
+  for (const Variant& variant : one.variants) {
+    std::vector<std::string> overrides = request.overrides;
+    overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
+    load_run_config(config_path, overrides);
+  }
+  one.notes = notes_of(request, config, set, one.data);
+  planned.push_back(std::move(one));
+}
+
+ExperimentRequest experiment_of(const ReproduceRequest& request, const Planned& one) {
+  const PaperDataSet& set = paper_data_sets()[one.data_set];
+  ExperimentRequest experiment;
+  experiment.title = fmt::format("{} on {}",
+                                 request.part == PaperPart::kTable2   ? "Table 2"
+                                 : request.part == PaperPart::kTable3 ? "Table 3"
+                                                                      : "Figure 3",
+                                 set.title);
+  experiment.config = one.config;
+  experiment.overrides = request.overrides;
+  experiment.variants = one.variants;
+  experiment.seeds = request.seeds;
+  experiment.output = request.output / "runs" / set.name;
+  experiment.tables = request.output / paper_part_name(request.part) / set.name;
+  experiment.split = request.split;
+  experiment.evaluate = request.evaluate;
+  experiment.description_json = request.description_json;
+  experiment.stop = request.stop;
+  return experiment;
+}
+
+}  // namespace
+
+const char* paper_part_name(PaperPart part) {
+  return part == PaperPart::kTable2 ? "table2" : part == PaperPart::kTable3 ? "table3" : "figure3";
+}
+
+PaperPart parse_paper_part(const std::string& word) {
+  for (const PaperPart part : {PaperPart::kTable2, PaperPart::kTable3, PaperPart::kFigure3}) {
+    if (word == paper_part_name(part)) return part;
+  }
+  throw ConfigError(fmt::format("reproduce: \"{}\", expected table2, table3 or figure3", word));
+}
+
+Reproduction reproduce(const ReproduceRequest& request) {
+  Reproduction all{
+      .part = request.part, .preset = request.preset, .split = request.split, .seeds = request.seeds, .sets = {}, .missing = {}};
+  if (!fs::is_directory(request.data_root))
+    throw DataError(fmt::format("{}: no such folder; --data-root holds the data sets that prepare wrote", request.data_root.string()));
+  std::vector<Planned> planned;
+  for (size_t place = 0; place < kPaperDataSets; ++place) plan_set(request, place, planned, all.missing);
+  if (planned.empty()) {
+    std::vector<std::string> lines;
+    for (const MissingSet& one : all.missing)
+      lines.push_back(fmt::format("{}: {}; {}", paper_data_sets()[one.data_set].name, one.what, one.how));
+    throw DataError(fmt::format("reproduce: nothing to train on\n{}", fmt::join(lines, "\n")));
+  }
+  for (const MissingSet& one : all.missing) log_warning("{} is left out: {}; {}", paper_data_sets()[one.data_set].title, one.what, one.how);
+  const fs::path tables = request.output / paper_part_name(request.part);
+  for (const Planned& one : planned) {
+    ExperimentRequest experiment = experiment_of(request, one);
+    const size_t place = all.sets.size();
+    all.sets.push_back({.data_set = one.data_set, .scores = {}, .notes = one.notes});
+    experiment.on_update = [&](const ExperimentScores& scores) {
+      all.sets[place].scores = scores;
+      write_reproduction(all, tables);
+    };
+    run_experiment(experiment, one.data);
+  }
+  return all;
+}
+
+}  // namespace infig

@@ -1,0 +1,335 @@
+#include "experiments/reproduce_tables.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/files.h"
+#include "evaluation/html.h"
+#include "evaluation/predictions.h"
+#include "experiments/paper_figures.h"
+#include "experiments/score_chart.h"
+#include "experiments/tables.h"
+
+namespace infig {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A model of the paper or a variant of ours.
+struct PaperLine {
+  std::string model;
+  std::optional<PaperScore> paper;
+  const VariantScores* ours = nullptr;
+  std::string instead;  // of our figures, where there are none
+};
+
+// One figure of a line.
+struct Figure {
+  double paper = 0;
+  Summary ours;
+  Interval interval;  // of ours: the mean's over the seeds, or over the posts where there is one seed
+};
+
+Figure figure_of(const PaperLine& line, bool f1, bool macro) {
+  Figure figure;
+  if (line.paper) figure.paper = f1 ? line.paper->f1 : line.paper->accuracy;
+  if (line.ours == nullptr) return figure;
+  figure.ours = !f1 ? line.ours->accuracy : macro ? line.ours->f1_macro : line.ours->f1_weighted;
+  figure.interval = figure.ours.interval;
+  if (figure.ours.count == 1 && line.ours->seeds.front().intervals) {
+    const ScoreIntervals& posts = *line.ours->seeds.front().intervals;
+    figure.interval = !f1 ? posts.accuracy : macro ? posts.f1_macro : posts.f1_weighted;
+  }
+  return figure;
+}
+
+std::vector<PaperLine> paper_lines(const std::vector<PaperRow>& rows, size_t place, const ExperimentScores* scores) {
+  std::vector<PaperLine> lines;
+  for (const PaperRow& row : rows) {
+    if (!row.scores[place]) continue;
+    PaperLine line{.model = row.model, .paper = row.scores[place], .ours = nullptr, .instead = "-"};
+    if (row.variant == nullptr) line.instead = "quoted only";
+    if (row.variant != nullptr && scores != nullptr) {
+      const auto found =
+          std::find_if(scores->variants.begin(), scores->variants.end(), [&](const auto& one) { return one.variant.name == row.variant; });
+      if (found == scores->variants.end()) line.instead = "not in this preset";
+      if (found != scores->variants.end() && !found->seeds.empty()) line.ours = &*found;
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+// Figure 3's first point is the model of Table 2; the others are drawn, not printed.
+std::vector<PaperLine> layer_lines(size_t place, const ExperimentScores* scores) {
+  std::vector<PaperLine> lines;
+  if (scores == nullptr) return lines;
+  for (const VariantScores& one : scores->variants) {
+    PaperLine line{.model = one.variant.title, .paper = std::nullopt, .ours = one.seeds.empty() ? nullptr : &one, .instead = "-"};
+    if (one.variant.axes.front().second == "1") line.paper = paper_table2().back().scores[place];
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::vector<PaperLine> lines_of(PaperPart part, size_t place, const ExperimentScores* scores) {
+  if (part == PaperPart::kFigure3) return layer_lines(place, scores);
+  return paper_lines(part == PaperPart::kTable2 ? paper_table2() : paper_table3(), place, scores);
+}
+
+std::string paper_cell(const PaperLine& line, double value) { return line.paper ? fmt::format("{:.4f}", value) : "-"; }
+
+std::string ours_cell(const PaperLine& line, const Figure& figure) {
+  if (line.ours == nullptr) return line.instead;
+  if (figure.ours.count > 1) return score_cell(figure.ours);
+  return fmt::format("{:.4f} ({:.4f} to {:.4f})", figure.ours.mean, figure.interval.low, figure.interval.high);
+}
+
+std::string difference_cell(const PaperLine& line, const Figure& figure) {
+  return line.ours == nullptr || !line.paper ? "" : fmt::format("{:+.2f}", 100 * (figure.ours.mean - figure.paper));
+}
+
+// Whether ours lies where the paper's accuracy would, measured on another test split of that size.
+std::string verdict_cell(const PaperLine& line, const Figure& figure, const PaperDataSet& set) {
+  if (line.ours == nullptr || !line.paper) return "";
+  const double two = 2 * accuracy_standard_error(figure.paper, set.test);
+  const bool inside = figure.ours.mean >= figure.paper - two && figure.ours.mean <= figure.paper + two;
+  return fmt::format("{:+.2f}: {} 2 standard errors ({:.2f})", 100 * (figure.ours.mean - figure.paper), inside ? "within" : "outside",
+                     100 * two);
+}
+
+using TextTable = std::vector<std::vector<std::string>>;  // the first row is the header
+
+TextTable set_table(PaperPart part, size_t place, const ExperimentScores* scores) {
+  const PaperDataSet& set = paper_data_sets()[place];
+  const std::string f1 = set.macro ? "macro F1" : "weighted F1";
+  TextTable table = {
+      {"model", "accuracy, paper", "accuracy, ours", "difference, points", f1 + ", paper", f1 + ", ours", "difference, points"}};
+  for (const PaperLine& line : lines_of(part, place, scores)) {
+    const Figure accuracy = figure_of(line, false, set.macro), second = figure_of(line, true, set.macro);
+    table.push_back({line.model, paper_cell(line, accuracy.paper), ours_cell(line, accuracy), verdict_cell(line, accuracy, set),
+                     paper_cell(line, second.paper), ours_cell(line, second), difference_cell(line, second)});
+  }
+  return table;
+}
+
+std::string in_markdown(const TextTable& table) {
+  if (table.size() < 2) return "";
+  std::string text;
+  for (size_t r = 0; r < table.size(); ++r) {
+    text += fmt::format("| {} |\n", fmt::join(table[r], " | "));
+    if (r == 0) {
+      for (size_t c = 0; c < table[r].size(); ++c) text += "|---";
+      text += "|\n";
+    }
+  }
+  return text + "\n";
+}
+
+std::string in_html(const TextTable& table) {
+  if (table.size() < 2) return "";
+  std::string html = "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr>";
+  for (const auto& cell : table[0]) html += fmt::format("<th scope=\"col\">{}</th>", html_escape(cell));
+  html += "</tr></thead>\n<tbody>\n";
+  for (size_t r = 1; r < table.size(); ++r) {
+    html += fmt::format("<tr><th scope=\"row\">{}</th>", html_escape(table[r][0]));
+    for (size_t c = 1; c < table[r].size(); ++c) html += fmt::format("<td>{}</td>", html_escape(table[r][c]));
+    html += "</tr>\n";
+  }
+  return html + "</tbody>\n</table></div>\n";
+}
+
+// What is to be said below a data set's table.
+std::vector<std::string> remarks(PaperPart part, const ReproducedSet& one) {
+  std::vector<std::string> lines;
+  for (const auto& note : one.notes) lines.push_back(note + ".");
+  if (part == PaperPart::kTable2 && paper_data_sets()[one.data_set].macro)
+    lines.emplace_back("The F1 printed for MMSD and D&R Net is that of one class, not the macro mean.");
+  if (part == PaperPart::kFigure3) {
+    const VariantScores *best = nullptr, *worst = nullptr;
+    for (const auto& variant : one.scores.variants) {
+      if (variant.seeds.empty()) continue;
+      if (best == nullptr || variant.accuracy.mean > best->accuracy.mean) best = &variant;
+      if (worst == nullptr || variant.accuracy.mean < worst->accuracy.mean) worst = &variant;
+    }
+    lines.emplace_back(
+        "The paper draws its points without numbers; its text says that the last layer (1) is best and the fourth from the end poorest.");
+    if (best != nullptr && best != worst)
+      lines.push_back(fmt::format("Here {} is best ({:.4f}) and {} poorest ({:.4f}).", best->variant.title, best->accuracy.mean,
+                                  worst->variant.title, worst->accuracy.mean));
+  }
+  for (const auto& variant : one.scores.variants) {
+    if (variant.against_first) lines.push_back(conclusion(*variant.against_first) + ".");
+  }
+  return lines;
+}
+
+std::string title_of(PaperPart part) {
+  return part == PaperPart::kTable2   ? "Table 2 of the paper and ours"
+         : part == PaperPart::kTable3 ? "Table 3 of the paper and ours"
+                                      : "Figure 3 of the paper and ours";
+}
+
+const char* explanation(const Reproduction& all) {
+  return all.seeds.size() > 1 ? "Ours: mean \u00b1 sample standard deviation over the seeds (95 % interval of the mean). Differences are "
+                                "ours minus the paper's; the "
+                                "standard error is that of the paper's accuracy on a test split of its size."
+                              : "Ours: one seed (95 % interval over the posts, bootstrap); how far another seed lies is not known. "
+                                "Differences are ours minus the "
+                                "paper's; the standard error is that of the paper's accuracy on a test split of its size.";
+}
+
+nlohmann::ordered_json figure_json(const PaperLine& line, const Figure& figure) {
+  nlohmann::ordered_json json;
+  if (line.paper) json["paper"] = figure.paper;
+  if (line.ours != nullptr) {
+    json["ours"] = figure.ours.mean;
+    json["deviation"] = figure.ours.deviation;
+    json["low"] = figure.interval.low;
+    json["high"] = figure.interval.high;
+    json["runs"] = figure.ours.count;
+  }
+  return json;
+}
+
+nlohmann::ordered_json to_json(const Reproduction& all) {
+  nlohmann::ordered_json json{{"part", paper_part_name(all.part)}, {"preset", all.preset}, {"split", all.split}, {"seeds", all.seeds}};
+  json["data_sets"] = nlohmann::ordered_json::array();
+  for (const ReproducedSet& one : all.sets) {
+    const PaperDataSet& set = paper_data_sets()[one.data_set];
+    nlohmann::ordered_json own{{"name", set.name}, {"f1", set.macro ? "macro" : "weighted"}, {"notes", one.notes}};
+    own["models"] = nlohmann::ordered_json::array();
+    for (const PaperLine& line : lines_of(all.part, one.data_set, &one.scores))
+      own["models"].push_back({{"model", line.model},
+                               {"accuracy", figure_json(line, figure_of(line, false, set.macro))},
+                               {"f1", figure_json(line, figure_of(line, true, set.macro))}});
+    json["data_sets"].push_back(own);
+  }
+  json["missing"] = nlohmann::ordered_json::array();
+  for (const MissingSet& one : all.missing)
+    json["missing"].push_back({{"name", paper_data_sets()[one.data_set].name}, {"what", one.what}, {"how", one.how}});
+  return json;
+}
+
+std::string latex_text(const std::string& text) {
+  std::string out;
+  for (const char c : text)
+    out += std::string_view("&%$#_{}").find(c) != std::string_view::npos ? std::string("\\") + c : std::string(1, c);
+  return out;
+}
+
+}  // namespace
+
+std::string reproduction_markdown(const Reproduction& all) {
+  std::string text = fmt::format("# {}\n\nPreset {}, split {}, seeds {}. {}\n\n", title_of(all.part), all.preset, all.split,
+                                 fmt::join(all.seeds, ", "), explanation(all));
+  for (const ReproducedSet& one : all.sets) {
+    text += fmt::format("## {}\n\n{}", paper_data_sets()[one.data_set].title, in_markdown(set_table(all.part, one.data_set, &one.scores)));
+    for (const auto& line : remarks(all.part, one)) text += "- " + line + "\n";
+    text += "\n";
+  }
+  for (const MissingSet& one : all.missing) {
+    text += fmt::format("## {}: not run\n\nMissing: {}. To get it: {}\n\n{}", paper_data_sets()[one.data_set].title, one.what, one.how,
+                        in_markdown(set_table(all.part, one.data_set, nullptr)));
+  }
+  while (text.ends_with("\n\n")) text.pop_back();
+  return text;
+}
+
+std::string reproduction_csv(const Reproduction& all) {
+  std::string text = "data_set,model,metric,paper,ours,low,high,runs\n";
+  const auto number = [](bool there, double value) { return there ? fmt::format("{:.9g}", value) : std::string(); };
+  for (const ReproducedSet& one : all.sets) {
+    const PaperDataSet& set = paper_data_sets()[one.data_set];
+    for (const PaperLine& line : lines_of(all.part, one.data_set, &one.scores)) {
+      for (const bool f1 : {false, true}) {
+        const Figure figure = figure_of(line, f1, set.macro);
+        const bool there = line.ours != nullptr;
+        text += fmt::format("{},{},{},{},{},{},{},{}\n", set.name, csv_field(line.model),
+                            !f1         ? "accuracy"
+                            : set.macro ? "f1_macro"
+                                        : "f1_weighted",
+                            number(line.paper.has_value(), figure.paper), number(there, figure.ours.mean),
+                            number(there, figure.interval.low), number(there, figure.interval.high), figure.ours.count);
+      }
+    }
+  }
+  return text;
+}
+
+std::string reproduction_latex(const Reproduction& all) {
+  std::string text = fmt::format("% {}: paper / ours in percent; preset {}, split {}, seeds {}\n\\begin{{tabular}}{{l", title_of(all.part),
+                                 all.preset, all.split, fmt::join(all.seeds, ", "));
+  std::string head = "Model";
+  std::vector<std::string> models;
+  std::vector<std::vector<PaperLine>> columns;
+  for (const ReproducedSet& one : all.sets) {
+    text += "cc";
+    const char* title = paper_data_sets()[one.data_set].title;
+    head += fmt::format(" & {0} Acc & {0} F1", title);
+    columns.push_back(lines_of(all.part, one.data_set, &one.scores));
+    for (const PaperLine& line : columns.back()) {
+      if (std::find(models.begin(), models.end(), line.model) == models.end()) models.push_back(line.model);
+    }
+  }
+  text += "}\n\\hline\n" + head + " \\\\\n\\hline\n";
+  for (const auto& model : models) {
+    text += latex_text(model);
+    for (size_t s = 0; s < columns.size(); ++s) {
+      const auto line = std::find_if(columns[s].begin(), columns[s].end(), [&](const PaperLine& one) { return one.model == model; });
+      for (const bool f1 : {false, true}) {
+        if (line == columns[s].end()) {
+          text += " & --";
+          continue;
+        }
+        const Figure figure = figure_of(*line, f1, paper_data_sets()[all.sets[s].data_set].macro);
+        const std::string spread = figure.ours.count > 1 ? fmt::format(" $\\pm$ {:.2f}", 100 * figure.ours.deviation) : "";
+        text += fmt::format(" & {} / {}", line->paper ? fmt::format("{:.2f}", 100 * figure.paper) : "--",
+                            line->ours != nullptr ? fmt::format("{:.2f}{}", 100 * figure.ours.mean, spread) : "--");
+      }
+    }
+    text += " \\\\\n";
+  }
+  return text + "\\hline\n\\end{tabular}\n";
+}
+
+std::string reproduction_page(const Reproduction& all) {
+  Page page{.title = title_of(all.part) + " \u2013 infig", .header = "", .sections = {}, .footer = ""};
+  page.header = fmt::format(
+      "<p class=\"overline\">infig reproduction</p>\n<h1>{}</h1>\n<dl "
+      "class=\"facts\"><div><dt>preset</dt><dd>{}</dd></div><div><dt>split</dt>"
+      "<dd>{}</dd></div><div><dt>seeds</dt><dd>{}</dd></div></dl>\n<p class=\"lead\">{}</p>\n",
+      html_escape(title_of(all.part)), html_escape(all.preset), html_escape(all.split), fmt::join(all.seeds, ", "),
+      html_escape(explanation(all)));
+  for (const ReproducedSet& one : all.sets) {
+    const PaperDataSet& set = paper_data_sets()[one.data_set];
+    std::string body =
+        all.part == PaperPart::kTable2 ? "" : score_chart(one.scores, "Accuracy and weighted F1, ours", all.part == PaperPart::kFigure3);
+    body += in_html(set_table(all.part, one.data_set, &one.scores)) + "<ul class=\"notices\">\n";
+    for (const auto& line : remarks(all.part, one)) body += "<li>" + html_escape(line) + "</li>\n";
+    page.sections.push_back(
+        {set.name, set.title, fmt::format("{} posts of {}.", with_thousands(one.scores.posts), html_escape(all.split)), body + "</ul>\n"});
+  }
+  for (const MissingSet& one : all.missing) {
+    const PaperDataSet& set = paper_data_sets()[one.data_set];
+    page.sections.push_back({set.name, std::string(set.title) + ": not run",
+                             fmt::format("Missing: {}. To get it: {}", html_escape(one.what), html_escape(one.how)),
+                             in_html(set_table(all.part, one.data_set, nullptr))});
+  }
+  page.footer = "<p>Made by infig from the runs of this folder alone; the page opens no connection.</p>\n";
+  return render_page(page);
+}
+
+void write_reproduction(const Reproduction& all, const fs::path& folder) {
+  make_folder(folder);
+  write_file_atomic(folder / "reproduction.json", to_json(all).dump(2) + "\n");
+  write_file_atomic(folder / "table.md", reproduction_markdown(all));
+  write_file_atomic(folder / "table.csv", reproduction_csv(all));
+  write_file_atomic(folder / "table.tex", reproduction_latex(all));
+  write_file_atomic(folder / "report.html", reproduction_page(all));
+}
+
+}  // namespace infig
