@@ -6,7 +6,7 @@
 #include "evaluation/details.h"
 #include "evaluation/report_sections.h"
 #include "evaluation/risk_chart.h"
-#include "evaluation/svg.h"
+#include "pages/svg.h"
 #include "metrics/calibration.h"
 
 namespace infig {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "evaluation/svg.h"
+#include "pages/svg.h"
 
 namespace infig {
 namespace {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
-#include "evaluation/html.h"
+#include "pages/html.h"
 #include "evaluation/predictions.h"
 #include "experiments/paper_figures.h"
 #include "experiments/score_chart.h"
