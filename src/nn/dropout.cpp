@@ -14,6 +14,9 @@
 namespace infig {
 namespace {
 
+// What kept elements are multiplied by.
+float dropout_scale(uint32_t threshold) { return 65536.0F / static_cast<float>(65536 - threshold); }
+
 // Which elements of which mask. In a part of a batch the elements lie in `pieces` runs of equal length, `stride` apart in the whole.
 struct MaskPlace {
   uint64_t key = 0;
@@ -24,7 +27,7 @@ struct MaskPlace {
 at::Tensor run_philox(const at::Tensor& x, const MaskPlace& place) {
   const at::Tensor input = x.contiguous();
   at::Tensor output = at::empty_like(input);
-  const float scale = 65536.0F / static_cast<float>(65536 - place.threshold);
+  const float scale = dropout_scale(place.threshold);
   const int64_t length = input.numel() / place.pieces;
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, input.scalar_type(), "philox_dropout", [&] {
     for (int64_t piece = 0; piece < place.pieces; ++piece) {
@@ -73,52 +76,38 @@ DropoutSource::DropoutSource(uint64_t seed) : seed_(seed) { begin_step(0); }
 void DropoutSource::begin_step(int64_t step) {
   key_ = derive_seed(seed_, "dropout", static_cast<uint64_t>(step));
   part_ = {};
-  reseed(0);
+  calls_ = 0;
+  tables_ = {};
 }
 
 void DropoutSource::begin_part(int64_t first, int64_t posts, int64_t all, uint32_t stage) {
   part_ = {.first = first, .posts = posts, .all = all};
-  reseed(stage);
+  begin_stage(stage);
 }
 
-void DropoutSource::begin_stage(uint32_t stage) { reseed(stage); }
-
-void DropoutSource::reseed(uint32_t stage) {
-  calls_ = stage * kStageCalls;
-  device_key_ =
-      stage == 0 && part_.first == 0 ? key_ : derive_seed(key_, fmt::format("stage {}", stage), static_cast<uint64_t>(part_.first));
-  if (generator_.defined()) generator_.set_current_seed(device_key_);
-}
-
-DropoutSource DropoutSource::fork() const {
-  DropoutSource copy = *this;
-  if (generator_.defined()) copy.generator_ = generator_.clone();
-  return copy;
-}
+void DropoutSource::begin_stage(uint32_t stage) { calls_ = stage * kStageCalls; }
 
 at::Tensor DropoutSource::apply(const at::Tensor& x, double p, int64_t repeats) {
   const uint32_t threshold = dropout_threshold(p);
   if (threshold == 0) return x;
   const uint32_t call = calls_++;
-  if (x.device().is_cpu()) {
-    MaskPlace place{.key = key_, .call = call, .threshold = threshold};
-    if (part_.all > 0 && repeats > 0 && x.numel() > 0) {
-      if (x.size(0) != repeats * part_.posts) {
-        throw ShapeError(fmt::format("dropout: {} x {} posts were announced, the tensor has {} rows", repeats, part_.posts, x.size(0)));
-      }
-      const int64_t row = x.numel() / x.size(0);
-      place.pieces = repeats;
-      place.first = part_.first * row;
-      place.stride = part_.all * row;
+  MaskPlace place{.key = key_, .call = call, .threshold = threshold};
+  if (part_.all > 0 && repeats > 0 && x.numel() > 0) {
+    if (x.size(0) != repeats * part_.posts) {
+      throw ShapeError(fmt::format("dropout: {} x {} posts were announced, the tensor has {} rows", repeats, part_.posts, x.size(0)));
     }
-    return PhiloxDropout::apply(x, place);
+    const int64_t row = x.numel() / x.size(0);
+    place.pieces = repeats;
+    place.first = part_.first * row;
+    place.stride = part_.all * row;
   }
-  if (!generator_.defined() || generator_.device() != x.device()) {
-    generator_ = at::globalContext().defaultGenerator(x.device()).clone();
-    generator_.set_current_seed(device_key_);
-  }
-  const double keep = 1.0 - static_cast<double>(threshold) / 65536.0;
-  return x * at::empty_like(x, x.options().requires_grad(false)).bernoulli_(keep, generator_).div_(keep);
+  if (x.device().is_cpu()) return PhiloxDropout::apply(x, place);
+  if (!tables_.keys.defined() || tables_.keys.device() != x.device()) tables_ = philox_tables(key_, x.device());
+  std::vector<at::Tensor> dropped;
+  for (int64_t piece = 0; piece < place.pieces; ++piece)
+    dropped.push_back(philox_dropped(x.numel() / place.pieces, tables_, call, threshold, place.first + piece * place.stride));
+  // The fill, not a product: an infinite or NaN element that is dropped must become 0.
+  return (x * dropout_scale(threshold)).masked_fill((dropped.size() == 1 ? dropped[0] : at::cat(dropped, 0)).view(x.sizes()), 0);
 }
 
 }  // namespace infig
