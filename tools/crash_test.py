@@ -31,7 +31,7 @@ SIZES = [
     "image.intermediate_size=32", "fusion.num_hidden_layers=1", "fusion.num_attention_heads=2", "fusion.intermediate_size=32",
 ]
 EVERYTHING = [
-    "image.augment=rand", "data.workers=3", "data.sampler=balanced", "train.batch_size=16", "train.micro_batch=6", "train.activation_checkpointing=true",
+    "image.augment=rand", "data.workers=3", "data.sampler=balanced", "train.batch_size=16", "train.micro_batch=6", "image.batch_norm_train=false", "train.activation_checkpointing=true",
     "train.modality_dropout=0.3", "train.ema_decay=0.9", "train.average_best=2", "gam.queue_size=40", "gam.momentum_mode=train", "loss.label_smoothing=0.1",
     "optim.schedule=cosine", "optim.layer_decay=0.9", "train.epochs=4", "train.patience=0", "train.eval_every=5", "train.save_every=3", "train.log_every=4", "precision=bf16",
 ]

@@ -57,7 +57,7 @@ class Objective {
 
   // step() and its backward pass, in parts: first the encoders over every part without a graph, for what GAM and HFAM look at; then both
   // losses on the whole batch and their gradients with respect to that; then every part again with its graph, those gradients and the
-  // classifier's. Adds to .grad what step() and backward() would, up to rounding, with the same dropout masks on the CPU. `losses` have no
+  // classifier's. Adds to .grad what step() and backward() would, up to rounding, with the same dropout masks. `losses` have no
   // graph. Not for BatchNorm in training mode, whose statistics are of a part.
   Losses step_in_parts(const Batch& batch, const ForwardOptions& how, const PartOptions& parts);
 

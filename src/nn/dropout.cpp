@@ -14,26 +14,15 @@
 namespace infig {
 namespace {
 
+// What kept elements are multiplied by.
+float dropout_scale(uint32_t threshold) { return 65536.0F / static_cast<float>(65536 - threshold); }
+
 // Which elements of which mask. In a part of a batch the elements lie in `pieces` runs of equal length, `stride` apart in the whole.
 struct MaskPlace {
   uint64_t key = 0;
   uint32_t call = 0, threshold = 0;
   int64_t pieces = 1, first = 0, stride = 0;
 };
-
-// What kept elements are multiplied by.
-float dropout_scale(uint32_t threshold) { return 65536.0F / static_cast<float>(65536 - threshold); }
-
-// The same masks where there is no kernel.
-at::Tensor run_operations(const at::Tensor& x, const MaskPlace& place, const PhiloxTables& tables) {
-  const int64_t length = x.numel() / place.pieces;
-  std::vector<at::Tensor> dropped;
-  for (int64_t piece = 0; piece < place.pieces; ++piece) {
-    dropped.push_back(philox_dropped(length, tables, place.call, place.threshold, place.first + piece * place.stride));
-  }
-  // The fill, not a product: an infinite or NaN element that is dropped must become 0.
-  return (x * dropout_scale(place.threshold)).masked_fill((dropped.size() == 1 ? dropped[0] : at::cat(dropped)).view(x.sizes()), 0);
-}
 
 at::Tensor run_philox(const at::Tensor& x, const MaskPlace& place) {
   const at::Tensor input = x.contiguous();
@@ -87,8 +76,8 @@ DropoutSource::DropoutSource(uint64_t seed) : seed_(seed) { begin_step(0); }
 void DropoutSource::begin_step(int64_t step) {
   key_ = derive_seed(seed_, "dropout", static_cast<uint64_t>(step));
   part_ = {};
+  calls_ = 0;
   tables_ = {};
-  begin_stage(0);
 }
 
 void DropoutSource::begin_part(int64_t first, int64_t posts, int64_t all, uint32_t stage) {
@@ -97,8 +86,6 @@ void DropoutSource::begin_part(int64_t first, int64_t posts, int64_t all, uint32
 }
 
 void DropoutSource::begin_stage(uint32_t stage) { calls_ = stage * kStageCalls; }
-
-DropoutSource DropoutSource::fork() const { return *this; }
 
 at::Tensor DropoutSource::apply(const at::Tensor& x, double p, int64_t repeats) {
   const uint32_t threshold = dropout_threshold(p);
@@ -116,7 +103,11 @@ at::Tensor DropoutSource::apply(const at::Tensor& x, double p, int64_t repeats) 
   }
   if (x.device().is_cpu()) return PhiloxDropout::apply(x, place);
   if (!tables_.keys.defined() || tables_.keys.device() != x.device()) tables_ = philox_tables(key_, x.device());
-  return run_operations(x, place, tables_);
+  std::vector<at::Tensor> dropped;
+  for (int64_t piece = 0; piece < place.pieces; ++piece)
+    dropped.push_back(philox_dropped(x.numel() / place.pieces, tables_, call, threshold, place.first + piece * place.stride));
+  // The fill, not a product: an infinite or NaN element that is dropped must become 0.
+  return (x * dropout_scale(threshold)).masked_fill((dropped.size() == 1 ? dropped[0] : at::cat(dropped, 0)).view(x.sizes()), 0);
 }
 
 }  // namespace infig

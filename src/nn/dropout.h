@@ -20,8 +20,8 @@ struct PhiloxTables {
 // the backward pass draws them again instead of storing them. p is thereby rounded to a multiple of 2^-16, and the scale follows the
 // rounded p. Other devices draw the same bits by tensor operations and keep the mask for the backward pass.
 //
-// A step may be computed in parts of its batch, and a part more than once: begin_part() says which posts come. A post's mask is then what it
-// is in the undivided batch.
+// A step may be computed in parts of its batch, and a part more than once: begin_part() says which posts come. A post's mask is then what
+// it is in the undivided batch.
 class DropoutSource {
  public:
   explicit DropoutSource(uint64_t seed);
@@ -35,7 +35,7 @@ class DropoutSource {
   // Where the calls of one stage of the present part begin.
   void begin_stage(uint32_t stage);
   // A source of its own that goes on as this one will: what is to be computed again gets the same masks.
-  DropoutSource fork() const;
+  DropoutSource fork() const { return *this; }
 
  private:
   struct Part {

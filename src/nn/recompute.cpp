@@ -16,6 +16,7 @@ thread_local bool recompute_active = false;
 // What the second pass needs besides tensors.
 struct RecomputeState : torch::CustomClassHolder {
   RecomputableLayer layer;
+  bool has_other = false;               // autograd takes no undefined input: an empty tensor stands for it
   std::optional<DropoutSource> source;  // as it stood before the first pass
   c10::DeviceType device = c10::DeviceType::CPU;
   bool autocast = false;
@@ -47,9 +48,7 @@ class AutocastAsBefore {
   at::ScalarType was_dtype_;
 };
 
-at::Tensor leaf_of(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.detach().set_requires_grad(tensor.requires_grad()) : tensor;
-}
+at::Tensor leaf_of(const at::Tensor& tensor) { return tensor.detach().set_requires_grad(tensor.requires_grad()); }
 
 class Recomputed : public torch::autograd::Function<Recomputed> {
  public:
@@ -58,14 +57,14 @@ class Recomputed : public torch::autograd::Function<Recomputed> {
                             const at::Tensor& other, const c10::intrusive_ptr<RecomputeState>& state, DropoutSource* source) {
     context->save_for_backward({x, other});
     context->saved_data["state"] = c10::IValue::make_capsule(state);
-    return state->layer(x, other, source);
+    return state->layer(x, state->has_other ? other : at::Tensor(), source);
   }
 
   static std::vector<at::Tensor> backward(torch::autograd::AutogradContext* context, const std::vector<at::Tensor>& gradients) {
     const auto saved = context->get_saved_variables();
     const auto capsule = context->saved_data["state"].toCapsule();
     const auto& state = static_cast<const RecomputeState&>(*capsule);
-    const at::Tensor x = leaf_of(saved[0]), other = leaf_of(saved[1]);
+    const at::Tensor x = leaf_of(saved[0]), other = state.has_other ? leaf_of(saved[1]) : at::Tensor();
     at::Tensor y;
     {
       const at::AutoGradMode with_graph(true);
@@ -87,12 +86,14 @@ at::Tensor recomputable(const RecomputableLayer& layer, const at::Tensor& x, con
   if (!recompute_active || !at::GradMode::is_enabled()) return layer(x, other, source);
   auto state = c10::make_intrusive<RecomputeState>();
   state->layer = layer;
+  state->has_other = other.defined();
   if (source != nullptr) state->source = source->fork();
   state->device = x.device().type();
   state->autocast = at::autocast::is_autocast_enabled(state->device);
   if (state->autocast) state->autocast_dtype = at::autocast::get_autocast_dtype(state->device);
   const at::Tensor anchor = at::empty({0}, x.options().dtype(at::kFloat)).set_requires_grad(true);
-  return Recomputed::apply(anchor, x, other, state, source);
+  const at::Tensor second = other.defined() ? other : at::empty({0}, anchor.options().requires_grad(false));
+  return Recomputed::apply(anchor, x, second, state, source);
 }
 
 }  // namespace infig

@@ -131,7 +131,7 @@ def test_a_second_signal_stops_at_once(postcards, tmp_path):
 
 def test_signals_while_one_step_runs(postcards, tmp_path):
     whole, run = tmp_path / "whole", tmp_path / "run"
-    settings = ["train.epochs=3", "train.save_every=1000", "train.log_every=1", "train.micro_batch=5", "train.modality_dropout=0.2"]
+    settings = ["train.epochs=3", "train.save_every=1000", "train.log_every=1", "train.micro_batch=5", "image.batch_norm_train=false", "train.modality_dropout=0.2"]
     assert train(postcards, whole, *settings, "train.patience=0").code == 0
     process = start(postcards, run, *settings)
     wait_for(run / "metrics.jsonl")

@@ -148,7 +148,9 @@ TEST(Parts, AFrozenBackboneAndLossesThatAreOff) {
   const StepGradients whole = second_step(options, 0), parts = second_step(options, 2);
   for (const auto& [name, gradient] : whole.gradients) {
     ASSERT_EQ(gradient.defined(), parts.gradients.at(name).defined()) << name;
-    if (gradient.defined()) EXPECT_TRUE(reference::close(parts.gradients.at(name), gradient, 1e-5)) << name;
+    if (gradient.defined()) {
+      EXPECT_TRUE(reference::close(parts.gradients.at(name), gradient, 1e-5)) << name;
+    }
   }
 }
 
@@ -167,7 +169,9 @@ TEST(RecomputedModel, HasTheSameGradients) {
   ASSERT_EQ(plain.gradients.size(), again.gradients.size());
   for (const auto& [name, gradient] : plain.gradients) {
     ASSERT_EQ(gradient.defined(), again.gradients.at(name).defined()) << name;
-    if (gradient.defined()) EXPECT_TRUE(at::equal(gradient, again.gradients.at(name))) << name;
+    if (gradient.defined()) {
+      EXPECT_TRUE(at::equal(gradient, again.gradients.at(name))) << name;
+    }
   }
   expect_equal_gradients(plain, second_step(options, 3, true), 1e-5);
 }
