@@ -1,8 +1,8 @@
-// Readers: posts/s from the disk to what the network sees, without a model: reading, decoding, resizing, normalising in the shuffled order of
-// an epoch. Prints one JSON object.
+// Readers: posts/s from the disk to what the network sees, without a model: reading, decoding, resizing, normalising in the shuffled order
+// of an epoch. Prints one JSON object.
 //   bench_reader --data DATA [--workers N] [--rounds N] [--posts N] [--shuffle-buffer N] [--augment none|rand] [--read-only]
-// --read-only stops behind the bytes: what the container alone costs. With --posts, the first N of the train split. A cold page cache is the
-// caller's business (sync; echo 3 > /proc/sys/vm/drop_caches) and counts with --rounds 1 alone.
+// --read-only stops behind the bytes: what the container alone costs. With --posts, the first N of the train split. A cold page cache is
+// the caller's business (sync; echo 3 > /proc/sys/vm/drop_caches) and counts with --rounds 1 alone.
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -72,8 +72,8 @@ int bench(const Flags& flags) {
     usable = run_epoch(data, batches, flags, static_cast<uint64_t>(round));
     best = std::max(best, static_cast<double>(rows.size()) / seconds_since(start));
   }
-  std::printf("{\"posts_per_second\": %.1f, \"posts\": %zu, \"usable\": %lld, \"workers\": %lld, \"open_seconds\": %.3f}\n", best, rows.size(),
-              static_cast<long long>(usable), static_cast<long long>(flags.workers), open_seconds);
+  std::printf("{\"posts_per_second\": %.1f, \"posts\": %zu, \"usable\": %lld, \"workers\": %lld, \"open_seconds\": %.3f}\n", best,
+              rows.size(), static_cast<long long>(usable), static_cast<long long>(flags.workers), open_seconds);
   return 0;
 }
 

@@ -12,7 +12,6 @@
 #include "image/decoders.h"
 
 namespace infig {
-namespace fs = std::filesystem;
 namespace {
 
 struct Format {

@@ -27,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::attempt(path.string(), [&] { for_each_row(path, take, fault); });
   fuzz::attempt(path.string(), [&] {
     const DataSet posts = read_data_set(path);
-    for (const Post& post : posts.posts) fuzz::require(posts.labels.at(static_cast<size_t>(post.label_id)) == post.label, "a label has its number");
+    for (const Post& post : posts.posts)
+      fuzz::require(posts.labels.at(static_cast<size_t>(post.label_id)) == post.label, "a label has its number");
   });
   return 0;
 }
