@@ -25,12 +25,13 @@ InfigOptions parts_options(double dropout_probability) {
   o.text.encoder.hidden_dropout_prob = o.text.encoder.attention_probs_dropout_prob = dropout_probability;
   o.image.pixels.size = 32;
   o.image.pixels.resize = 32;
+  // oneDNN's gradient of strided 1x1 convolutions writes beside its memory below 16 channels.
   o.image.encoder.backbone = {.bottleneck = false,
                               .layers = {1, 1, 1, 1},
-                              .widths = {4, 4, 8, 8},
+                              .widths = {16, 16, 32, 32},
                               .stem_kernel = 3,
                               .stem_stride = 2,
-                              .stem_width = 4,
+                              .stem_width = 16,
                               .stem_pool = false};
   o.image.encoder.num_hidden_layers = 3;
   o.image.encoder.layer.num_attention_heads = 2;
@@ -166,13 +167,7 @@ TEST(Parts, CarryTheLossScale) {
 TEST(RecomputedModel, HasTheSameGradients) {
   const InfigOptions options = parts_options(.2);
   const StepGradients plain = second_step(options, 0), again = second_step(options, 0, true);
-  ASSERT_EQ(plain.gradients.size(), again.gradients.size());
-  for (const auto& [name, gradient] : plain.gradients) {
-    ASSERT_EQ(gradient.defined(), again.gradients.at(name).defined()) << name;
-    if (gradient.defined()) {
-      EXPECT_TRUE(at::equal(gradient, again.gradients.at(name))) << name;
-    }
-  }
+  expect_equal_gradients(plain, again, 1e-6);  // a layer's gradients equal to the bit; those of several layers are added in another order
   expect_equal_gradients(plain, second_step(options, 3, true), 1e-5);
 }
 
