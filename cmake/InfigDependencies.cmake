@@ -54,8 +54,28 @@ if(INFIG_TORCH)
     endif()
     list(PREPEND CMAKE_PREFIX_PATH ${INFIG_TORCH_PREFIX})
   endif()
-  # A CUDA build of libtorch also asks for the CUDA toolkit; on a machine without one say what to install.
-  find_package(Torch 2.5 QUIET)
+  # The package file of a CUDA build asks for the CUDA toolkit, of which nothing here needs anything: its libraries are taken as they are.
+  set(infig_torch_cuda "")
+  foreach(folder IN ITEMS "${Torch_DIR}/../../.." "${INFIG_TORCH_PREFIX}/../.." "${INFIG_TORCH_PREFIX}")
+    if(EXISTS "${folder}/lib/libtorch_cuda.so" AND EXISTS "${folder}/share/cmake/Torch/TorchConfigVersion.cmake")
+      get_filename_component(infig_torch_cuda "${folder}" ABSOLUTE)
+      break()
+    endif()
+  endforeach()
+  if(infig_torch_cuda)
+    set(PACKAGE_FIND_VERSION 2.5)
+    include(${infig_torch_cuda}/share/cmake/Torch/TorchConfigVersion.cmake)
+    set(Torch_FOUND ${PACKAGE_VERSION_COMPATIBLE})
+    message(STATUS "infig: libtorch ${PACKAGE_VERSION} with CUDA in ${infig_torch_cuda}")
+    set(TORCH_INCLUDE_DIRS ${infig_torch_cuda}/include ${infig_torch_cuda}/include/torch/csrc/api/include)
+    # Nothing names a symbol of the CUDA part, so a linker that leaves out what is unused would leave it out.
+    set(TORCH_LIBRARIES "-Wl,--push-state,--no-as-needed" ${infig_torch_cuda}/lib/libtorch.so ${infig_torch_cuda}/lib/libtorch_cpu.so
+      ${infig_torch_cuda}/lib/libtorch_cuda.so ${infig_torch_cuda}/lib/libc10.so ${infig_torch_cuda}/lib/libc10_cuda.so
+      "-Wl,--pop-state,--allow-shlib-undefined")
+    set(TORCH_CXX_FLAGS "")
+  else()
+    find_package(Torch 2.5 QUIET)
+  endif()
   if(NOT Torch_FOUND)
     message(FATAL_ERROR "libtorch >= 2.5 was not found (looked at -DTorch_DIR, $LIBTORCH, python3's torch, .venv). "
       "Run tools/setup.sh, or unpack libtorch and set LIBTORCH to its folder.")

@@ -36,6 +36,10 @@ if(INFIG_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link,float-cast-overflow -fdebug-prefix-map=${CMAKE_SOURCE_DIR}=.)
 endif()
 
+# libtorch carries and exports std::filesystem of an older standard library, whose folder iterators crash beside ours (fs::remove_all with
+# libtorch 2.11): the symbols come from the library that is named first.
+add_link_options(-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state)
+
 find_program(INFIG_CCACHE ccache)
 if(INFIG_CCACHE)
   # Precompiled headers of g++ are cached only with these settings, so they travel with the build.

@@ -63,20 +63,20 @@ usable_python() {
   die "no Python 3.10 or newer with venv was found; install python3-venv or set INFIG_PYTHON to one"
 }
 
-# A wheel for CUDA is gigabytes large and useless without CUDA's toolkit; say so before it is fetched.
+# A wheel for CUDA is gigabytes large and of use with a GPU alone; say so before it is fetched.
 refuse_cuda_wheel() {
   local report
-  command -v nvcc >/dev/null && return
+  [[ -n ${INFIG_CUDA:-} ]] || command -v nvidia-smi >/dev/null && return
   report=$("$venv/bin/python" -m pip install --disable-pip-version-check --quiet --dry-run --no-deps --ignore-installed --report - -r "${requirements[0]}" </dev/null) || return 0
   if "$venv/bin/python" -c '
 import json, sys
 wheel = json.load(sys.stdin)["install"][0]["metadata"]
 needs = " ".join(wheel.get("requires_dist", []))
 sys.exit("nvidia" not in needs and "cuda" not in needs)' <<<"$report"; then
-    die "the torch wheel that pip would take here is CUDA's, and this machine has no CUDA toolkit (nvcc). Choose one:
+    die "the torch wheel that pip would take here is CUDA's, and this machine shows no NVIDIA GPU (nvidia-smi). Choose one:
   - the CPU wheel: set PIP_EXTRA_INDEX_URL to PyTorch's index of CPU wheels (pytorch.org, Get Started, Compute Platform CPU) and run this again
   - your own libtorch, 2.5 or newer: set LIBTORCH to its folder and run this again
-  - install the CUDA toolkit of that wheel's version, so that nvcc is on PATH, and run this again"
+  - the CUDA wheel all the same: set INFIG_CUDA=1 and run this again"
   fi
 }
 

@@ -5,6 +5,7 @@
 #include <torch/autograd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "alignment/cosine.h"
 #include "alignment/token_engine.h"
@@ -48,6 +49,14 @@ at::Tensor spoiled(const at::Tensor& inverse) { return inverse * 0; }
 
 void add_spoiled(const TokenSimilarityPlan& plan, const at::Tensor& image_inverse, const at::Tensor& text_inverse, at::Tensor& similarity) {
   similarity += spoiled(image_inverse).sum(1, true);
+  if (!plan.kernels) {  // one launch instead of one a text
+    const auto texts = static_cast<int64_t>(plan.lengths.size());
+    const at::Tensor lengths = at::tensor(plan.lengths, at::kLong).to(text_inverse.device());
+    // An optional, since a plain number would choose the other overload: every length repeated so often.
+    const at::Tensor text = at::repeat_interleave(lengths, std::optional<int64_t>(text_inverse.size(0)));
+    similarity += at::zeros({texts}, text_inverse.options()).index_add_(0, text, spoiled(text_inverse)).unsqueeze(0);
+    return;
+  }
   std::vector<at::Tensor> texts;
   for (const at::Tensor& text : spoiled(text_inverse).split_with_sizes(plan.lengths)) texts.push_back(text.sum());
   similarity += at::stack(texts).unsqueeze(0);

@@ -3,6 +3,7 @@
 #include <ATen/Version.h>
 #include <fmt/format.h>
 #include <jemalloc/jemalloc.h>
+#include <torch/cuda.h>
 #include <torch/version.h>
 
 #include <chrono>
@@ -36,15 +37,17 @@ std::string jemalloc_arenas() {
 }
 
 // GFLOP/s of a square matrix product, best of several runs.
-double gemm_rate(at::ScalarType type) {
-  constexpr int64_t kSize = 1024;
-  const at::Tensor a = at::ones({kSize, kSize}, at::kFloat).mul_(0.5).to(type), b = a.clone();
+double gemm_rate(at::ScalarType type, const at::Device& device) {
+  const int64_t size = device.is_cpu() ? 1024 : 8192;
+  const at::Tensor a = at::ones({size, size}, at::kFloat).mul_(0.5).to(device, type), b = a.clone();
   double best = 0;
   for (int run = 0; run < 8; ++run) {
+    if (device.is_cuda()) torch::cuda::synchronize();
     const auto start = std::chrono::steady_clock::now();
     const at::Tensor c = at::mm(a, b);
+    if (device.is_cuda()) torch::cuda::synchronize();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    best = std::max(best, 2.0 * kSize * kSize * kSize / seconds / 1e9);
+    best = std::max(best, 2.0 * static_cast<double>(size * size * size) / seconds / 1e9);
   }
   return best;
 }
@@ -56,7 +59,7 @@ void doctor_verb() {
   for (const char* name : {"avx2", "fma", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16"}) {
     if (flags.find(std::string(" ") + name + " ") != std::string::npos) features += std::string(features.empty() ? "" : " ") + name;
   }
-  const double fp32 = gemm_rate(at::kFloat), bf16 = gemm_rate(at::kBFloat16);
+  const double fp32 = gemm_rate(at::kFloat, at::kCPU), bf16 = gemm_rate(at::kBFloat16, at::kCPU);
   const at::Device device = resolve_device(DeviceChoice::kAuto);
   const Precision precision = resolve_precision(Precision::kAuto, device);
   std::printf("infig            %s (%s)\n", INFIG_VERSION, build_commit());
@@ -69,8 +72,15 @@ void doctor_verb() {
   std::printf("GEMM fp32        %.0f GFLOP/s\n", fp32);
   std::printf("GEMM bf16        %.0f GFLOP/s (%.2f times fp32)\n", bf16, bf16 / fp32);
   std::printf("device=auto      %s\n", device.str().c_str());
-  std::printf("precision=auto   %s (%s)\n", precision_name(precision),
-              cpu_has_bf16() ? "this CPU multiplies bf16 natively" : "this CPU has no native bf16 product: it would be slower than fp32");
+  if (device.is_cuda()) {
+    const double gpu_fp32 = gemm_rate(at::kFloat, device), gpu_bf16 = gemm_rate(at::kBFloat16, device);
+    std::printf("GPU GEMM fp32    %.0f GFLOP/s\n", gpu_fp32);
+    std::printf("GPU GEMM bf16    %.0f GFLOP/s (%.2f times fp32)\n", gpu_bf16, gpu_bf16 / gpu_fp32);
+  }
+  const char* why = device.is_cuda() ? "GPUs multiply bf16 natively"
+                    : cpu_has_bf16() ? "this CPU multiplies bf16 natively"
+                                     : "this CPU has no native bf16 product: it would be slower than fp32";
+  std::printf("precision=auto   %s (%s)\n", precision_name(precision), why);
 }
 
 }  // namespace

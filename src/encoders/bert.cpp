@@ -82,8 +82,9 @@ at::Tensor BertModelImpl::embed(const at::Tensor& input_ids, DropoutSource* sour
 
 at::Tensor BertModelImpl::bias(const at::Tensor& attention_mask) const {
   at::Tensor bias;
-  // A batch without padding is common (texts sorted by length, single posts): then no score is touched for a mask.
-  if (!attention_mask.all().item<bool>()) bias = attention_bias(attention_mask);
+  // A batch without padding is common (texts sorted by length, single posts): then no score is touched for a mask. Asking a GPU would
+  // cost more, since it must first finish everything before.
+  if (!attention_mask.device().is_cpu() || !attention_mask.all().item<bool>()) bias = attention_bias(attention_mask);
   if (options_.kind != BertKind::kMpnet) return bias;
   const int64_t length = attention_mask.size(1);
   const at::Tensor steps = at::arange(length, attention_mask.options().dtype(at::kLong));

@@ -168,7 +168,8 @@ std::vector<at::Tensor> DebertaModelImpl::forward(const at::Tensor& input_ids, c
   const bool packed = source == nullptr && layers_[0]->as<DebertaLayer>()->usable(states[0]);
   const at::Tensor tokens = attention_mask.to(at::kBool);
   // A batch without padding is common (short texts sorted by length, single posts): then no pass over [B, H, L, L] is spent on masks.
-  const bool padded = !tokens.all().item<bool>();
+  // Asking a GPU would cost more, since it must first finish everything before.
+  const bool padded = !tokens.device().is_cpu() || !tokens.all().item<bool>();
   const auto kept =
       uses_positions ? positions_of(input_ids.size(1), input_ids.device(), packed) : std::make_shared<const RelativePositions>();
   const RelativePositions& positions = *kept;

@@ -14,7 +14,10 @@ at::Device resolve_device(DeviceChoice choice) {
         "device: cuda was asked for, but this libtorch is built without CUDA or no GPU answers; use device=cpu or auto (`infig doctor` "
         "shows what is there)");
   }
-  return cuda && choice != DeviceChoice::kCpu ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  if (!cuda || choice == DeviceChoice::kCpu) return at::Device(at::kCPU);
+  // libtorch lets cuDNN round float32 convolutions to TF32's 10 bits unless told otherwise; fp32 means fp32 here.
+  at::globalContext().setAllowTF32CuDNN(false);
+  return at::Device(at::kCUDA, 0);
 }
 
 bool cpu_has_bf16() {

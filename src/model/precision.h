@@ -10,7 +10,8 @@ namespace infig {
 enum class Precision { kFp32, kBf16, kAuto };
 enum class DeviceChoice { kCpu, kCuda, kAuto };
 
-// cuda where libtorch has it and a GPU answers, else cpu. Throws ConfigError for cuda where there is none.
+// cuda where libtorch has it and a GPU answers, else cpu. Choosing cuda turns TF32 off, so that fp32 is float32. Throws ConfigError for
+// cuda where there is none.
 at::Device resolve_device(DeviceChoice choice);
 
 // auto: bf16 where this CPU multiplies bf16 natively (AVX512-BF16 or AMX) or on a GPU, else fp32. Never kAuto.

@@ -14,10 +14,13 @@
 namespace infig {
 namespace {
 
+// What kept elements are multiplied by.
+float dropout_scale(uint32_t threshold) { return 65536.0F / static_cast<float>(65536 - threshold); }
+
 at::Tensor run_philox(const at::Tensor& x, uint64_t key, uint32_t call, uint32_t threshold) {
   const at::Tensor input = x.contiguous();
   at::Tensor output = at::empty_like(input);
-  const float scale = 65536.0F / static_cast<float>(65536 - threshold);
+  const float scale = dropout_scale(threshold);
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, input.scalar_type(), "philox_dropout", [&] {
     philox_dropout<scalar_t>(input.const_data_ptr<scalar_t>(), output.mutable_data_ptr<scalar_t>(), input.numel(), key, call, threshold,
                              scale);
@@ -54,7 +57,7 @@ DropoutSource::DropoutSource(uint64_t seed) : seed_(seed) { begin_step(0); }
 void DropoutSource::begin_step(int64_t step) {
   key_ = derive_seed(seed_, "dropout", static_cast<uint64_t>(step));
   calls_ = 0;
-  if (generator_.defined()) generator_.set_current_seed(key_);
+  tables_ = {};
 }
 
 at::Tensor DropoutSource::apply(const at::Tensor& x, double p) {
@@ -63,12 +66,10 @@ at::Tensor DropoutSource::apply(const at::Tensor& x, double p) {
   const uint32_t call = calls_++;
   if (x.device().is_cpu())
     return PhiloxDropout::apply(x, static_cast<int64_t>(key_), static_cast<int64_t>(call), static_cast<int64_t>(threshold));
-  if (!generator_.defined() || generator_.device() != x.device()) {
-    generator_ = at::globalContext().defaultGenerator(x.device()).clone();
-    generator_.set_current_seed(key_);
-  }
-  const double keep = 1.0 - static_cast<double>(threshold) / 65536.0;
-  return x * at::empty_like(x, x.options().requires_grad(false)).bernoulli_(keep, generator_).div_(keep);
+  if (!tables_.keys.defined() || tables_.keys.device() != x.device()) tables_ = philox_tables(key_, x.device());
+  const float scale = dropout_scale(threshold);
+  // The fill, not a product: an infinite or NaN element that is dropped must become 0.
+  return (x * scale).masked_fill(philox_dropped(x.numel(), tables_, call, threshold).view(x.sizes()), 0);
 }
 
 }  // namespace infig

@@ -106,9 +106,11 @@ at::Tensor TransformerLayerImpl::self_attention(const at::Tensor& x, const at::T
   at::Tensor context;  // [B, H, T, d]
   if (attention == nullptr && !drops) {
     at::Tensor mask = bias;
-    // float's lowest value is infinite in half and bfloat16; a row of nothing but infinities would be NaN.
-    if (mask.defined() && mask.scalar_type() != query.scalar_type()) {
-      mask = mask.clamp_min(lowest_value(query.scalar_type())).to(query.scalar_type());
+    // float's lowest value is infinite in half and bfloat16; a row of nothing but infinities would be NaN. The kernels of GPUs take
+    // powers of 2 and scale the mask for that, so half of it is the lowest that stays finite.
+    if (mask.defined() && (mask.scalar_type() != query.scalar_type() || !mask.device().is_cpu())) {
+      const double lowest = lowest_value(query.scalar_type());
+      mask = mask.clamp_min(mask.device().is_cpu() ? lowest : lowest / 2).to(query.scalar_type());
     }
     context =
         at::scaled_dot_product_attention(query, key, value, mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt, 0.0, false);

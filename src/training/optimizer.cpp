@@ -20,12 +20,13 @@ Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& option
     const at::Tensor& parameter = item.value();
     if (!parameter.requires_grad()) continue;
     const at::NoGradGuard no_grad;
-    slots_.push_back({.name = item.key(),
-                      .parameter = parameter,
-                      .exp_avg = at::zeros_like(parameter),
-                      .exp_avg_sq = adaptive ? at::zeros_like(parameter) : at::Tensor(),
-                      .step = adaptive ? at::zeros({}, at::kFloat) : at::Tensor(),
-                      .rate = rates.of(item.key(), parameter.dim())});
+    slots_.push_back(
+        {.name = item.key(),
+         .parameter = parameter,
+         .exp_avg = at::zeros_like(parameter),
+         .exp_avg_sq = adaptive ? at::zeros_like(parameter) : at::Tensor(),
+         .step = adaptive ? at::zeros({}, parameter.options().dtype(at::kFloat)) : at::Tensor(),  // fused kernels read it there
+         .rate = rates.of(item.key(), parameter.dim())});
   }
 }
 

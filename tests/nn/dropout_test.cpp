@@ -44,6 +44,28 @@ TEST(Dropout, FollowsTheNaiveLoopForwardAndBackward) {
   }
 }
 
+TEST(Dropout, TensorOperationsDrawTheSameMasks) {
+  for (const int64_t count : {1, 7, 8, 9, 257, 10007}) {
+    for (const double p : {0.1, 0.25, 0.5, 0.9, 1.0 / 65536}) {
+      const auto key = derive_seed(42, "dropout", 3);
+      const at::Tensor dropped = philox_dropped(count, philox_tables(key, at::kCPU), 1, dropout_threshold(p));
+      EXPECT_TRUE(at::equal(dropped, naive_mask(count, 42, 3, 1, p) == 0)) << count << " " << p;
+      for (const int64_t first : {1, 8, 13}) {
+        const at::Tensor part = philox_dropped(count, philox_tables(key, at::kCPU), 1, dropout_threshold(p), first);
+        EXPECT_TRUE(at::equal(part, naive_mask(first + count, 42, 3, 1, p).narrow(0, first, count) == 0)) << first << " " << count;
+      }
+    }
+  }
+}
+
+TEST(Dropout, TensorOperationsAgreeWithTheKernelOnManyBlocks) {
+  const int64_t count = 3000001;
+  DropoutSource source(9);
+  const at::Tensor kept = source.apply(at::ones({count}), 0.3) != 0;
+  const at::Tensor dropped = philox_dropped(count, philox_tables(derive_seed(9, "dropout", 0), at::kCPU), 0, dropout_threshold(0.3));
+  EXPECT_TRUE(at::equal(kept, dropped.logical_not()));
+}
+
 TEST(Dropout, WorksOnStridedAndNarrowTypes) {
   const at::Tensor mask = naive_mask(12, 7, 0, 0, 0.5).view({3, 4});
   const at::Tensor x = reference::wave({4, 3}).t();
