@@ -70,7 +70,7 @@ TEST_F(FeatureCache, HoldsTheGridOfEveryPost) {
   const auto store = cached_grids(*backbone_, data_, pixels_, cache());
   const at::NoGradGuard no_grad;
   for (int64_t row : {0, 1, 2, 4}) {
-    const at::Tensor expected = backbone_->features(pixels_of(data_.posts[static_cast<size_t>(row)].image, pixels_), false);
+    const at::Tensor expected = backbone_->features(pixels_of(data_.posts[static_cast<size_t>(row)].image.file, pixels_), false);
     EXPECT_TRUE(reference::close(store->gather({row}).permute({0, 3, 1, 2}), expected, 1e-5)) << row;
     EXPECT_TRUE(store->usable(row));
   }
@@ -162,7 +162,7 @@ TEST_F(FeatureCache, ClipEmbedsOfTrainingPosts) {
     ASSERT_EQ(embeds.sizes(), (std::vector<int64_t>{1, 2, 5}));
     EXPECT_TRUE(reference::close(embeds.select(1, 1), clip.model->text_embeds(at::tensor(ids, at::kLong).unsqueeze(0)), 1e-5)) << i;
     if (post.id == "p3") continue;
-    EXPECT_TRUE(reference::close(embeds.select(1, 0), clip.model->image_embeds(pixels_of(post.image, clip.pixels)), 1e-5)) << i;
+    EXPECT_TRUE(reference::close(embeds.select(1, 0), clip.model->image_embeds(pixels_of(post.image.file, clip.pixels)), 1e-5)) << i;
   }
   PostLoader loader(data_.posts, *tokenizer_, pixels_, 16, {}, 1);
   loader.use_clip(store, rows);
