@@ -66,7 +66,7 @@ void ablate(const ExperimentFlags& flags) {
   ExperimentRequest request = base_request(flags, "Ablation of " + std::filesystem::path(flags.config).stem().string());
   request.overrides = flags.words;
   request.variants = ablation_variants(load_run_config(flags.config, flags.words));
-  run_and_print(std::move(request), flags.data);
+  run_and_print(request, flags.data);
 }
 
 // KEY=V1,V2 with one value alone is a plain override.
@@ -90,12 +90,12 @@ void sweep(const ExperimentFlags& flags) {
     overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
     load_run_config(flags.config, overrides);
   }
-  run_and_print(std::move(request), flags.data);
+  run_and_print(request, flags.data);
 }
 
 }  // namespace
 
-void run_and_print(ExperimentRequest request, const std::string& data_path) {
+void run_and_print(const ExperimentRequest& request, const std::string& data_path) {
   const DataSet data = read_data_set(data_path);
   const std::string output = request.output.string();
   print_scores(run_experiment(request, data), output);

@@ -34,7 +34,7 @@ void train_seeds(const TrainFlags& flags, const std::vector<std::string>& overri
   request.output = flags.output_dir;
   request.description_json = describe_run(flags.config);
   request.stop = watch_signals();
-  run_and_print(std::move(request), flags.data);
+  run_and_print(request, flags.data);
 }
 
 void train_verb(const TrainFlags& flags) {

@@ -8,6 +8,6 @@
 namespace infig {
 
 // Runs the experiment on the data set at `data_path` and prints its table.
-void run_and_print(ExperimentRequest request, const std::string& data_path);
+void run_and_print(const ExperimentRequest& request, const std::string& data_path);
 
 }  // namespace infig

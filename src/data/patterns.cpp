@@ -52,7 +52,7 @@ std::vector<std::string> without_braces(const std::string& pattern) {
   const std::vector<std::string> rests = without_braces(pattern.substr(close + 1));
   for (const std::string& word : alternatives(std::string_view(pattern).substr(open + 1, close - open - 1))) {
     for (const std::string& rest : rests) {
-      names.push_back(pattern.substr(0, open) + word + rest);
+      names.push_back(fmt::format("{}{}{}", pattern.substr(0, open), word, rest));
       if (names.size() > kMostNames) throw DataError(fmt::format("{}: stands for more than {} names", pattern, kMostNames));
     }
   }

@@ -6,8 +6,8 @@
 #include "evaluation/details.h"
 #include "evaluation/report_sections.h"
 #include "evaluation/risk_chart.h"
-#include "pages/svg.h"
 #include "metrics/calibration.h"
+#include "pages/svg.h"
 
 namespace infig {
 namespace {

@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
-#include "pages/html.h"
 #include "evaluation/predictions.h"
 #include "experiments/paper_figures.h"
 #include "experiments/score_chart.h"
 #include "experiments/tables.h"
+#include "pages/html.h"
 
 namespace infig {
 namespace {

@@ -55,7 +55,8 @@ class FeatureCache : public ::testing::Test {
   // One picture on its own, without the code that makes batches of them.
   at::Tensor pixels_of(const FileSpan& picture, const ImageOptions& options) const {
     at::Tensor pixels = at::empty({1, options.size, options.size, 3});
-    normalize_image(transform_image(decode_image_file(picture, options.decode()).image, options, nullptr), options, pixels.data_ptr<float>());
+    normalize_image(transform_image(decode_image_file(picture, options.decode()).image, options, nullptr), options,
+                    pixels.data_ptr<float>());
     return pixels.permute({0, 3, 1, 2}).contiguous();
   }
 

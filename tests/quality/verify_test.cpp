@@ -155,7 +155,8 @@ TEST(Published, MvsaSingle) {
   EXPECT_THAT(published_misses(data, "mvsa-single"), ElementsAre());
   data.labels = {"neutral", "positive", "negative"};
   EXPECT_THAT(published_misses(data, "mvsa-single"), ElementsAre(HasSubstr("the labels are neutral, positive, negative")));
-  EXPECT_THAT(thrown<ConfigError>([&] { published_misses(data, "mvsa"); }), HasSubstr("\"mvsa\" is not known, expected hfm or mvsa-multiple or mvsa-single or tumemo"));
+  EXPECT_THAT(thrown<ConfigError>([&] { published_misses(data, "mvsa"); }),
+              HasSubstr("\"mvsa\" is not known, expected hfm or mvsa-multiple or mvsa-single or tumemo"));
   EXPECT_THAT(thrown<ConfigError>([] { verify_data("x", {.expect = "mvsa"}); }), HasSubstr("is not known"));
 }
 
