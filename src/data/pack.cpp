@@ -183,8 +183,11 @@ PackEntry PackWriter::add(std::string_view jpeg, int64_t width, int64_t height) 
     throw ResourceError(fmt::format("{}: a picture of {} x {} pixels and {} bytes; a pack holds 1 to {} pixels a side and 1 to {} bytes",
                                     path_.string(), width, height, jpeg.size(), kLargestSide, UINT32_MAX));
   }
-  const PackEntry entry{
-      .offset = place_.bytes, .length = static_cast<int64_t>(jpeg.size()), .width = width, .height = height, .hash = short_hash(jpeg)};
+  const PackEntry entry{.offset = place_.bytes,
+                        .length = static_cast<int64_t>(jpeg.size()),
+                        .width = width,
+                        .height = height,
+                        .hash = short_hash(jpeg)};
   write(pack_, jpeg, path_);
   write(index_, entry_bytes(entry), index_path_);
   place_.bytes += entry.length;

@@ -7,8 +7,8 @@
 //                        16 bytes: the first half of the SHA-256 of its JPEG bytes
 //   footer    72 bytes   u64 offset of the index, u64 pictures, u64 size of the whole file, 32 bytes SHA-256 of header and index, 8 zero
 //                        bytes, "INFIGEND"
-// `side` is what no picture's shorter side exceeds. posts.jsonl names a picture as "images.pack#OFFSET+LENGTH" (data/picture_span.h), so
-// that reading one needs no look at the index; the index serves checks, and those who want the pictures without the posts.
+// `side` is what no picture's shorter side exceeds. posts.jsonl names a picture as "images.pack#OFFSET+LENGTH" (data/picture_span.h), so that
+// reading one needs no look at the index; the index serves checks, and those who want the pictures without the posts.
 #pragma once
 
 #include <array>
@@ -51,8 +51,8 @@ class ImagePack {
 
   const std::filesystem::path& path() const { return file_.path(); }
   const PackSettings& settings() const { return settings_; }
-  int64_t size() const { return count_; }  // pictures
-  PackEntry entry(int64_t i) const;        // of picture i, 0 .. size() - 1
+  int64_t size() const { return count_; }        // pictures
+  PackEntry entry(int64_t i) const;              // of picture i, 0 .. size() - 1
   std::span<const uint8_t> picture(int64_t i) const;
 
   // The bytes that posts.jsonl names. Throws DataError for a span that does not lie wholly among the pictures. Valid while the pack
