@@ -58,6 +58,7 @@ ResumableFile::ResumableFile(fs::path target, json command, bool restart)
     struct stat locked{}, present{};
     if (::fstat(lock_, &locked) != 0 || ::stat(partial_.c_str(), &present) != 0 || locked.st_ino != present.st_ino)
       throw ResourceError(fmt::format("{}: another process has just written it", target_.string()));
+    fs::remove(with_ending(note_, ".next"), code);
     if (restart) fs::remove(note_, code);
     take_up();
   } catch (...) {
@@ -117,7 +118,22 @@ void ResumableFile::flush() {
 void ResumableFile::save(const json& state) {
   flush();
   const json note = {{"bytes", fs::file_size(partial_)}, {"command", command_}, {"state", state}};
-  write_file_atomic(note_, note.dump(1) + "\n");
+  // The lock keeps other writers away, so the new note has a fixed name, which the next writer finds and removes after a kill.
+  const fs::path next = with_ending(note_, ".next");
+  errno = 0;
+  std::ofstream out(next, std::ios::binary | std::ios::trunc);
+  out << note.dump(1) << "\n";
+  out.close();
+  std::error_code code;
+  if (out.fail()) {
+    const int reason = errno;
+    fs::remove(next, code);
+    throw ResourceError(
+        fmt::format("{}: writing failed: {}", note_.string(), reason != 0 ? words(reason) : "the device took no more bytes"));
+  }
+  sync_path(next);
+  fs::rename(next, note_, code);
+  if (code) throw ResourceError(fmt::format("{}: cannot be put in place: {}", note_.string(), code.message()));
   state_ = state;
 }
 
