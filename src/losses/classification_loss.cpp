@@ -23,7 +23,7 @@ void ClassificationLossOptions::validate(int64_t classes) const {
 }
 
 LossTerm classification_loss(const at::Tensor& logits, const at::Tensor& labels, const ClassificationLossOptions& options) {
-  const LossTerm plain = cross_entropy(logits, labels);  // checks shapes
+  LossTerm plain = cross_entropy(logits, labels);  // checks shapes
   if (options.plain() || plain.count == 0) return plain;
   const int64_t classes = logits.size(1);
   options.validate(classes);

@@ -177,7 +177,7 @@ class TumemoSource : public PostSource {
     for (size_t i = 0; i < posts_.size(); ++i) {
       const auto label = static_cast<size_t>(posts_[i].label);
       if (posts_[i].split >= 0) {
-        ++pinned[static_cast<size_t>(posts_[i].split)][label];
+        ++pinned[static_cast<uint8_t>(posts_[i].split)][label];
       } else {
         open[label].push_back(static_cast<uint32_t>(i));
       }

@@ -1,4 +1,5 @@
 // The table "Tables" of docs/data.md, case by case: what becomes of odd bytes in CSV, TSV and JSONL.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
@@ -39,8 +40,8 @@ TEST(OddTables, LineEndsAndMarksAreNoContent) {
   for (const char* name : {"t.csv", "t.tsv"}) {
     const std::string separator = std::string(name) == "t.csv" ? "," : "\t";
     const std::string header = "id" + separator + "text", row = "7" + separator + "caf\xC3\xA9";
-    for (const std::string& bytes : {header + "\r\n" + row + "\r\n", "\xEF\xBB\xBF" + header + "\n" + row,
-                                     header + "\n\n\r\n" + row + "\n\n", header + "\r\n" + row}) {
+    for (const std::string& bytes : {fmt::format("{}\r\n{}\r\n", header, row), fmt::format("\xEF\xBB\xBF{}\n{}", header, row),
+                                     fmt::format("{}\n\n\r\n{}\n\n", header, row), fmt::format("{}\r\n{}", header, row)}) {
       const Outcome outcome = read(name, bytes);
       ASSERT_EQ(outcome.rows.size(), 1u) << bytes << outcome.error;
       EXPECT_EQ(outcome.rows[0].id, "7");

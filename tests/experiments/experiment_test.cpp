@@ -93,7 +93,7 @@ TEST_F(ExperimentTest, AFolderOfAnotherConfigIsLeftAlone) {
   run_experiment(request, data_);
   const std::string table = read_file(request.output / "table.md"), weights_then = weights("mine/full/seed-1", "latest");
   EXPECT_TRUE(fs::exists(request.output / "without-gam/seed-1/model-card.md"));
-  request.overrides.push_back("optim.lr=5e-3");
+  request.overrides.emplace_back("optim.lr=5e-3");
   try {
     run_experiment(request, data_);
     FAIL() << "another config went on with the runs that are there";

@@ -154,7 +154,7 @@ TEST_F(ReproduceTest, TablesShareRunsAndSayWhatIsMissing) {
 
   // With another config the runs that are there are left alone.
   ReproduceRequest other = reproduction(PaperPart::kTable2);
-  other.overrides.push_back("optim.lr=2e-3");
+  other.overrides.emplace_back("optim.lr=2e-3");
   EXPECT_THAT(message_of(other), AllOf(HasSubstr("optim.lr"), HasSubstr("--output-dir")));
   EXPECT_EQ(fs::last_write_time(full), trained);
 }
@@ -192,10 +192,10 @@ TEST_F(ReproduceTest, SaysWhichWeightsAreMissing) {
 
 TEST_F(ReproduceTest, RefusesBeforeTheFirstRun) {
   ReproduceRequest request = reproduction(PaperPart::kTable2);
-  request.overrides.push_back("optim.lrr=1");
+  request.overrides.emplace_back("optim.lrr=1");
   EXPECT_THROW(reproduce(request), ConfigError);
   request = reproduction(PaperPart::kTable2);
-  request.overrides.push_back("train.best_metric=beauty");
+  request.overrides.emplace_back("train.best_metric=beauty");
   EXPECT_THROW(reproduce(request), ConfigError);
   request = reproduction(PaperPart::kTable2);
   write_file_atomic(folder_ / "root/hfm/posts.jsonl", "{\"id\": 1\n");

@@ -1,6 +1,7 @@
 // Batches: what they hold, that bad pictures shift nobody, that the number of workers changes nothing.
 #include "tensor/loader.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -125,10 +126,9 @@ std::vector<DataSet> in_every_container(const fs::path& folder, const std::vecto
   std::string folder_lines, pack_lines, table = "id,text,image,label,split\n", pack;
   for (const Post& post : posts) {
     const std::string label(1, static_cast<char>('x' + post.label_id)), name = post.image.file.filename().string();
-    const std::string head =
-        R"({"id": ")" + post.id + R"(", "text": ")" + post.text + R"(", "label": ")" + label + R"(", "split": "train")";
-    folder_lines += head + R"(, "image": ")" + name + "\"}\n";
-    table += post.id + "," + post.text + "," + name + "," + label + ",train\n";
+    const std::string head = fmt::format(R"({{"id": "{}", "text": "{}", "label": "{}", "split": "train")", post.id, post.text, label);
+    folder_lines += fmt::format("{}, \"image\": \"{}\"}}\n", head, name);
+    table += fmt::format("{},{},{},{},train\n", post.id, post.text, name, label);
     members.emplace_back(post.id + ".cls", label);
     if (!post.text.empty()) members.emplace_back(post.id + ".txt", post.text);
     pack_lines += head;
