@@ -175,7 +175,7 @@ class TumemoSource : public PostSource {
     for (const auto& entry : posts_) ++class_counts[static_cast<size_t>(entry.label)];
     for (size_t label = 0; label < classes; ++label) open[label].reserve(static_cast<size_t>(class_counts[label]));
     for (size_t i = 0; i < posts_.size(); ++i) {
-      const auto label = static_cast<size_t>(posts_[i].label);
+      const auto label = size_t{static_cast<uint8_t>(posts_[i].label)};
       if (posts_[i].split >= 0) {
         ++pinned[static_cast<uint8_t>(posts_[i].split)][label];
       } else {
