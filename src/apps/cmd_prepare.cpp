@@ -71,6 +71,15 @@ void run_table(const PrepareFlags& flags, PrepareTable run) {
   print_prepared(run(flags.raw, flags.out, options), flags.out);
 }
 
+// What every table takes besides --raw.
+void add_table_flags(CLI::App& command, const PrepareFlagsPtr& flags) {
+  add_prepare_out(command, flags);
+  command.add_option("--images", flags->images, "Folder that relative picture paths start from (default: the table's own)");
+  command.add_option("--labels", flags->labels, "Label names in id order, separated by commas (default: alphabetical)")->delimiter(',');
+  add_prepare_pictures(command, flags);
+  add_prepare_split(command, flags);
+}
+
 void add_table(CLI::App& prepare) {
   auto flags = std::make_shared<PrepareFlags>();
   auto* command = prepare.add_subcommand("table", "Posts of your own: a CSV, TSV or JSONL table with id, text, image, label, split");
@@ -80,11 +89,7 @@ void add_table(CLI::App& prepare) {
           "The table (.csv, .tsv or .jsonl), or an archive (zip, tar, tar.gz) with one table and its pictures; columns besides these "
           "five are ignored, split may be absent")
       ->required();
-  add_prepare_out(*command, flags);
-  command->add_option("--images", flags->images, "Folder that relative picture paths start from (default: the table's own)");
-  command->add_option("--labels", flags->labels, "Label names in id order, separated by commas (default: alphabetical)")->delimiter(',');
-  add_prepare_pictures(*command, flags);
-  add_prepare_split(*command, flags);
+  add_table_flags(*command, flags);
   command->footer(
       "Rows without label, or with neither text nor picture, are dropped and listed.\n"
       "Example:\n  infig prepare table --raw posts.csv --images pictures --labels positive,neutral,negative --out data/mine");
@@ -96,11 +101,7 @@ void add_jsonl(CLI::App& prepare) {
   auto* command = prepare.add_subcommand("jsonl", "The same, of a JSONL table: one object a line with id, text, image, label, split");
   command->add_option("--raw,--input", flags->raw, "The table, called .jsonl or .ndjson; other keys are ignored, split may be absent")
       ->required();
-  add_prepare_out(*command, flags);
-  command->add_option("--images", flags->images, "Folder that relative picture paths start from (default: the table's own)");
-  command->add_option("--labels", flags->labels, "Label names in id order, separated by commas (default: alphabetical)")->delimiter(',');
-  add_prepare_pictures(*command, flags);
-  add_prepare_split(*command, flags);
+  add_table_flags(*command, flags);
   command->footer("Example:\n  infig prepare jsonl --raw posts.jsonl --out data/mine --pack");
   command->callback([flags] {
     const std::string extension = std::filesystem::path(flags->raw).extension().string();

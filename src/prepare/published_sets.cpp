@@ -10,6 +10,16 @@ namespace {
 
 std::string whole_path(const fs::path& path) { return path.empty() ? "" : fs::absolute(path).lexically_normal().string(); }
 
+// A kind's own options with where its raw files lie by now and what all kinds are told; HFM's texts are UTF-8 and its splits given.
+template <typename Kind>
+Kind with_common(Kind kind, const fs::path& raw, const PrepareOptions& options) {
+  kind.raw = raw;
+  kind.images = options.images;
+  if constexpr (requires { kind.text_decode; }) kind.text_decode = options.text_decode;
+  if constexpr (requires { kind.seed; }) kind.seed = options.seed;
+  return kind;
+}
+
 }  // namespace
 
 PrepareReport prepare_hfm(const HfmOptions& hfm, const fs::path& out, const PrepareOptions& options) {
@@ -17,12 +27,7 @@ PrepareReport prepare_hfm(const HfmOptions& hfm, const fs::path& out, const Prep
                    return wants_posts(member) || fs::path(member).filename() == "extract_all";
                  }};
   job.paths = {{"splits", whole_path(hfm.splits)}};
-  job.open = [&](const fs::path& raw, const fs::path&) {
-    HfmOptions opened = hfm;
-    opened.raw = raw;
-    opened.images = options.images;
-    return open_hfm(opened);
-  };
+  job.open = [&](const fs::path& raw, const fs::path&) { return open_hfm(with_common(hfm, raw, options)); };
   return prepare_data_set(job, out, options);
 }
 
@@ -30,14 +35,7 @@ PrepareReport prepare_mvsa_multiple(const MvsaMultipleOptions& mvsa, const fs::p
   PrepareJob job{.kind = "mvsa-multiple", .raw = mvsa.raw, .clean_text = TextCleaning::kMultiSentiNet, .wants = wants_posts};
   job.options = {{"seed", options.seed}, {"text_decode", text_decode_name(options.text_decode)}};
   job.paths = {{"splits", whole_path(mvsa.splits)}};
-  job.open = [&](const fs::path& raw, const fs::path&) {
-    MvsaMultipleOptions opened = mvsa;
-    opened.raw = raw;
-    opened.images = options.images;
-    opened.text_decode = options.text_decode;
-    opened.seed = options.seed;
-    return open_mvsa_multiple(opened);
-  };
+  job.open = [&](const fs::path& raw, const fs::path&) { return open_mvsa_multiple(with_common(mvsa, raw, options)); };
   return prepare_data_set(job, out, options);
 }
 
@@ -46,14 +44,7 @@ PrepareReport prepare_tumemo(const TumemoOptions& tumemo, const fs::path& out, c
       .kind = "tumemo", .raw = tumemo.raw, .raw_text = TextCleaning::kUrls, .clean_text = TextCleaning::kMgnns, .wants = wants_posts};
   job.options = {{"seed", options.seed}, {"text_decode", text_decode_name(options.text_decode)}, {"check_ranges", tumemo.check_ranges}};
   job.paths = {{"splits", whole_path(tumemo.splits)}, {"label_file", whole_path(tumemo.label_file)}};
-  job.open = [&](const fs::path& raw, const fs::path&) {
-    TumemoOptions opened = tumemo;
-    opened.raw = raw;
-    opened.images = options.images;
-    opened.text_decode = options.text_decode;
-    opened.seed = options.seed;
-    return open_tumemo(opened);
-  };
+  job.open = [&](const fs::path& raw, const fs::path&) { return open_tumemo(with_common(tumemo, raw, options)); };
   return prepare_data_set(job, out, options);
 }
 

@@ -9,6 +9,7 @@
 #include "model/infig.h"
 #include "model/objective.h"
 #include "model/pretrained.h"
+#include "model/small_model.h"
 
 namespace infig {
 namespace {
@@ -16,31 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 InfigOptions small_options() {
-  InfigOptions o;
-  o.text.encoder.vocab_size = 50;
-  o.text.encoder.hidden_size = 16;
-  o.text.encoder.num_hidden_layers = 3;
-  o.text.encoder.num_attention_heads = 2;
-  o.text.encoder.intermediate_size = 32;
-  o.text.encoder.max_position_embeddings = 32;
-  o.text.encoder.position_buckets = 8;
-  o.image.pixels.size = 32;
-  o.image.pixels.resize = 32;
-  o.image.encoder.backbone = {.bottleneck = false,
-                              .layers = {1, 1, 1, 1},
-                              .widths = {4, 4, 8, 8},
-                              .stem_kernel = 3,
-                              .stem_stride = 2,
-                              .stem_width = 4,
-                              .stem_pool = false};
-  o.image.encoder.num_hidden_layers = 3;
-  o.image.encoder.layer.num_attention_heads = 2;
-  o.image.encoder.layer.intermediate_size = 32;
-  o.image.finetune = true;
-  o.fusion.layers = 1;
-  o.fusion.layer.num_attention_heads = 2;
-  o.fusion.layer.intermediate_size = 32;
-  o.gam.queue_size = 12;
+  InfigOptions o = test::small_model_options();
   o.finish();
   return o;
 }

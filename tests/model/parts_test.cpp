@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "model/objective.h"
+#include "model/small_model.h"
 #include "nn/recompute.h"
 #include "reference/tensors.h"
 
@@ -14,37 +15,12 @@ namespace infig {
 namespace {
 
 InfigOptions parts_options(double dropout_probability) {
-  InfigOptions o;
-  o.text.encoder.vocab_size = 50;
-  o.text.encoder.hidden_size = 16;
-  o.text.encoder.num_hidden_layers = 3;
-  o.text.encoder.num_attention_heads = 2;
-  o.text.encoder.intermediate_size = 32;
-  o.text.encoder.max_position_embeddings = 32;
-  o.text.encoder.position_buckets = 8;
+  InfigOptions o = test::small_model_options();
   o.text.encoder.hidden_dropout_prob = o.text.encoder.attention_probs_dropout_prob = dropout_probability;
-  o.image.pixels.size = 32;
-  o.image.pixels.resize = 32;
-  // oneDNN's gradient of strided 1x1 convolutions writes beside its memory below 16 channels.
-  o.image.encoder.backbone = {.bottleneck = false,
-                              .layers = {1, 1, 1, 1},
-                              .widths = {16, 16, 32, 32},
-                              .stem_kernel = 3,
-                              .stem_stride = 2,
-                              .stem_width = 16,
-                              .stem_pool = false};
-  o.image.encoder.num_hidden_layers = 3;
-  o.image.encoder.layer.num_attention_heads = 2;
-  o.image.encoder.layer.intermediate_size = 32;
-  o.image.finetune = true;
-  o.fusion.layers = 1;
-  o.fusion.layer.num_attention_heads = 2;
-  o.fusion.layer.intermediate_size = 32;
   o.fusion.null_tokens = true;
   for (auto* layer : {&o.image.encoder.layer, &o.fusion.layer})
     layer->hidden_dropout_prob = layer->attention_probs_dropout_prob = dropout_probability;
   o.head_dropout = dropout_probability;
-  o.gam.queue_size = 12;
   o.gam.proj_dim = 6;
   o.hfam.proj_dim = 6;
   o.finish();
