@@ -1,7 +1,7 @@
 // A text encoder's inference with random weights: seconds of the forward pass, what bench/bench_encoders.py sets beside transformers and
 // ONNX Runtime. Prints one JSON object a line for each batch x length.
-//   bench_encoder [--model FOLDER] [--threads N] [--repeats N] [--warmup N] [--processor-time] [BATCHxLENGTH ...]     (without a model: MiniLM's and
-//   DeBERTa-v3-base's sizes)
+//   bench_encoder [--model FOLDER] [--threads N] [--repeats N] [--warmup N] [--processor-time] [BATCHxLENGTH ...]     (without a model:
+//   MiniLM's and DeBERTa-v3-base's sizes)
 // A LENGTH of 0 stands for mixed lengths: 128 texts of 16 .. 256 tokens, batched as infig does it, texts of like length together; the
 // seconds are those of all of them.
 #include <ATen/ATen.h>

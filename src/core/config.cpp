@@ -297,9 +297,9 @@ void read_config_text(const ConfigBinder& binder, const std::string& yaml, const
     others.resize(kNamed);
     others.emplace_back("...");
   }
-  throw DataError(fmt::format("{}: cannot be opened: No such file or directory{}", path.string(),
-                              others.empty() ? "; expected a YAML file"
-                                             : fmt::format("; {} holds {}", folder.string(), fmt::join(others, ", "))));
+  throw DataError(
+      fmt::format("{}: cannot be opened: No such file or directory{}", path.string(),
+                  others.empty() ? "; expected a YAML file" : fmt::format("; {} holds {}", folder.string(), fmt::join(others, ", "))));
 }
 
 void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path) {

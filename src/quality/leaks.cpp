@@ -45,7 +45,8 @@ void improve_twin(const DataSet& data, int64_t row, Split split, const std::vect
     const auto rank = [&](int64_t candidate, double likeness) {
       return std::tuple(post_at(data, candidate).label_id != post_at(data, row).label_id, -likeness, candidate);
     };
-    if (!best || rank(other, similarity) < rank(best->other, best->similarity)) best = Leak{.row = row, .other = other, .similarity = similarity};
+    if (!best || rank(other, similarity) < rank(best->other, best->similarity))
+      best = Leak{.row = row, .other = other, .similarity = similarity};
   }
 }
 

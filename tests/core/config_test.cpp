@@ -236,7 +236,8 @@ TEST(Config, MissingFileComesWithThePresetsBesideIt) {
     read_config_file(bind(options), fs::path(folder) / "paper.yaml");
     ADD_FAILURE() << "read a file that does not exist";
   } catch (const DataError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("paper.yaml: cannot be opened: No such file or directory; " + folder + " holds paper-a.yaml, paper-b.yaml"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("paper.yaml: cannot be opened: No such file or directory; " + folder + " holds paper-a.yaml, paper-b.yaml"));
     EXPECT_THAT(error.what(), Not(HasSubstr("notes.txt")));
   }
   fs::remove_all(folder);
