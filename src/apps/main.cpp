@@ -23,7 +23,8 @@ constexpr const char* kFooter =
     "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
     "  infig evaluate --run runs/demo --data runs/postcards --split test\n"
     "  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n\n"
-    "Exit codes: 0 done, 1 the work failed, 2 wrong usage or config, 130 and 143 stopped by SIGINT and SIGTERM after saving.";
+    "Exit codes: 0 done, 1 the work failed, 2 wrong usage or config, 130, 143 and 138 stopped by SIGINT, SIGTERM and SIGUSR1 after\n"
+    "saving.";
 
 // One rank's error ends all ranks. What goes wrong in every rank alike is said by the first one: the others wait a little for it.
 int failed(const std::string& message, int code) {

@@ -29,8 +29,8 @@ GradientSum::GradientSum(const torch::nn::Module& module, Ranks& ranks, Gradient
   }
   std::vector<int64_t> sizes;
   for (auto last = parameters.rbegin(); last != parameters.rend(); ++last) {
-    if (last->scalar_type() != at::kFloat || !last->device().is_cpu())
-      throw ShapeError("gradient buckets: parameters must be float32 on the CPU");
+    if (last->scalar_type() != at::kFloat || !last->device().is_cpu() || !last->is_non_overlapping_and_dense())
+      throw ShapeError("gradient buckets: parameters must be dense float32 on the CPU");
     if (sizes.empty() || sizes.back() + last->numel() > most) {
       buckets_.emplace_back();
       sizes.push_back(0);
@@ -65,7 +65,8 @@ void GradientSum::arm() {
 // From now on the gradient lies in the bucket, where the sum will be.
 void GradientSum::fill(Slot& slot) {
   const at::NoGradGuard no_grad;
-  at::Tensor place = buckets_[slot.bucket].values.narrow(0, slot.offset, slot.parameter.numel()).view(slot.parameter.sizes());
+  // Laid out as the parameter is (convolutions are channels-last): fused optimizers walk through both side by side.
+  at::Tensor place = buckets_[slot.bucket].values.as_strided(slot.parameter.sizes(), slot.parameter.strides(), slot.offset);
   const at::Tensor& gradient = slot.parameter.grad();
   if (gradient.defined()) {
     place.copy_(gradient);

@@ -54,7 +54,12 @@ at::Device device_of(DeviceChoice choice, const Ranks& ranks) {
 
 }  // namespace
 
-void check_trainable(const RunConfig& config, const DataSet& data) {
+void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& ranks) {
+  device_of(config.device, ranks);
+  if (config.train.batch_size % ranks.size() != 0) {
+    throw ConfigError(fmt::format("train.batch_size={}: the whole batch, which {} ranks cannot share evenly; choose a multiple of {}",
+                                  config.train.batch_size, ranks.size(), ranks.size()));
+  }
   if (data.labels.size() < 2) {
     throw DataError(fmt::format("{}: {} in its posts; a classifier needs two at least", data.folder.string(),
                                 data.labels.empty() ? "no label" : fmt::format("'{}' is the only label", data.labels.front())));
@@ -73,7 +78,6 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
       tokenizer_(std::move(tokenizer)),
       dropout_(derive_seed(config_.seed, "dropout")),
       scaler_(precision_ == Precision::kFp16) {
-  check_ranks();
   if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
   const bool resumed = tokenizer_ != nullptr;
   choose_tokenizer();
@@ -113,14 +117,6 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
   if (!ranks.several()) return;
   gradient_sum_.emplace(*model_, ranks, GradientSumOptions{.overlap = !config_.train.activation_checkpointing});
   check_same_weights();
-}
-
-void Session::check_ranks() const {
-  if (!ranks_->several()) return;
-  if (config_.train.batch_size % ranks_->size() != 0) {
-    throw ConfigError(fmt::format("train.batch_size={}: the whole batch, which {} ranks cannot share evenly; choose a multiple of {}",
-                                  config_.train.batch_size, ranks_->size(), ranks_->size()));
-  }
 }
 
 // Every rank has made its weights from the seed, or read them from its own copy of the published ones.

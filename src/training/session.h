@@ -29,8 +29,9 @@ struct StepResult {
   bool overflow = false;  // fp16: the scaled gradient overflowed, nothing was updated, the scale is halved
 };
 
-// What can be known before anything is written: throws DataError for fewer than two labels, or fewer training posts than one batch.
-void check_trainable(const RunConfig& config, const DataSet& data);
+// What can be known before anything is written: throws DataError for fewer than two labels, or fewer training posts than one batch, and
+// ConfigError for ranks that cannot share a batch or would share a GPU.
+void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& ranks);
 
 class Session {
  public:
@@ -78,7 +79,6 @@ class Session {
   void agree(const Losses& losses, StepResult& result) const;
   void drop_modalities(Batch& batch, int64_t all, int64_t step) const;
   void widen(Batch& batch) const;
-  void check_ranks() const;
   void check_same_weights() const;
   void not_finite(const std::vector<int64_t>& rows, int64_t step, const std::string& what);
 

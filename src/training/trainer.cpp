@@ -129,7 +129,7 @@ bool Run::open_folder_together() {
 }
 
 TrainOutcome Run::execute() {
-  check_trainable(request_.config, data_);
+  check_trainable(request_.config, data_, ranks_);
   const bool opened = open_folder_together();
   if (!opened && !state_.finished) return paused_outcome();
   if (!opened) {

@@ -58,10 +58,10 @@ struct Step {
 double mean_of(const LossTerm& term) { return term.count > 0 ? term.mean().item<double>() : 0; }
 
 // The second of two steps, so that the queue holds something.
-Step second_step(const InfigOptions& given, Ranks& ranks, int64_t micro, double scale = 1) {
+Step second_step(const InfigOptions& given, Ranks& ranks, int64_t micro, uint64_t seed = 5) {
   InfigOptions options = given;
   options.finish();
-  InfigModel model(options, 3, 5);
+  InfigModel model(options, 3, seed);
   Objective objective(model, 100, kPosts, 5, {}, ranks);
   GradientSum sum(*model, ranks, {.bucket_mib = 1});
   Step result;
@@ -74,11 +74,11 @@ Step second_step(const InfigOptions& given, Ranks& ranks, int64_t micro, double 
     for (auto& parameter : model->parameters()) parameter.mutable_grad() = at::Tensor();
     const ForwardOptions how{.dropout = &source, .training = true};
     if (micro > 0) {
-      losses = objective.step_in_parts(batch, how, {.micro_batch = micro, .loss_scale = scale, .before_last = [&] { sum.arm(); }});
+      losses = objective.step_in_parts(batch, how, {.micro_batch = micro, .before_last = [&] { sum.arm(); }});
     } else {
       losses = objective.step(batch, how);
       sum.arm();
-      (losses.total * scale).backward();
+      losses.total.backward();
     }
     sum.finish();
     objective.commit();
@@ -154,9 +154,12 @@ TEST(ObjectiveOverRanks, EveryOptionOfTheContrastiveLosses) {
 TEST(ObjectiveOverRanks, BatchNormInTrainingMode) {
   InfigOptions options = options_with(0);
   options.image.batch_norm_train = true;
-  const Step whole = second_step(options, Ranks::alone(), 0);
-  EXPECT_GT(whole.buffers.size(), 5);
-  expect_equal(whole, second_step(options, Ranks::world(), 0), 2e-5);
+  for (const uint64_t seed : {1, 2, 3}) {  // not 5: one unit there stands at its ReLU's kink, and a rounding decides
+    SCOPED_TRACE(seed);
+    const Step whole = second_step(options, Ranks::alone(), 0, seed);
+    EXPECT_GT(whole.buffers.size(), 5);
+    expect_equal(whole, second_step(options, Ranks::world(), 0, seed), 2e-5);
+  }
 }
 
 TEST(ObjectiveOverRanks, LossesThatAreOff) {

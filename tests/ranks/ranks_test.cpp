@@ -3,11 +3,13 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
 #include <numeric>
 
 #include "core/error.h"
+#include "distributed/batch_norm.h"
 #include "distributed/gather.h"
 #include "distributed/gradient_sum.h"
 
@@ -83,6 +85,41 @@ TEST(Ranks, RefuseRowsOtherThanAnnounced) {
                ShapeError);
 }
 
+// Against libtorch's own over all rows, in double: values, running statistics, gradients. The first rank has no rows of its own.
+TEST(BatchNorm, HasTheStatisticsOfAllRanks) {
+  at::Generator g = at::detail::createCPUGenerator(4);
+  const int64_t all = 3 * (ranks().size() - 1), first = ranks().first() ? 0 : 3 * (ranks().rank() - 1), own = ranks().first() ? 0 : 3;
+  const at::Tensor x = at::randn({all, 2, 3, 4}, g, at::kDouble) * 3 + 5, weighting = at::randn({all, 2, 3, 4}, g, at::kDouble);
+  struct Found {
+    at::Tensor y, x_grad, weight_grad, bias_grad, mean, var;
+  };
+  const auto run = [&](const at::Tensor& input, const at::Tensor& by, Ranks& over) {
+    const auto vector = [](double a, double b) { return at::tensor({a, b}, at::kDouble); };
+    const at::Tensor leaf = input.clone().requires_grad_(true);
+    const BatchNormState state = {.weight = vector(1.5, -.5).requires_grad_(true),
+                                  .bias = vector(.25, 2).requires_grad_(true),
+                                  .running_mean = vector(1, 2),
+                                  .running_var = vector(3, 4)};
+    const at::Tensor y = batch_norm_over_ranks(leaf, state, over);
+    (y * by).sum().backward();
+    return Found{y.detach(), leaf.grad(), state.weight.grad(), state.bias.grad(), state.running_mean, state.running_var};
+  };
+  const Found whole = run(x, weighting, Ranks::alone());
+  const Found mine = run(x.narrow(0, first, own), weighting.narrow(0, first, own), ranks());
+  EXPECT_TRUE(at::allclose(mine.y, whole.y.narrow(0, first, own), 1e-10, 1e-10));
+  EXPECT_TRUE(at::allclose(mine.x_grad, whole.x_grad.narrow(0, first, own), 1e-10, 1e-10));
+  EXPECT_TRUE(at::allclose(mine.mean, whole.mean, 1e-12, 1e-12));
+  EXPECT_TRUE(at::allclose(mine.var, whole.var, 1e-12, 1e-12));
+  std::vector<double> sums;
+  for (const at::Tensor& gradient : {mine.weight_grad, mine.bias_grad})
+    for (int64_t c = 0; c < 2; ++c) sums.push_back(gradient[c].item<double>());
+  ranks().sum(sums);
+  for (int64_t c = 0; c < 2; ++c) {
+    EXPECT_NEAR(sums[static_cast<size_t>(c)], whole.weight_grad[c].item<double>(), 1e-9);
+    EXPECT_NEAR(sums[static_cast<size_t>(2 + c)], whole.bias_grad[c].item<double>(), 1e-9);
+  }
+}
+
 // Three layers of which the first rank does not use the second and nobody the third.
 TEST(GradientSum, AddsWhatEveryRankFoundAndLeavesTheUnusedAlone) {
   for (const bool overlap : {true, false}) {
@@ -112,6 +149,20 @@ TEST(GradientSum, AddsWhatEveryRankFoundAndLeavesTheUnusedAlone) {
     }
     EXPECT_THROW(sum.finish(), ShapeError);
   }
+}
+
+// The optimizer's fused kernels read parameter and gradient side by side in memory.
+TEST(GradientSum, KeepsTheLayoutOfTheParameter) {
+  torch::nn::Conv2d convolution(torch::nn::Conv2dOptions(2, 3, 3));
+  convolution->weight.set_data(convolution->weight.contiguous(at::MemoryFormat::ChannelsLast));
+  GradientSum sum(*convolution, ranks());
+  const at::Tensor weights = at::arange(3 * 2 * 3 * 3, at::kFloat).view({3, 2, 3, 3});
+  sum.arm();
+  (convolution->weight * weights).sum().backward();
+  sum.finish();
+  EXPECT_EQ(convolution->weight.grad().strides(), convolution->weight.strides());
+  EXPECT_TRUE(convolution->weight.grad().equal(weights * static_cast<double>(ranks().size())));
+  EXPECT_FALSE(convolution->bias.grad().defined());
 }
 
 }  // namespace
