@@ -109,8 +109,9 @@ LossTerm fine_grained_share(const FineGrainedSimilarity& similarity, int64_t fir
   const bool shaped = to_text.defined() && to_text.dim() == 2 && to_image.defined() && to_image.dim() == 2 &&
                       to_text.size(0) == to_image.size(1) && to_text.size(1) == to_image.size(0);
   if (!shaped || first < 0 || first + to_text.size(0) > to_text.size(1)) {
-    throw ShapeError(fmt::format("fine-grained loss: a share's similarities must be float [b, B] and [B, b] with {} + b <= B, found {} and {}",
-                                 first, describe_tokens(to_text), describe_tokens(to_image)));
+    throw ShapeError(
+        fmt::format("fine-grained loss: a share's similarities must be float [b, B] and [B, b] with {} + b <= B, found {} and {}", first,
+                    describe_tokens(to_text), describe_tokens(to_image)));
   }
   if (!temperature.defined() || temperature.numel() != 1 || !temperature.is_floating_point()) {
     throw ShapeError(fmt::format("fine-grained loss: temperature must be one float, found {}", describe_tokens(temperature)));

@@ -96,8 +96,7 @@ GlobalLogits global_alignment_logits(const GlobalAlignmentInput& input, const at
   const at::Tensor ids = select(input.ids, kept), image = select(input.image, own_kept), text = select(input.text, own_kept);
   const int64_t batch = ids.size(0), queries = image.size(0);
   at::Tensor excluded = at::zeros({queries, batch + input.queue_ids.size(0)}, ids.options().dtype(at::kBool));
-  if (options.mask_equal_ids)
-    excluded = ids.narrow(0, first, queries).unsqueeze(1) == at::cat({ids, input.queue_ids}).unsqueeze(0);
+  if (options.mask_equal_ids) excluded = ids.narrow(0, first, queries).unsqueeze(1) == at::cat({ids, input.queue_ids}).unsqueeze(0);
   if (!options.batch_negatives) excluded.slice(1, 0, batch).fill_(true);
   excluded.diagonal(first).fill_(false);
   GlobalLogits logits{.image_to_text = logits_of(image, select(input.text_key, kept), input.queue_text, temperature),

@@ -26,8 +26,8 @@ at::Tensor a_channel(const at::Tensor& values, const at::Tensor& x) { return val
 
 class RanksBatchNorm : public torch::autograd::Function<RanksBatchNorm> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                            const BatchNormState& state, Ranks* ranks) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            const at::Tensor& bias, const BatchNormState& state, Ranks* ranks) {
     const at::Tensor values = at_least_float(x);
     // The mean first and then the deviations from it: a difference of squares would lose digits.
     const at::Tensor items = at::full({x.size(1)}, static_cast<double>(x.numel() / std::max<int64_t>(x.size(1), 1)), at::kDouble);
@@ -54,8 +54,8 @@ class RanksBatchNorm : public torch::autograd::Function<RanksBatchNorm> {
     const at::Tensor scale = weight.to(at::kDouble) * inverse;
     at::Tensor dx =
         (d - a_channel(sums[0] / items, d)).sub_(u * a_channel(sums[1] / items * inverse.square(), d)).mul_(a_channel(scale, d));
-    return {dx.to(x.scalar_type()), (own_du * inverse.to(d.scalar_type())).to(weight.scalar_type()), own_d.to(weight.scalar_type()), at::Tensor(),
-            at::Tensor()};
+    return {dx.to(x.scalar_type()), (own_du * inverse.to(d.scalar_type())).to(weight.scalar_type()), own_d.to(weight.scalar_type()),
+            at::Tensor(), at::Tensor()};
   }
 };
 

@@ -39,14 +39,6 @@ int as_count(int64_t count) {
   return static_cast<int>(count);
 }
 
-// Set by the launchers: OpenMPI's mpirun, and anything that speaks PMI or PMIx (srun).
-bool launched() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE", "PMI_SIZE"}) {
-    if (std::getenv(name) != nullptr) return true;
-  }
-  return false;
-}
-
 MPI_Datatype type_of(const at::Tensor& tensor) {
   if (tensor.scalar_type() == at::kFloat) return MPI_FLOAT;
   if (tensor.scalar_type() == at::kDouble) return MPI_DOUBLE;
@@ -83,7 +75,6 @@ Ranks& Ranks::of_the_launcher() {
 Ranks& Ranks::started() { return of_the_launcher().mpi_ ? of_the_launcher() : alone(); }
 
 Ranks& Ranks::world() {
-  if (!launched()) return alone();
   Ranks& all = of_the_launcher();
   if (all.mpi_) return all;
   // One process reading another's memory is forbidden in many containers; OpenMPI would complain at every message.
@@ -122,9 +113,7 @@ int Ranks::threads() const {
   return static_cast<int>(std::max<int64_t>(1, bound < cores ? bound : cores / size_on_host_));
 }
 
-Ranks::Part Ranks::part(int64_t count, int64_t rank) const {
-  return {.begin = count * rank / size_, .end = count * (rank + 1) / size_};
-}
+Ranks::Part Ranks::part(int64_t count, int64_t rank) const { return {.begin = count * rank / size_, .end = count * (rank + 1) / size_}; }
 
 // A waiting rank gives its core away: with one compute thread a rank there may be no other for the loader's workers.
 void Ranks::wait(void* request) {
@@ -159,7 +148,8 @@ void Ranks::look_for_the_gone(double seconds) {
   const int number = stop_ != nullptr ? stop_->load() : 0;
   if (number == 0 || seconds < 1) return;
   throw Interrupted(
-      fmt::format("stopped while it waited {:.0f} s for the other ranks; the last checkpoint is kept: continue with --resume latest", seconds),
+      fmt::format("stopped while it waited {:.0f} s for the other ranks; the last checkpoint is kept: continue with --resume latest",
+                  seconds),
       128 + number);
 }
 
@@ -194,8 +184,9 @@ std::vector<std::string> Ranks::gather(const std::string& bytes) {
   const std::vector<int> starts = starts_of(counts);
   std::string all(static_cast<size_t>(total), '\0');
   MPI_Request request{};
-  check_mpi(MPI_Iallgatherv(bytes.data(), as_count(mine), MPI_BYTE, all.data(), counts.data(), starts.data(), MPI_BYTE, mpi_->all, &request),
-            "MPI_Iallgatherv");
+  check_mpi(
+      MPI_Iallgatherv(bytes.data(), as_count(mine), MPI_BYTE, all.data(), counts.data(), starts.data(), MPI_BYTE, mpi_->all, &request),
+      "MPI_Iallgatherv");
   wait(&request);
   std::vector<std::string> parts;
   for (size_t r = 0; r < counts.size(); ++r) parts.push_back(all.substr(static_cast<size_t>(starts[r]), static_cast<size_t>(counts[r])));
@@ -210,9 +201,9 @@ std::string Ranks::broadcast(const std::string& bytes) {
 void Ranks::sum(std::span<double> values) {
   if (!several() || values.empty()) return;
   MPI_Request request{};
-  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, values.data(), as_count(static_cast<int64_t>(values.size())), MPI_DOUBLE, MPI_SUM, mpi_->all,
-                           &request),
-            "MPI_Iallreduce");
+  check_mpi(
+      MPI_Iallreduce(MPI_IN_PLACE, values.data(), as_count(static_cast<int64_t>(values.size())), MPI_DOUBLE, MPI_SUM, mpi_->all, &request),
+      "MPI_Iallreduce");
   wait(&request);
 }
 
@@ -252,8 +243,9 @@ at::Tensor Ranks::sum_rows(const at::Tensor& all, const std::vector<int64_t>& ro
   shape[0] = rows.at(static_cast<size_t>(rank_));
   at::Tensor mine = at::empty(shape, given.options());
   MPI_Request request{};
-  check_mpi(MPI_Ireduce_scatter(given.const_data_ptr(), mine.mutable_data_ptr(), counts.data(), type_of(given), MPI_SUM, mpi_->all, &request),
-            "MPI_Ireduce_scatter");
+  check_mpi(
+      MPI_Ireduce_scatter(given.const_data_ptr(), mine.mutable_data_ptr(), counts.data(), type_of(given), MPI_SUM, mpi_->all, &request),
+      "MPI_Ireduce_scatter");
   wait(&request);
   return mine;
 }

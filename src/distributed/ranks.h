@@ -18,8 +18,7 @@ class Ranks {
  public:
   // One rank, whatever the launcher says.
   static Ranks& alone();
-  // All processes that a launcher started beside this one; alone() where none did. The first call initialises MPI.
-  // Throws ResourceError where MPI cannot be had.
+  // All processes that a launcher started with this one. The first call initialises MPI. Throws ResourceError where MPI cannot be had.
   static Ranks& world();
   // world() where it was called before, else alone(): for messages and exit codes.
   static Ranks& started();

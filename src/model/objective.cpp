@@ -106,8 +106,7 @@ Objective::Share Objective::share_of(int64_t posts) {
 
 // A post's dropout masks are then what they are in the undivided batch.
 void Objective::begin_part(const ForwardOptions& how, int64_t first, const Batch& part) const {
-  if (how.dropout != nullptr)
-    how.dropout->begin_part(posts_.first + first, part.size(), posts_.all);
+  if (how.dropout != nullptr) how.dropout->begin_part(posts_.first + first, part.size(), posts_.all);
 }
 
 Losses Objective::step(const Batch& batch, const ForwardOptions& how) {

@@ -104,8 +104,8 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
   freeze_groups(*model_, config_.optim);
   const int64_t rest = config_.data.drop_last ? 0 : posts % config_.train.batch_size;
   if (rest > 0 && rest < ranks.size()) {
-    throw ConfigError(fmt::format("data.drop_last=false: the last batch has {} posts, fewer than the {} ranks; set data.drop_last=true", rest,
-                                  ranks.size()));
+    throw ConfigError(fmt::format("data.drop_last=false: the last batch has {} posts, fewer than the {} ranks; set data.drop_last=true",
+                                  rest, ranks.size()));
   }
   objective_ = std::make_unique<Objective>(model_, posts, config_.train.batch_size, config_.seed,
                                            config_.model.loss.classification(posts_of_class()), ranks);
@@ -129,10 +129,10 @@ void Session::check_same_weights() const {
   const std::vector<std::string> hashes = ranks_->gather(sha256_hex(each));
   for (size_t r = 1; r < hashes.size(); ++r) {
     if (hashes[r] != hashes[0]) {
-      throw CheckpointError(
-          fmt::format("rank {} starts from other weights than rank 0 (SHA-256 {} and {}): the ranks need the same published files, the same "
-                      "program and the same libraries",
-                      r, hashes[r], hashes[0]));
+      throw CheckpointError(fmt::format(
+          "rank {} starts from other weights than rank 0 (SHA-256 {} and {}): the ranks need the same published files, the same "
+          "program and the same libraries",
+          r, hashes[r], hashes[0]));
     }
   }
 }

@@ -53,6 +53,8 @@ class Session {
   // warning and the result say so, otherwise, or the tenth time in a row, DataError naming posts and tensor is thrown. `batch` is this
   // rank's part of the posts in `rows`; the result is of them all.
   StepResult step(const Batch& batch, const std::vector<int64_t>& rows, int64_t step, StageTimer* timer);
+  // The same with one rank.
+  StepResult step(const Batch& batch, int64_t number, StageTimer* timer) { return step(batch, batch.rows, number, timer); }
 
   const RunConfig& config() const { return config_; }
   const DataSet& data() const { return *data_; }

@@ -142,8 +142,8 @@ TrainOutcome Run::execute() {
             .best_f1_weighted = state_.best_f1_weighted,
             .already_finished = true};
   }
-  session_ = std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr,
-                                       request_.run / "cache", ranks_);
+  session_ = std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr, request_.run / "cache",
+                                       ranks_);
   if (checkpoint_) {
     load_checkpoint(*checkpoint_, session_->model(), session_->optimizer(), session_->objective(), session_->average());
     window_.restore(state_.window);
@@ -212,13 +212,14 @@ void Run::train_epoch(int64_t epoch) {
   bar.finish();
   const double seconds = seconds_since(start);
   const double waiting = timer.seconds()["waiting for data"];
-  if (journal_) journal_->write_timing({{"step", state_.global_step},
-                          {"epoch", epoch + 1},
-                          {"seconds", seconds},
-                          {"posts_per_second", static_cast<double>(posts) / seconds},
-                          {"waiting_share", waiting / seconds},
-                          {"resident_mib", resident_mib()},
-                          {"peak_resident_mib", peak_resident_mib()}});
+  if (journal_)
+    journal_->write_timing({{"step", state_.global_step},
+                            {"epoch", epoch + 1},
+                            {"seconds", seconds},
+                            {"posts_per_second", static_cast<double>(posts) / seconds},
+                            {"waiting_share", waiting / seconds},
+                            {"resident_mib", resident_mib()},
+                            {"peak_resident_mib", peak_resident_mib()}});
   log_info("epoch {}: {} posts in {}, {:.0f} posts/s with evaluation, {:.0f} % waiting for data", epoch + 1, posts,
            format_duration(seconds), static_cast<double>(posts) / seconds, 100 * waiting / seconds);
 }
@@ -359,7 +360,7 @@ double time_training(const RunConfig& config, const DataSet& whole, int64_t warm
     while (done < warmup + steps) {
       const auto batch = stream.next();
       if (!batch) break;
-      session.step(*batch, batch->rows, done % session.total_steps(), &timer);
+      session.step(*batch, done % session.total_steps(), &timer);
       posts += batch->size();
       if (++done == warmup) {
         timer.clear();

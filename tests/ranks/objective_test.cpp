@@ -84,8 +84,8 @@ Step second_step(const InfigOptions& given, Ranks& ranks, int64_t micro, uint64_
     objective.commit();
   }
   for (const auto& item : model->named_parameters()) result.gradients[item.key()] = item.value().grad();
-  std::array<double, 4> values = {losses.total.item<double>(), losses.classification.mean().item<double>(),
-                                  mean_of(losses.gam), mean_of(losses.hfam)};
+  std::array<double, 4> values = {losses.total.item<double>(), losses.classification.mean().item<double>(), mean_of(losses.gam),
+                                  mean_of(losses.hfam)};
   ranks.sum(values);
   result.loss = values[0];
   result.classification = values[1];
