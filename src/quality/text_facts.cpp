@@ -12,7 +12,7 @@
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/utf8.h"
-#include "quality/text_form.h"
+#include "text/normal_form.h"
 #include "text/unicode.h"
 
 namespace infig {
