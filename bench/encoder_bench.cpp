@@ -1,15 +1,15 @@
 // A text encoder's inference with random weights: seconds of the forward pass, what bench/bench_encoders.py sets beside transformers and
 // ONNX Runtime. Prints one JSON object a line for each batch x length.
-//   bench_encoder [--model FOLDER] [--threads N] [--repeats N] [BATCHxLENGTH ...]        (without a model: MiniLM's and DeBERTa-v3-base's
-//   sizes)
+//   bench_encoder [--model FOLDER] [--threads N] [--repeats N] [--warmup N] [--processor-time] [BATCHxLENGTH ...]     (without a model:
+//   MiniLM's and DeBERTa-v3-base's sizes)
 // A LENGTH of 0 stands for mixed lengths: 128 texts of 16 .. 256 tokens, batched as infig does it, texts of like length together; the
 // seconds are those of all of them.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -19,6 +19,17 @@
 #include "encoders/text_encoder.h"
 
 namespace {
+
+struct Passes {
+  int64_t repeats = 20, warmup = 3;
+  bool processor = false;  // seconds of processor time, of all threads together, instead of the clock
+};
+
+double seconds_now(bool processor) {
+  timespec now{};
+  clock_gettime(processor ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 struct Timing {
   double median = 0, fastest = 0;
@@ -48,13 +59,13 @@ std::vector<Texts> mixed_texts(const infig::TextEncoder& encoder, int64_t batch_
   return batches;
 }
 
-Timing time_forward(infig::TextEncoder& encoder, const std::vector<Texts>& batches, int64_t repeats) {
+Timing time_forward(infig::TextEncoder& encoder, const std::vector<Texts>& batches, const Passes& passes) {
   std::vector<double> seconds;
   const c10::InferenceMode inference;
-  for (int64_t i = 0; i < repeats + 3; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+  for (int64_t i = 0; i < passes.repeats + passes.warmup; ++i) {
+    const double start = seconds_now(passes.processor);
     for (const auto& texts : batches) encoder.forward(texts.ids, texts.mask, nullptr);
-    if (i >= 3) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    if (i >= passes.warmup) seconds.push_back(seconds_now(passes.processor) - start);
   }
   std::sort(seconds.begin(), seconds.end());
   return {.median = seconds[seconds.size() / 2], .fastest = seconds.front()};
@@ -76,12 +87,12 @@ std::vector<nlohmann::json> built_in_configs() {
            {"position_biased_input", false}}};
 }
 
-void bench_model(const nlohmann::json& config, const std::vector<std::pair<int64_t, int64_t>>& shapes, int64_t repeats) {
+void bench_model(const nlohmann::json& config, const std::vector<std::pair<int64_t, int64_t>>& shapes, const Passes& passes) {
   const auto encoder = infig::make_text_encoder(config);
   encoder->initialize(1);
   for (const auto& [batch, length] : shapes) {
     const auto batches = length > 0 ? std::vector<Texts>{make_texts(*encoder, batch, length)} : mixed_texts(*encoder, batch);
-    const Timing timing = time_forward(*encoder, batches, repeats);
+    const Timing timing = time_forward(*encoder, batches, passes);
     std::printf("{\"model\": \"%s\", \"width\": %lld, \"batch\": %lld, \"length\": %lld, \"median\": %.6g, \"fastest\": %.6g}\n",
                 config.value("model_type", "").c_str(), static_cast<long long>(encoder->hidden_size()), static_cast<long long>(batch),
                 static_cast<long long>(length), timing.median, timing.fastest);
@@ -93,7 +104,7 @@ void bench_model(const nlohmann::json& config, const std::vector<std::pair<int64
 
 int main(int argc, char** argv) {
   std::string model;
-  int64_t repeats = 20;
+  Passes passes;
   std::vector<std::pair<int64_t, int64_t>> shapes;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
@@ -102,7 +113,11 @@ int main(int argc, char** argv) {
     } else if (word == "--threads" && i + 1 < argc) {
       at::set_num_threads(std::stoi(argv[++i]));
     } else if (word == "--repeats" && i + 1 < argc) {
-      repeats = std::stoll(argv[++i]);
+      passes.repeats = std::max(1LL, std::stoll(argv[++i]));
+    } else if (word == "--warmup" && i + 1 < argc) {
+      passes.warmup = std::stoll(argv[++i]);
+    } else if (word == "--processor-time") {
+      passes.processor = true;
     } else {
       const size_t cross = word.find('x');
       if (cross == std::string::npos) return std::fprintf(stderr, "unknown word %s\n", word.c_str()), 2;
@@ -113,6 +128,6 @@ int main(int argc, char** argv) {
   std::vector<nlohmann::json> configs;
   if (!model.empty()) configs.push_back(infig::read_model_config(model));
   if (model.empty()) configs = built_in_configs();
-  for (const auto& config : configs) bench_model(config, shapes, repeats);
+  for (const auto& config : configs) bench_model(config, shapes, passes);
   return 0;
 }

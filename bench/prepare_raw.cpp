@@ -1,13 +1,12 @@
 // `prepare` alone, without the rest of the program (and libtorch): posts a second and peak memory. Prints one JSON object. Killed and run
 // again it goes on, as the verb does.
 //   prepare_raw {mvsa-multiple,tumemo} RAW OUT [--threads N] [--pack SIDE]
-#include <sys/resource.h>
-
 #include <chrono>
 #include <cstdio>
 #include <string>
 
 #include "core/error.h"
+#include "core/process_memory.h"
 #include "prepare/published_sets.h"
 
 int main(int argc, char** argv) {
@@ -36,11 +35,9 @@ int main(int argc, char** argv) {
       throw infig::ConfigError(kind + ": expected mvsa-multiple or tumemo");
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
     const auto posts = static_cast<double>(report.counts.empty() ? 0 : report.counts.back().second);
     std::printf("{\"posts\": %.0f, \"dropped\": %lld, \"seconds\": %.2f, \"posts_per_second\": %.0f, \"peak_mib\": %.1f}\n", posts,
-                static_cast<long long>(report.dropped_count), seconds, posts / seconds, static_cast<double>(usage.ru_maxrss) / 1024);
+                static_cast<long long>(report.dropped_count), seconds, posts / seconds, infig::peak_resident_mib());
     return 0;
   } catch (const infig::Error& error) {
     std::fprintf(stderr, "prepare_raw: %s\n", error.what());

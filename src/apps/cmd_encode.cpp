@@ -258,6 +258,7 @@ constexpr const char* kProbe =
 void add_encode(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("encode", "features of posts by a published encoder, one row a post, in order");
   verb->require_subcommand(1);
+  verb->footer("infig encode KIND --help explains each kind.");
   const auto text = add_encoder(
       *verb, "text", "hidden states of a text encoder: DeBERTa v2 and v3, BERT, RoBERTa, XLM-R, MPNet",
       "Output: input_ids, attention_mask I64 [N,L]; last_hidden_state F32 [N,L,d] and, with --layers all, hidden_states.0 (embeddings) "

@@ -215,8 +215,8 @@ void HubClient::with_retries(const std::function<void()>& attempt, const std::fu
       }
       before = now;
       if (++failed >= options_.attempts) {
-        throw ResourceError(fmt::format("{}; gave up after {} attempts; what has come is kept, the same command continues it", error.what(),
-                                        options_.attempts));
+        throw ResourceError(fmt::format("{}; gave up after {} attempt{}; what has come is kept, the same command continues it",
+                                        error.what(), options_.attempts, options_.attempts == 1 ? "" : "s"));
       }
       log_warning("{}; attempt {} of {} in {:.1f} s", error.what(), failed + 1, options_.attempts, wait);
       const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(wait);

@@ -91,7 +91,11 @@ void read_whole(MappedFile file, Impl& archive) {
 // Tensor -> shard, as save_pretrained writes it: {"metadata": {...}, "weight_map": {"name": "file", ...}}.
 std::map<std::string, std::string> read_index(std::string_view text, const std::string& where) {
   const nlohmann::json index = parse_foreign_json(text);
-  if (index.is_discarded()) throw CheckpointError(fmt::format("{}: is not JSON; get the index again", where));
+  if (index.is_discarded())
+    throw CheckpointError(
+        fmt::format("{}: begins like a JSON index of shards, but is no JSON; expected weights or their index, so name another file, or get "
+                    "the index again",
+                    where));
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw CheckpointError(fmt::format("{}: holds no object weight_map, expected an index of shards", where));
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -281,7 +282,28 @@ void read_config_text(const ConfigBinder& binder, const std::string& yaml, const
   set_tree(binder, "", root, where, seen);
 }
 
+// A config that is absent is most often a preset called otherwise, so the folder's presets are named.
+[[noreturn]] static void fail_absent(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::vector<std::string> others;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == ".yaml" || entry.path().extension() == ".yml") others.push_back(entry.path().filename().string());
+  }
+  std::sort(others.begin(), others.end());
+  constexpr size_t kNamed = 20;
+  if (others.size() > kNamed) {
+    others.resize(kNamed);
+    others.emplace_back("...");
+  }
+  throw DataError(
+      fmt::format("{}: cannot be opened: No such file or directory{}", path.string(),
+                  others.empty() ? "; expected a YAML file" : fmt::format("; {} holds {}", folder.string(), fmt::join(others, ", "))));
+}
+
 void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) fail_absent(path);
   read_config_text(binder, read_file(path), path.string());
 }
 

@@ -247,7 +247,9 @@ ClipFiles read_clip_files(const std::filesystem::path& path, const std::filesyst
   const bool open_clip = std::filesystem::is_directory(path) && !std::filesystem::exists(path / "model.safetensors") &&
                          std::filesystem::exists(path / "open_clip_pytorch_model.bin");
   TensorMap tensors = load_tensors(open_clip ? path / "open_clip_pytorch_model.bin" : path);
-  if (!has_openai_names(tensors)) return {clip_options_from_json(read_model_config(folder)), std::move(tensors)};
+  if (!has_openai_names(tensors)) {
+    return {of_config_in(folder, [&] { return clip_options_from_json(read_model_config(folder)); }), std::move(tensors)};
+  }
   tensors = rename_weights(tensors, kOpenAiNames, where);
   Activation activation = Activation::kQuickGelu;
   const std::filesystem::path config = folder / "open_clip_config.json";

@@ -5,10 +5,18 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "core/error.h"
 
 namespace infig {
+
+void fail_config_of(const std::filesystem::path& folder, const ConfigError& error) {
+  std::string what = error.what();
+  constexpr std::string_view kFile = "config.json: ";
+  if (const size_t named = what.find(kFile); named != std::string::npos) what.erase(named, kFile.size());
+  throw ConfigError(fmt::format("{}: {}", (folder / "config.json").string(), what));
+}
 
 ConfigReader::ConfigReader(const nlohmann::json& json, std::string model) : json_(json), model_(std::move(model)) {
   require(json.is_object(), "config.json: expected an object at the top level");

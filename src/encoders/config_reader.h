@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "nn/activation.h"
 
 namespace infig {
@@ -33,5 +35,18 @@ class ConfigReader {
   const nlohmann::json& json_;
   std::string model_;
 };
+
+// The same error, with the config.json of `folder` in front of what it says.
+[[noreturn]] void fail_config_of(const std::filesystem::path& folder, const ConfigError& error);
+
+// What `make` gives of the config.json of `folder`; a ConfigError names that file.
+template <typename Make>
+auto of_config_in(const std::filesystem::path& folder, Make make) {
+  try {
+    return make();
+  } catch (const ConfigError& error) {
+    fail_config_of(folder, error);
+  }
+}
 
 }  // namespace infig

@@ -40,7 +40,8 @@ int64_t resnet_depth(const ResNetOptions& options) {
 PublishedBackbone load_resnet(const TensorMap& published, const nlohmann::json* config, const std::string& where) {
   TensorMap tensors;
   for (const auto& [name, tensor] : rename_weights(published, kResNetNames, where)) tensors[torchvision_name(name)] = tensor;
-  const ResNetOptions options = config != nullptr ? resnet_options_from_json(*config) : resnet_options_from_weights(tensors);
+  const ResNetOptions options =
+      config != nullptr ? of_config_in(where, [&] { return resnet_options_from_json(*config); }) : resnet_options_from_weights(tensors);
   const auto backbone = std::make_shared<ResNetImpl>(options);
   load_published(*backbone, tensors, kResNetNames, where);
   return {.backbone = backbone, .pixels = kResNetPixels, .name = fmt::format("resnet-{}", resnet_depth(options))};

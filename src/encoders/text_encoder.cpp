@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "encoders/bert.h"
+#include "encoders/config_reader.h"
 #include "encoders/deberta.h"
 
 namespace infig {
@@ -86,7 +87,7 @@ nlohmann::json read_model_config(const std::filesystem::path& folder) {
 }
 
 std::shared_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& folder) {
-  auto encoder = make_text_encoder(read_model_config(folder));
+  const auto encoder = of_config_in(folder, [&] { return make_text_encoder(read_model_config(folder)); });
   load_published(*encoder, load_tensors(folder), encoder->names(), folder.string());
   return encoder;
 }

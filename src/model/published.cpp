@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "encoders/clip.h"
+#include "encoders/config_reader.h"
 #include "encoders/image_backbone.h"
 #include "encoders/text_encoder.h"
 #include "model/infig_options.h"
@@ -136,7 +137,8 @@ namespace {
 void resolve_text(InfigOptions& options) {
   if (options.text.model.empty()) return;
   check_untouched(options, kTextFromScratch, "text.model");
-  set_published_text(options.text, read_model_config(options.text.model));
+  const std::filesystem::path folder = options.text.model;
+  of_config_in(folder, [&] { set_published_text(options.text, read_model_config(folder)); });
 }
 
 void resolve_image(InfigOptions& options) {

@@ -21,40 +21,34 @@ bool reads_before(const DataSet& data, int64_t a, int64_t b) {
   return std::pair(post_at(data, a).split, a) < std::pair(post_at(data, b).split, b);
 }
 
-// The first row of every split and label that a content has: all that is needed to find a post's best twin.
-class FirstRows {
- public:
-  FirstRows(const DataSet& data, const Contents& contents) : data_(data), firsts_(contents.rows.size()) {
-    for (size_t content = 0; content < contents.rows.size(); ++content) {
-      for (const int64_t row : contents.rows[content]) {
-        auto& firsts = firsts_[content];
-        const Post& post = post_at(data, row);
-        const bool known = std::any_of(firsts.begin(), firsts.end(), [&](int64_t first) {
-          return post_at(data, first).split == post.split && post_at(data, first).label_id == post.label_id;
-        });
-        if (!known) firsts.push_back(row);
-      }
+// The first row of every split and label that each content has: all that is needed to find a post's best twin.
+std::vector<std::vector<int64_t>> first_rows(const DataSet& data, const Contents& contents) {
+  std::vector<std::vector<int64_t>> all(contents.rows.size());
+  for (size_t content = 0; content < contents.rows.size(); ++content) {
+    for (const int64_t row : contents.rows[content]) {
+      auto& firsts = all[content];
+      const Post& post = post_at(data, row);
+      const bool known = std::any_of(firsts.begin(), firsts.end(), [&](int64_t first) {
+        return post_at(data, first).split == post.split && post_at(data, first).label_id == post.label_id;
+      });
+      if (!known) firsts.push_back(row);
     }
   }
-  const std::vector<int64_t>& of(int64_t content) const { return firsts_[static_cast<size_t>(content)]; }
+  return all;
+}
 
-  // Makes `best` the better twin of `row` in `split`: the candidates of a content against what was found so far.
-  void improve(int64_t row, Split split, int64_t content, double similarity, std::optional<Leak>& best) const {
-    for (const int64_t other : of(content)) {
-      if (post_at(data_, other).split != split || !reads_before(data_, other, row)) continue;
-      const auto rank = [&](int64_t candidate, double likeness) {
-        return std::tuple(post_at(data_, candidate).label_id != post_at(data_, row).label_id, -likeness, candidate);
-      };
-      if (!best || rank(other, similarity) < rank(best->other, best->similarity)) {
-        best = Leak{.kind = best ? best->kind : LeakKind::kText, .row = row, .other = other, .similarity = similarity};
-      }
-    }
+// Makes `best` the better twin of `row` in `split`: the first rows of a content against what was found so far.
+void improve_twin(const DataSet& data, int64_t row, Split split, const std::vector<int64_t>& firsts, double similarity,
+                  std::optional<Leak>& best) {
+  for (const int64_t other : firsts) {
+    if (post_at(data, other).split != split || !reads_before(data, other, row)) continue;
+    const auto rank = [&](int64_t candidate, double likeness) {
+      return std::tuple(post_at(data, candidate).label_id != post_at(data, row).label_id, -likeness, candidate);
+    };
+    if (!best || rank(other, similarity) < rank(best->other, best->similarity))
+      best = Leak{.row = row, .other = other, .similarity = similarity};
   }
-
- private:
-  const DataSet& data_;
-  std::vector<std::vector<int64_t>> firsts_;
-};
+}
 
 constexpr Split kSplits[] = {Split::kTrain, Split::kDev, Split::kTest};
 
@@ -115,23 +109,44 @@ Contents group_contents(const DataSet& data, std::span<const std::string> keys) 
 }
 
 std::vector<Leak> equal_leaks(const DataSet& data, const Contents& contents, LeakKind kind) {
-  const FirstRows firsts(data, contents);
+  const auto firsts = first_rows(data, contents);
   return collect(data, contents, kind, [&](int64_t row, Split split, std::optional<Leak>& best) {
-    firsts.improve(row, split, contents.content_of[static_cast<size_t>(row)], 1.0, best);
+    const int64_t content = contents.content_of[static_cast<size_t>(row)];
+    improve_twin(data, row, split, firsts[static_cast<size_t>(content)], 1.0, best);
+  });
+}
+
+NearLeaks::NearLeaks(const DataSet& data, const Contents& contents)
+    : data_(data), contents_(contents), firsts_(first_rows(data, contents)), best_(data.posts.size()) {}
+
+void NearLeaks::add(std::span<const Match> matches) {
+  for (const Match& match : matches) {
+    improve(match.first, match.second, match.similarity);
+    improve(match.second, match.first, match.similarity);
+  }
+}
+
+// The order of the calls decides nothing: of two twins one is the better, whichever comes first.
+void NearLeaks::improve(int64_t content, int64_t by, double similarity) {
+  for (const int64_t row : contents_.rows[static_cast<size_t>(content)]) {
+    for (const Split split : kSplits) {
+      if (split > post_at(data_, row).split) break;
+      improve_twin(data_, row, split, firsts_[static_cast<size_t>(by)], similarity,
+                   best_[static_cast<size_t>(row)].at(static_cast<size_t>(split)));
+    }
+  }
+}
+
+std::vector<Leak> NearLeaks::leaks(LeakKind kind) const {
+  return collect(data_, contents_, kind, [&](int64_t row, Split split, std::optional<Leak>& best) {
+    best = best_[static_cast<size_t>(row)].at(static_cast<size_t>(split));
   });
 }
 
 std::vector<Leak> near_leaks(const DataSet& data, const Contents& contents, std::span<const Match> matches, LeakKind kind) {
-  const FirstRows firsts(data, contents);
-  std::vector<std::vector<std::pair<int64_t, double>>> neighbours(contents.rows.size());
-  for (const Match& match : matches) {
-    neighbours[static_cast<size_t>(match.first)].emplace_back(match.second, match.similarity);
-    neighbours[static_cast<size_t>(match.second)].emplace_back(match.first, match.similarity);
-  }
-  return collect(data, contents, kind, [&](int64_t row, Split split, std::optional<Leak>& best) {
-    for (const auto& [content, similarity] : neighbours[static_cast<size_t>(contents.content_of[static_cast<size_t>(row)])])
-      firsts.improve(row, split, content, similarity, best);
-  });
+  NearLeaks near(data, contents);
+  near.add(matches);
+  return near.leaks(kind);
 }
 
 std::vector<LeakCount> count_leaks(const DataSet& data, std::span<const Leak> leaks) {

@@ -1,8 +1,10 @@
 // Posts that occur more than once: across splits (leaks) and inside one, by text and by picture.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,7 +46,22 @@ struct Leak {
 
 // At most one for every post and every split that is its own or comes before it. Posts of equal contents are twins.
 std::vector<Leak> equal_leaks(const DataSet& data, const Contents& contents, LeakKind kind);
-// The same where contents match each other; posts of the same content do not count.
+
+// The same where contents match each other; posts of the same content do not count. Takes the matches one after the other, in any order,
+// and holds what it has found for each post alone, not the matches. Data and contents must outlive it.
+class NearLeaks {
+ public:
+  NearLeaks(const DataSet& data, const Contents& contents);
+  void add(std::span<const Match> matches);
+  std::vector<Leak> leaks(LeakKind kind) const;
+
+ private:
+  void improve(int64_t content, int64_t by, double similarity);
+  const DataSet& data_;
+  const Contents& contents_;
+  std::vector<std::vector<int64_t>> firsts_;              // of each content: its first row of every split and label
+  std::vector<std::array<std::optional<Leak>, 3>> best_;  // of each post, by split
+};
 std::vector<Leak> near_leaks(const DataSet& data, const Contents& contents, std::span<const Match> matches, LeakKind kind);
 
 // Rows of `split` that have an (earlier) twin in `other`.

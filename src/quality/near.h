@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,5 +44,10 @@ std::vector<Match> near_texts(std::span<const std::string> texts, const NearText
 // Pairs of pictures that same_picture() takes for one, sorted. Candidates share one of four 16-bit parts of the hash up to two bits; then
 // the whole print decides. Where more than 1024 pictures share a part, only the first 1024 are looked at.
 std::vector<Match> near_pictures(std::span<const PicturePrint> prints, int64_t threads);
+
+// The same pairs handed on as they are found, in no order, one call at a time: N pictures of one motif are N^2 / 2 pairs, which nobody has
+// to hold.
+using MatchSink = std::function<void(std::span<const Match>)>;
+void each_near_picture(std::span<const PicturePrint> prints, int64_t threads, const MatchSink& sink);
 
 }  // namespace infig

@@ -48,13 +48,12 @@ std::vector<uint32_t> flips() {
 
 }  // namespace
 
-std::vector<Match> near_pictures(std::span<const PicturePrint> prints, int64_t threads) {
+void each_near_picture(std::span<const PicturePrint> prints, int64_t threads, const MatchSink& sink) {
   constexpr int64_t kBlock = 1024;
   std::vector<PartIndex> parts;
   for (int64_t part = 0; part < kParts; ++part) parts.push_back(index_part(prints, part));
   const std::vector<uint32_t> patterns = flips();
   const auto count = static_cast<int64_t>(prints.size());
-  std::vector<Match> matches;
   std::mutex mutex;
   ProgressBar bar("near pictures", count, "pictures");
   int64_t done = 0;
@@ -84,9 +83,14 @@ std::vector<Match> near_pictures(std::span<const PicturePrint> prints, int64_t t
       for (int64_t part = 0; part < kParts; ++part) visit(second, part, found);
     }
     const std::lock_guard<std::mutex> lock(mutex);
-    matches.insert(matches.end(), found.begin(), found.end());
+    if (!found.empty()) sink(found);
     bar.update(done += end - block * kBlock);
   });
+}
+
+std::vector<Match> near_pictures(std::span<const PicturePrint> prints, int64_t threads) {
+  std::vector<Match> matches;
+  each_near_picture(prints, threads, [&](std::span<const Match> found) { matches.insert(matches.end(), found.begin(), found.end()); });
   std::sort(matches.begin(), matches.end(),
             [](const Match& a, const Match& b) { return std::pair(a.first, a.second) < std::pair(b.first, b.second); });
   return matches;

@@ -68,7 +68,9 @@ void find_picture_leaks(const VerifyOptions& options, VerifyReport& report) {
   std::vector<PicturePrint> prints;
   prints.reserve(files.rows.size());
   for (const auto& rows : files.rows) prints.push_back(report.pictures[static_cast<size_t>(rows.front())].print);
-  append(near_leaks(report.data, files, near_pictures(prints, options.threads), LeakKind::kNearPicture), report);
+  NearLeaks near(report.data, files);
+  each_near_picture(prints, options.threads, [&](std::span<const Match> matches) { near.add(matches); });
+  append(near.leaks(LeakKind::kNearPicture), report);
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #include "training/journal.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <map>
 
@@ -115,19 +113,6 @@ void LossWindow::restore(const json& state) {
   gam_ = state[5];
   hfam_ = state[6];
   grad_norm_ = state[7];
-}
-
-double resident_mib() {
-  std::ifstream in("/proc/self/statm");
-  int64_t pages = 0, resident = 0;
-  in >> pages >> resident;
-  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
-}
-
-double peak_resident_mib() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024.0;
 }
 
 }  // namespace infig

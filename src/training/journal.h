@@ -50,7 +50,4 @@ class LossWindow {
   double loss_ = 0, classification_ = 0, gam_ = 0, hfam_ = 0, grad_norm_ = 0;
 };
 
-double resident_mib();       // memory of the process now
-double peak_resident_mib();  // and at its largest
-
 }  // namespace infig

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/process_memory.h"
 #include "core/progress.h"
 #include "metrics/classification.h"
 #include "model/inference.h"

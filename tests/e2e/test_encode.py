@@ -32,6 +32,11 @@ def test_help_has_an_example(kind):
     assert done.code == 0 and f"infig encode {kind} --model" in done.out
 
 
+def test_help_of_the_verb_is_of_this_verb():
+    done = infig("encode", "--help")
+    assert done.code == 0 and "infig encode KIND --help" in done.out and "infig predict" not in done.out
+
+
 def test_usage(tmp_path):
     assert infig("encode").code == 2
     assert infig("encode", "text", "--model", tmp_path / "absent", "--input", rows(tmp_path), "--output", tmp_path / "o.safetensors").code == 2
@@ -46,7 +51,10 @@ def test_faults_are_named(tmp_path):
     assert done.code == 1 and "config.json" in done.err
     (model / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
-    assert done.code == 2 and "gpt2" in done.err and "deberta-v2" in done.err
+    assert done.code == 2 and f"{model}/config.json: model_type" in done.err and "gpt2" in done.err and "deberta-v2" in done.err
+    (model / "config.json").write_text(json.dumps({"model_type": "bert", "hidden_size": 4, "num_attention_heads": 3}))
+    done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
+    assert done.code == 2 and f"{model}/config.json: " in done.err and "num_attention_heads is 3" in done.err, done.err
     (model / "config.json").write_text(json.dumps(dict(model_type="bert", vocab_size=8, hidden_size=4, num_hidden_layers=1, num_attention_heads=2,
                                                        intermediate_size=4, max_position_embeddings=8)))
     done = infig("encode", "text", "--model", model, "--input", source, "--output", output)

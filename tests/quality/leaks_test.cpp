@@ -80,6 +80,8 @@ TEST(Leaks, NearContentsGoByTheBestNeighbour) {
   EXPECT_THAT(near_leaks(data, contents, matches, LeakKind::kNearText),
               ElementsAre(Leak{LeakKind::kNearText, 3, 2, 0.9},
                           Leak{LeakKind::kNearText, 4, 2, 0.9}));  // own label before likeness; not each other
+  std::vector<Match> backwards(matches.rbegin(), matches.rend());
+  EXPECT_EQ(near_leaks(data, contents, backwards, LeakKind::kNearText), near_leaks(data, contents, matches, LeakKind::kNearText));
   EXPECT_THAT(near_leaks(data, contents, std::vector<Match>{{1, 3, 0.99}}, LeakKind::kNearText).front().other, 1);
 }
 
