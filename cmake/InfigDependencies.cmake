@@ -33,6 +33,8 @@ infig_import(gif LIBRARY gif HEADER gif_lib.h)
 infig_import(exif LIBRARY exif HEADER libexif/exif-data.h)
 infig_import(lbfgs LIBRARY lbfgs HEADER lbfgs.h)
 infig_import(jemalloc LIBRARY jemalloc HEADER jemalloc/jemalloc.h)
+pkg_check_modules(openmpi REQUIRED IMPORTED_TARGET ompi-c)
+target_compile_definitions(PkgConfig::openmpi INTERFACE OMPI_SKIP_MPICXX=1)  # its old C++ bindings
 find_path(INFIG_PROTOZERO_INCLUDE NAMES protozero/pbf_writer.hpp REQUIRED)  # header-only
 find_path(INFIG_STB_INCLUDE NAMES stb/stb_image.h REQUIRED)
 

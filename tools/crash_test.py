@@ -7,6 +7,7 @@ and resumed, again and again. Then weights, optimizer, training state, metrics.j
 
   tools/crash_test.py                                20 kills at random moments, 5 inside a checkpoint's writing
   tools/crash_test.py --kills 100 --seed 7 --keep /tmp/crashes
+  tools/crash_test.py --ranks 2                      over MPI: a random rank is killed, or all of them
 """
 
 import argparse
@@ -41,20 +42,62 @@ def infig(*words):
     subprocess.run([str(BINARY), *map(str, words)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def start(data, run, settings):
-    words = ["train", "--config", ROOT / "configs/tiny.yaml", "--data", data, "--output-dir", run, "--resume", "latest", *SIZES, *settings]
-    return subprocess.Popen([str(BINARY), *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none"]  # there may be fewer cores than ranks
+MPI_ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # a container's user
 
 
-def finish(process):
-    _, err = process.communicate(timeout=600)
-    if process.returncode != 0:
-        raise SystemExit(f"training ended with {process.returncode}:\n{err}")
+class Job:
+    """A training in one process, or in several ranks under mpirun."""
 
+    def __init__(self, data, run, settings, ranks):
+        words = ["train", "--config", ROOT / "configs/tiny.yaml", "--data", data, "--output-dir", run, "--resume", "latest", *SIZES, *settings]
+        launcher = [*MPIRUN, "-n", str(ranks)] if ranks > 1 else []
+        self.ranks = ranks
+        self.process = subprocess.Popen([*launcher, str(BINARY), *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                        env={**os.environ, **MPI_ENVIRONMENT})
+        self.err = ""
 
-def kill(process):
-    process.kill()
-    process.communicate()
+    def running(self):
+        return self.process.poll() is None
+
+    def wait(self, seconds):
+        """False where it still runs after that time."""
+        try:
+            _, self.err = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def finish(self):
+        if not self.wait(600) or self.process.returncode != 0:
+            raise SystemExit(f"training ended with {self.process.returncode}:\n{self.err}")
+
+    def pids(self):
+        """rank -> process."""
+        if self.ranks == 1:
+            return {0: self.process.pid}
+        found = {}
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            try:
+                environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            for entry in environment:
+                if entry.startswith(b"OMPI_COMM_WORLD_RANK="):
+                    found[int(entry.split(b"=")[1])] = int(pid)
+        return found
+
+    def kill(self, draw):
+        """SIGKILL for one rank that chance picks, or for all; then everything ends."""
+        pids = sorted(self.pids().items())
+        for _, pid in pids if draw.random() < 0.5 else [draw.choice(pids)] if pids else []:
+            os.kill(pid, signal.SIGKILL)
+        if not pids:  # the ranks are not there yet
+            self.process.kill()
+        began = time.monotonic()
+        if not self.wait(40):
+            raise SystemExit("40 s after a rank was killed the others still run")
+        return time.monotonic() - began
 
 
 def half_written(run):
@@ -68,42 +111,42 @@ def half_written(run):
     return found
 
 
-def kill_while_saving(process, run, files):
+def kill_while_saving(job, run, files, draw):
     """SIGKILL with at least `files` files of a checkpoint on the disk and the checkpoint not yet in its place; False: the run ended first.
 
     The process is stopped first, so that what is seen is what the kill meets."""
-    while process.poll() is None:
+    while job.running():
         if any(count >= files for count in half_written(run)):
-            process.send_signal(signal.SIGSTOP)
+            writer = job.pids().get(0)
+            if writer is None:
+                continue
+            os.kill(writer, signal.SIGSTOP)
             if any(count >= files for count in half_written(run)):
-                kill(process)
+                os.kill(writer, signal.SIGKILL)
+                job.kill(draw)
                 return True
-            process.send_signal(signal.SIGCONT)
-    process.communicate()
+            os.kill(writer, signal.SIGCONT)
+    job.finish()
     return False
 
 
-def killed_run(data, run, settings, draw, random_kills, saving_kills, longest):
+def killed_run(make_job, run, draw, random_kills, saving_kills, longest):
     """Kills, resumes and finishes one run; returns (kills at random moments, kills while saving) that hit it."""
     plan = ["random"] * random_kills + ["saving"] * saving_kills
     draw.shuffle(plan)
     hits = {"random": 0, "saving": 0}
     for kind in plan:
-        process = start(data, run, settings)
+        job = make_job(run)
         if kind == "saving":
-            hit = kill_while_saving(process, run, draw.randint(0, 5))
+            hit = kill_while_saving(job, run, draw.randint(0, 5), draw)
         else:
-            try:
-                process.wait(draw.uniform(0, longest))
-                hit = False
-                process.communicate()
-            except subprocess.TimeoutExpired:
-                kill(process)
-                hit = True
+            hit = not job.wait(draw.uniform(0, longest))
+            if hit:
+                job.kill(draw)
         hits[kind] += hit
         if not hit:
             break
-    finish(start(data, run, settings))
+    make_job(run).finish()
     return hits["random"], hits["saving"]
 
 
@@ -125,13 +168,17 @@ def steps_of(run):
     return json.loads((run / "checkpoints/latest/trainer_state.json").read_text())["global_step"]
 
 
-def crash_test(folder, random_kills, saving_kills, seed, settings=None, count=160, report=print):
+def crash_test(folder, random_kills, saving_kills, seed, settings=None, count=160, report=print, ranks=1):
     """Runs everything in `folder`; raises SystemExit naming the first difference."""
     settings = EVERYTHING if settings is None else settings
     data, whole = folder / "postcards", folder / "whole"
+
+    def make_job(run):
+        return Job(data, run, settings, ranks)
+
     infig("prepare", "postcards", "--out", data, "--count", count)
     began = time.monotonic()
-    finish(start(data, whole, settings))
+    make_job(whole).finish()
     seconds = time.monotonic() - began
     wanted = fingerprint(data, whole)
     report(f"uninterrupted: {steps_of(whole)} steps in {seconds:.1f} s, {len(wanted)} files to compare")
@@ -141,7 +188,7 @@ def crash_test(folder, random_kills, saving_kills, seed, settings=None, count=16
     while done_random < random_kills or done_saving < saving_kills:
         runs += 1
         run = folder / f"killed-{runs}"
-        hits = killed_run(data, run, settings, draw, random_kills - done_random, saving_kills - done_saving, 0.6 * seconds)
+        hits = killed_run(make_job, run, draw, random_kills - done_random, saving_kills - done_saving, 0.6 * seconds)
         done_random += hits[0]
         done_saving += hits[1]
         found = fingerprint(data, run)
@@ -159,13 +206,14 @@ def main():
     parser.add_argument("--saving-kills", type=int, default=5, help="inside a checkpoint's writing")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=160, help="postcards")
+    parser.add_argument("--ranks", type=int, default=1, help="processes that train together")
     parser.add_argument("--keep", type=Path, help="folder to work in, kept; otherwise a temporary one")
     parser.add_argument("overrides", nargs="*", help="key=value over the settings of the test")
     flags = parser.parse_args()
     folder = flags.keep or Path(tempfile.mkdtemp(prefix="infig-crash-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        crash_test(folder, flags.kills, flags.saving_kills, flags.seed, EVERYTHING + flags.overrides, flags.count, lambda line: print(line, flush=True))
+        crash_test(folder, flags.kills, flags.saving_kills, flags.seed, EVERYTHING + flags.overrides, flags.count, lambda line: print(line, flush=True), flags.ranks)
     finally:
         if flags.keep is None:
             shutil.rmtree(folder, ignore_errors=True)

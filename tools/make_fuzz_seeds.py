@@ -177,6 +177,10 @@ def answers():
                             "words": b"['93', 'a', 'b', 'c', 'd', 'e']"},
             "annotator_labels": {"multiple": b"\xef\xbb\xbfID\ttext,image\ttext,image\ttext,image\r\n1\t" + b"\t".join([pair] * 3) + b"\r\n\n2\tnegative , neutral\tneutral,neutral\tpositive,negative",
                                  "tumemo": b"id label\r\n0 Angry\n14554\tbored\n64946 FEARFUL\n"},
+            "tumemo_lists": {
+                "mgnns": folder({"val_all_anno.json": b'{"id": "3", "text": "x", "label": "love"}\n{"id": 4}\n', "test_all_anno.json": b'{"id": 5, "label": "Angry"}\n'}),
+                "plain": folder({"train.txt": b"\xef\xbb\xbf0\r\n1 angry\n\n4294967295\n", "val.txt": b"2\n", "test.txt": b"7\tsad"}),
+                "valid": folder({"train.json": b'{"id": "9"}', "valid.txt": b"12\n"})},
             "hub_listing": {"whole": json.dumps(listing).encode(), "shards": json.dumps(shards).encode()},
             "preprocessor": {"clip": json.dumps(clip).encode(), "convnext": json.dumps(convnext).encode()}}
 
@@ -232,6 +236,8 @@ def tables():
         "public_split": {"three": folder({"train.json": split, "dev.json": split[:1], "test.json": [{"id": "7", "text": "x", "emotion_label": 1}]}),
                          "valid": folder({"valid.json": split})},
     }
+
+
 def tar(form, members):
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=form) as out:
@@ -243,6 +249,36 @@ def tar(form, members):
     return file.getvalue()[:(used + 511) // 512 * 512 + 1024]  # without the rest of the last record
 
 
+def raw_archives():
+    """Downloads, and what hides in some: behind R an archive as it is, behind G a tar that the target packs with gzip."""
+    members = {"MVSA/data/1.jpg": b"\xff\xd8\xff", "MVSA/data/1.txt": b"a text\n", "MVSA/labelResultAll.txt": b"ID\ttext,image\n1\tpositive,positive\n"}
+    climbing = {"../up.txt": b"x", "a/../../up.txt": b"x", "/absolute.txt": b"x", "a/b.txt": b"1", "a/b.txt/c.txt": b"2", "./a//b.txt": b"3", "bell\x07.txt": b"x",
+                "back\\slash.txt": b"x", "d/" * 1995 + "deep.txt": b"x"}
+    links = io.BytesIO()
+    with tarfile.open(fileobj=links, mode="w", format=tarfile.GNU_FORMAT) as out:
+        for name, kind, target in [("link.txt", tarfile.SYMTYPE, "../.."), ("hard.txt", tarfile.LNKTYPE, "/etc/passwd"), ("pipe.txt", tarfile.FIFOTYPE, ""),
+                                   ("device.txt", tarfile.CHRTYPE, ""), ("folder", tarfile.DIRTYPE, ""), ("link.txt/in.txt", tarfile.REGTYPE, "")]:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            out.addfile(info)
+    deflated = io.BytesIO()
+    with zipfile.ZipFile(deflated, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in {**members, "zeros.jpg": bytes(4 << 20)}.items():
+            out.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+    linked = io.BytesIO()
+    with zipfile.ZipFile(linked, "w") as out:
+        info = zipfile.ZipInfo("link.txt")
+        info.create_system, info.external_attr = 3, 0o120777 << 16
+        out.writestr(info, "/etc")
+        out.writestr(zipfile.ZipInfo("link.txt/passwd.txt"), b"x")
+    whole = {"zip": stored_zip(members), "zip_climbing": stored_zip({name: data for name, data in climbing.items() if len(name) < 1000}), "zip_linked": linked.getvalue(),
+             "zip64": zip64(b"a.jpg", b"jpeg"), "bomb": deflated.getvalue(), "cut": stored_zip(members)[:200], "tar": tar(tarfile.USTAR_FORMAT, members),
+             "links": links.getvalue()[:4096], "tar_gz": gzip.compress(tar(tarfile.PAX_FORMAT, members), mtime=0), "gz_bomb": gzip.compress(bytes(8 << 20), mtime=0),
+             "tar_bomb": gzip.compress(tar(tarfile.USTAR_FORMAT, {"same.txt": b"x" * (4 << 20)}), mtime=0)}
+    packed = {"members": tar(tarfile.GNU_FORMAT, members), "climbing": tar(tarfile.PAX_FORMAT, climbing), "hard_links": links.getvalue()[:4096]}
+    return {"raw_archive": {**{name: b"R" + data for name, data in whole.items()}, **{f"packed_{name}": b"G" + data for name, data in packed.items()}}}
+
+
 def tars():
     members = {"./a.jpg": b"\xff\xd8\xff", "./a.txt": "caf\u00e9".encode(), "./a.cls": b"1\n", "b.json": b'{"id": "b.1", "text": "x", "label": 2, "split": "dev"}', "b.png": b""}
     long = {"x" * 120 + "/\u00e9.txt": b"long", **members}
@@ -252,7 +288,7 @@ def tars():
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers(), **pictures(), **packs(), **tables(), **tars()}.items():
+    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers(), **pictures(), **packs(), **tables(), **tars(), **raw_archives()}.items():
         place = Path(sys.argv[1]) / target
         place.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

@@ -22,6 +22,14 @@ struct FineGrainedSimilarity {
 // Which code computes it: kAutomatic takes the CPU kernels for tensors on the CPU and tensor operations elsewhere.
 enum class FineGrainedBackend { kAutomatic, kTensorOperations };
 
+// The counted tokens of texts, one text after the other, without padding.
+struct PackedTexts {
+  at::Tensor tokens;             // [sum of lengths, D] float
+  std::vector<int64_t> lengths;  // [Bt], each >= 1
+};
+// text_tokens [Bt, T, D] float, text_mask [Bt, T] int64: see below. Throws ShapeError.
+PackedTexts pack_texts(const at::Tensor& text_tokens, const at::Tensor& text_mask);
+
 // Similarity of every image with every text of a batch, both ways.
 //   image_tokens  [Bi, P, D] float   without the visual CLS
 //   text_tokens   [Bt, T, D] float   without [CLS]
@@ -34,11 +42,19 @@ enum class FineGrainedBackend { kAutomatic, kTensorOperations };
 FineGrainedSimilarity fine_grained_similarity(const at::Tensor& image_tokens, const at::Tensor& text_tokens, const at::Tensor& text_mask,
                                               const FineGrainedOptions& options,
                                               FineGrainedBackend backend = FineGrainedBackend::kAutomatic);
+// The same for texts that are packed already. Without images or texts the result still has a graph to the other side.
+FineGrainedSimilarity fine_grained_similarity(const at::Tensor& image_tokens, const PackedTexts& texts, const FineGrainedOptions& options,
+                                              FineGrainedBackend backend = FineGrainedBackend::kAutomatic);
 
 // Loss of one layer: (L_I + L_T), eq. 5, as a LossTerm over the B posts (sum of both directions; count B), given similarities [B, B] of
 // posts that have both a picture and a text: the caller leaves out the others (index_select on the tokens) beforehand. temperature: one
 // element, gradient flows. B = 0 gives an absent term, as does B = 1 with `decoupled`. Throws ShapeError.
 LossTerm fine_grained_loss(const FineGrainedSimilarity& similarity, const at::Tensor& temperature, const FineGrainedOptions& options);
+
+// A rank's share of that loss: its posts are first .. first + b - 1 of B. image_to_text [b, B]: its images against all texts;
+// text_to_image [B, b]: all images against its texts. The shares of all ranks add up to the loss of the whole batch. Throws ShapeError.
+LossTerm fine_grained_share(const FineGrainedSimilarity& similarity, int64_t first, const at::Tensor& temperature,
+                            const FineGrainedOptions& options);
 
 // tau learnable, clamped to [.001, .5] in place (row 12). No gradient.
 void clamp_temperature(at::Tensor& temperature);

@@ -35,9 +35,13 @@ void check(const GlobalAlignmentInput& input, const at::Tensor& temperature) {
   if (!input.image.defined() || input.image.dim() != 2) {
     throw ShapeError(fmt::format("global alignment: image must be float [B, g], found {}", describe_features(input.image)));
   }
-  const int64_t batch = input.image.size(0), width = input.image.size(1);
-  expect_rows(input.image, batch, width, "image");
-  expect_rows(input.text, batch, width, "text");
+  const int64_t queries = input.image.size(0), width = input.image.size(1);
+  const int64_t batch = input.ids.defined() && input.ids.dim() == 1 ? input.ids.size(0) : queries;
+  expect_rows(input.text, queries, width, "text");
+  if (input.first < 0 || input.first + queries > batch) {
+    throw ShapeError(fmt::format("global alignment: queries {} .. {} are not among the batch's {} posts", input.first,
+                                 input.first + queries - 1, batch));
+  }
   expect_rows(input.image_key, batch, width, "image_key");
   expect_rows(input.text_key, batch, width, "text_key");
   expect_vector(input.ids, batch, at::kLong, "ids");
@@ -79,22 +83,30 @@ GlobalLogits global_alignment_logits(const GlobalAlignmentInput& input, const at
                                      const GlobalAlignmentOptions& options) {
   check(input, temperature);
   const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
-  const auto rows = [&, kept = input.counted.defined() ? input.counted.nonzero().squeeze(1) : at::Tensor()](const at::Tensor& tensor) {
-    return kept.defined() ? tensor.index_select(0, kept) : tensor;
+  const auto select = [counts = input.counted.defined()](const at::Tensor& tensor, const at::Tensor& kept) {
+    return counts ? tensor.index_select(0, kept) : tensor;
   };
-  const at::Tensor ids = rows(input.ids);
-  const int64_t batch = ids.size(0);
-  at::Tensor excluded = at::zeros({batch, batch + input.queue_ids.size(0)}, ids.options().dtype(at::kBool));
-  if (options.mask_equal_ids) excluded = ids.unsqueeze(1) == at::cat({ids, input.queue_ids}).unsqueeze(0);
+  at::Tensor kept, own_kept;  // places of the counted posts among the keys and among the queries
+  int64_t first = input.first;
+  if (input.counted.defined()) {
+    kept = input.counted.nonzero().squeeze(1);
+    own_kept = input.counted.narrow(0, input.first, input.image.size(0)).nonzero().squeeze(1);
+    first = input.first == 0 ? 0 : input.counted.narrow(0, 0, input.first).sum().item<int64_t>();
+  }
+  const at::Tensor ids = select(input.ids, kept), image = select(input.image, own_kept), text = select(input.text, own_kept);
+  const int64_t batch = ids.size(0), queries = image.size(0);
+  at::Tensor excluded = at::zeros({queries, batch + input.queue_ids.size(0)}, ids.options().dtype(at::kBool));
+  if (options.mask_equal_ids) excluded = ids.narrow(0, first, queries).unsqueeze(1) == at::cat({ids, input.queue_ids}).unsqueeze(0);
   if (!options.batch_negatives) excluded.slice(1, 0, batch).fill_(true);
-  excluded.diagonal().fill_(false);
-  GlobalLogits logits{.image_to_text = logits_of(rows(input.image), rows(input.text_key), input.queue_text, temperature),
-                      .text_to_image = logits_of(rows(input.text), rows(input.image_key), input.queue_image, temperature),
-                      .excluded = excluded};
+  excluded.diagonal(first).fill_(false);
+  GlobalLogits logits{.image_to_text = logits_of(image, select(input.text_key, kept), input.queue_text, temperature),
+                      .text_to_image = logits_of(text, select(input.image_key, kept), input.queue_image, temperature),
+                      .excluded = excluded,
+                      .first = first};
   if (options.online_partner) {
-    const at::Tensor own = (unit_rows(rows(input.image)) * unit_rows(rows(input.text))).sum(1) / temperature.reshape({});
-    logits.image_to_text = logits.image_to_text.diagonal_scatter(own);
-    logits.text_to_image = logits.text_to_image.diagonal_scatter(own);
+    const at::Tensor own = (unit_rows(image) * unit_rows(text)).sum(1) / temperature.reshape({});
+    logits.image_to_text = logits.image_to_text.diagonal_scatter(own, first);
+    logits.text_to_image = logits.text_to_image.diagonal_scatter(own, first);
   }
   return logits;
 }
@@ -114,15 +126,15 @@ at::Tensor soft_loss(const at::Tensor& logits, const at::Tensor& momentum_logits
 LossTerm global_alignment_loss(const GlobalAlignmentInput& input, const at::Tensor& temperature, const GlobalAlignmentOptions& options) {
   options.validate();
   const GlobalLogits logits = global_alignment_logits(input, temperature, options);
-  const at::Tensor own = at::arange(logits.excluded.size(0), input.ids.options());
+  const at::Tensor own = at::arange(logits.first, logits.first + logits.excluded.size(0), input.ids.options());
   const LossTerm image_side = info_nce(logits.image_to_text, own, logits.excluded, options.literal);
   const LossTerm text_side = info_nce(logits.text_to_image, own, logits.excluded, options.literal);
   // Both directions leave out the same keys, so their counts are equal.
   LossTerm loss{.sum = (image_side.sum + text_side.sum) / 2, .count = image_side.count};
   if (options.soft_targets > 0 && loss.count > 0) {
     GlobalAlignmentInput momentum = input;
-    momentum.image = input.image_key;
-    momentum.text = input.text_key;
+    momentum.image = input.image_key.narrow(0, input.first, input.image.size(0));
+    momentum.text = input.text_key.narrow(0, input.first, input.image.size(0));
     const GlobalLogits teacher = global_alignment_logits(momentum, temperature.detach(), options);
     const at::Tensor soft = (soft_loss(logits.image_to_text, teacher.image_to_text, logits.excluded) +
                              soft_loss(logits.text_to_image, teacher.text_to_image, logits.excluded)) /

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "apps/commands.h"
+#include "apps/ranks_of_verb.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "data/data_set.h"
@@ -94,17 +96,36 @@ void print_anchors(const EvaluationResult& result) {
               best->name.c_str());
 }
 
+// What is computed, by all ranks; the first one prints and writes it.
+struct Evaluations {
+  EvaluationResult result;
+  std::optional<EvaluationResult> dev;                        // --fit-temperature, where the split is another one
+  std::optional<EvaluationResult> text_alone, picture_alone;  // --modalities
+};
+
+Evaluations evaluate_all(const EvaluateFlags& flags, const DataSet& data, const EvaluateOptions& options) {
+  Evaluations all;
+  const Split split = parse_split(flags.split);
+  all.result = evaluate(flags.run, data, split, options);
+  if (flags.fit_temperature && split != Split::kDev) all.dev = evaluate(flags.run, data, Split::kDev, options);
+  if (!flags.modalities) return all;
+  EvaluateOptions one = options;
+  one.loader.without = Without::kImage;
+  all.text_alone = evaluate(flags.run, data, split, one);
+  one.loader.without = Without::kText;
+  all.picture_alone = evaluate(flags.run, data, split, one);
+  return all;
+}
+
 // The same posts with their text alone and with their picture alone, each with files of its own.
-void evaluate_sides(const EvaluateFlags& flags, const DataSet& data, const EvaluateOptions& options, EvaluationResult& both) {
+void show_sides(const EvaluateFlags& flags, const Evaluations& all, EvaluationResult& both) {
   std::printf("  model sees         accuracy  macro F1  weighted F1\n");
   const auto line = [](const char* title, const ClassificationScores& s) {
     std::printf("  %-18s   %.4f    %.4f       %.4f\n", title, s.accuracy, s.f1_macro, s.f1_weighted);
   };
   line("picture and text", both.scores);
   for (const bool text_only : {true, false}) {
-    EvaluateOptions one = options;
-    one.loader.without = text_only ? Without::kImage : Without::kText;
-    const EvaluationResult result = evaluate(flags.run, data, parse_split(flags.split), one);
+    const EvaluationResult& result = text_only ? *all.text_alone : *all.picture_alone;
     write_evaluation(result, flags.run);
     line(text_only ? "text alone" : "picture alone", result.scores);
     both.sides.push_back(
@@ -113,10 +134,9 @@ void evaluate_sides(const EvaluateFlags& flags, const DataSet& data, const Evalu
 }
 
 // --fit-temperature, then --temperature: what is fitted now can be used now.
-void calibrate(const EvaluateFlags& flags, const DataSet& data, const EvaluateOptions& options, EvaluationResult& result) {
+void calibrate(const EvaluateFlags& flags, const DataSet& data, const Evaluations& all, EvaluationResult& result) {
   if (flags.fit_temperature) {
-    const EvaluationResult dev = result.split == "dev" ? result : evaluate(flags.run, data, Split::kDev, options);
-    const Calibration fitted = fit_calibration(dev, data.sha256);
+    const Calibration fitted = fit_calibration(all.dev ? *all.dev : result, data.sha256);
     write_calibration(flags.run, fitted);
     std::printf("temperature %.4f, fitted on %lld posts of dev: loss %.4f -> %.4f, ECE %.4f -> %.4f there\n", fitted.temperature,
                 static_cast<long long>(fitted.posts), fitted.loss_before, fitted.loss_after, fitted.ece_before, fitted.ece_after);
@@ -130,6 +150,7 @@ void evaluate_verb(const EvaluateFlags& flags) {
   if (flags.fit_temperature && !flags.without.empty())
     throw ConfigError("--fit-temperature: fits the model as it is used; leave out --without");
   if (!flags.fit_temperature) chosen_temperature(flags.run, flags.temperature);  // said before the work
+  Ranks& ranks = ranks_of_verb();
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   const DataSet data = read_data_set(flags.data);
   EvaluateOptions options;
@@ -139,14 +160,17 @@ void evaluate_verb(const EvaluateFlags& flags) {
                                        fmt::format("batch_size={}", flags.batch_size), fmt::format("workers={}", flags.workers)};
   if (!flags.without.empty()) settings.push_back("without=" + flags.without);
   for (const auto& setting : settings) apply_override(binder, setting);
-  EvaluationResult result = evaluate(flags.run, data, parse_split(flags.split), options);
-  calibrate(flags, data, options, result);
+  options.ranks = &ranks;
+  Evaluations all = evaluate_all(flags, data, options);
+  if (!ranks.first()) return;
+  EvaluationResult& result = all.result;
+  calibrate(flags, data, all, result);
   result.anchors = anchor_lines(flags.data, data, result.split);
   score_without_leaks(flags, data, result);
   print_scores(result);
   print_clean(result);
   print_anchors(result);
-  if (flags.modalities) evaluate_sides(flags, data, options, result);
+  if (flags.modalities) show_sides(flags, all, result);
   write_evaluation(result, flags.run);
   if (result.without.empty() && !flags.no_report) {
     write_report(flags.run, data, result.split, {.threads = flags.workers});
@@ -189,7 +213,8 @@ void add_evaluate(CLI::App& app) {
       "Examples:\n  infig evaluate --run runs/demo --data runs/postcards --split test\n"
       "  infig evaluate --run runs/demo --data runs/postcards --split test --without image\n"
       "  infig evaluate --run runs/demo --data runs/postcards --split dev --modalities\n"
-      "  infig evaluate --run runs/demo --data runs/postcards --split test --fit-temperature --temperature fitted");
+      "  infig evaluate --run runs/demo --data runs/postcards --split test --fit-temperature --temperature fitted\n"
+      "  mpirun -n 4 infig evaluate --run runs/demo --data runs/postcards --split test");
   verb->callback([flags] { evaluate_verb(*flags); });
 }
 

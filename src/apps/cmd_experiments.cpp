@@ -7,6 +7,7 @@
 
 #include "apps/commands.h"
 #include "apps/experiments.h"
+#include "apps/ranks_of_verb.h"
 #include "apps/run_description.h"
 #include "apps/signals.h"
 #include "core/error.h"
@@ -96,6 +97,7 @@ void sweep(const ExperimentFlags& flags) {
 }  // namespace
 
 void run_and_print(const ExperimentRequest& request, const std::string& data_path) {
+  if (ranks_of_verb().several()) throw ConfigError("several runs: they go one after the other in one process; leave out mpirun");
   const DataSet data = read_data_set(data_path);
   const std::string output = request.output.string();
   print_scores(run_experiment(request, data), output);

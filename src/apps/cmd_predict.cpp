@@ -1,14 +1,17 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 
 #include "apps/commands.h"
+#include "apps/ranks_of_verb.h"
 #include "apps/signals.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -100,51 +103,86 @@ std::vector<double> scaled(const PredictFlags& flags, const LoadedModel& loaded,
 }
 
 // Reads files block by block, scores them and writes a row for a row. After each block the output is saved; what an interrupted run has
-// saved is passed over. Scores depend a little on a batch's other posts, so blocks begin at the same rows whoever writes them.
+// saved is passed over. Scores depend a little on a batch's other posts, so blocks begin at the same rows whoever writes them. Several
+// ranks read the same rows and score the blocks in turn; the first one writes what all of them found.
 class FilePrediction {
  public:
-  FilePrediction(const PredictFlags& flags, LoadedModel& loaded, const LoaderOptions& loader)
-      : flags_(flags), loaded_(loaded), loader_(loader), csv_(csv_wanted(flags)), tables_(tables_of(flags.input)), stop_(watch_signals()) {}
+  FilePrediction(const PredictFlags& flags, LoadedModel& loaded, const LoaderOptions& loader, Ranks& ranks)
+      : flags_(flags),
+        loaded_(loaded),
+        loader_(loader),
+        ranks_(ranks),
+        csv_(csv_wanted(flags)),
+        tables_(tables_of(flags.input)),
+        stop_(watch_signals()) {}
 
   void run() {
     int64_t total = 0;
-    if (ProgressBar::shown()) {  // a pass for the bar's sake alone
+    if (ranks_.first() && ProgressBar::shown()) {  // a pass for the bar's sake alone
       for (const fs::path& table : tables_)
         for_each_row(table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
     }
-    ProgressBar bar("predicting", total);
-    ResumableFile file(flags_.output, command_of(flags_, tables_), flags_.restart);
-    go_on(file);
+    ProgressBar bar(ranks_.first() ? "predicting" : "", total);
+    if (ranks_.first()) file_.emplace(flags_.output, command_of(flags_, tables_), flags_.restart);
+    go_on();
     try {
-      predict_rows(file, bar);
+      predict_rows(bar);
     } catch (const Interrupted&) {
       throw;
     } catch (const Error&) {
-      if (!file.state().is_null())
+      if (file_ && !file_->state().is_null())
         log_info("{} rows are kept in {}.partial; the same command goes on behind them", written_, flags_.output);
       throw;
     }
     bar.finish();
-    file.commit();
+    if (!file_) return;
+    file_->commit();
     std::fprintf(stderr, "%lld rows written to %s (%lld with an error)\n", static_cast<long long>(written_), flags_.output.c_str(),
                  static_cast<long long>(faults_));
   }
 
  private:
-  void predict_rows(ResumableFile& file, ProgressBar& bar) {
+  // What one block became.
+  struct Lines {
+    std::string text;
+    int64_t rows = 0, faults = 0;
+  };
+
+  void predict_rows(ProgressBar& bar) {
     const auto flush = [&] {
-      score_and_write(file, [&](int64_t done) {
-        bar.update(written_ + done);
-        check_stop();
-      });
-      file.save({{"rows", written_}, {"faults", faults_}});
-      check_stop();
+      if (blocks_++ % ranks_.size() == ranks_.rank()) {
+        own_ = score([&](int64_t done) {
+          bar.update(written_ + done * ranks_.size());
+          if (!ranks_.several()) check_stop();
+        });
+      }
+      block_.clear();
+      if (blocks_ % ranks_.size() == 0) end_round();
     };
     for (const fs::path& table : tables_) {
       for_each_row(
           table, [&](PostRow&& row) { add(std::move(row), table, flush); }, [&](const std::string& message) { add_fault(message, flush); });
     }
     if (!block_.empty()) flush();
+    if (blocks_ % ranks_.size() != 0) end_round();
+  }
+
+  // Every rank has scored its block, or has none at the end of the rows.
+  void end_round() {
+    const std::array<int64_t, 3> mine = {own_.rows, own_.faults, stop_->load()};
+    const std::vector<int64_t> counts = ranks_.gather(mine);
+    for (const std::string& lines : ranks_.gather(own_.text)) {
+      if (file_) file_->stream() << lines;
+    }
+    int stop = 0;
+    for (size_t r = 0; r < counts.size(); r += 3) {
+      written_ += counts[r];
+      faults_ += counts[r + 1];
+      stop = std::max(stop, static_cast<int>(counts[r + 2]));
+    }
+    own_ = {};
+    if (file_) file_->save({{"rows", written_}, {"faults", faults_}});
+    if (stop != 0) stopped(stop);
   }
 
   static bool csv_wanted(const PredictFlags& flags) {
@@ -154,19 +192,22 @@ class FilePrediction {
     return extension == ".csv";
   }
 
-  void go_on(ResumableFile& file) {
-    if (file.state().is_null()) {
-      if (csv_) file.stream() << csv_header(loaded_.labels);
+  void go_on() {
+    const json state = json::parse(ranks_.broadcast(file_ ? file_->state().dump() : ""));
+    if (state.is_null()) {
+      if (file_ && csv_) file_->stream() << csv_header(loaded_.labels);
       return;
     }
-    written_ = file.state().at("rows").get<int64_t>();
-    faults_ = file.state().at("faults").get<int64_t>();
+    written_ = state.at("rows").get<int64_t>();
+    faults_ = state.at("faults").get<int64_t>();
     log_info("{}: going on behind row {}, where an interrupted run was saved", flags_.output, written_);
   }
 
   void check_stop() const {
-    const int number = stop_->load();
-    if (number == 0) return;
+    if (const int number = stop_->load(); number != 0) stopped(number);
+  }
+
+  [[noreturn]] void stopped(int number) const {
     throw Interrupted(fmt::format("stopped; {} rows are saved, the same command goes on behind them", written_), 128 + number);
   }
 
@@ -196,7 +237,7 @@ class FilePrediction {
   }
 
   // The block's rows get their probabilities, or the reason why there are none.
-  void score_and_write(ResumableFile& file, const std::function<void(int64_t)>& on_batch) {
+  Lines score(const std::function<void(int64_t)>& on_batch) {
     std::vector<Post> posts;
     std::vector<int64_t> wanted;
     for (const auto& row : block_) {
@@ -218,22 +259,26 @@ class FilePrediction {
       pictures[r] = bad.status + ": " + bad.reason;
       if (probabilities[r] == nullptr) block_[r].error = "image " + pictures[r];
     }
+    Lines lines{.text = {}, .rows = static_cast<int64_t>(block_.size())};
     for (size_t i = 0; i < block_.size(); ++i) {
       const auto line = csv_ ? csv_line : json_line;
-      file.stream() << line(block_[i], loaded_.labels, probabilities[i], pictures[i]);
-      faults_ += block_[i].error.empty() ? 0 : 1;
+      lines.text += line(block_[i], loaded_.labels, probabilities[i], pictures[i]);
+      lines.faults += block_[i].error.empty() ? 0 : 1;
     }
-    written_ += static_cast<int64_t>(block_.size());
-    block_.clear();
+    return lines;
   }
 
   const PredictFlags& flags_;
   LoadedModel& loaded_;
   const LoaderOptions& loader_;
+  Ranks& ranks_;
   bool csv_;
   std::vector<fs::path> tables_;
   const std::atomic<int>* stop_;
+  std::optional<ResumableFile> file_;  // of the first rank
   std::vector<InputRow> block_;
+  Lines own_;           // of this rank's block in this round
+  int64_t blocks_ = 0;  // read since this run began
   int64_t read_ = 0, written_ = 0, faults_ = 0;
 };
 
@@ -264,6 +309,8 @@ void predict_verb(const PredictFlags& flags) {
     throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
   if (!one && flags.output.empty()) throw ConfigError("predict: --input needs --output FILE.jsonl or FILE.csv");
   chosen_temperature(flags.run, flags.temperature);  // said before the work
+  Ranks& ranks = ranks_of_verb();
+  if (one && ranks.several()) throw ConfigError("predict: one post needs one rank; leave out mpirun, or give --input FILE");
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   LoaderOptions loader{.workers = one ? 1 : flags.workers, .cache_mb = 0};
   ConfigBinder binder;
@@ -273,7 +320,7 @@ void predict_verb(const PredictFlags& flags) {
   if (one) {
     predict_one(flags, loaded, loader);
   } else {
-    FilePrediction(flags, loaded, loader).run();
+    FilePrediction(flags, loaded, loader, ranks).run();
   }
 }
 
@@ -306,7 +353,8 @@ void add_predict(CLI::App& app) {
   verb->footer(
       "Examples:\n  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n"
       "  infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl --temperature fitted\n"
-      "  infig predict --run runs/demo --input 'shards/{000..099}.tar' --output predictions.csv");
+      "  infig predict --run runs/demo --input 'shards/{000..099}.tar' --output predictions.csv\n"
+      "  mpirun -n 4 infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl");
   verb->callback([flags] { predict_verb(*flags); });
 }
 

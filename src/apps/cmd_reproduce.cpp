@@ -4,8 +4,10 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/ranks_of_verb.h"
 #include "apps/run_description.h"
 #include "apps/signals.h"
+#include "core/error.h"
 #include "core/files.h"
 #include "experiments/paper_figures.h"
 #include "experiments/reproduce.h"
@@ -31,6 +33,7 @@ void reproduce_verb(const ReproduceFlags& flags) {
   request.overrides = flags.overrides;
   if (flags.limit > 0) request.overrides.push_back(fmt::format("data.limit={}", flags.limit));
   request.description_json = describe_run(flags.preset);
+  if (ranks_of_verb().several()) throw ConfigError("several runs: they go one after the other in one process; leave out mpirun");
   request.stop = watch_signals();
   const Reproduction all = reproduce(request);
   const auto folder = request.output / paper_part_name(all.part);

@@ -4,6 +4,7 @@
 
 #include "apps/commands.h"
 #include "apps/experiments.h"
+#include "apps/ranks_of_verb.h"
 #include "apps/run_description.h"
 #include "apps/signals.h"
 #include "core/error.h"
@@ -47,11 +48,13 @@ void train_verb(const TrainFlags& flags) {
   if (!flags.on_nan.empty()) overrides.push_back("train.on_nan=" + flags.on_nan);
   if (flags.limit > 0) overrides.push_back(fmt::format("data.limit={}", flags.limit));
   if (!flags.report_to.empty()) overrides.push_back("train.report_to=" + flags.report_to);
+  Ranks& ranks = ranks_of_verb();
   if (!flags.seeds.empty()) {
     train_seeds(flags, overrides);
     return;
   }
   TrainRequest request;
+  request.ranks = &ranks;
   request.config = load_run_config(flags.config, overrides, flags.random_init);
   request.run = flags.output_dir;
   request.resume = !flags.resume.empty();
@@ -90,7 +93,8 @@ void add_train(CLI::App& app) {
       "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/no-gam seed=2 loss.lambda_g=0\n"
       "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/text-only data.without=image\n"
       "  infig train --config configs/tiny.yaml --data 'shards/{train,dev}-*.tar' --output-dir runs/tars data.shuffle_buffer=5000\n"
-      "  infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite --seeds 3");
+      "  infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite --seeds 3\n"
+      "  mpirun -n 4 infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite4");
   verb->callback([flags] { train_verb(*flags); });
 }
 

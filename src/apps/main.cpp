@@ -1,15 +1,19 @@
 // infig VERB ...: the list of verbs, exit codes, signals.
 #include <c10/util/Exception.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
+#include <thread>
 
 #include "apps/commands.h"
 #include "apps/signals.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "distributed/ranks.h"
 
 namespace {
 
@@ -19,7 +23,21 @@ constexpr const char* kFooter =
     "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
     "  infig evaluate --run runs/demo --data runs/postcards --split test\n"
     "  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n\n"
-    "Exit codes: 0 done, 1 the work failed, 2 wrong usage or config, 130 and 143 stopped by SIGINT and SIGTERM after saving.";
+    "Exit codes: 0 done, 1 the work failed, 2 wrong usage or config, 130, 143 and 138 stopped by SIGINT, SIGTERM and SIGUSR1 after\n"
+    "saving.";
+
+// One rank's error ends all ranks. What goes wrong in every rank alike is said by the first one: the others wait a little for it.
+int failed(const std::string& message, int code) {
+  infig::Ranks& ranks = infig::Ranks::started();
+  if (!ranks.several()) {
+    infig::log_error("{}", message);
+    return code;
+  }
+  if (!ranks.first()) std::this_thread::sleep_for(std::chrono::seconds(2));
+  infig::log_error("rank {} of {}: {}", ranks.rank(), ranks.size(), message);
+  ranks.abort(code);
+  return code;
+}
 
 int run(int argc, char** argv) {
   CLI::App app{"infig reads a social-media post, its text and its image, and says what it expresses."};
@@ -57,18 +75,16 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error like a full disk
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    infig::Ranks::started().finish();
+    return code;
   } catch (const infig::Error& error) {
-    infig::log_error("{}", error.what());
-    return error.exit_code();
+    return failed(error.what(), error.exit_code());
   } catch (const c10::Error& error) {
-    infig::log_error("libtorch: {}", error.what_without_backtrace());
-    return 1;
+    return failed(std::string("libtorch: ") + error.what_without_backtrace(), 1);
   } catch (const std::bad_alloc&) {
-    infig::log_error("out of memory; a smaller train.batch_size, hfam.chunk_texts or data.cache_mb needs less");
-    return 1;
+    return failed("out of memory; a smaller train.batch_size, hfam.chunk_texts or data.cache_mb needs less", 1);
   } catch (const std::exception& error) {
-    infig::log_error("{}", error.what());
-    return 1;
+    return failed(error.what(), 1);
   }
 }

@@ -18,6 +18,7 @@ void on_signal(int signal) {
 const std::atomic<int>* watch_signals() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  std::signal(SIGUSR1, on_signal);  // what mpirun passes on to its ranks, and Slurm sends ahead of the end
   return &received;
 }
 

@@ -92,10 +92,10 @@ void read_whole(MappedFile file, Impl& archive) {
 std::map<std::string, std::string> read_index(std::string_view text, const std::string& where) {
   const nlohmann::json index = parse_foreign_json(text);
   if (index.is_discarded())
-    throw CheckpointError(
-        fmt::format("{}: begins like an index of shards, but is not JSON; expected weights or their index, so name another file, or get "
-                    "the index again",
-                    where));
+    throw CheckpointError(fmt::format(
+        "{}: begins like a JSON index of shards, but is not JSON; expected weights or their index, so name another file, or get "
+        "the index again",
+        where));
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw CheckpointError(fmt::format("{}: holds no object weight_map, expected an index of shards", where));
   }

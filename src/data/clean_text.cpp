@@ -13,7 +13,6 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 bool is_word_character(char c) { return is_letter(c) || is_digit(c); }
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool is_punctuation(char c) { return c > ' ' && c < 0x7F && !is_word_character(c); }
 
 std::string lower_case(std::string_view text) {
   std::string out(text);
@@ -124,14 +123,6 @@ std::string join_words(std::string_view text, Keep&& keep) {
   return out;
 }
 
-std::string_view without_retweet(std::string_view text) {
-  text = strip_ascii_space(text);
-  if (!begins_with(text, 0, "rt @")) return text;
-  const size_t name = run(text, 4, [](char c) { return is_word_character(c) || c == '_'; });
-  if (name == 0 || 4 + name >= text.size() || text[4 + name] != ':') return text;
-  return text.substr(4 + name + 1);
-}
-
 }  // namespace
 
 const char* text_cleaning_name(TextCleaning cleaning) {
@@ -192,12 +183,6 @@ std::string clean_mgnns(std::string_view text) {
   std::string plain = lower_case(remove_urls(text));
   std::replace_if(plain.begin(), plain.end(), [](char c) { return !is_word_character(c); }, ' ');
   return join_words(plain, [](std::string_view word) { return word.size() > 2 && !stop_words().contains(word); });
-}
-
-std::string normalised_text(std::string_view text) {
-  std::string plain = lower_case(remove_urls(without_retweet(text)));
-  std::replace_if(plain.begin(), plain.end(), is_punctuation, ' ');
-  return join_words(plain, [](std::string_view) { return true; });
 }
 
 }  // namespace infig

@@ -1,4 +1,4 @@
-// How the reference codes clean texts (datasets.md 6.2), and when two texts count as the same.
+// How the reference codes clean texts (datasets.md 6.2).
 #pragma once
 
 #include <string>
@@ -29,9 +29,5 @@ std::string clean_multisentinet(std::string_view text);
 // space (accented letters are thereby split off), words of one or two characters and English stop-words are dropped, one space between
 // words. MGNNS also turned nouns into the singular by a lexicon, which is not done here.
 std::string clean_mgnns(std::string_view text);
-
-// Two posts have the same text where this is equal: ASCII lower case, without URLs, without "RT @name:" in front, ASCII punctuation as
-// white space, one space between words.
-std::string normalised_text(std::string_view text);
 
 }  // namespace infig

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "distributed/batch_norm.h"
 #include "nn/weight_state.h"
 
 namespace infig {
@@ -163,10 +164,19 @@ at::Tensor ConvolutionNorm::forward(const at::Tensor& x, bool batch_statistics, 
     }
     return activate_fresh(at::conv2d(padded, folded.weight, folded.bias, stride, padding, {1, 1}, options_.groups), activation);
   }
-  if (batch_statistics) norm_->num_batches_tracked.add_(1);
   // Module::train() must not decide here: a frozen backbone keeps its statistics while the rest trains.
   const at::Tensor convolved = at::conv2d(padded, convolution_->weight, {}, stride, padding, {1, 1}, options_.groups);
-  return activate_fresh(at::batch_norm(convolved, norm_->weight, norm_->bias, norm_->running_mean, norm_->running_var, batch_statistics,
+  if (batch_statistics) {
+    norm_->num_batches_tracked.add_(1);
+    const BatchNormState state = {.weight = norm_->weight,
+                                  .bias = norm_->bias,
+                                  .running_mean = norm_->running_mean,
+                                  .running_var = norm_->running_var,
+                                  .momentum = options_.momentum,
+                                  .eps = options_.eps};
+    return activate_fresh(batch_norm_over_ranks(convolved, state, BatchNormRanks::current()), activation);
+  }
+  return activate_fresh(at::batch_norm(convolved, norm_->weight, norm_->bias, norm_->running_mean, norm_->running_var, false,
                                        options_.momentum, options_.eps, true),
                         activation);
 }

@@ -57,9 +57,11 @@ EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data,
   PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, options.loader,
                     0);
   const std::vector<int64_t> rows = loader.prepare(all, "reading pictures");
-  const ScoredRows scored =
-      score_rows(loaded.model, loader, rows,
-                 {.batch_size = options.batch_size, .precision = resolve_precision(options.precision, device), .title = "evaluating"});
+  const ScoredRows scored = score_rows(loaded.model, loader, rows,
+                                       {.batch_size = options.batch_size,
+                                        .precision = resolve_precision(options.precision, device),
+                                        .title = "evaluating",
+                                        .ranks = options.ranks});
   EvaluationResult result;
   result.split = split_name(split);
   result.without = options.loader.without == Without::kImage ? "image" : options.loader.without == Without::kText ? "text" : "";

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/config.h"
+#include "distributed/ranks.h"
 #include "evaluation/reports.h"
 #include "model/precision.h"
 #include "tensor/loader.h"
@@ -15,6 +16,7 @@ struct EvaluateOptions {
   int64_t batch_size = 64;
   Precision precision = Precision::kAuto;
   DeviceChoice device = DeviceChoice::kAuto;
+  Ranks* ranks = &Ranks::alone();  // share the work; every rank gets the result; collective
 };
 
 void bind_options(ConfigBinder& binder, EvaluateOptions& options);

@@ -84,10 +84,11 @@ DecodedImage too_large(const char* format, int64_t width, int64_t height, int64_
                                                     width, height, max_pixels));
 }
 
-DecodedImage rows_outcome(Image image, int64_t rows, const char* format, const std::string& why) {
-  if (rows >= image.height) return {.image = std::move(image), .status = ImageStatus::kOk, .reason = {}};
+DecodedImage rows_outcome(Image image, int64_t rows, const char* format, const std::string& why, int64_t height) {
+  if (height == 0) height = image.height;
+  if (rows >= height) return {.image = std::move(image), .status = ImageStatus::kOk, .reason = {}};
   if (rows <= 0) return failed(ImageStatus::kBroken, fmt::format("broken {}: no row could be decoded: {}", format, why));
-  const auto reason = fmt::format("truncated {}: {} of {} rows decoded, the rest is grey: {}", format, rows, image.height, why);
+  const auto reason = fmt::format("truncated {}: {} of {} rows decoded, the rest is grey: {}", format, rows, height, why);
   return {.image = std::move(image), .status = ImageStatus::kTruncated, .reason = reason};
 }
 
@@ -111,10 +112,18 @@ DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& o
   const Format* format = find_format(bytes);
   if (format == nullptr) return unknown_format(bytes);
   DecodedFile file = format->decode(bytes, options);
-  if (usable(file.decoded.status) && options.apply_exif && !file.exif.empty()) {
-    file.decoded.image = apply_orientation(std::move(file.decoded.image), exif_orientation(file.exif));
+  DecodedImage& decoded = file.decoded;
+  if (!usable(decoded.status)) return std::move(decoded);
+  if (decoded.width == 0) {
+    decoded.width = decoded.image.width;
+    decoded.height = decoded.image.height;
   }
-  return std::move(file.decoded);
+  if (options.apply_exif && !file.exif.empty()) {
+    const int orientation = exif_orientation(file.exif);
+    decoded.image = apply_orientation(std::move(decoded.image), orientation);
+    if (orientation > 4) std::swap(decoded.width, decoded.height);  // 5 to 8 lay the picture on its side
+  }
+  return std::move(decoded);
 }
 
 ImageFile read_image_file(const FileSpan& picture) {

@@ -37,6 +37,8 @@ struct DecodedImage {
   Image image;  // empty unless usable(status)
   ImageStatus status = ImageStatus::kOk;
   std::string reason;  // why, in words, for every status but kOk
+  // Of the picture in the file, turned as `image` is; larger than `image` where shorter_side let it become smaller. 0 unless usable.
+  int64_t width = 0, height = 0;
 };
 
 // JPEG (baseline, progressive, grey, CMYK, YCCK), PNG (every depth, palette, interlaced; alpha over white), WebP, GIF and other

@@ -171,13 +171,20 @@ DecodedFile decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& opt
   if (reader->data_ended && reader->complete_rows < stored_height) {
     rows = std::min(rows, reader->complete_rows * reader->info.scale_num / DCTSIZE);
   }
-  std::vector<uint8_t> exif = saved_exif(*reader);
+  DecodedFile file{.decoded = {}, .exif = saved_exif(*reader)};
   if (reader->data_ended && rows == height) {  // every row, but not every refinement of it
     auto reason = fmt::format("truncated JPEG: all rows decoded, some refining scans are missing: {}", reader->message);
-    return {.decoded = {.image = std::move(image), .status = ImageStatus::kTruncated, .reason = std::move(reason)},
-            .exif = std::move(exif)};
+    file.decoded = {.image = std::move(image), .status = ImageStatus::kTruncated, .reason = std::move(reason)};
+  } else {
+    // Told in rows of the file, whatever the scale.
+    const int64_t stored_rows = rows == height ? stored_height : rows * DCTSIZE / reader->info.scale_num;
+    file.decoded = rows_outcome(std::move(image), stored_rows, "JPEG", reader->message, stored_height);
   }
-  return {.decoded = rows_outcome(std::move(image), rows, "JPEG", reader->message), .exif = std::move(exif)};
+  if (usable(file.decoded.status)) {
+    file.decoded.width = stored_width;
+    file.decoded.height = stored_height;
+  }
+  return file;
 }
 
 }  // namespace infig

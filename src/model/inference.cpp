@@ -1,6 +1,7 @@
 #include "model/inference.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "core/progress.h"
 #include "data/sampler.h"
@@ -23,7 +24,14 @@ ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::ve
   const at::Device device = model->parameters().front().device();
   std::vector<int64_t> lengths;
   for (const int64_t row : rows) lengths.push_back(loader.text_length(row));
-  const auto groups = sorted_batches(lengths, options.batch_size);  // positions in `rows`
+  Ranks& ranks = *options.ranks;
+  std::vector<std::vector<int64_t>> groups;  // positions in `rows`
+  int64_t number = 0, own = 0;
+  for (auto& group : sorted_batches(lengths, options.batch_size)) {
+    if (number++ % ranks.size() != ranks.rank()) continue;  // dealt in turn: every rank has short and long texts
+    own += static_cast<int64_t>(group.size());
+    groups.push_back(std::move(group));
+  }
   std::vector<std::vector<int64_t>> batches;
   for (const auto& group : groups) {
     auto& batch = batches.emplace_back();
@@ -31,9 +39,10 @@ ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::ve
   }
   ScoredRows scored;
   scored.probabilities.resize(rows.size() * static_cast<size_t>(classes));
-  double loss_sum = 0;
-  int64_t loss_count = 0, done = 0;
-  ProgressBar bar(options.title, static_cast<int64_t>(rows.size()));
+  std::vector<double> losses(rows.size(), 0);    // of the rows that have a label
+  std::vector<double> labelled(rows.size(), 0);  // 1 for those
+  int64_t done = 0;
+  ProgressBar bar(ranks.first() ? options.title : "", own);
   auto stream = loader.stream(batches, -1);
   for (const auto& group : groups) {
     const Batch batch = stream.next()->to(device);
@@ -48,14 +57,16 @@ ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::ve
       softmax_row(logits.data_ptr<float>() + static_cast<int64_t>(i) * classes, classes, out);
       const int64_t label = labels.data_ptr<int64_t>()[i];
       if (label < 0) continue;
-      loss_sum -= std::log(std::max(out[label], 1e-300));
-      ++loss_count;
+      losses[static_cast<size_t>(group[i])] = -std::log(std::max(out[label], 1e-300));
+      labelled[static_cast<size_t>(group[i])] = 1;
     }
     done += static_cast<int64_t>(group.size());
     bar.update(done);
     if (options.on_batch) options.on_batch(done);
   }
-  scored.loss = loss_count > 0 ? loss_sum / static_cast<double>(loss_count) : 0;
+  for (std::vector<double>* values : {&scored.probabilities, &losses, &labelled}) ranks.sum(*values);  // 0 where another rank computed
+  const double count = std::accumulate(labelled.begin(), labelled.end(), 0.0);
+  scored.loss = count > 0 ? std::accumulate(losses.begin(), losses.end(), 0.0) / count : 0;
   return scored;
 }
 

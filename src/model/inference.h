@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "distributed/ranks.h"
 #include "model/infig.h"
 #include "model/precision.h"
 #include "tensor/loader.h"
@@ -17,6 +18,7 @@ struct InferenceOptions {
   Precision precision = Precision::kFp32;           // resolved
   std::string title = {};                           // of the progress bar; empty: no bar
   std::function<void(int64_t done)> on_batch = {};  // after each batch: rows done so far
+  Ranks* ranks = &Ranks::alone();                   // share the batches; every rank gets all results; collective
 };
 
 struct ScoredRows {
@@ -24,7 +26,7 @@ struct ScoredRows {
   double loss = 0;                    // mean cross-entropy over the rows that have a label; 0 where none has
 };
 
-// Batches by length; no gradient, no dropout. The model's device is used.
+// Batches by length; no gradient, no dropout. The model's device is used. Several ranks compute the same batches as one would.
 ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options);
 
 }  // namespace infig

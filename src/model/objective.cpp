@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "alignment/fine_grained.h"
 #include "alignment/global.h"
@@ -10,6 +11,8 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/random.h"
+#include "distributed/batch_norm.h"
+#include "distributed/gather.h"
 #include "losses/info_nce.h"
 
 namespace infig {
@@ -41,8 +44,9 @@ MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options) {
   }
 }
 
-Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification)
-    : model_(std::move(model)), options_(model_->options()), classification_(std::move(classification)) {
+Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification,
+                     Ranks& ranks)
+    : model_(std::move(model)), options_(model_->options()), classification_(std::move(classification)), ranks_(&ranks) {
   if (options_.loss.lambda_g == 0) return;  // row 45: without GAM there are no twins and no queue
   const at::Device device = model_->parameters().front().device();
   twins_ = MomentumTwins(options_);
@@ -90,11 +94,30 @@ Objective::Aligned Objective::aligned_of(const ForwardResult& forward) const {
   return aligned;
 }
 
+Objective::Share Objective::share_of(int64_t posts) {
+  Share share;
+  share.rows = ranks_->gather(std::span(&posts, 1));
+  for (size_t r = 0; r < share.rows.size(); ++r) {
+    if (static_cast<int64_t>(r) < ranks_->rank()) share.first += share.rows[r];
+    share.all += share.rows[r];
+  }
+  return share;
+}
+
+// A post's dropout masks are then what they are in the undivided batch.
+void Objective::begin_part(const ForwardOptions& how, int64_t first, const Batch& part) const {
+  if (how.dropout != nullptr) how.dropout->begin_part(posts_.first + first, part.size(), posts_.all);
+}
+
 Losses Objective::step(const Batch& batch, const ForwardOptions& how) {
   Losses losses;
+  posts_ = share_of(batch.size());
+  if (ranks_->several()) begin_part(how, 0, batch);
+  const BatchNormRanks statistics(*ranks_);
   const ForwardResult forward = model_->forward(batch, how);
   losses.logits = forward.logits;
   losses.classification = classification_loss(forward.logits, batch.labels, classification_);
+  losses.classification.count = posts_.all;
   losses.total = losses.classification.mean();
   Aligned aligned = aligned_of(forward);
   if (options_.loss.lambda_g > 0) {
@@ -108,20 +131,26 @@ Losses Objective::step(const Batch& batch, const ForwardOptions& how) {
 }
 
 at::Tensor Objective::align(const Batch& batch, const Aligned& aligned, const ForwardOptions& how, Losses& losses) {
-  at::Tensor total;
-  const auto add = [&](const LossTerm& term, double weight) {
-    if (term.count > 0) total = total.defined() ? total + term.mean() * weight : term.mean() * weight;
-  };
   if (options_.loss.lambda_g > 0) {
     const StageScope scope(how.timer, "GAM");
     losses.gam = gam_loss(batch, aligned);
-    add(losses.gam, options_.loss.lambda_g);
   }
   if (options_.loss.lambda_f > 0) {
     const StageScope scope(how.timer, "HFAM");
     losses.hfam = hfam_loss(batch, aligned, batch.has_text.logical_and(batch.has_image).nonzero().flatten());
-    add(losses.hfam, options_.loss.lambda_f);
   }
+  if (ranks_->several()) {
+    std::array<double, 2> counts = {static_cast<double>(losses.gam.count), static_cast<double>(losses.hfam.count)};
+    ranks_->sum(counts);
+    losses.gam.count = static_cast<int64_t>(counts[0]);
+    losses.hfam.count = static_cast<int64_t>(counts[1]);
+  }
+  at::Tensor total;
+  const auto add = [&](const LossTerm& term, double weight) {
+    if (term.count > 0) total = total.defined() ? total + term.mean() * weight : term.mean() * weight;
+  };
+  add(losses.gam, options_.loss.lambda_g);
+  add(losses.hfam, options_.loss.lambda_f);
   return total;
 }
 
@@ -147,18 +176,20 @@ void Objective::add_keys(Aligned& aligned, const Batch& batch, const at::Tensor&
 
 LossTerm Objective::gam_loss(const Batch& batch, const Aligned& aligned) {
   GlobalAlignmentInput input;
-  input.image_key = aligned.image_key;
-  input.text_key = aligned.text_key;
+  const auto all = [&](const at::Tensor& mine) { return ranks_->gather_rows(mine, posts_.rows); };
+  input.image_key = all(aligned.image_key);
+  input.text_key = all(aligned.text_key);
   input.image = representation(Side::kImage, aligned.image_cls, batch, model_->gam);
   input.text = representation(Side::kText, aligned.text_cls, batch, model_->gam);
   input.queue_image = queue_->image();
   input.queue_text = queue_->text();
   input.queue_ids = queue_->ids();
-  input.ids = batch.post_ids;
-  input.counted = batch.has_text.logical_and(batch.has_image);
+  input.ids = all(batch.post_ids);
+  input.counted = all(batch.has_text.logical_and(batch.has_image));
+  input.first = posts_.first;
   LossTerm loss = global_alignment_loss(input, model_->gam->temperature, options_.gam.loss);
   const at::Tensor rows = input.counted.nonzero().flatten();
-  keys_ = {input.image_key.index_select(0, rows), input.text_key.index_select(0, rows), batch.post_ids.index_select(0, rows)};
+  keys_ = {input.image_key.index_select(0, rows), input.text_key.index_select(0, rows), input.ids.index_select(0, rows)};
   return loss;
 }
 
@@ -170,7 +201,8 @@ void Objective::commit() {
 LossTerm Objective::hfam_loss(const Batch& batch, const Aligned& aligned, const at::Tensor& both_rows) {
   const bool all = both_rows.size(0) == batch.size();
   LossTerm sum{at::zeros({}, aligned.image_tokens[0].options().dtype(at::kFloat).requires_grad(false)), 0};
-  if (both_rows.size(0) == 0) return sum;
+  const Share share = share_of(both_rows.size(0));
+  if (share.all == 0) return sum;
   const auto pick = [&](const at::Tensor& tensor) { return all ? tensor : tensor.index_select(0, both_rows); };
   at::Tensor mask = batch.attention_mask.slice(1, 1);
   if (!options_.hfam.keep_sep) {  // the last counted token of every text is [SEP]
@@ -187,12 +219,24 @@ LossTerm Objective::hfam_loss(const Batch& batch, const Aligned& aligned, const 
       image = model_->hfam->image_projection->forward(image);
       text = model_->hfam->text_projection->forward(text);
     }
-    const auto similarity = fine_grained_similarity(image.to(at::kFloat), text.to(at::kFloat), mask, options_.hfam.loss);
-    const LossTerm layer = fine_grained_loss(similarity, model_->hfam->temperature, options_.hfam.loss);
+    const PackedTexts texts = gather_texts(pack_texts(text.to(at::kFloat), mask));
+    FineGrainedSimilarity similarity = fine_grained_similarity(image.to(at::kFloat), texts, options_.hfam.loss);
+    if (ranks_->several())  // a text's rivals are the images of all ranks
+      similarity.text_to_image =
+          gather_with_gradient(similarity.text_to_image, share.rows, *ranks_).narrow(1, share.first, both_rows.size(0));
+    const LossTerm layer = fine_grained_share(similarity, share.first, model_->hfam->temperature, options_.hfam.loss);
     sum.sum = sum.sum + layer.sum / (2.0 * static_cast<double>(options_.hfam.layers));  // eq. 6
     sum.count = layer.count;
   }
   return sum;
+}
+
+PackedTexts Objective::gather_texts(PackedTexts texts) {
+  if (!ranks_->several()) return texts;
+  const Share tokens = share_of(texts.tokens.size(0)), posts = share_of(static_cast<int64_t>(texts.lengths.size()));
+  const at::Tensor lengths = ranks_->gather_rows(at::tensor(texts.lengths, at::kLong), posts.rows);
+  const auto* first = lengths.const_data_ptr<int64_t>();
+  return {.tokens = gather_with_gradient(texts.tokens, tokens.rows, *ranks_), .lengths = {first, first + lengths.numel()}};
 }
 
 void Objective::clamp_temperatures() {

@@ -6,10 +6,13 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
+#include "alignment/fine_grained.h"
 #include "alignment/queue.h"
+#include "distributed/ranks.h"
 #include "losses/classification_loss.h"
 #include "losses/loss_term.h"
 #include "model/infig.h"
@@ -30,6 +33,8 @@ class MomentumTwinsImpl : public torch::nn::Module {
 };
 TORCH_MODULE(MomentumTwins);
 
+// Over several ranks the sums, and `total`, are this rank's share of the whole batch's, and the counts are of the whole batch: all ranks'
+// totals, and their gradients, add up to what one rank would have.
 struct Losses {
   at::Tensor total;                    // scalar, with gradient
   LossTerm classification, gam, hfam;  // count 0 where switched off, or no post has both sides
@@ -42,13 +47,17 @@ struct PartOptions {
   int64_t micro_batch = 0;                 // posts a part, >= 1
   Precision precision = Precision::kFp32;  // resolved
   double loss_scale = 1;                   // the gradients are of loss_scale times the loss
+  std::function<void()> before_last = {};  // called before the last backward pass
 };
 
 class Objective {
  public:
   // `train_posts` bounds the queue: it must stay below the training split less a batch, or copies of the same post become negatives
   // (row 4); a longer one is clamped and the log says so.
-  Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification = {});
+  // `batch_size` is the whole batch's, over all ranks; a batch given to step() is then this rank's part of it (Ranks::part), texts as wide
+  // as the whole batch's. The contrastive losses see every rank's posts. Collective.
+  Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification = {},
+            Ranks& ranks = Ranks::alone());
 
   // Forward, losses, and the step of the twins. Rows of a batch without both sides are left out of GAM and HFAM. The batch's keys enter
   // the queue with commit(), so that a step that is thrown away leaves nothing there.
@@ -78,6 +87,13 @@ class Objective {
     at::Tensor image_key, text_key;                     // [B, g] from the twins
     std::vector<at::Tensor> image_tokens, text_tokens;  // [B, P, d], [B, T, d], from the last layer backwards
   };
+  // Where this rank's posts of one kind lie among those of all ranks.
+  struct Share {
+    int64_t first = 0, all = 0;
+    std::vector<int64_t> rows;  // [K] posts of each rank
+  };
+  Share share_of(int64_t posts);
+  PackedTexts gather_texts(PackedTexts texts);
   Aligned aligned_of(const ForwardResult& forward) const;
   void move_twins();
   void add_keys(Aligned& aligned, const Batch& batch, const at::Tensor& feature_map, const ForwardOptions& how);
@@ -85,7 +101,8 @@ class Objective {
   at::Tensor align(const Batch& batch, const Aligned& aligned, const ForwardOptions& how, Losses& losses);
   LossTerm gam_loss(const Batch& batch, const Aligned& aligned);
   LossTerm hfam_loss(const Batch& batch, const Aligned& aligned, const at::Tensor& both_rows);
-  Aligned gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts, int64_t posts);
+  Aligned gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts);
+  void begin_part(const ForwardOptions& how, int64_t first, const Batch& part) const;  // `first` in this rank's part of the batch
   enum class Side { kImage, kText };
   // GAM's representation of one side: CLS, projected where asked for, and with CLIP the projected embedding beside it (rows 15-17).
   at::Tensor representation(Side side, const at::Tensor& cls, const Batch& batch, AlignmentParameters& parameters) const;
@@ -93,6 +110,8 @@ class Objective {
   InfigModel model_;
   const InfigOptions& options_;
   ClassificationLossOptions classification_;
+  Ranks* ranks_;
+  Share posts_;  // of the step that is computed
   MomentumTwins twins_{nullptr};
   std::optional<FeatureQueue> queue_;
   struct Keys {

@@ -25,14 +25,13 @@ struct PartGradients {
 }  // namespace
 
 // The encoders over every part, without a graph. A frozen backbone's grid stays with the part for the second pass.
-Objective::Aligned Objective::gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts,
-                                           int64_t posts) {
+Objective::Aligned Objective::gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts) {
   const at::NoGradGuard no_grad;
   std::vector<Aligned> gathered;
   int64_t first = 0;
   for (Batch& part : batches) {
     const AutocastScope autocast(parts.precision, part.input_ids.device());
-    if (how.dropout != nullptr) how.dropout->begin_part(first, part.size(), posts);
+    begin_part(how, first, part);
     const ForwardResult encoded = model_->encode(part, how);
     Aligned& aligned = gathered.emplace_back(aligned_of(encoded));
     if (options_.loss.lambda_g > 0) {
@@ -64,6 +63,7 @@ Objective::Aligned Objective::gather_parts(std::vector<Batch>& batches, const Fo
 Losses Objective::step_in_parts(const Batch& batch, const ForwardOptions& how, const PartOptions& parts) {
   if (parts.micro_batch < 1) throw ConfigError("train.micro_batch: a part needs one post at least");
   const int64_t posts = batch.size();
+  posts_ = share_of(posts);
   const at::Device device = batch.input_ids.device();
   std::vector<Batch> batches;
   for (int64_t first = 0; first < posts; first += parts.micro_batch)
@@ -73,7 +73,7 @@ Losses Objective::step_in_parts(const Batch& batch, const ForwardOptions& how, c
   at::Tensor alignment;
   if (options_.loss.lambda_g > 0 || options_.loss.lambda_f > 0) {
     if (options_.loss.lambda_g > 0) move_twins();
-    whole = gather_parts(batches, how, parts, posts);
+    whole = gather_parts(batches, how, parts);
     {
       const AutocastScope autocast(parts.precision, device);
       alignment = align(batch, whole, how, losses);
@@ -82,19 +82,18 @@ Losses Objective::step_in_parts(const Batch& batch, const ForwardOptions& how, c
   }
   std::vector<at::Tensor> logits;
   int64_t first = 0;
-  losses.classification = {at::zeros({}, at::TensorOptions(at::kFloat).device(device)), 0};
+  losses.classification = {at::zeros({}, at::TensorOptions(at::kFloat).device(device)), posts_.all};
   for (const Batch& part : batches) {
     PartGradients reaching;
     {
       const AutocastScope autocast(parts.precision, device);
-      if (how.dropout != nullptr) how.dropout->begin_part(first, part.size(), posts);
+      begin_part(how, first, part);
       const ForwardResult forward = model_->forward(part, how);
       const LossTerm own = classification_loss(forward.logits, part.labels, classification_);
       losses.classification.sum += own.sum.detach();
-      losses.classification.count += own.count;
       logits.push_back(forward.logits.detach());
       // Every post counts in the classifier's loss: its mean over the batch is known before the last part is.
-      reaching.outputs.push_back(own.sum * (parts.loss_scale / static_cast<double>(posts)));
+      reaching.outputs.push_back(own.sum * (parts.loss_scale / static_cast<double>(posts_.all)));
       reaching.gradients.emplace_back();
       const Aligned aligned = aligned_of(forward);
       reaching.add(aligned.image_cls, whole.image_cls, first);
@@ -105,6 +104,7 @@ Losses Objective::step_in_parts(const Batch& batch, const ForwardOptions& how, c
       }
     }
     const StageScope scope(how.timer, "backward");
+    if (parts.before_last && first + part.size() == posts) parts.before_last();
     torch::autograd::backward(reaching.outputs, reaching.gradients);
     first += part.size();
   }

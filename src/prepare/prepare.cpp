@@ -85,6 +85,9 @@ fs::path raw_folder(const PrepareJob& job, const PrepareOptions& options, WorkFo
   if (job.raw.empty() || job.raw_is_file || !fs::is_regular_file(job.raw)) return job.raw;
   if (work.progress().contains("unpacked")) return work.raw();
   const UnpackReport done = unpack_archive(job.raw, work.raw(), job.wants, options.unpack, options.stop);
+  for (const auto& member : done.skipped) log_warning("{}: member \"{}\" is skipped: {}", job.raw.string(), member.name, member.reason);
+  if (const int64_t more = done.skipped_count - static_cast<int64_t>(done.skipped.size()); more > 0)
+    log_warning("{}: {} more members are skipped; they are counted in dataset.json", job.raw.string(), more);
   if (done.files == 0) {
     throw DataError(
         fmt::format("{}: holds no file that infig prepare {} reads{}", job.raw.string(), job.kind,

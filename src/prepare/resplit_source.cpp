@@ -13,9 +13,9 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "core/progress.h"
-#include "data/clean_text.h"
 #include "data/deal.h"
 #include "data/rows.h"
+#include "text/normal_form.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -61,7 +61,7 @@ Gathered gather(const PostSource& source, const ResplitOptions& options) {
       all.labels[i] = post.drop.empty() ? static_cast<int32_t>(post.label_id) : -1;
       // Posts without text are no group: each gets a number of its own, by its id.
       if (options.group_by_text) {
-        const std::string text = normalised_text(post.text);
+        const std::string text = normal_form(post.text);
         all.groups[i] = sha256_128(text.empty() ? "id " + post.id : "text " + text)[0];
       }
     });
@@ -184,7 +184,7 @@ class ResplitSource : public PostSource {
   void describe_drawn() {
     auto& rules = facts_.rules["split"];
     rules = {{"kind", options_.folds > 0 ? "folds" : "drawn"}, {"by", options_.folds > 0 ? "label" : "label, 80/10/10"}};
-    if (options_.group_by_text) rules["group_by"] = "text (lower case, without URLs, punctuation and RT @name:)";
+    if (options_.group_by_text) rules["group_by"] = "normal form of the text (lower case, without URLs, punctuation, symbols and RT @name)";
     if (options_.folds > 0) {
       rules["folds"] = options_.folds;
       rules["fold"] = options_.fold;

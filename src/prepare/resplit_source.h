@@ -12,7 +12,7 @@ namespace infig {
 
 struct ResplitOptions {
   bool draw = false;                    // draw anew: 80/10/10 by label
-  bool group_by_text = false;           // drawn, and posts of one text (normalised_text() in data/clean_text.h) in one split
+  bool group_by_text = false;           // drawn, and posts of one text (normal_form() of text/normal_form.h) in one split
   int64_t folds = 0;                    // >= 3: drawn as so many equal folds, stratified by label; 0: none
   int64_t fold = 0;                     // 1..folds: test is this fold, dev the next one (after the last, the first), train all others
   std::filesystem::path manifest = {};  // a table with columns id and split (split.csv, posts.jsonl of another data set); empty: none

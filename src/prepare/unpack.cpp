@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -14,7 +15,6 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/log.h"
 #include "core/progress.h"
 #include "data/utf8.h"
 #include "prepare/pipeline.h"
@@ -32,6 +32,12 @@ struct ReaderFree {
 };
 using Reader = std::unique_ptr<archive, ReaderFree>;
 
+// What libarchive says; for some damage it says nothing.
+std::string reason_of(const Reader& reader) {
+  const char* reason = archive_error_string(reader.get());
+  return reason != nullptr ? reason : "no reason given";
+}
+
 Reader open_reader(const fs::path& path) {
   Reader reader(archive_read_new());
   if (!reader) throw ResourceError("libarchive cannot be set up: too little memory");
@@ -39,7 +45,7 @@ Reader open_reader(const fs::path& path) {
   archive_read_support_format_tar(reader.get());
   archive_read_support_filter_gzip(reader.get());
   if (archive_read_open_filename(reader.get(), path.c_str(), 1 << 18) != ARCHIVE_OK) {
-    throw DataError(fmt::format("{}: cannot be read as zip, tar or tar.gz: {}", path.string(), archive_error_string(reader.get())));
+    throw DataError(fmt::format("{}: cannot be read as zip, tar or tar.gz: {}", path.string(), reason_of(reader)));
   }
   return reader;
 }
@@ -110,8 +116,7 @@ class Unpacking {
     const int code = archive_read_next_header(reader_.get(), &entry);
     if (code == ARCHIVE_EOF) return false;
     if (code == ARCHIVE_OK || code == ARCHIVE_WARN) return true;
-    throw DataError(
-        fmt::format("{}: is broken after {} unpacked files: {}", path_.string(), report_.files, archive_error_string(reader_.get())));
+    throw DataError(fmt::format("{}: is broken after {} unpacked files: {}", path_.string(), report_.files, reason_of(reader_)));
   }
 
   static std::string name_of(archive_entry* entry) {
@@ -130,12 +135,7 @@ class Unpacking {
   void skip(const std::string& name, const std::string& reason) {
     ++report_.skipped_count;
     const std::string shown = find_invalid_utf8(name) == std::string::npos ? name : drop_invalid_utf8(name);
-    if (report_.skipped.size() < kListed) {
-      report_.skipped.push_back({shown, reason});
-      log_warning("{}: member \"{}\" is skipped: {}", path_.string(), shown, reason);
-    } else if (report_.skipped_count == static_cast<int64_t>(kListed) + 1) {
-      log_warning("{}: more members are skipped; they are counted in dataset.json", path_.string());
-    }
+    if (report_.skipped.size() < kListed) report_.skipped.push_back({shown, reason});
   }
 
   void take(archive_entry* entry, const std::string& name) {
@@ -145,6 +145,7 @@ class Unpacking {
       fault = "a second member of this name; the first stays";
     if (!fault.empty()) return skip(name, fault);
     const fs::path target = folder_ / fs::path(name).lexically_normal();
+    if (target.native().size() >= PATH_MAX) return skip(name, "its path becomes longer than 4,095 bytes");
     if (archive_entry_size_is_set(entry) != 0) check_size(name, archive_entry_size(entry));
     std::error_code code;
     if (fs::is_regular_file(fs::symlink_status(target, code))) {  // an earlier call's; it was whole when it got its name
@@ -171,8 +172,7 @@ class Unpacking {
     while (true) {
       const auto got = archive_read_data(reader_.get(), buffer.data(), buffer.size());
       if (got < 0)
-        throw DataError(fmt::format("{}: member \"{}\" is broken after {} bytes: {}", path_.string(), name, written,
-                                    archive_error_string(reader_.get())));
+        throw DataError(fmt::format("{}: member \"{}\" is broken after {} bytes: {}", path_.string(), name, written, reason_of(reader_)));
       if (got == 0) break;
       written += got;
       check_size(name, written);

@@ -40,8 +40,8 @@ bool is_archive(const std::filesystem::path& path);
 // at all, so that unpacking into a folder in which an earlier call was stopped goes on with what is missing.
 // Skipped and named: links of both kinds, devices and pipes; absolute names and names with ".." in them (nothing is ever written outside
 // `folder`); names that are no UTF-8 or hold control characters or backslashes; a second member of one name (the first stays); a name under
-// which another member is a file; encrypted members. Throws DataError for a file that is no archive or is broken, for one that
-// exceeds a limit; ResourceError for a full disk; Interrupted on `stop`. Shows a progress bar.
+// which another member is a file; names that make a path below `folder` too long; encrypted members. Throws DataError for a file that is no
+// archive or is broken, for one that exceeds a limit; ResourceError for a full disk; Interrupted on `stop`. Shows a progress bar.
 UnpackReport unpack_archive(const std::filesystem::path& archive, const std::filesystem::path& folder, const MemberFilter& wants,
                             const UnpackLimits& limits, const std::atomic<int>* stop);
 

@@ -14,7 +14,7 @@ namespace {
 
 std::string thumbnail_html(const Post& post, const DataReportOptions& options) {
   if (post.image.empty()) return "<div class=\"picture none\">no picture</div>";
-  const DecodedImage decoded = decode_image_file(post.image, {.max_pixels = options.max_pixels});
+  const DecodedImage decoded = decode_image_file(post.image, {.max_pixels = options.max_pixels, .shorter_side = 2 * options.thumbnail});
   if (!usable(decoded.status))
     return fmt::format("<div class=\"picture none\">picture unreadable<br>({})</div>", image_status_name(decoded.status));
   const Image thumbnail = make_thumbnail(decoded.image, options.thumbnail);
@@ -22,7 +22,7 @@ std::string thumbnail_html(const Post& post, const DataReportOptions& options) {
       "<div class=\"picture\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Picture of post {}\"><span class=\"mark\">{} x "
       "{}</span></div>",
       data_uri("image/jpeg", encode_jpeg(thumbnail, static_cast<int>(options.jpeg_quality))), thumbnail.width, thumbnail.height,
-      html_escape(post.id), decoded.image.width, decoded.image.height);
+      html_escape(post.id), decoded.width, decoded.height);
 }
 
 std::string side_html(const Post& post, bool pictured, bool other_label, const DataReportOptions& options) {

@@ -19,6 +19,9 @@ struct PicturePrint {
   bool flat = false;                    // all but one colour: there is nothing to compare
 };
 
+// Pixels that the shorter side of a picture must keep for a print like that of the whole one: what DecodeOptions::shorter_side is for.
+inline constexpr int64_t kPrintPixels = 128;
+
 // Throws ShapeError for an empty picture.
 PicturePrint make_print(const Image& image);
 

@@ -33,15 +33,16 @@ PictureFacts scan_picture(const FileSpan& picture, const ScanOptions& options) {
     facts.format = format == nullptr ? "" : format;
     facts.wrong_extension = picture.whole() && has_wrong_extension(picture.file, facts.format);
     if (!file.bytes.empty()) facts.sha256 = sha256_hex({reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size()});
-    decoded = decode_image(file.bytes, {.max_pixels = options.max_pixels});
+    decoded = decode_image(file.bytes, {.max_pixels = options.max_pixels, .shorter_side = kPrintPixels});
   }
   facts.status = image_status_name(decoded.status);
   facts.reason = std::move(decoded.reason);
   facts.usable = usable(decoded.status);
   if (!facts.usable) return facts;
-  facts.width = decoded.image.width;
-  facts.height = decoded.image.height;
+  facts.width = decoded.width;
+  facts.height = decoded.height;
   facts.print = make_print(decoded.image);
+  facts.print.aspect = static_cast<float>(static_cast<double>(facts.width) / static_cast<double>(facts.height));  // a small one is rounded
   return facts;
 }
 

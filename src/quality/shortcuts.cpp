@@ -11,7 +11,7 @@
 #include "linear/sparse_regression.h"
 #include "linear/tfidf.h"
 #include "quality/text_facts.h"
-#include "quality/text_form.h"
+#include "text/normal_form.h"
 
 namespace infig {
 namespace {

@@ -12,7 +12,8 @@
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/utf8.h"
-#include "quality/text_form.h"
+#include "text/normal_form.h"
+#include "text/script.h"
 #include "text/unicode.h"
 
 namespace infig {
@@ -113,25 +114,6 @@ std::vector<OddText> odd_kinds(std::string_view text) {
   return kinds;
 }
 
-std::string main_script(std::string_view text) {
-  std::vector<std::pair<UScriptCode, int64_t>> counts;
-  for (const char32_t c : characters_of(text)) {
-    if (!is_letter(c)) continue;
-    const UScriptCode script = script_of(c);
-    if (script == USCRIPT_COMMON || script == USCRIPT_INHERITED) continue;
-    const auto found = std::find_if(counts.begin(), counts.end(), [script](const auto& entry) { return entry.first == script; });
-    if (found == counts.end()) {
-      counts.emplace_back(script, 1);
-    } else {
-      ++found->second;
-    }
-  }
-  if (counts.empty()) return "none";
-  const auto best = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  const char* name = uscript_getName(best->first);
-  return name == nullptr ? "unknown" : name;
-}
-
 int64_t count_words(std::string_view text) {
   int64_t words = 0;
   bool inside = false;
@@ -179,7 +161,7 @@ TextFacts collect_text_facts(const std::vector<Post>& posts, const Tokenizer* to
       const auto place = static_cast<size_t>(row);
       const std::string& text = posts[place].text;
       for (const OddText kind : odd_kinds(text)) odd[kind].push_back(row);
-      if (!text.empty()) ++scripts[main_script(text)];
+      if (!text.empty()) ++scripts[dominant_script(text)];
       facts.words[place] = static_cast<int32_t>(count_words(text));
       if (tokenizer == nullptr) continue;
       tokenizer->encode_spans(text, 0, spans);

@@ -26,10 +26,6 @@ const char* odd_text_name(OddText kind);  // "empty", "only URLs", ...
 // The kinds that hold of a text, in the order above.
 std::vector<OddText> odd_kinds(std::string_view text);
 
-// The script of most letters of a text by ICU's name ("Latin", "Han", "Arabic"), the first met where two have as many; "none" without
-// letters.
-std::string main_script(std::string_view text);
-
 // Parts between white space.
 int64_t count_words(std::string_view text);
 
@@ -42,7 +38,7 @@ LengthSummary summarise_lengths(std::vector<int32_t> lengths);
 
 struct TextFacts {
   std::map<OddText, std::vector<int64_t>> odd;  // rows, ascending
-  std::map<std::string, int64_t> scripts;       // posts with a text by main script
+  std::map<std::string, int64_t> scripts;       // posts with a text by dominant_script()
   std::vector<int32_t> words;                   // [posts], 0 without a text
   std::vector<int32_t> tokens;                  // [posts], special ones included, uncut; empty without a tokenizer
 };

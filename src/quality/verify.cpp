@@ -12,7 +12,7 @@
 #include "core/parallel.h"
 #include "data/data_set.h"
 #include "data/published.h"
-#include "quality/text_form.h"
+#include "text/normal_form.h"
 
 namespace infig {
 namespace fs = std::filesystem;

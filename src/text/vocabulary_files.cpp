@@ -127,6 +127,10 @@ BytePairVocabulary parse_clip_merges(std::string_view gzip, const std::string& w
   }
   BytePairVocabulary vocabulary;
   vocabulary.merges = parse_merges(text.substr(0, end), where);
+  if (vocabulary.merges.size() != kClipMerges) {  // a second header among them, say
+    throw CheckpointError(fmt::format("{}: has {} merges in the {} lines behind its header; this is not CLIP's vocabulary", where,
+                                      vocabulary.merges.size(), kClipMerges));
+  }
   // Bytes in the order of byte_symbol: printable ones first.
   std::vector<std::string> bytes;
   for (const bool printable : {true, false}) {

@@ -71,6 +71,7 @@ void Optimizer::update(Group& group, double learning_rate, double weight_decay) 
                         options_.beta2, weight_decay, options_.eps, false, false, std::nullopt, std::nullopt);
       break;
     case OptimizerName::kSgd:
+      if (options_.momentum == 0) group.exp_avgs.clear();  // the kernel wants no buffers then
       at::_fused_sgd_(group.parameters, group.grads, group.exp_avgs, weight_decay, options_.momentum, learning_rate, 0, options_.nesterov,
                       false, false, std::nullopt, std::nullopt);
       break;

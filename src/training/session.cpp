@@ -5,11 +5,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "core/random.h"
 #include "data/sampler.h"
@@ -43,25 +45,21 @@ int64_t steps_of(const RunConfig& config, int64_t posts) {
   return config.data.drop_last ? posts / batch : (posts + batch - 1) / batch;
 }
 
-// BatchNorm's running statistics are written by the forward pass already: kept aside where a step may be thrown away.
-class BufferGuard {
- public:
-  BufferGuard(InfigModel& model, bool active) {
-    if (!active) return;
-    for (const auto& buffer : model->buffers()) kept_.emplace_back(buffer, buffer.detach().clone());
-  }
-  void restore() {
-    const at::NoGradGuard no_grad;
-    for (auto& [buffer, before] : kept_) buffer.copy_(before);
-  }
-
- private:
-  std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
-};
+// Several ranks are processes on CPUs: a GPU would be shared by all of them.
+at::Device device_of(DeviceChoice choice, const Ranks& ranks) {
+  if (!ranks.several()) return resolve_device(choice);
+  if (choice == DeviceChoice::kCuda) throw ConfigError("device=cuda: several ranks train on CPUs; use device=cpu, or one rank");
+  return resolve_device(DeviceChoice::kCpu);
+}
 
 }  // namespace
 
-void check_trainable(const RunConfig& config, const DataSet& data) {
+void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& ranks) {
+  device_of(config.device, ranks);
+  if (config.train.batch_size % ranks.size() != 0) {
+    throw ConfigError(fmt::format("train.batch_size={}: the whole batch, which {} ranks cannot share evenly; choose a multiple of {}",
+                                  config.train.batch_size, ranks.size(), ranks.size()));
+  }
   if (data.labels.size() < 2) {
     throw DataError(fmt::format("{}: {} in its posts; a classifier needs two at least", data.folder.string(),
                                 data.labels.empty() ? "no label" : fmt::format("'{}' is the only label", data.labels.front())));
@@ -70,10 +68,12 @@ void check_trainable(const RunConfig& config, const DataSet& data) {
   if (steps_of(config, posts) == 0) throw too_few_posts(config, data, posts);
 }
 
-Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer, const std::filesystem::path& cache)
+Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer, const std::filesystem::path& cache,
+                 Ranks& ranks)
     : config_(std::move(config)),
       data_(&data),
-      device_(resolve_device(config_.device)),
+      ranks_(&ranks),
+      device_(device_of(config_.device, ranks)),
       precision_(resolve_precision(config_.precision, device_)),
       tokenizer_(std::move(tokenizer)),
       dropout_(derive_seed(config_.seed, "dropout")),
@@ -91,8 +91,10 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
       .folder = config_.data.feature_cache.empty() ? cache : std::filesystem::path(config_.data.feature_cache),
       .half = config_.data.half_features,
       .workers = config_.data.loader.workers};
+  if (!ranks.first()) ranks.barrier();  // what the first rank wrote into the cache is there then
   choose_features(caching);
   choose_clip(caching);
+  if (ranks.first()) ranks.barrier();
   train_rows_ = loader_->prepare(data.rows_of(Split::kTrain), "reading train pictures");
   dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
@@ -100,13 +102,39 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
   steps_per_epoch_ = steps_of(config_, posts);
   if (steps_per_epoch_ == 0) throw too_few_posts(config_, data, posts);  // after bad pictures were dropped
   freeze_groups(*model_, config_.optim);
+  const int64_t rest = config_.data.drop_last ? 0 : posts % config_.train.batch_size;
+  if (rest > 0 && rest < ranks.size()) {
+    throw ConfigError(fmt::format("data.drop_last=false: the last batch has {} posts, fewer than the {} ranks; set data.drop_last=true",
+                                  rest, ranks.size()));
+  }
   objective_ = std::make_unique<Objective>(model_, posts, config_.train.batch_size, config_.seed,
-                                           config_.model.loss.classification(posts_of_class()));
+                                           config_.model.loss.classification(posts_of_class()), ranks);
   std::vector<std::string> published;
   if (!config_.model.text.model.empty()) published.emplace_back("text_encoder.");
   if (!config_.model.image.model.empty()) published.emplace_back("image_encoder.backbone.");
   optimizer_ = std::make_unique<Optimizer>(*model_, config_.optim, published);
   if (config_.train.ema_decay > 0) average_.emplace(*model_, config_.train.ema_decay);
+  if (!ranks.several()) return;
+  gradient_sum_.emplace(*model_, ranks, GradientSumOptions{.overlap = !config_.train.activation_checkpointing});
+  check_same_weights();
+}
+
+// Every rank has made its weights from the seed, or read them from its own copy of the published ones.
+void Session::check_same_weights() const {
+  std::string each;
+  for (const auto& [name, tensor] : state_dict(*model_)) {
+    const at::Tensor plain = tensor.contiguous();
+    each += sha256_hex(std::string_view(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes()));
+  }
+  const std::vector<std::string> hashes = ranks_->gather(sha256_hex(each));
+  for (size_t r = 1; r < hashes.size(); ++r) {
+    if (hashes[r] != hashes[0]) {
+      throw CheckpointError(fmt::format(
+          "rank {} starts from other weights than rank 0 (SHA-256 {} and {}): the ranks need the same published files, the same "
+          "program and the same libraries",
+          r, hashes[r], hashes[0]));
+    }
+  }
 }
 
 void Session::choose_tokenizer() {
@@ -234,100 +262,6 @@ std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
     for (auto& place : batch) place = rows[static_cast<size_t>(place)];
   }
   return batches;
-}
-
-// A post keeps one side at least: only those that have both lose one, text or picture with equal chance.
-void Session::drop_modalities(Batch& batch, int64_t step) const {
-  const double probability = config_.train.modality_dropout;
-  if (probability == 0) return;
-  RandomStream stream(config_.seed, "modality", static_cast<uint64_t>(step));
-  batch.has_text = batch.has_text.clone();
-  batch.has_image = batch.has_image.clone();
-  auto *has_text = batch.has_text.data_ptr<bool>(), *has_image = batch.has_image.data_ptr<bool>();
-  for (int64_t i = 0; i < batch.size(); ++i) {
-    const double drawn = stream.uniform();  // one draw a post, whatever it has
-    if (!has_text[i] || !has_image[i] || drawn >= probability) continue;
-    (drawn < probability / 2 ? has_text : has_image)[i] = false;
-  }
-}
-
-// Gradients are of scaler_.scale() times the loss. A loss that is not finite goes no further than its value.
-Losses Session::forward_and_backward(const Batch& batch, StageTimer* timer) {
-  const ForwardOptions how = {.dropout = &dropout_, .training = true, .want_attention = false, .timer = timer};
-  const RecomputeScope recompute(config_.train.activation_checkpointing);
-  const int64_t micro_batch = config_.train.micro_batch;
-  optimizer_->zero_grad();
-  if (micro_batch > 0 && micro_batch < batch.size())
-    return objective_->step_in_parts(batch, how, {.micro_batch = micro_batch, .precision = precision_, .loss_scale = scaler_.scale()});
-  Losses losses;
-  {
-    const AutocastScope autocast(precision_, device_);
-    losses = objective_->step(batch, how);
-  }
-  if (!std::isfinite(losses.total.item<double>())) return losses;
-  const StageScope scope(timer, "backward");
-  (scaler_.scale() == 1 ? losses.total : losses.total * scaler_.scale()).backward();
-  return losses;
-}
-
-StepResult Session::step(const Batch& host_batch, int64_t step, StageTimer* timer) {
-  Batch kept = host_batch;
-  drop_modalities(kept, step);
-  const Batch batch = kept.to(device_);
-  dropout_.begin_step(step);
-  const bool may_undo = config_.train.on_nan == OnNan::kSkip || precision_ == Precision::kFp16;
-  BufferGuard buffers(model_, may_undo && config_.model.image.batch_norm_train);
-  const Losses losses = forward_and_backward(batch, timer);
-  StepResult result;
-  result.loss = losses.total.item<double>();
-  const auto mean = [](const LossTerm& term) { return term.count > 0 ? term.mean().item<double>() : 0.0; };
-  result.classification = mean(losses.classification);
-  result.gam = mean(losses.gam);
-  result.hfam = mean(losses.hfam);
-  result.classification_count = losses.classification.count;
-  result.gam_count = losses.gam.count;
-  result.hfam_count = losses.hfam.count;
-  const auto skip = [&](const std::string& what) {
-    not_finite(batch, step, what);
-    buffers.restore();
-    result.skipped = true;
-    return result;
-  };
-  if (!std::isfinite(result.loss)) {
-    return skip(
-        fmt::format("the loss is {} (classification {}, gam {}, hfam {})", result.loss, result.classification, result.gam, result.hfam));
-  }
-  const StageScope scope(timer, "optimizer");
-  result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
-  result.grad_norm = optimizer_->step(result.learning_rate, scaler_.scale());
-  if (!std::isfinite(result.grad_norm)) {
-    if (scaler_.overflow()) {
-      buffers.restore();
-      result.overflow = true;
-      return result;
-    }
-    return skip(fmt::format("the gradient of {} is not finite (norm {}, loss {})", optimizer_->non_finite_gradient(), result.grad_norm,
-                            result.loss));
-  }
-  scaler_.good_step();
-  objective_->commit();
-  objective_->clamp_temperatures();
-  if (average_) average_->update();
-  skipped_in_a_row_ = 0;
-  return result;
-}
-
-void Session::not_finite(const Batch& batch, int64_t step, const std::string& what) {
-  constexpr int64_t kMost = 10;
-  std::vector<std::string> ids;
-  for (const int64_t row : batch.rows) ids.push_back(data_->posts[static_cast<size_t>(row)].id);
-  const std::string message = fmt::format("step {}: {}; posts of the batch: {}", step + 1, what, fmt::join(ids, ", "));
-  if (config_.train.on_nan == OnNan::kSkip && ++skipped_in_a_row_ < kMost) {
-    log_warning("{}. Nothing was updated, the run goes on (train.on_nan=skip)", message);
-    return;
-  }
-  throw DataError(fmt::format("{}. The last good checkpoint is kept.{} A lower optim.lr, precision=fp32 or a look at these posts may help",
-                              message, config_.train.on_nan == OnNan::kSkip ? fmt::format(" It is the {}th in a row.", kMost) : ""));
 }
 
 }  // namespace infig

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "data/post.h"
+#include "distributed/gradient_sum.h"
+#include "distributed/ranks.h"
 #include "model/feature_cache.h"
 #include "model/objective.h"
 #include "nn/dropout.h"
@@ -27,24 +29,32 @@ struct StepResult {
   bool overflow = false;  // fp16: the scaled gradient overflowed, nothing was updated, the scale is halved
 };
 
-// What can be known before anything is written: throws DataError for fewer than two labels, or fewer training posts than one batch.
-void check_trainable(const RunConfig& config, const DataSet& data);
+// What can be known before anything is written: throws DataError for fewer than two labels, or fewer training posts than one batch, and
+// ConfigError for ranks that cannot share a batch or would share a GPU.
+void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& ranks);
 
 class Session {
  public:
   // Trains a vocabulary on the training texts unless `tokenizer` is given (a resumed run). Reads pictures into the cache with a progress
   // bar.
   // Features of a frozen backbone go into config.data.feature_cache or, where that is empty, `cache`.
-  Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer, const std::filesystem::path& cache);
+  // Several ranks train one model: each computes its part of every batch, and all hold the same weights. Collective.
+  Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer, const std::filesystem::path& cache,
+          Ranks& ranks = Ranks::alone());
 
-  // Batches of rows of an epoch: a function of (seed, epoch) alone.
+  // Batches of rows of an epoch, over all ranks: a function of (seed, epoch) alone.
   std::vector<std::vector<int64_t>> epoch_batches(int64_t epoch) const;
+  // This rank's part of each.
+  std::vector<std::vector<int64_t>> own_rows(const std::vector<std::vector<int64_t>>& batches) const;
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   int64_t total_steps() const { return steps_per_epoch_ * config_.train.epochs; }
 
   // Forward, backward and update number `step` (0-based). When loss or gradient is not finite nothing is updated: with train.on_nan=skip a
-  // warning and the result say so, otherwise, or the tenth time in a row, DataError naming posts and tensor is thrown.
-  StepResult step(const Batch& batch, int64_t step, StageTimer* timer);
+  // warning and the result say so, otherwise, or the tenth time in a row, DataError naming posts and tensor is thrown. `batch` is this
+  // rank's part of the posts in `rows`; the result is of them all.
+  StepResult step(const Batch& batch, const std::vector<int64_t>& rows, int64_t step, StageTimer* timer);
+  // The same with one rank.
+  StepResult step(const Batch& batch, int64_t number, StageTimer* timer) { return step(batch, batch.rows, number, timer); }
 
   const RunConfig& config() const { return config_; }
   const DataSet& data() const { return *data_; }
@@ -67,12 +77,16 @@ class Session {
   void start_from(const std::filesystem::path& run);
   std::vector<int64_t> epoch_positions(int64_t epoch) const;  // places in train_rows_, in file order or as data.sampler draws them
   std::vector<int64_t> posts_of_class() const;
-  Losses forward_and_backward(const Batch& batch, StageTimer* timer);
-  void drop_modalities(Batch& batch, int64_t step) const;
-  void not_finite(const Batch& batch, int64_t step, const std::string& what);
+  Losses forward_and_backward(const Batch& batch, int64_t all, StepResult& result, StageTimer* timer);
+  void agree(const Losses& losses, StepResult& result) const;
+  void drop_modalities(Batch& batch, int64_t all, int64_t step) const;
+  void widen(Batch& batch) const;
+  void check_same_weights() const;
+  void not_finite(const std::vector<int64_t>& rows, int64_t step, const std::string& what);
 
   RunConfig config_;
   const DataSet* data_;
+  Ranks* ranks_;
   at::Device device_;
   Precision precision_;
   std::unique_ptr<Tokenizer> tokenizer_;
@@ -83,6 +97,7 @@ class Session {
   InfigModel model_{nullptr};
   std::unique_ptr<Objective> objective_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::optional<GradientSum> gradient_sum_;
   std::optional<WeightAverage> average_;
   DropoutSource dropout_;
   LossScaler scaler_;

@@ -30,15 +30,18 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 class Run {
  public:
-  Run(const TrainRequest& request, const DataSet& data) : request_(request), data_(data) {}
+  Run(const TrainRequest& request, const DataSet& data) : request_(request), data_(data), ranks_(*request.ranks) {}
   TrainOutcome execute();
 
  private:
-  bool open_folder();  // false: the run is finished, or as far as it is to go, already
+  void check_same_data() const;
+  bool open_folder();           // false: the run is finished, or as far as it is to go, already
+  bool open_folder_together();  // the first rank opens it, the others learn what it found
   void train_epoch(int64_t epoch);
   void after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar);
   void evaluate();
   void save();
+  void write_metrics(const json& line);  // the first rank does
   void stop_if_asked();
   TrainOutcome paused_outcome() const;
   bool paused() const { return request_.pause_after_epochs > 0 && state_.epoch >= request_.pause_after_epochs; }
@@ -48,6 +51,7 @@ class Run {
 
   const TrainRequest& request_;
   const DataSet& data_;
+  Ranks& ranks_;
   std::optional<RunLock> lock_;
   std::optional<fs::path> checkpoint_;
   std::unique_ptr<Session> session_;
@@ -56,6 +60,10 @@ class Run {
   LossWindow window_;
   bool evaluated_ = false;  // at this very step
 };
+
+void Run::write_metrics(const json& line) {
+  if (journal_) journal_->write_metrics(line);
+}
 
 bool Run::open_folder() {
   const fs::path& run = request_.run;
@@ -95,12 +103,38 @@ bool Run::open_folder() {
   return true;
 }
 
+void Run::check_same_data() const {
+  const std::string mine = data_.sha256 + sha256_hex(dump_run_config(request_.config, false));
+  const std::vector<std::string> all = ranks_.gather(mine);
+  for (size_t r = 1; r < all.size(); ++r) {
+    if (all[r] == all[0]) continue;
+    const bool data = all[r].substr(0, data_.sha256.size()) != all[0].substr(0, data_.sha256.size());
+    throw DataError(data ? fmt::format("{}: rank {} reads other posts than rank 0 (SHA-256 {} and {}); every rank needs the same data set",
+                                       data_.folder.string(), r, all[r].substr(0, 64), all[0].substr(0, 64))
+                         : fmt::format("rank {} was started with another config than rank 0; give every rank the same command", r));
+  }
+}
+
+bool Run::open_folder_together() {
+  if (!ranks_.several()) return open_folder();
+  check_same_data();
+  json found;
+  if (ranks_.first()) found = {{"open", open_folder()}, {"checkpoint", checkpoint_ ? checkpoint_->string() : ""}};
+  found = json::parse(ranks_.broadcast(found.dump()));
+  const std::string checkpoint = found.at("checkpoint");
+  if (!ranks_.first() && !checkpoint.empty()) {
+    checkpoint_ = checkpoint;
+    state_ = read_trainer_state(*checkpoint_);
+  }
+  return found.at("open");
+}
+
 TrainOutcome Run::execute() {
-  check_trainable(request_.config, data_);
-  const bool opened = open_folder();
+  check_trainable(request_.config, data_, ranks_);
+  const bool opened = open_folder_together();
   if (!opened && !state_.finished) return paused_outcome();
   if (!opened) {
-    if (!fs::exists(request_.run / "checkpoints" / "average")) average_best();  // killed after its last checkpoint
+    if (ranks_.first() && !fs::exists(request_.run / "checkpoints" / "average")) average_best();  // killed after its last checkpoint
     log_info("{}: the run is finished ({} steps, best dev {} {:.4f} at step {}); nothing to do", request_.run.string(), state_.global_step,
              metric_name(request_.config.train.best_metric), state_.best_metric, state_.best_step);
     return {.steps = state_.global_step,
@@ -109,8 +143,8 @@ TrainOutcome Run::execute() {
             .best_f1_weighted = state_.best_f1_weighted,
             .already_finished = true};
   }
-  session_ =
-      std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr, request_.run / "cache");
+  session_ = std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr, request_.run / "cache",
+                                       ranks_);
   if (checkpoint_) {
     load_checkpoint(*checkpoint_, session_->model(), session_->optimizer(), session_->objective(), session_->average());
     window_.restore(state_.window);
@@ -118,20 +152,25 @@ TrainOutcome Run::execute() {
     session_->restore_skipped_in_a_row(state_.skipped_in_a_row);
     log_info("resuming from {} at step {}", checkpoint_->string(), state_.global_step);
   }
-  journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, request_.config.train.tensorboard);
-  journal_->write_bad_pictures(session_->loader().bad_pictures());
+  if (ranks_.first()) {
+    journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, request_.config.train.tensorboard);
+    journal_->write_bad_pictures(session_->loader().bad_pictures());
+  }
   if (session_->dev_rows().empty()) log_warning("{}: no dev posts: no early stop, the last step counts as best", data_.folder.string());
   int64_t parameters = 0;
   for (const auto& parameter : session_->model()->parameters()) parameters += parameter.requires_grad() ? parameter.numel() : 0;
-  log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads",
+  log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads{}",
            request_.config.train.batch_size, session_->steps_per_epoch(), request_.config.train.epochs,
-           static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads());
+           static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads(),
+           ranks_.several() ? fmt::format(" in each of {} ranks", ranks_.size()) : "");
   const auto start = Clock::now();
   while (!state_.finished && !paused()) train_epoch(state_.epoch);
   if (!state_.finished) return paused_outcome();
-  average_best();
-  // Pictures that are augmented live are first looked at during training.
-  journal_->write_bad_pictures(session_->loader().bad_pictures());
+  if (ranks_.first()) {
+    average_best();
+    // Pictures that are augmented live are first looked at during training.
+    journal_->write_bad_pictures(session_->loader().bad_pictures());
+  }
   if (state_.skipped_steps > 0)
     log_warning("{} of {} steps were skipped: their loss or gradient was not finite", state_.skipped_steps, state_.global_step);
   if (state_.overflowed_steps > 0)
@@ -160,26 +199,28 @@ void Run::train_epoch(int64_t epoch) {
   const int64_t skip = state_.batch_in_epoch;
   batches.erase(batches.begin(), batches.begin() + skip);
   StageTimer timer;
-  auto stream = session_->loader().stream(std::move(batches), epoch, &timer);
+  auto stream = session_->loader().stream(session_->own_rows(batches), epoch, &timer);
   const auto start = Clock::now();
   ProgressBar bar(fmt::format("epoch {}/{}", epoch + 1, request_.config.train.epochs), total * request_.config.train.batch_size);
   int64_t posts = 0;
-  while (auto batch = stream.next()) {
-    const StepResult step = session_->step(*batch, state_.global_step, nullptr);
-    posts += batch->size();
+  for (const auto& rows : batches) {
+    const std::optional<Batch> batch = stream.next();
+    const StepResult step = session_->step(*batch, rows, state_.global_step, nullptr);
+    posts += static_cast<int64_t>(rows.size());
     after_step(step, epoch, total, bar);
     if (state_.finished) break;
   }
   bar.finish();
   const double seconds = seconds_since(start);
   const double waiting = timer.seconds()["waiting for data"];
-  journal_->write_timing({{"step", state_.global_step},
-                          {"epoch", epoch + 1},
-                          {"seconds", seconds},
-                          {"posts_per_second", static_cast<double>(posts) / seconds},
-                          {"waiting_share", waiting / seconds},
-                          {"resident_mib", resident_mib()},
-                          {"peak_resident_mib", peak_resident_mib()}});
+  if (journal_)
+    journal_->write_timing({{"step", state_.global_step},
+                            {"epoch", epoch + 1},
+                            {"seconds", seconds},
+                            {"posts_per_second", static_cast<double>(posts) / seconds},
+                            {"waiting_share", waiting / seconds},
+                            {"resident_mib", resident_mib()},
+                            {"peak_resident_mib", peak_resident_mib()}});
   log_info("epoch {}: {} posts in {}, {:.0f} posts/s with evaluation, {:.0f} % waiting for data", epoch + 1, posts,
            format_duration(seconds), static_cast<double>(posts) / seconds, 100 * waiting / seconds);
 }
@@ -209,7 +250,7 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
     if (session_->precision() == Precision::kFp16) line["loss_scale"] = session_->scaler().scale();
     if (step.gam_count > 0) line["temperature_gam"] = session_->model()->gam->temperature.item<double>();
     if (step.hfam_count > 0) line["temperature_hfam"] = session_->model()->hfam->temperature.item<double>();
-    journal_->write_metrics(line);
+    write_metrics(line);
     window_.clear();
   }
   if (epoch_end) {
@@ -244,7 +285,7 @@ void Run::evaluate() {
   if (session_->average() != nullptr) session_->average()->exchange();
   const ScoredRows scored =
       score_rows(session_->model(), session_->loader(), rows,
-                 {.batch_size = request_.config.train.eval_batch_size, .precision = session_->precision(), .title = ""});
+                 {.batch_size = request_.config.train.eval_batch_size, .precision = session_->precision(), .title = "", .ranks = &ranks_});
   if (session_->average() != nullptr) session_->average()->exchange();
   const auto scores = score_classification(scored.probabilities, labels, static_cast<int64_t>(data_.labels.size()));
   const double epochs_done =
@@ -253,7 +294,7 @@ void Run::evaluate() {
                      {"eval_loss", scored.loss},         {"eval_accuracy", scores.accuracy},
                      {"eval_f1_macro", scores.f1_macro}, {"eval_f1_weighted", scores.f1_weighted},
                      {"eval_mcc", scores.mcc},           {"eval_ece", scores.ece}};
-  journal_->write_metrics(line);
+  write_metrics(line);
   state_.log_history.push_back(line);
   // Best dev figure, ties by weighted F1, then the earlier (datasets.md 6.4).
   const BestMetric metric = request_.config.train.best_metric;
@@ -271,7 +312,8 @@ void Run::evaluate() {
 }
 
 void Run::save() {
-  journal_->sync();  // what a checkpoint counts as written must be
+  if (!ranks_.first()) return;  // every rank's state is the same
+  journal_->sync();             // what a checkpoint counts as written must be
   state_.window = window_.state();
   state_.loss_scaler = session_->scaler().state();
   state_.skipped_in_a_row = session_->skipped_in_a_row();
@@ -288,7 +330,11 @@ std::vector<int64_t> Run::kept_steps() const {
 void Run::average_best() const { write_average(request_.run, kept_steps()); }
 
 void Run::stop_if_asked() {
-  const int signal = request_.stop != nullptr ? request_.stop->load() : 0;
+  int signal = request_.stop != nullptr ? request_.stop->load() : 0;
+  if (ranks_.several()) {  // all of them stop where one is asked to
+    const int64_t mine = signal;
+    for (const int64_t number : ranks_.gather(std::span(&mine, 1))) signal = std::max(signal, static_cast<int>(number));
+  }
   if (signal == 0 || state_.finished) return;
   save();
   throw Interrupted(

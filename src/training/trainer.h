@@ -9,6 +9,7 @@
 
 #include "core/stage_timer.h"
 #include "data/post.h"
+#include "distributed/ranks.h"
 #include "training/run_config.h"
 
 namespace infig {
@@ -19,6 +20,7 @@ struct TrainRequest {
   bool resume = false;                     // continue from checkpoints/latest; start where there is none; nothing to do on a finished run
   int64_t pause_after_epochs = 0;          // stop there, saved, as if to be resumed; 0: train to the end. Changes no schedule and no draw
   std::string description_json;            // what the caller knows of the run: version, git, command, host; seed and data hash are added
+  Ranks* ranks = &Ranks::alone();          // that train it together: the first one writes, all read the run folder; collective
   const std::atomic<int>* stop = nullptr;  // a signal's number once the run is to stop: the step is ended, saved, and Interrupted thrown
 };
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/random.h"
+#include "reference/temporary_folder.h"
 
 namespace infig {
 namespace {
@@ -24,12 +24,11 @@ const fs::path kGolden = fs::path(INFIG_SOURCE_DIR) / "tests/golden/archive";
 
 class TemporaryFile {
  public:
-  TemporaryFile() : path_(fs::temp_directory_path() / ("infig-archive-" + std::to_string(::getpid()) + ".safetensors")) {}
-  ~TemporaryFile() { fs::remove(path_); }
   operator const fs::path&() const { return path_; }
 
  private:
-  fs::path path_;
+  reference::TemporaryFolder folder_{"archive"};
+  fs::path path_ = folder_ / "a.safetensors";
 };
 
 std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }

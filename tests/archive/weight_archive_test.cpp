@@ -111,7 +111,7 @@ TEST(WeightArchive, BrokenIndexes) {
   EXPECT_THAT(error_of(changed), HasSubstr("'x' names no file"));
   EXPECT_THAT(error_of({{"weights", 1}}), HasSubstr("no object weight_map"));
   write_file_atomic(index, "{\"weight_map\": {");
-  EXPECT_THAT(open_error(index), AllOf(HasSubstr("like an index of shards, but is not JSON"), HasSubstr("name another file")));
+  EXPECT_THAT(open_error(index), AllOf(HasSubstr("like a JSON index of shards, but is not JSON"), HasSubstr("name another file")));
   write_file_atomic(index, std::string(200'000, '{'));
   EXPECT_THAT(open_error(index), HasSubstr("not JSON"));
 }

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "reference/temporary_folder.h"
 
 namespace infig {
 namespace {
@@ -23,13 +24,6 @@ using ::testing::HasSubstr;
 
 class Files : public ::testing::Test {
  protected:
-  Files() {
-    std::string name = (fs::temp_directory_path() / "infig-files-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for temporary files");
-    folder_ = name;
-  }
-  ~Files() override { fs::remove_all(folder_); }
-
   void put(const std::string& name, const std::string& bytes) const { std::ofstream(folder_ / name, std::ios::binary) << bytes; }
   std::string get(const std::string& name) const {
     std::ifstream in(folder_ / name, std::ios::binary);
@@ -41,7 +35,7 @@ class Files : public ::testing::Test {
     return found;
   }
 
-  fs::path folder_;
+  reference::TemporaryFolder folder_{"files"};
 };
 
 // No file may grow past `bytes` while this lives: what a full disk does, without filling one.

@@ -16,6 +16,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/stage_timer.h"
+#include "reference/temporary_folder.h"
 
 namespace infig {
 namespace {
@@ -85,7 +86,8 @@ TEST(ProgressBar, IsSilentWhereNobodyLooks) {
 }
 
 TEST(Log, FileGetsWhatIsKeptOffTheTerminal) {
-  const auto path = std::filesystem::temp_directory_path() / ("infig-log-" + std::to_string(::getpid()));
+  const reference::TemporaryFolder folder("log");
+  const auto path = folder / "train.log";
   log_to_file(path);
   log_quiet(true);
   log_info("step {}", 7);
@@ -94,7 +96,6 @@ TEST(Log, FileGetsWhatIsKeptOffTheTerminal) {
   log_to_file("");
   log_info("after");
   const std::string text = read_file(path);
-  std::filesystem::remove(path);
   EXPECT_THAT(text, HasSubstr("info: step 7\n"));
   EXPECT_THAT(text, HasSubstr("warning: 1 of 2\n"));
   EXPECT_THAT(text, ::testing::Not(HasSubstr("after")));

@@ -1,9 +1,7 @@
 #include "data/clean_text.h"
 
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "core/files.h"
 #include "scratch.h"
@@ -36,13 +34,6 @@ TEST(CleanText, Urls) {
 TEST(CleanText, Mgnns) {
   EXPECT_EQ(clean_mgnns("I'm SO angry!!  The caf\xC3\xA9s, http://a.b/c m\xC3\xA9lange of #Love2017"), "angry caf lange love2017");
   EXPECT_EQ(clean_mgnns("we are in it"), "");
-}
-
-TEST(CleanText, Normalised) {
-  EXPECT_EQ(normalised_text("RT @An_y1: Hello,  WORLD! http://t.co/1 "), "hello world");
-  EXPECT_EQ(normalised_text("hello world"), "hello world");
-  EXPECT_EQ(normalised_text("rt @x hello"), "rt x hello");
-  EXPECT_EQ(normalised_text("RT @x:"), "");
 }
 
 nlohmann::json real_array(const std::filesystem::path& file) { return nlohmann::json::parse(test::slurp(file)); }
@@ -80,32 +71,6 @@ TEST(CleanText, MgnnsKeepsItsOwnTexts) {
   }
   EXPECT_EQ(texts, 20090);
   EXPECT_EQ(kept, 19735);  // counted in Python with NLTK's list of stop-words
-}
-
-// Test posts whose normalised text stands in train too, and of these those that have another label there: counted in Python.
-TEST(CleanText, NormalisedTextsFindTheKnownLeaks) {
-  struct Known {
-    const char* folder;
-    int64_t leaks;
-    int64_t other_label;
-  };
-  for (const Known known : {Known{"mvsa-multiple-text", 86, 12}, Known{"hfm-text", 70, 15}}) {
-    const auto folder = test::real_data(known.folder);
-    if (folder.empty()) GTEST_SKIP() << "no " << known.folder << "/ in $INFIG_DATA or beside the checkout";
-    std::map<std::string, std::set<int64_t>> train;
-    for (const auto& row : real_array(folder / "train.json"))
-      train[normalised_text(row["text"].get<std::string>())].insert(row["emotion_label"].get<int64_t>());
-    int64_t leaks = 0;
-    int64_t other_label = 0;
-    for (const auto& row : real_array(folder / "test.json")) {
-      const auto found = train.find(normalised_text(row["text"].get<std::string>()));
-      if (found == train.end()) continue;
-      ++leaks;
-      other_label += found->second.contains(row["emotion_label"].get<int64_t>()) ? 0 : 1;
-    }
-    EXPECT_EQ(leaks, known.leaks) << known.folder;
-    EXPECT_EQ(other_label, known.other_label) << known.folder;
-  }
 }
 
 }  // namespace

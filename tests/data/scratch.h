@@ -3,9 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,36 +11,21 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "reference/temporary_folder.h"
 
 namespace infig::test {
 
-// An empty folder of its own, deleted with all it holds.
-class Scratch {
+// A temporary folder in which files are quickly made.
+class Scratch : public reference::TemporaryFolder {
  public:
-  Scratch() {
-    static std::atomic<int> count{0};
-    path_ = std::filesystem::temp_directory_path() / ("infig-data-test-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
-    std::filesystem::create_directories(path_);
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  Scratch() : TemporaryFolder("data") {}
   // Writes a file, with its folders, and returns its path.
   std::filesystem::path file(const std::string& name, std::string_view bytes) const {
-    const auto target = path_ / name;
+    const auto target = path() / name;
     std::filesystem::create_directories(target.parent_path());
     std::ofstream(target, std::ios::binary) << bytes;
     return target;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 inline std::string slurp(const std::filesystem::path& path) {

@@ -221,7 +221,7 @@ def test_killed_while_unpacking(mvsa, tmp_path):
         time.sleep(chance.uniform(0.05, 0.6))
         process.kill()
         process.wait()
-    if not (tmp_path / "out").exists():
+    if not (tmp_path / "out").exists() or (tmp_path / "out.unfinished").exists():  # the last kill may fall between the data set's appearing and the end
         done = infig(*command)
         assert done.code == 0, done.all
     assert infig("prepare", "mvsa-single", "--raw", mvsa, "--out", tmp_path / "folder").code == 0

@@ -38,9 +38,11 @@ TEST(ScaledDecode, EqualsPillowsDraft) {
 TEST(ScaledDecode, TheShorterSideKeepsWhatIsAskedFor) {
   for (const auto& [wanted, width, height] : {std::tuple{41, 61, 42}, std::tuple{36, 54, 37}, std::tuple{31, 46, 32},
                                               std::tuple{26, 39, 27}, std::tuple{22, 39, 27}, std::tuple{15, 23, 16}}) {
-    const Image image = decode("scaled.jpg", wanted).image;
-    EXPECT_EQ(image.width, width) << wanted;
-    EXPECT_EQ(image.height, height) << wanted;
+    const DecodedImage decoded = decode("scaled.jpg", wanted);
+    EXPECT_EQ(decoded.image.width, width) << wanted;
+    EXPECT_EQ(decoded.image.height, height) << wanted;
+    EXPECT_EQ(decoded.width, 61) << wanted;  // the file's own
+    EXPECT_EQ(decoded.height, 42) << wanted;
   }
 }
 
@@ -50,12 +52,18 @@ TEST(ScaledDecode, OrientationStillCounts) {
   EXPECT_EQ(whole.height, 13);
   EXPECT_EQ(half.width, 5);
   EXPECT_EQ(half.height, 7);
+  const DecodedImage decoded = decode("files/orientation_6.jpg", 4);
+  EXPECT_EQ(decoded.width, 9);
+  EXPECT_EQ(decoded.height, 13);
 }
 
 TEST(ScaledDecode, OtherFormatsAreDecodedWhole) {
   const auto pack = read_pack("decode");
   for (const char* name : {"rgb.png", "lossless.webp", "local.gif", "rgb.bmp"}) {
-    EXPECT_TRUE(same_picture(decode(std::string("files/") + name, 1).image, pack.at(name))) << name;
+    const DecodedImage decoded = decode(std::string("files/") + name, 1);
+    EXPECT_TRUE(same_picture(decoded.image, pack.at(name))) << name;
+    EXPECT_EQ(decoded.width, decoded.image.width) << name;
+    EXPECT_EQ(decoded.height, decoded.image.height) << name;
   }
 }
 
@@ -68,7 +76,7 @@ TEST(ScaledDecode, WhatIsMissingIsGreyBelow) {
   EXPECT_TRUE(std::equal(full.at(0, 0), full.at(0, 8), decoded.image.at(0, 0)));  // two rows of blocks, 4 pixels each
   const uint8_t* last = decoded.image.at(0, full.height - 1);
   EXPECT_TRUE(std::all_of(last, last + full.width * 3, [](uint8_t value) { return value == 128; }));
-  EXPECT_NE(decoded.reason.find("of 21 rows"), std::string::npos) << decoded.reason;
+  EXPECT_NE(decoded.reason.find("16 of 42 rows"), std::string::npos) << decoded.reason;  // of the file's
 }
 
 TEST(ScaledDecode, SizeLimitIsTheFilesOwn) {

@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "linear/tfidf.h"
 #include "model/baselines/logistic_regression.h"
+#include "reference/temporary_folder.h"
 #include "reference/tensors.h"
 
 namespace infig {
@@ -153,8 +154,7 @@ TEST(Anchors, FrozenFeaturesTakePart) {
 
 TEST(Anchors, TableComesBack) {
   const AnchorTable table = compute_anchors(hand_made(), {}, {});
-  const auto folder = std::filesystem::temp_directory_path() / "infig_anchors_test";
-  std::filesystem::create_directories(folder);
+  const reference::TemporaryFolder folder("anchors");
   const auto path = anchors_path(folder);
   write_anchors(table, path);
   const auto back = read_anchors(path, "abc");
@@ -164,7 +164,7 @@ TEST(Anchors, TableComesBack) {
   EXPECT_FALSE(read_anchors(path, "other").has_value());
   write_file_atomic(path, "{\"data_sha256\": \"abc\"}");
   EXPECT_THROW(static_cast<void>(read_anchors(path, "abc")), DataError);
-  std::filesystem::remove_all(folder);
+  std::filesystem::remove(path);
   EXPECT_FALSE(read_anchors(path, "abc").has_value());
 }
 

@@ -1,7 +1,6 @@
 // The assembled model and its objective: masks, ablations, momentum, save and load.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "core/error.h"
@@ -10,6 +9,7 @@
 #include "model/objective.h"
 #include "model/pretrained.h"
 #include "model/small_model.h"
+#include "reference/temporary_folder.h"
 
 namespace infig {
 namespace {
@@ -230,8 +230,7 @@ TEST(Objective, StateRoundTrip) {
 }
 
 TEST(Pretrained, SavedFolderGivesTheSameLogits) {
-  std::string pattern = (fs::temp_directory_path() / "infig-model-XXXXXX").string();
-  const fs::path folder = ::mkdtemp(pattern.data());
+  const reference::TemporaryFolder folder("model");
   std::vector<std::string> corpus;
   for (int i = 0; i < 30; ++i)
     corpus.insert(corpus.end(), {"a lovely day at the beach", "the storm took the roof of the house", "hello there rain"});
@@ -256,7 +255,6 @@ TEST(Pretrained, SavedFolderGivesTheSameLogits) {
   EXPECT_THROW(load_model(folder), Error);
   fs::remove(folder / "config.json");
   EXPECT_THROW(load_model(folder), CheckpointError);
-  fs::remove_all(folder);
 }
 
 TEST(Options, DisagreementsAreNamed) {

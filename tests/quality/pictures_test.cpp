@@ -122,6 +122,27 @@ TEST(NearPictures, EqualsAllPairs) {
   EXPECT_THAT(near_pictures({}, 1), IsEmpty());
 }
 
+// Large JPEGs are decoded smaller: sizes are the file's all the same, and prints as of all its pixels.
+TEST(PictureScan, LargePicturesGiveTheSamePrints) {
+  const test::Scratch scratch;
+  std::vector<Post> posts(8);
+  std::vector<std::string> files;
+  for (size_t i = 0; i < posts.size(); ++i) {
+    files.push_back(encode_jpeg(drawn(i, 901 + 37 * static_cast<int64_t>(i), 643), 85));
+    posts[i].image = scratch.file(std::to_string(i) + ".jpg", files.back());
+  }
+  const auto facts = scan_pictures(posts, {});
+  for (size_t i = 0; i < posts.size(); ++i) {
+    const Image whole = decode_image({reinterpret_cast<const uint8_t*>(files[i].data()), files[i].size()}, {}).image;
+    EXPECT_EQ(facts[i].width, 901 + 37 * static_cast<int64_t>(i));
+    EXPECT_EQ(facts[i].height, 643);
+    const PicturePrint expected = make_print(whole);
+    EXPECT_EQ(facts[i].print.aspect, expected.aspect);
+    EXPECT_LE(sign_distance(facts[i].print, expected), 4);
+    EXPECT_GE(same_picture(facts[i].print, expected).value_or(0), 0.9995);
+  }
+}
+
 TEST(PictureScan, OutcomesOfFiles) {
   const test::Scratch scratch;
   std::vector<Post> posts(7);

@@ -1,4 +1,4 @@
-// Normal forms, oddities, scripts, lengths and near texts, on texts made by hand; near texts against all pairs.
+// Oddities, scripts, lengths and near texts, on texts made by hand; near texts against all pairs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,37 +8,12 @@
 #include "core/random.h"
 #include "quality/near.h"
 #include "quality/text_facts.h"
-#include "quality/text_form.h"
 
 namespace infig {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-TEST(NormalForm, TakesOutWhatVariesBetweenCopies) {
-  EXPECT_EQ(normal_form("Hello,  World!"), "hello world");
-  EXPECT_EQ(normal_form("RT @some_one: RT @Other what\ta DAY... http://t.co/Xy1?a=b https://x.y"), "what a day");
-  EXPECT_EQ(normal_form("  rt @you nice"), "nice");
-  EXPECT_EQ(normal_form("lookhttp://t.co/1 up"), "look up");  // tweets run URLs into words
-  EXPECT_EQ(normal_form("www.x.org is awww.cute"), "is awww cute");
-  EXPECT_EQ(normal_form("art @home: rt"), "art home rt");  // "rt" as a word's end, or without a name, is text
-  EXPECT_EQ(normal_form("rt@x: a"), "rt x a");
-  EXPECT_EQ(normal_form("\u00C9T\u00C9 \u00AB\u00A0oui\u00A0\u00BB"), "\u00E9t\u00E9 oui");
-  EXPECT_EQ(normal_form("1 + 1 = 2 $"), "1 1 2");
-  EXPECT_EQ(normal_form("so sad \U0001F622!"), "so sad \U0001F622");  // the tone stays
-  EXPECT_EQ(normal_form("a\u200Db\x01"), "ab");                       // joiners vanish, controls part
-  EXPECT_EQ(normal_form("!!! http://t.co/a"), "");
-  EXPECT_EQ(normal_form(""), "");
-}
-
-TEST(NormalForm, Urls) {
-  EXPECT_TRUE(only_urls(" http://t.co/a\nhttps://b "));
-  EXPECT_FALSE(only_urls("http://t.co/a !"));
-  EXPECT_FALSE(only_urls("  "));
-  EXPECT_TRUE(has_url("see HTTP://T.CO/a"));
-  EXPECT_FALSE(has_url("see t.co/a"));
-}
 
 TEST(OddTexts, EachKindByHand) {
   EXPECT_THAT(odd_kinds("A plain text, with accents: caf\u00E9, \u00C9T\u00C9\u201D, \u00A35.\nTwo\tlines."), IsEmpty());
@@ -56,10 +31,6 @@ TEST(OddTexts, EachKindByHand) {
 }
 
 TEST(TextFacts, ScriptsAndLengths) {
-  EXPECT_EQ(main_script("abc \u4F60"), "Latin");
-  EXPECT_EQ(main_script("\u4F60\u597D ab \u4F60"), "Han");
-  EXPECT_EQ(main_script("\u0645\u0631\u062D\u0628\u0627!"), "Arabic");
-  EXPECT_EQ(main_script("123 :-) \U0001F622"), "none");
   EXPECT_EQ(count_words("  one two\n\u00A0three "), 3);
   EXPECT_EQ(count_words(""), 0);
   std::vector<int32_t> lengths;

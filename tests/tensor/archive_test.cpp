@@ -4,25 +4,20 @@
 #include <gtest/gtest.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/linear.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "reference/temporary_folder.h"
 
 namespace infig {
 namespace {
 
 class TensorArchive : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("infig-tensor-archive-" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path folder_;
+  reference::TemporaryFolder folder_{"tensors"};
 };
 
 // The format by hand: 8 bytes of header length, the JSON, the numbers.

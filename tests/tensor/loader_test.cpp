@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -13,6 +12,7 @@
 #include "data/data_set.h"
 #include "data/sampler.h"
 #include "image/encode.h"
+#include "reference/temporary_folder.h"
 #include "reference/ustar.h"
 
 namespace infig {
@@ -23,8 +23,6 @@ namespace fs = std::filesystem;
 class LoaderTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "infig-loader-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     for (int i = 0; i < 6; ++i) {
       Image image = make_image(40 + i, 30, static_cast<uint8_t>(40 * i), 100, 200);
       image.at(0, 0)[0] = 255;  // so that a flip can be seen
@@ -53,9 +51,8 @@ class LoaderTest : public testing::Test {
     image_.resize = 24;
     image_.augment = Augment::kFlip;
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
-  fs::path folder_;
+  reference::TemporaryFolder folder_{"loader"};
   std::vector<Post> posts_;
   std::unique_ptr<Tokenizer> tokenizer_;
   ImageOptions image_;

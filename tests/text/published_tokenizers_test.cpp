@@ -1,6 +1,7 @@
 // WordPiece and byte pairs against golden files of transformers (tools/golden/make_tokenizers.py), and what their files may lack.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -182,6 +183,14 @@ TEST(PublishedFiles, WhatCannotBeReadIsRefused) {
     EXPECT_THAT(load_error(folder), HasSubstr("gz"));
     EXPECT_THAT(load_error(folder / "bpe_simple_vocab_16e6.txt.gz"), HasSubstr("gz"));
   }
+  // CLIP's number of lines, one of which is a second header and no merge.
+  std::string lines = "header\n#version\n";
+  for (int line = 0; line < 49152 - 256 - 2 - 1; ++line) lines += "! !\n";
+  const fs::path packed = folder / "bpe_simple_vocab_16e6.txt.gz";
+  const gzFile file = ::gzopen(packed.c_str(), "wb1");
+  ASSERT_EQ(::gzwrite(file, lines.data(), static_cast<unsigned>(lines.size())), static_cast<int>(lines.size()));
+  ASSERT_EQ(::gzclose(file), Z_OK);
+  EXPECT_THAT(load_error(packed), testing::AllOf(HasSubstr("gz"), HasSubstr("48893 merges")));
   write_file_atomic(folder / "x.txt", "x");
   EXPECT_THAT(load_error(folder / "x.txt"), HasSubstr("x.txt"));
 }

@@ -145,6 +145,17 @@ TEST(Optimizer, SgdWrittenOut) {
   }
 }
 
+TEST(Optimizer, SgdWithoutMomentum) {
+  torch::nn::Linear layer(torch::nn::LinearOptions(1, 1).bias(false));
+  const double before = layer->weight.item<double>();
+  Optimizer optimizer(*layer, {.name = OptimizerName::kSgd, .weight_decay = 0, .momentum = 0, .clip = 0});
+  for (int step = 0; step < 3; ++step) {
+    layer->weight.mutable_grad() = at::full({1, 1}, 2.0);
+    optimizer.step(0.1);
+  }
+  EXPECT_NEAR(layer->weight.item<double>(), before - 0.6, 1e-6);
+}
+
 // Names as a whole model has them: two text layers, embeddings, a head.
 struct Named : torch::nn::Module {
   Named() {

@@ -3,13 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "core/files.h"
 #include "image/encode.h"
+#include "reference/temporary_folder.h"
 #include "training/trainer.h"
 
 namespace infig {
@@ -19,8 +19,6 @@ namespace fs = std::filesystem;
 class TrainTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "infig-train-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     data_.name = "toy";
     data_.folder = folder_;
     data_.labels = {"neg", "pos"};
@@ -38,7 +36,6 @@ class TrainTest : public testing::Test {
                              .split = i < 28 ? Split::kTrain : Split::kDev});
     }
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   static std::vector<std::string> overrides(const std::vector<std::string>& more = {}) {
     std::vector<std::string> all = {"device=cpu",
@@ -86,7 +83,7 @@ class TrainTest : public testing::Test {
   }
   std::string metrics(const std::string& run) const { return read_file(folder_ / run / "metrics.jsonl"); }
 
-  fs::path folder_;
+  reference::TemporaryFolder folder_{"train"};
   DataSet data_;
 };
 

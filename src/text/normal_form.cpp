@@ -1,4 +1,4 @@
-#include "quality/text_form.h"
+#include "text/normal_form.h"
 
 #include <unicode/uchar.h>
 

@@ -1,0 +1,172 @@
+// A step of the session: this rank's part of the batch, forward, backward and update.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "nn/recompute.h"
+#include "training/session.h"
+
+namespace infig {
+namespace {
+
+// BatchNorm's running statistics are written by the forward pass already: kept aside where a step may be thrown away.
+class BufferGuard {
+ public:
+  BufferGuard(InfigModel& model, bool active) {
+    if (!active) return;
+    for (const auto& buffer : model->buffers()) kept_.emplace_back(buffer, buffer.detach().clone());
+  }
+  void restore() {
+    const at::NoGradGuard no_grad;
+    for (auto& [buffer, before] : kept_) buffer.copy_(before);
+  }
+
+ private:
+  std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
+};
+
+}  // namespace
+
+std::vector<std::vector<int64_t>> Session::own_rows(const std::vector<std::vector<int64_t>>& batches) const {
+  std::vector<std::vector<int64_t>> own;
+  for (const auto& batch : batches) {
+    const Ranks::Part part = ranks_->part(static_cast<int64_t>(batch.size()));
+    own.emplace_back(batch.begin() + part.begin, batch.begin() + part.end);
+  }
+  return own;
+}
+
+// Texts are as wide as the whole batch's, so that what a post's dropout masks are does not depend on the number of ranks.
+void Session::widen(Batch& batch) const {
+  if (!ranks_->several()) return;
+  const int64_t own = batch.input_ids.size(1);
+  int64_t widest = own;
+  for (const int64_t width : ranks_->gather(std::span(&own, 1))) widest = std::max(widest, width);
+  if (widest == own) return;
+  batch.input_ids = at::constant_pad_nd(batch.input_ids, {0, widest - own}, model_->text_encoder->pad_token_id());
+  batch.attention_mask = at::constant_pad_nd(batch.attention_mask, {0, widest - own}, 0);
+}
+
+// A post keeps one side at least: only those that have both lose one, text or picture with equal chance.
+void Session::drop_modalities(Batch& batch, int64_t all, int64_t step) const {
+  const double probability = config_.train.modality_dropout;
+  if (probability == 0) return;
+  RandomStream stream(config_.seed, "modality", static_cast<uint64_t>(step));
+  batch.has_text = batch.has_text.clone();
+  batch.has_image = batch.has_image.clone();
+  auto *has_text = batch.has_text.data_ptr<bool>(), *has_image = batch.has_image.data_ptr<bool>();
+  const Ranks::Part part = ranks_->part(all);
+  for (int64_t place = 0; place < part.end; ++place) {
+    const double drawn = stream.uniform();  // one draw a post of the whole batch, whatever it has
+    const int64_t i = place - part.begin;
+    if (i < 0 || !has_text[i] || !has_image[i] || drawn >= probability) continue;
+    (drawn < probability / 2 ? has_text : has_image)[i] = false;
+  }
+}
+
+// Gradients are of scaler_.scale() times the loss. A loss that is not finite goes no further than its value.
+Losses Session::forward_and_backward(const Batch& batch, int64_t all, StepResult& result, StageTimer* timer) {
+  const ForwardOptions how = {.dropout = &dropout_, .training = true, .want_attention = false, .timer = timer};
+  const RecomputeScope recompute(config_.train.activation_checkpointing);
+  const int64_t micro_batch = config_.train.micro_batch;
+  optimizer_->zero_grad();
+  const auto before_last = [this] {
+    if (gradient_sum_) gradient_sum_->arm();
+  };
+  Losses losses;
+  if (micro_batch > 0 && micro_batch < ranks_->part(all, ranks_->size() - 1).size()) {  // alike on every rank
+    losses = objective_->step_in_parts(
+        batch, how, {.micro_batch = micro_batch, .precision = precision_, .loss_scale = scaler_.scale(), .before_last = before_last});
+    if (gradient_sum_) gradient_sum_->finish();
+    agree(losses, result);
+    return losses;
+  }
+  {
+    const AutocastScope autocast(precision_, device_);
+    losses = objective_->step(batch, how);
+  }
+  agree(losses, result);
+  if (!std::isfinite(result.loss)) return losses;
+  const StageScope scope(timer, "backward");
+  before_last();
+  (scaler_.scale() == 1 ? losses.total : losses.total * scaler_.scale()).backward();
+  if (gradient_sum_) gradient_sum_->finish();
+  return losses;
+}
+
+// What the step's losses are over all ranks.
+void Session::agree(const Losses& losses, StepResult& result) const {
+  const auto value = [](const LossTerm& term) { return term.count > 0 ? term.mean().item<double>() : 0.0; };
+  std::array<double, 4> sums = {losses.total.item<double>(), value(losses.classification), value(losses.gam), value(losses.hfam)};
+  ranks_->sum(sums);
+  result.loss = sums[0];
+  result.classification = sums[1];
+  result.gam = sums[2];
+  result.hfam = sums[3];
+  result.classification_count = losses.classification.count;
+  result.gam_count = losses.gam.count;
+  result.hfam_count = losses.hfam.count;
+}
+
+StepResult Session::step(const Batch& host_batch, const std::vector<int64_t>& rows, int64_t step, StageTimer* timer) {
+  const auto all = static_cast<int64_t>(rows.size());
+  Batch kept = host_batch;
+  widen(kept);
+  drop_modalities(kept, all, step);
+  const Batch batch = kept.to(device_);
+  dropout_.begin_step(step);
+  const bool may_undo = config_.train.on_nan == OnNan::kSkip || precision_ == Precision::kFp16;
+  BufferGuard buffers(model_, may_undo && config_.model.image.batch_norm_train);
+  StepResult result;
+  forward_and_backward(batch, all, result, timer);
+  const auto skip = [&](const std::string& what) {
+    not_finite(rows, step, what);
+    buffers.restore();
+    result.skipped = true;
+    return result;
+  };
+  if (!std::isfinite(result.loss)) {
+    return skip(
+        fmt::format("the loss is {} (classification {}, gam {}, hfam {})", result.loss, result.classification, result.gam, result.hfam));
+  }
+  const StageScope scope(timer, "optimizer");
+  result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
+  result.grad_norm = optimizer_->step(result.learning_rate, scaler_.scale());
+  if (!std::isfinite(result.grad_norm)) {
+    if (scaler_.overflow()) {
+      buffers.restore();
+      result.overflow = true;
+      return result;
+    }
+    return skip(fmt::format("the gradient of {} is not finite (norm {}, loss {})", optimizer_->non_finite_gradient(), result.grad_norm,
+                            result.loss));
+  }
+  scaler_.good_step();
+  objective_->commit();
+  objective_->clamp_temperatures();
+  if (average_) average_->update();
+  skipped_in_a_row_ = 0;
+  return result;
+}
+
+void Session::not_finite(const std::vector<int64_t>& rows, int64_t step, const std::string& what) {
+  constexpr int64_t kMost = 10;
+  std::vector<std::string> ids;
+  for (const int64_t row : rows) ids.push_back(data_->posts[static_cast<size_t>(row)].id);
+  const std::string message = fmt::format("step {}: {}; posts of the batch: {}", step + 1, what, fmt::join(ids, ", "));
+  if (config_.train.on_nan == OnNan::kSkip && ++skipped_in_a_row_ < kMost) {
+    log_warning("{}. Nothing was updated, the run goes on (train.on_nan=skip)", message);
+    return;
+  }
+  throw DataError(fmt::format("{}. The last good checkpoint is kept.{} A lower optim.lr, precision=fp32 or a look at these posts may help",
+                              message, config_.train.on_nan == OnNan::kSkip ? fmt::format(" It is the {}th in a row.", kMost) : ""));
+}
+
+}  // namespace infig
