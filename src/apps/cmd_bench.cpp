@@ -1,10 +1,13 @@
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <cstdio>
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/ranks_of_verb.h"
 #include "core/error.h"
+#include "core/process_memory.h"
 #include "data/data_set.h"
 #include "training/trainer.h"
 
@@ -19,14 +22,18 @@ struct BenchFlags {
 };
 
 void bench_verb(const BenchFlags& flags) {
+  Ranks& ranks = ranks_of_verb();
   const RunConfig config = load_run_config(flags.config, flags.overrides, flags.random_init);
   const DataSet data = read_data_set(flags.data);
   StageTimer timer;
-  const double rate = time_training(config, data, flags.warmup, flags.steps, timer);
+  const double rate = time_training(config, data, flags.warmup, flags.steps, timer, ranks);
+  if (!ranks.first()) return;  // its stages are like the first one's
   const double total = static_cast<double>(flags.steps * config.train.batch_size) / rate;
-  std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads, %s\n", rate,
-              static_cast<long long>(flags.steps), static_cast<long long>(config.train.batch_size), static_cast<long long>(flags.warmup),
-              at::get_num_threads(), flags.config.c_str());
+  std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads%s, peak memory %.0f MiB%s, %s\n",
+              rate, static_cast<long long>(flags.steps), static_cast<long long>(config.train.batch_size),
+              static_cast<long long>(flags.warmup), at::get_num_threads(),
+              ranks.several() ? fmt::format(" in each of {} ranks", ranks.size()).c_str() : "", peak_resident_mib(),
+              ranks.several() ? " in one of them" : "", flags.config.c_str());
   std::printf("%-18s %9s %7s\n", "stage", "ms/step", "share");
   const auto seconds = timer.seconds();
   double listed = 0;
@@ -55,7 +62,9 @@ void add_bench(CLI::App& app) {
   verb->add_option("--warmup", flags->warmup, "steps before them")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_flag("--random-init", flags->random_init, "encoders of the config's sizes from random weights instead of published ones");
   verb->add_option("overrides", flags->overrides, "key=value pairs over the config");
-  verb->footer("Example:\n  infig bench --config configs/tiny.yaml --data runs/postcards");
+  verb->footer(
+      "Examples:\n  infig bench --config configs/tiny.yaml --data runs/postcards\n"
+      "  mpirun -n 2 infig bench --config configs/lite.yaml --data data/mvsa threads=1");
   verb->callback([flags] { bench_verb(*flags); });
 }
 

@@ -351,18 +351,19 @@ TrainOutcome train(const TrainRequest& request, const DataSet& data) {
   return Run(request, part).execute();
 }
 
-double time_training(const RunConfig& config, const DataSet& whole, int64_t warmup, int64_t steps, StageTimer& timer) {
+double time_training(const RunConfig& config, const DataSet& whole, int64_t warmup, int64_t steps, StageTimer& timer, Ranks& ranks) {
   const DataSet data = config.data.limit > 0 ? limited(whole, config.data.limit, config.seed) : whole;
-  Session session(config, data, nullptr, fs::temp_directory_path() / "infig-bench");
+  check_trainable(config, data, ranks);
+  Session session(config, data, nullptr, fs::temp_directory_path() / "infig-bench", ranks);
   int64_t done = 0, posts = 0;
   Clock::time_point start = Clock::now();
   for (int64_t epoch = 0; done < warmup + steps; ++epoch) {
-    auto stream = session.loader().stream(session.epoch_batches(epoch), epoch, &timer);
-    while (done < warmup + steps) {
-      const auto batch = stream.next();
-      if (!batch) break;
-      session.step(*batch, done % session.total_steps(), &timer);
-      posts += batch->size();
+    const auto batches = session.epoch_batches(epoch);
+    auto stream = session.loader().stream(session.own_rows(batches), epoch, &timer);
+    for (const auto& rows : batches) {
+      if (done == warmup + steps) break;
+      session.step(*stream.next(), rows, done % session.total_steps(), &timer);
+      posts += static_cast<int64_t>(rows.size());
       if (++done == warmup) {
         timer.clear();
         posts = 0;

@@ -38,7 +38,8 @@ struct TrainOutcome {
 TrainOutcome train(const TrainRequest& request, const DataSet& data);
 
 // Runs `steps` optimizer steps without a run folder and fills `timer` with the seconds of each stage. Returns posts/s over the steps
-// after `warmup`.
-double time_training(const RunConfig& config, const DataSet& data, int64_t warmup, int64_t steps, StageTimer& timer);
+// after `warmup`, of all ranks together. Collective.
+double time_training(const RunConfig& config, const DataSet& data, int64_t warmup, int64_t steps, StageTimer& timer,
+                     Ranks& ranks = Ranks::alone());
 
 }  // namespace infig
