@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "distributed/ranks_capsule.h"
+
 namespace infig {
 namespace {
 
@@ -39,7 +41,7 @@ class RanksBatchNorm : public torch::autograd::Function<RanksBatchNorm> {
     state.running_var.mul_(1 - state.momentum).add_(unbiased.to(state.running_var.scalar_type()), state.momentum);
     const at::Tensor inverse = (var + state.eps).rsqrt();
     context->save_for_backward({x, weight, mean, inverse, sums[1]});
-    context->saved_data["ranks"] = reinterpret_cast<int64_t>(ranks);  // outlives every graph
+    context->saved_data["ranks"] = capsule_of(*ranks);
     return at::batch_norm(x, weight, bias, mean.to(weight.scalar_type()), var.to(weight.scalar_type()), false, 0, state.eps, true);
   }
 
@@ -47,10 +49,10 @@ class RanksBatchNorm : public torch::autograd::Function<RanksBatchNorm> {
   static std::vector<at::Tensor> backward(torch::autograd::AutogradContext* context, const std::vector<at::Tensor>& gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &mean = saved[2], &inverse = saved[3], &items = saved[4];
-    auto* ranks = reinterpret_cast<Ranks*>(context->saved_data["ranks"].toInt());
+    Ranks& ranks = ranks_of(context->saved_data["ranks"]);
     const at::Tensor d = at_least_float(gradients[0]), u = at_least_float(x) - a_channel(mean, d);
     const at::Tensor own_d = d.sum(kAllButChannels), own_du = (d * u).sum(kAllButChannels);
-    const at::Tensor sums = summed({own_d, own_du}, *ranks);
+    const at::Tensor sums = summed({own_d, own_du}, ranks);
     const at::Tensor scale = weight.to(at::kDouble) * inverse;
     at::Tensor dx =
         (d - a_channel(sums[0] / items, d)).sub_(u * a_channel(sums[1] / items * inverse.square(), d)).mul_(a_channel(scale, d));

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/autograd.h>
 
+#include "distributed/ranks_capsule.h"
+
 namespace infig {
 namespace {
 
@@ -11,12 +13,12 @@ class GatherRows : public torch::autograd::Function<GatherRows> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& mine, const std::vector<int64_t>& rows,
                             Ranks* ranks) {
     context->saved_data["rows"] = rows;
-    context->saved_data["ranks"] = reinterpret_cast<int64_t>(ranks);  // outlives every graph
+    context->saved_data["ranks"] = capsule_of(*ranks);
     return ranks->gather_rows(mine, rows);
   }
   static std::vector<at::Tensor> backward(torch::autograd::AutogradContext* context, const std::vector<at::Tensor>& gradients) {
-    auto* ranks = reinterpret_cast<Ranks*>(context->saved_data["ranks"].toInt());
-    return {ranks->sum_rows(gradients[0], context->saved_data["rows"].toIntVector()), at::Tensor(), at::Tensor()};
+    Ranks& ranks = ranks_of(context->saved_data["ranks"]);
+    return {ranks.sum_rows(gradients[0], context->saved_data["rows"].toIntVector()), at::Tensor(), at::Tensor()};
   }
 };
 

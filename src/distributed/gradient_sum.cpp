@@ -7,6 +7,8 @@
 #include <torch/csrc/autograd/utils/lambda_post_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace infig {
@@ -28,24 +30,26 @@ GradientSum::GradientSum(const torch::nn::Module& module, Ranks& ranks, Gradient
     if (parameter.requires_grad()) parameters.push_back(parameter);
   }
   std::vector<int64_t> sizes;
-  for (auto last = parameters.rbegin(); last != parameters.rend(); ++last) {
-    if (last->scalar_type() != at::kFloat || !last->device().is_cpu() || !last->is_non_overlapping_and_dense())
+  std::reverse(parameters.begin(), parameters.end());
+  for (const at::Tensor& parameter : parameters) {
+    if (parameter.scalar_type() != at::kFloat || !parameter.device().is_cpu() || !parameter.is_non_overlapping_and_dense())
       throw ShapeError("gradient buckets: parameters must be dense float32 on the CPU");
-    if (sizes.empty() || sizes.back() + last->numel() > most) {
+    if (sizes.empty() || sizes.back() + parameter.numel() > most) {
       buckets_.emplace_back();
       sizes.push_back(0);
     }
-    slots_.push_back({.parameter = *last, .offset = sizes.back(), .bucket = buckets_.size() - 1});
-    sizes.back() += last->numel();
+    slots_.push_back({.parameter = parameter, .offset = sizes.back(), .bucket = buckets_.size() - 1});
+    sizes.back() += parameter.numel();
     ++buckets_.back().slots;
   }
   for (size_t b = 0; b < buckets_.size(); ++b) buckets_[b].values = at::zeros({sizes[b]}, at::kFloat);
-  for (size_t s = 0; overlap_ && s < slots_.size(); ++s) {
+  if (!overlap_) return;
+  for (Slot& slot : slots_) {  // which stay where they are from here on
     auto hook = std::make_unique<Hook>();
-    hook->accumulator = torch::autograd::impl::grad_accumulator(slots_[s].parameter);
+    hook->accumulator = torch::autograd::impl::grad_accumulator(slot.parameter);
     hook->key = hook->accumulator->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
-        [this, s](const torch::autograd::variable_list& outputs, const torch::autograd::variable_list&) {
-          completed(s);
+        [this, &slot](const torch::autograd::variable_list& outputs, const torch::autograd::variable_list&) {
+          completed(slot);
           return outputs;
         }));
     hooks_.push_back(std::move(hook));
@@ -73,15 +77,15 @@ void GradientSum::fill(Slot& slot) {
   } else {
     place.zero_();
   }
-  slot.parameter.mutable_grad() = place;
+  slot.parameter.mutable_grad() = std::move(place);
   slot.filled = true;
   --buckets_[slot.bucket].missing;
 }
 
-void GradientSum::completed(size_t s) {
+void GradientSum::completed(Slot& slot) {
   if (!armed_) return;
-  if (slots_[s].filled) throw ShapeError("gradient buckets: a parameter received its gradient twice in one backward pass");
-  fill(slots_[s]);
+  if (slot.filled) throw ShapeError("gradient buckets: a parameter received its gradient twice in one backward pass");
+  fill(slot);
   send_ready();
 }
 

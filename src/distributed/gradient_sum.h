@@ -44,7 +44,7 @@ class GradientSum {
     size_t missing = 0, slots = 0;
   };
   struct Hook;
-  void completed(size_t slot);
+  void completed(Slot& slot);
   void fill(Slot& slot);
   void send_ready();
 

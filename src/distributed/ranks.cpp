@@ -58,6 +58,27 @@ struct Ranks::Mpi {
   MPI_Comm sums = MPI_COMM_NULL;  // for what runs beside
   std::vector<MPI_Request> running;
   std::vector<pid_t> processes_here;
+
+  // A waiting rank gives its core away: with one compute thread a rank there may be no other for the loader's workers.
+  void wait(MPI_Request& request, const Ranks& ranks) const {
+    const auto start = Clock::now();
+    auto looked = start;
+    int done = 0;
+    for (int64_t turn = 0;; ++turn) {
+      check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+      if (done != 0) return;
+      if (turn < 200) continue;
+      if (turn < 2000) {
+        std::this_thread::yield();
+        continue;
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+      const auto now = Clock::now();
+      if (now - looked < std::chrono::milliseconds(250)) continue;
+      looked = now;
+      ranks.look_for_the_gone(std::chrono::duration<double>(now - start).count());
+    }
+  }
 };
 
 Ranks::~Ranks() = default;
@@ -115,29 +136,7 @@ int Ranks::threads() const {
 
 Ranks::Part Ranks::part(int64_t count, int64_t rank) const { return {.begin = count * rank / size_, .end = count * (rank + 1) / size_}; }
 
-// A waiting rank gives its core away: with one compute thread a rank there may be no other for the loader's workers.
-void Ranks::wait(void* request) {
-  auto* waiting = static_cast<MPI_Request*>(request);
-  const auto start = Clock::now();
-  auto looked = start;
-  int done = 0;
-  for (int64_t turn = 0;; ++turn) {
-    check_mpi(MPI_Test(waiting, &done, MPI_STATUS_IGNORE), "MPI_Test");
-    if (done != 0) return;
-    if (turn < 200) continue;
-    if (turn < 2000) {
-      std::this_thread::yield();
-      continue;
-    }
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-    const auto now = Clock::now();
-    if (now - looked < std::chrono::milliseconds(250)) continue;
-    looked = now;
-    look_for_the_gone(std::chrono::duration<double>(now - start).count());
-  }
-}
-
-void Ranks::look_for_the_gone(double seconds) {
+void Ranks::look_for_the_gone(double seconds) const {
   for (const pid_t process : mpi_->processes_here) {
     if (::kill(process, 0) == 0 || errno != ESRCH) continue;
     throw ResourceError(
@@ -157,7 +156,7 @@ void Ranks::barrier() {
   if (!several()) return;
   MPI_Request request{};
   check_mpi(MPI_Ibarrier(mpi_->all, &request), "MPI_Ibarrier");
-  wait(&request);
+  mpi_->wait(request, *this);
 }
 
 std::vector<int64_t> Ranks::gather(std::span<const int64_t> mine) {
@@ -167,7 +166,7 @@ std::vector<int64_t> Ranks::gather(std::span<const int64_t> mine) {
   const int count = as_count(static_cast<int64_t>(mine.size()));
   MPI_Request request{};
   check_mpi(MPI_Iallgather(mine.data(), count, MPI_INT64_T, all.data(), count, MPI_INT64_T, mpi_->all, &request), "MPI_Iallgather");
-  wait(&request);
+  mpi_->wait(request, *this);
   return all;
 }
 
@@ -187,7 +186,7 @@ std::vector<std::string> Ranks::gather(const std::string& bytes) {
   check_mpi(
       MPI_Iallgatherv(bytes.data(), as_count(mine), MPI_BYTE, all.data(), counts.data(), starts.data(), MPI_BYTE, mpi_->all, &request),
       "MPI_Iallgatherv");
-  wait(&request);
+  mpi_->wait(request, *this);
   std::vector<std::string> parts;
   for (size_t r = 0; r < counts.size(); ++r) parts.push_back(all.substr(static_cast<size_t>(starts[r]), static_cast<size_t>(counts[r])));
   return parts;
@@ -204,7 +203,7 @@ void Ranks::sum(std::span<double> values) {
   check_mpi(
       MPI_Iallreduce(MPI_IN_PLACE, values.data(), as_count(static_cast<int64_t>(values.size())), MPI_DOUBLE, MPI_SUM, mpi_->all, &request),
       "MPI_Iallreduce");
-  wait(&request);
+  mpi_->wait(request, *this);
 }
 
 at::Tensor Ranks::gather_rows(const at::Tensor& mine, const std::vector<int64_t>& rows) {
@@ -228,7 +227,7 @@ at::Tensor Ranks::gather_rows(const at::Tensor& mine, const std::vector<int64_t>
   check_mpi(MPI_Iallgatherv(own.const_data_ptr(), counts[static_cast<size_t>(rank_)], MPI_BYTE, all.mutable_data_ptr(), counts.data(),
                             starts.data(), MPI_BYTE, mpi_->all, &request),
             "MPI_Iallgatherv");
-  wait(&request);
+  mpi_->wait(request, *this);
   return all;
 }
 
@@ -246,7 +245,7 @@ at::Tensor Ranks::sum_rows(const at::Tensor& all, const std::vector<int64_t>& ro
   check_mpi(
       MPI_Ireduce_scatter(given.const_data_ptr(), mine.mutable_data_ptr(), counts.data(), type_of(given), MPI_SUM, mpi_->all, &request),
       "MPI_Ireduce_scatter");
-  wait(&request);
+  mpi_->wait(request, *this);
   return mine;
 }
 
@@ -267,7 +266,7 @@ void Ranks::progress() {
 
 void Ranks::finish_sums() {
   if (!several()) return;
-  for (MPI_Request& request : mpi_->running) wait(&request);
+  for (MPI_Request& request : mpi_->running) mpi_->wait(request, *this);
   mpi_->running.clear();
 }
 

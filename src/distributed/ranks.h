@@ -72,8 +72,7 @@ class Ranks {
   Ranks() = default;
   static Ranks& of_the_launcher();
   struct Mpi;
-  void wait(void* request);
-  void look_for_the_gone(double seconds);
+  void look_for_the_gone(double seconds) const;
 
   int64_t rank_ = 0, size_ = 1, size_on_host_ = 1;
   std::unique_ptr<Mpi> mpi_;
