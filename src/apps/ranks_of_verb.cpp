@@ -23,7 +23,7 @@ bool launched() {
 Ranks& ranks_of_verb() {
   Ranks& ranks = launched() ? Ranks::world() : Ranks::alone();
   ranks.watch(watch_signals());
-  if (!ranks.first()) log_quiet(true);
+  if (!ranks.first()) log_from(LogLevel::kError);             // the first one says what is the same in all
   if (ranks.several()) at::set_num_threads(ranks.threads());  // unless a config or flag says otherwise
   return ranks;
 }

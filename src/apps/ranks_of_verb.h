@@ -5,7 +5,7 @@
 
 namespace infig {
 
-// The launcher's ranks; only the first one logs progress, and all stop where a signal asks one to.
+// The launcher's ranks; only the first one logs, apart from errors, and all stop where a signal asks one to.
 Ranks& ranks_of_verb();
 
 }  // namespace infig

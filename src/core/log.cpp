@@ -20,7 +20,7 @@ struct Loggers {
   std::mutex mutex;
   std::shared_ptr<spdlog::logger> terminal;
   std::shared_ptr<spdlog::logger> file;
-  bool quiet = false;
+  LogLevel least = LogLevel::kInfo;
 };
 
 Loggers& loggers() {
@@ -44,7 +44,7 @@ void log_message(LogLevel level, const std::string& message) {
   Loggers& all = loggers();
   const std::lock_guard<std::mutex> lock(all.mutex);
   ProgressBar::erase_active();
-  if (!all.quiet || level != LogLevel::kInfo) all.terminal->log(target, message);
+  if (level >= all.least) all.terminal->log(target, message);
   if (all.file) {
     all.file->log(target, message);
     all.file->flush();
@@ -65,9 +65,9 @@ void log_to_file(const std::filesystem::path& path) {
   }
 }
 
-void log_quiet(bool quiet) {
+void log_from(LogLevel least) {
   const std::lock_guard<std::mutex> lock(loggers().mutex);
-  loggers().quiet = quiet;
+  loggers().least = least;
 }
 
 }  // namespace infig

@@ -12,7 +12,7 @@ enum class LogLevel { kInfo, kWarning, kError };
 
 void log_message(LogLevel level, const std::string& message);
 void log_to_file(const std::filesystem::path& path);  // appends; an empty path stops it. Throws ResourceError
-void log_quiet(bool quiet);                           // keep info off stderr (the file still gets it)
+void log_from(LogLevel least);                        // keep what is below off stderr (the file still gets it)
 
 template <typename... Args>
 void log_info(fmt::format_string<Args...> format, Args&&... args) {

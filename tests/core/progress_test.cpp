@@ -89,9 +89,9 @@ TEST(Log, FileGetsWhatIsKeptOffTheTerminal) {
   const reference::TemporaryFolder folder("log");
   const auto path = folder / "train.log";
   log_to_file(path);
-  log_quiet(true);
+  log_from(LogLevel::kWarning);
   log_info("step {}", 7);
-  log_quiet(false);
+  log_from(LogLevel::kInfo);
   log_warning("{} of {}", 1, 2);
   log_to_file("");
   log_info("after");
