@@ -23,7 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// MPI counts in int. What is larger than that goes in several messages.
+// MPI counts in int. What is larger than that is refused.
 constexpr int64_t kMostAtOnce = std::numeric_limits<int>::max() / 2;
 
 void check_mpi(int code, const char* what) {

@@ -3,13 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "reference/temporary_folder.h"
 
 namespace infig {
 namespace {
@@ -227,20 +226,17 @@ TEST(Config, MissingFileIsADataErrorWithItsName) {
 }
 
 TEST(Config, MissingFileComesWithThePresetsBesideIt) {
-  namespace fs = std::filesystem;
-  std::string folder = (fs::temp_directory_path() / "infig-config-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  for (const char* name : {"paper-b.yaml", "paper-a.yaml", "notes.txt"}) std::ofstream(fs::path(folder) / name) << "seed: 1\n";
+  const reference::TemporaryFolder folder("config");
+  for (const char* name : {"paper-b.yaml", "paper-a.yaml", "notes.txt"}) std::ofstream(folder / name) << "seed: 1\n";
   Options options;
   try {
-    read_config_file(bind(options), fs::path(folder) / "paper.yaml");
+    read_config_file(bind(options), folder / "paper.yaml");
     ADD_FAILURE() << "read a file that does not exist";
   } catch (const DataError& error) {
-    EXPECT_THAT(error.what(),
-                HasSubstr("paper.yaml: cannot be opened: No such file or directory; " + folder + " holds paper-a.yaml, paper-b.yaml"));
+    EXPECT_THAT(error.what(), HasSubstr("paper.yaml: cannot be opened: No such file or directory; " + folder.path().string() +
+                                        " holds paper-a.yaml, paper-b.yaml"));
     EXPECT_THAT(error.what(), Not(HasSubstr("notes.txt")));
   }
-  fs::remove_all(folder);
 }
 
 TEST(NearestWord, TakesTheNearestAndNothingFar) {
