@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "model/objective.h"
+#include "model/small_batch.h"
 #include "model/small_model.h"
 #include "nn/recompute.h"
 #include "reference/tensors.h"
@@ -27,26 +28,16 @@ InfigOptions parts_options(double dropout_probability) {
   return o;
 }
 
-// Texts of several lengths, one post without picture, one without text.
+// One post without picture, one without text.
 Batch parts_batch(int64_t size, uint64_t seed) {
-  at::Generator g = at::detail::createCPUGenerator(seed);
-  Batch batch;
-  batch.input_ids = at::randint(4, 50, {size, 7}, g, at::kLong);
-  batch.attention_mask = at::ones({size, 7}, at::kLong);
-  for (int64_t i = 0; i < size; i += 2) batch.attention_mask[i].slice(0, 3 + i % 4).zero_();
-  batch.pixel_values = at::randn({size, 3, 32, 32}, g, at::kFloat);
-  batch.labels = at::arange(size, at::kLong).remainder(3);
-  batch.has_text = at::ones({size}, at::kBool);
-  batch.has_image = at::ones({size}, at::kBool);
+  Batch batch = test::small_batch(size, seed);
   batch.has_image[1] = false;
   batch.has_text[size - 1] = false;
-  batch.post_ids = at::arange(size, at::kLong) + static_cast<int64_t>(100 * seed);
-  for (int64_t i = 0; i < size; ++i) batch.rows.push_back(i);
   return batch;
 }
 
 struct StepGradients {
-  std::map<std::string, at::Tensor> gradients;
+  test::Gradients gradients;
   Losses losses;
   TensorMap state;
 };
@@ -80,18 +71,8 @@ StepGradients second_step(const InfigOptions& options, int64_t micro, bool recom
   return result;
 }
 
-// |a - b| over the largest gradient of the tensor.
 void expect_equal_gradients(const StepGradients& a, const StepGradients& b, double tolerance) {
-  ASSERT_EQ(a.gradients.size(), b.gradients.size());
-  int64_t compared = 0;
-  for (const auto& [name, gradient] : a.gradients) {
-    const at::Tensor& other = b.gradients.at(name);
-    ASSERT_EQ(gradient.defined(), other.defined()) << name;
-    if (!gradient.defined()) continue;
-    EXPECT_LE((gradient - other).abs().max().item<double>(), tolerance * std::max(1.0, gradient.abs().max().item<double>())) << name;
-    compared += gradient.abs().max().item<double>() > 0 ? 1 : 0;
-  }
-  EXPECT_GT(compared, 100);
+  test::expect_equal_gradients(a.gradients, b.gradients, tolerance, 100);
   EXPECT_NEAR(a.losses.total.item<double>(), b.losses.total.item<double>(), tolerance * 10);
   EXPECT_NEAR(a.losses.gam.mean().item<double>(), b.losses.gam.mean().item<double>(), tolerance * 10);
   EXPECT_NEAR(a.losses.hfam.mean().item<double>(), b.losses.hfam.mean().item<double>(), tolerance * 10);

@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <map>
 #include <string>
 
 #include "distributed/gradient_sum.h"
+#include "model/small_batch.h"
 #include "model/small_model.h"
 #include "reference/tensors.h"
 
@@ -29,28 +29,18 @@ InfigOptions options_with(double dropout_probability) {
   return o;
 }
 
-// Texts of several lengths; posts without picture or text at the beginning, so that the first rank of four has none with both.
+// Posts without picture or text at the beginning, so that the first rank of four has none with both.
 Batch whole_batch(uint64_t seed) {
-  at::Generator g = at::detail::createCPUGenerator(seed);
-  Batch batch;
-  batch.input_ids = at::randint(4, 50, {kPosts, 7}, g, at::kLong);
-  batch.attention_mask = at::ones({kPosts, 7}, at::kLong);
-  for (int64_t i = 0; i < kPosts; i += 2) batch.attention_mask[i].slice(0, 3 + i % 4).zero_();
-  batch.pixel_values = at::randn({kPosts, 3, 32, 32}, g, at::kFloat);
-  batch.labels = at::arange(kPosts, at::kLong).remainder(3);
-  batch.has_text = at::ones({kPosts}, at::kBool);
-  batch.has_image = at::ones({kPosts}, at::kBool);
+  Batch batch = test::small_batch(kPosts, seed);
   batch.has_image.slice(0, 0, 2).fill_(false);
   batch.has_text[2] = false;
   batch.has_image[7] = false;
-  batch.post_ids = at::arange(kPosts, at::kLong) + static_cast<int64_t>(100 * seed);
   batch.post_ids[9] = batch.post_ids[4];  // two posts of one id: no negatives of each other
-  for (int64_t i = 0; i < kPosts; ++i) batch.rows.push_back(i);
   return batch;
 }
 
 struct Step {
-  std::map<std::string, at::Tensor> gradients;
+  test::Gradients gradients;
   double loss = 0, classification = 0, gam = 0, hfam = 0;
   TensorMap state, buffers;
 };
@@ -98,16 +88,7 @@ Step second_step(const InfigOptions& given, Ranks& ranks, int64_t micro, uint64_
 }
 
 void expect_equal(const Step& whole, const Step& parts, double tolerance) {
-  ASSERT_EQ(whole.gradients.size(), parts.gradients.size());
-  int64_t compared = 0;
-  for (const auto& [name, gradient] : whole.gradients) {
-    const at::Tensor& other = parts.gradients.at(name);
-    ASSERT_EQ(gradient.defined(), other.defined()) << name;
-    if (!gradient.defined()) continue;
-    EXPECT_LE((gradient - other).abs().max().item<double>(), tolerance * std::max(1.0, gradient.abs().max().item<double>())) << name;
-    compared += gradient.abs().max().item<double>() > 0 ? 1 : 0;
-  }
-  EXPECT_GT(compared, 60);
+  test::expect_equal_gradients(whole.gradients, parts.gradients, tolerance, 60);
   EXPECT_NEAR(whole.loss, parts.loss, tolerance * 10);
   EXPECT_NEAR(whole.classification, parts.classification, tolerance * 10);
   EXPECT_NEAR(whole.gam, parts.gam, tolerance * 10);

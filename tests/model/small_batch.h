@@ -1,0 +1,48 @@
+// A batch for the small model, and gradients against gradients: what steps computed in different ways are compared by.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "tensor/batch.h"
+
+namespace infig::test {
+
+// Texts of several lengths; every post has both sides.
+inline Batch small_batch(int64_t size, uint64_t seed) {
+  at::Generator g = at::detail::createCPUGenerator(seed);
+  Batch batch;
+  batch.input_ids = at::randint(4, 50, {size, 7}, g, at::kLong);
+  batch.attention_mask = at::ones({size, 7}, at::kLong);
+  for (int64_t i = 0; i < size; i += 2) batch.attention_mask[i].slice(0, 3 + i % 4).zero_();
+  batch.pixel_values = at::randn({size, 3, 32, 32}, g, at::kFloat);
+  batch.labels = at::arange(size, at::kLong).remainder(3);
+  batch.has_text = at::ones({size}, at::kBool);
+  batch.has_image = at::ones({size}, at::kBool);
+  batch.post_ids = at::arange(size, at::kLong) + static_cast<int64_t>(100 * seed);
+  for (int64_t i = 0; i < size; ++i) batch.rows.push_back(i);
+  return batch;
+}
+
+using Gradients = std::map<std::string, at::Tensor>;
+
+// |a - b| over the largest gradient of the tensor, at least 1; more than `least` gradients must differ from 0.
+inline void expect_equal_gradients(const Gradients& a, const Gradients& b, double tolerance, int64_t least) {
+  ASSERT_EQ(a.size(), b.size());
+  int64_t compared = 0;
+  for (const auto& [name, gradient] : a) {
+    const at::Tensor& other = b.at(name);
+    ASSERT_EQ(gradient.defined(), other.defined()) << name;
+    if (!gradient.defined()) continue;
+    EXPECT_LE((gradient - other).abs().max().item<double>(), tolerance * std::max(1.0, gradient.abs().max().item<double>())) << name;
+    compared += gradient.abs().max().item<double>() > 0 ? 1 : 0;
+  }
+  EXPECT_GT(compared, least);
+}
+
+}  // namespace infig::test
