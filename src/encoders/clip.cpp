@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "encoders/image_backbone.h"
 #include "nn/initialize.h"
+#include "nn/linear.h"
 
 namespace infig {
 namespace {
@@ -30,14 +31,14 @@ at::Tensor add_clip_table(torch::nn::Module& parent, const std::string& name, co
 ClipLayerImpl::ClipLayerImpl(const ClipTowerOptions& options) : heads_(options.num_attention_heads) {
   const int64_t hidden = options.hidden_size;
   const auto attention = add_scope(*this, "self_attn");
-  query_ = attention->register_module("q_proj", torch::nn::Linear(hidden, hidden));
-  key_ = attention->register_module("k_proj", torch::nn::Linear(hidden, hidden));
-  value_ = attention->register_module("v_proj", torch::nn::Linear(hidden, hidden));
-  out_ = attention->register_module("out_proj", torch::nn::Linear(hidden, hidden));
+  query_ = attention->register_module("q_proj", linear(hidden, hidden));
+  key_ = attention->register_module("k_proj", linear(hidden, hidden));
+  value_ = attention->register_module("v_proj", linear(hidden, hidden));
+  out_ = attention->register_module("out_proj", linear(hidden, hidden));
   norm1_ = register_module("layer_norm1", clip_norm(options));
   const auto mlp = add_scope(*this, "mlp");
-  fc1_ = ActivatedLinear(mlp->register_module("fc1", torch::nn::Linear(hidden, options.intermediate_size)), options.hidden_act);
-  fc2_ = mlp->register_module("fc2", torch::nn::Linear(options.intermediate_size, hidden));
+  fc1_ = ActivatedLinear(mlp->register_module("fc1", linear(hidden, options.intermediate_size)), options.hidden_act);
+  fc2_ = mlp->register_module("fc2", linear(options.intermediate_size, hidden));
   norm2_ = register_module("layer_norm2", clip_norm(options));
   packed_qkv_ = PackedLinear({query_, key_, value_});
   packed_out_ = PackedLinear({out_});
@@ -75,9 +76,9 @@ ClipModelImpl::ClipModelImpl(const ClipOptions& options) : options_((options.val
   vision_layers_ = add_clip_layers(*vision, options.vision);
   post_norm_ = vision->register_module("post_layernorm", clip_norm(options.vision));
   visual_projection_ =
-      register_module("visual_projection", torch::nn::Linear(torch::nn::LinearOptions(wide, options.projection_dim).bias(false)));
+      register_module("visual_projection", linear(wide, options.projection_dim, false));
   text_projection_ =
-      register_module("text_projection", torch::nn::Linear(torch::nn::LinearOptions(narrow, options.projection_dim).bias(false)));
+      register_module("text_projection", linear(narrow, options.projection_dim, false));
 }
 
 void ClipModelImpl::initialize(uint64_t seed) { initialize_transformer(*this, 0.02, seed); }

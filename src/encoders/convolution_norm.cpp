@@ -10,12 +10,22 @@
 #include <string_view>
 
 #include "distributed/batch_norm.h"
+#include "nn/linear.h"
 #include "nn/weight_state.h"
 
 namespace infig {
 namespace {
 
 torch::nn::Conv2d make_convolution(const ConvolutionNormOptions& options) {
+  if (SkipInitialization::active()) {  // made small, since the constructor draws its weights, and then given the memory
+    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(1, 1, 1).bias(false));
+    const at::NoGradGuard no_grad;
+    conv->options.in_channels(options.in_channels).out_channels(options.out_channels).kernel_size(options.kernel);
+    conv->options.stride(options.stride).groups(options.groups);
+    conv->weight.set_data(at::empty({options.out_channels, options.in_channels / options.groups, options.kernel, options.kernel},
+                                    at::MemoryFormat::ChannelsLast));
+    return conv;
+  }
   torch::nn::Conv2d conv(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, options.kernel)
                              .stride(options.stride)
                              .groups(options.groups)

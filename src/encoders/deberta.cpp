@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "nn/initialize.h"
+#include "nn/linear.h"
 #include "nn/recompute.h"
 #include "nn/weight_state.h"
 
@@ -48,7 +49,7 @@ DebertaLayerImpl::DebertaLayerImpl(const DebertaOptions& options) {
   self_ = attention->register_module("self", DisentangledAttention(attention_options(options)));
   attention_output_ =
       attention->register_module("output", ResidualOutput(hidden, hidden, options.hidden_dropout_prob, options.layer_norm_eps));
-  const auto dense = add_scope(*this, "intermediate")->register_module("dense", torch::nn::Linear(hidden, options.intermediate_size));
+  const auto dense = add_scope(*this, "intermediate")->register_module("dense", linear(hidden, options.intermediate_size));
   intermediate_ = ActivatedLinear(dense, options.hidden_act);
   output_ =
       register_module("output", ResidualOutput(options.intermediate_size, hidden, options.hidden_dropout_prob, options.layer_norm_eps));
@@ -104,7 +105,7 @@ DebertaModelImpl::DebertaModelImpl(const DebertaOptions& options) : options_(opt
   }
   if (options.embedding_width() != options.hidden_size) {
     embed_projection_ = embeddings->register_module(
-        "embed_proj", torch::nn::Linear(torch::nn::LinearOptions(options.embedding_width(), options.hidden_size).bias(false)));
+        "embed_proj", linear(options.embedding_width(), options.hidden_size, false));
   }
   embeddings_norm_ = embeddings->register_module("LayerNorm", layer_norm(options));
   const auto encoder = add_scope(*this, "encoder");

@@ -22,6 +22,8 @@ struct EfficientNetLiteOptions {
   int64_t image_size = 224;  // pixels a side it was trained with
   int64_t stem_width() const;
   int64_t head_width() const;
+  int64_t feature_size() const { return head_width(); }  // channels of the grid
+  static constexpr int64_t stride() { return 32; }       // pixels a grid cell, a side
   void validate() const;  // throws ConfigError
 };
 
@@ -53,7 +55,7 @@ class EfficientNetLiteImpl : public ImageBackbone {
   std::vector<at::Tensor> forward_all(const at::Tensor& pixel_values, bool batch_statistics);
   void initialize(uint64_t seed) override;  // initialize_convolutions()
   int64_t feature_size() const override { return options_.head_width(); }
-  int64_t stride() const override { return 32; }
+  int64_t stride() const override { return EfficientNetLiteOptions::stride(); }
   nlohmann::json config() const override;  // {"model_type": "efficientnet-lite", "number": 0 .. 4}; ConfigError for other options
   const EfficientNetLiteOptions& options() const { return options_; }
 

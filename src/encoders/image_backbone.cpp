@@ -73,15 +73,6 @@ void check_pixel_values(const char* model, const at::Tensor& pixel_values) {
   }
 }
 
-std::shared_ptr<ImageBackbone> make_image_backbone(const nlohmann::json& config) {
-  const std::string type = config.is_object() ? config.value("model_type", "") : "";
-  if (type == "resnet") return std::make_shared<ResNetImpl>(resnet_options_from_json(config));
-  if (type == "efficientnet-lite") {
-    return std::make_shared<EfficientNetLiteImpl>(efficientnet_lite(ConfigReader(config, "EfficientNet-Lite").integer("number", 0)));
-  }
-  throw ConfigError(fmt::format("image backbone: model_type is \"{}\"; supported are resnet and efficientnet-lite", type));
-}
-
 PublishedBackbone load_image_backbone(const std::filesystem::path& path) {
   const std::string where = path.string();
   const bool folder = std::filesystem::is_directory(path);

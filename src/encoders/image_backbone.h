@@ -1,4 +1,4 @@
-// What every convolutional backbone is: pixels in, a grid of features out. The models are listed once, in image_backbone.cpp.
+// What every convolutional backbone is: pixels in, a grid of features out. The models are listed once, in image_backbones.h.
 #pragma once
 
 #include <torch/nn/module.h>

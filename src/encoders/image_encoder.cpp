@@ -4,8 +4,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <charconv>
+#include <string_view>
+
 #include "core/error.h"
 #include "nn/initialize.h"
+#include "nn/linear.h"
 #include "nn/recompute.h"
 
 namespace infig {
@@ -22,13 +26,22 @@ void ImageEncoderOptions::validate() const {
 ImageTransformerImpl::ImageTransformerImpl(const ImageEncoderOptions& options) : options_(options) {
   options.validate();
   const int64_t channels = options.channels(), hidden = options.layer.hidden_size;
-  grid_projection_ = register_module("grid_projection", torch::nn::Linear(channels, hidden));
-  cls_projection_ = register_module("cls_projection", torch::nn::Linear(channels, hidden));
+  grid_projection_ = register_module("grid_projection", linear(channels, hidden));
+  cls_projection_ = register_module("cls_projection", linear(channels, hidden));
   layers_ = register_module("layer", torch::nn::ModuleList());
   for (int64_t n = 0; n < options.num_hidden_layers; ++n) layers_->push_back(TransformerLayer(options.layer));
   if (options.learned_positions) {
     position_embeddings_ = register_parameter("position_embeddings", at::zeros({1 + options.grid * options.grid, hidden}));
   }
+}
+
+void ImageTransformerImpl::initialize(uint64_t seed) { initialize_transformer(*this, options_.initializer_range, seed, "backbone."); }
+
+int64_t ImageTransformerImpl::layer_of(const std::string& parameter) const {
+  constexpr std::string_view kLayer = "layer.";
+  int64_t layer = -1;
+  if (parameter.starts_with(kLayer)) std::from_chars(parameter.data() + kLayer.size(), parameter.data() + parameter.size(), layer);
+  return layer + 1;
 }
 
 std::vector<at::Tensor> ImageTransformerImpl::forward(const at::Tensor& feature_map, DropoutSource* source) {
@@ -57,22 +70,13 @@ std::vector<at::Tensor> ImageTransformerImpl::forward(const at::Tensor& feature_
 }
 
 ImageEncoderImpl::ImageEncoderImpl(const ImageEncoderOptions& options, std::shared_ptr<ImageBackbone> backbone)
-    : ImageTransformerImpl(options), given_(backbone != nullptr) {
+    : ImageTransformerImpl(options) {
   if (backbone == nullptr) backbone = std::make_shared<ResNetImpl>(options.backbone);
   if (backbone->feature_size() != options.channels()) {
     throw ConfigError(
         fmt::format("image encoder: the backbone gives {} channels, expected {}", backbone->feature_size(), options.channels()));
   }
   backbone_ = register_module("backbone", std::move(backbone));
-}
-
-void ImageEncoderImpl::initialize(uint64_t seed) {
-  initialize_transformer(*this, options().initializer_range, seed, "backbone.");
-  if (!given_) backbone_->initialize(seed);
-}
-
-at::Tensor ImageEncoderImpl::features(const at::Tensor& pixel_values, bool batch_statistics) {
-  return backbone_->features(pixel_values, batch_statistics);
 }
 
 }  // namespace infig

@@ -1,4 +1,4 @@
-// INFIG's image encoder: backbone grid -> projections -> Transformer (method.md rows 19-21).
+// INFIG's own image tower: backbone grid -> projections -> Transformer (method.md rows 19-21).
 #pragma once
 
 #include <torch/nn/module.h>
@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "encoders/image_backbone.h"
+#include "encoders/image_tower.h"
 #include "encoders/resnet.h"
 #include "nn/dropout.h"
 #include "nn/transformer.h"
@@ -32,12 +32,18 @@ struct ImageEncoderOptions {
 // Image tokens are the grid row by row, each through grid_projection and GELU; the visual CLS is the grid's mean through cls_projection
 // and GELU, and stands FIRST: hidden states are [B, 1 + P, D]. Learned positions are added to these.
 // Parameters: grid_projection.*, cls_projection.*, layer.N.*, position_embeddings [1 + grid^2, D] (if learned).
-class ImageTransformerImpl : public torch::nn::Module {  // what has a momentum twin: all but the backbone
+class ImageTransformerImpl : public ImageTower {  // what has a momentum twin: all but the backbone
  public:
   explicit ImageTransformerImpl(const ImageEncoderOptions& options);
   // feature_map [B, c, h, w] float -> the n + 1 hidden states [B, 1 + h*w, D], projections first. h and w are free unless positions are
   // learned. Throws ShapeError.
-  std::vector<at::Tensor> forward(const at::Tensor& feature_map, DropoutSource* source);
+  std::vector<at::Tensor> forward(const at::Tensor& feature_map, DropoutSource* source) override;
+  void initialize(uint64_t seed) override;  // BERT's rule
+  int64_t hidden_size() const override { return options_.layer.hidden_size; }
+  int64_t num_hidden_layers() const override { return options_.num_hidden_layers; }
+  int64_t layer_of(const std::string& parameter) const override;  // by layer.N.*
+  std::shared_ptr<ImageBackbone> backbone() const override { return nullptr; }
+  std::shared_ptr<ImageTower> make_twin() const override { return std::make_shared<ImageTransformerImpl>(options_); }
   const ImageEncoderOptions& options() const { return options_; }
 
  private:
@@ -49,21 +55,15 @@ class ImageTransformerImpl : public torch::nn::Module {  // what has a momentum 
 TORCH_MODULE(ImageTransformer);
 
 // The whole encoder: an ImageTransformer's parameters at its own top level, and backbone.* beside them, so that the twin's names are a
-// subset of these. forward() is ImageTransformer's; features() comes before it and can be cached where the backbone is frozen.
+// subset of these.
 class ImageEncoderImpl : public ImageTransformerImpl {
  public:
   // Without a backbone a ResNet is made of the options. Throws ConfigError where a backbone gives other channels than the options say.
   explicit ImageEncoderImpl(const ImageEncoderOptions& options, std::shared_ptr<ImageBackbone> backbone = nullptr);
-  // Random initial weights of Transformer and projections (BERT's rule), and of a backbone made here (ResNet's rule); a given one keeps its
-  // own.
-  void initialize(uint64_t seed);
-  // pixel_values [B, 3, S, S] float -> feature map [B, c, S/stride, S/stride]; see ImageBackbone::features.
-  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics);
-  const std::shared_ptr<ImageBackbone>& backbone() const { return backbone_; }
+  std::shared_ptr<ImageBackbone> backbone() const override { return backbone_; }
 
  private:
   std::shared_ptr<ImageBackbone> backbone_;
-  bool given_;
 };
 TORCH_MODULE(ImageEncoder);
 

@@ -4,74 +4,23 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
-#include "encoders/bert.h"
 #include "encoders/config_reader.h"
-#include "encoders/deberta.h"
 
 namespace infig {
-namespace {
 
-struct TextEncoderEntry {
-  const char* model_type;
-  std::shared_ptr<TextEncoder> (*make)(const nlohmann::json&);
-  TextEncoderFacts (*facts)(const nlohmann::json&);
-};
-
-std::shared_ptr<TextEncoder> make_deberta(const nlohmann::json& config) {
-  return std::make_shared<DebertaModelImpl>(deberta_options_from_json(config));
+int64_t TextEncoder::layer_of(const std::string& parameter) const {
+  constexpr std::string_view kLayer = "encoder.layer.";
+  int64_t layer = -1;
+  if (parameter.starts_with(kLayer)) std::from_chars(parameter.data() + kLayer.size(), parameter.data() + parameter.size(), layer);
+  return layer + 1;
 }
-
-std::shared_ptr<TextEncoder> make_bert(const nlohmann::json& config) {
-  return std::make_shared<BertModelImpl>(bert_options_from_json(config));
-}
-
-TextEncoderFacts deberta_facts(const nlohmann::json& config) {
-  const DebertaOptions options = deberta_options_from_json(config);
-  return {.hidden_size = options.hidden_size,
-          .num_hidden_layers = options.num_hidden_layers,
-          .vocab_size = options.vocab_size,
-          .max_length = options.position_biased_input ? options.max_position_embeddings : 0};
-}
-
-TextEncoderFacts bert_facts(const nlohmann::json& config) {
-  const BertOptions options = bert_options_from_json(config);
-  return {.hidden_size = options.hidden_size,
-          .num_hidden_layers = options.num_hidden_layers,
-          .vocab_size = options.vocab_size,
-          .max_length = options.max_length()};
-}
-
-// Every text encoder there is.
-constexpr std::array<TextEncoderEntry, 5> kTextEncoders = {{{"deberta-v2", make_deberta, deberta_facts},
-                                                            {"bert", make_bert, bert_facts},
-                                                            {"roberta", make_bert, bert_facts},
-                                                            {"xlm-roberta", make_bert, bert_facts},
-                                                            {"mpnet", make_bert, bert_facts}}};
-
-const TextEncoderEntry& find_entry(const nlohmann::json& config) {
-  const std::string type = config.is_object() && config.contains("model_type") && config["model_type"].is_string()
-                               ? config["model_type"].get<std::string>()
-                               : std::string();
-  std::vector<std::string> known;
-  for (const auto& entry : kTextEncoders) {
-    if (type == entry.model_type) return entry;
-    known.emplace_back(entry.model_type);
-  }
-  throw ConfigError(fmt::format("config.json: model_type is \"{}\", which is no text encoder known here; supported are {}", type,
-                                fmt::join(known, ", ")));
-}
-
-}  // namespace
-
-std::shared_ptr<TextEncoder> make_text_encoder(const nlohmann::json& config) { return find_entry(config).make(config); }
-
-TextEncoderFacts text_encoder_facts(const nlohmann::json& config) { return find_entry(config).facts(config); }
 
 nlohmann::json read_model_config(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";

@@ -1,4 +1,4 @@
-// What every text encoder is: ids in, hidden states of every layer out. The models are listed once, in text_encoder.cpp.
+// What every text tower is: ids in, hidden states of every layer out. The models are listed once, in text_encoders.h.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -31,20 +31,14 @@ class TextEncoder : public torch::nn::Module {
   virtual int64_t max_length() const = 0;        // tokens of the longest text it was made for
   virtual nlohmann::json config() const = 0;     // config.json as transformers writes it; make_text_encoder() reads it back
   virtual const WeightNames& names() const = 0;  // how published checkpoints call its weights
+  // Which layer a parameter of this module is in: 1 .. num_hidden_layers(), 0 for what is below them all (embeddings, and what all layers
+  // share). Unless overridden by the names that BERT and its descendants have, encoder.layer.N.*.
+  virtual int64_t layer_of(const std::string& parameter) const;
 };
 
 // The encoder that config.json describes, weights not yet set: initialize() or load_published() fills them. By model_type: deberta-v2 (v3
 // models carry it too), bert, roberta, xlm-roberta, mpnet. Throws ConfigError naming key, value and what is supported.
 std::shared_ptr<TextEncoder> make_text_encoder(const nlohmann::json& config);
-
-// What a config.json says of the encoder, without making it. Throws ConfigError.
-struct TextEncoderFacts {
-  int64_t hidden_size = 0;
-  int64_t num_hidden_layers = 0;
-  int64_t vocab_size = 0;
-  int64_t max_length = 0;  // tokens of the longest text; 0: any
-};
-TextEncoderFacts text_encoder_facts(const nlohmann::json& config);
 
 // A folder as transformers saves it: config.json and weights. Throws CheckpointError, or ConfigError for a config that is not supported.
 std::shared_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& folder);

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "nn/linear.h"
 #include "nn/recompute.h"
 
 namespace infig {
@@ -56,8 +57,8 @@ at::Tensor FusionTransformerImpl::forward(const at::Tensor& tokens, const at::Te
 AttentionPoolingImpl::AttentionPoolingImpl(int64_t hidden_size) {
   if (hidden_size < 2 || hidden_size % 2 != 0)
     throw ConfigError(fmt::format("pooling: hidden_size is {}; allowed is an even number >= 2", hidden_size));
-  hidden_ = register_module("hidden", torch::nn::Linear(hidden_size, hidden_size / 2));
-  score_ = register_module("score", torch::nn::Linear(hidden_size / 2, 1));
+  hidden_ = register_module("hidden", linear(hidden_size, hidden_size / 2));
+  score_ = register_module("score", linear(hidden_size / 2, 1));
 }
 
 Pooled AttentionPoolingImpl::forward(const at::Tensor& tokens, const at::Tensor& mask) {
@@ -77,8 +78,8 @@ void HeadOptions::validate() const {
 
 HeadImpl::HeadImpl(const HeadOptions& options) : options_(options) {
   options.validate();
-  dense_ = register_module("dense", torch::nn::Linear(options.hidden_size, options.hidden_size));
-  classifier_ = register_module("classifier", torch::nn::Linear(options.hidden_size, options.num_labels));
+  dense_ = register_module("dense", linear(options.hidden_size, options.hidden_size));
+  classifier_ = register_module("classifier", linear(options.hidden_size, options.num_labels));
 }
 
 at::Tensor HeadImpl::forward(const at::Tensor& pooled, DropoutSource* source) {

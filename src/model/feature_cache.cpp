@@ -27,18 +27,19 @@ std::string_view bytes_of(const at::Tensor& tensor) {
 // `compute` appends `rows` rows and returns the pictures that were bad.
 using Compute = std::function<std::map<int64_t, BadPicture>(FeatureWriter& writer, const FrozenOptions& frozen)>;
 
-std::shared_ptr<const FeatureStore> cached(const std::string& kind, const std::string& title, const std::string& key, int64_t rows,
+CachedFeatures cached(const std::string& kind, const std::string& title, const std::string& key, int64_t rows,
                                            const FeatureCacheOptions& options, const Compute& compute) {
-  const fs::path folder = options.folder / (kind + "-" + key.substr(0, 16));
+  const std::string name = kind + "-" + key.substr(0, 16);
+  const fs::path folder = options.folder / name;
   if (fs::exists(folder / "features.json")) {
     log_info("{}: {}", title, folder.string());
-    return std::make_shared<const FeatureStore>(folder, rows);
+    return {std::make_shared<const FeatureStore>(folder, rows), name};
   }
   log_info("{} of {} posts are computed once, into {}", title, rows, folder.string());
   make_folder(options.folder);
   FeatureWriter writer(folder, rows, options.half);
   writer.commit(compute(writer, {.batch_size = options.batch_size, .workers = options.workers, .title = title}));
-  return std::make_shared<const FeatureStore>(folder, rows);
+  return {std::make_shared<const FeatureStore>(folder, rows), name};
 }
 
 std::vector<std::vector<int64_t>> clip_ids(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
@@ -80,18 +81,19 @@ std::string feature_key(const torch::nn::Module& encoder, const DataSet& data, c
   return sha256_hex(all + more);
 }
 
-std::shared_ptr<const FeatureStore> cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels,
-                                                 const FeatureCacheOptions& options) {
+CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, const FeatureCacheOptions& options) {
   const std::string key = feature_key(backbone, data, pixels, options.half);
   return cached("image", "picture features", key, static_cast<int64_t>(data.posts.size()), options,
                 [&](FeatureWriter& writer, const FrozenOptions& frozen) {
                   return for_each_grid(backbone, data.posts, pixels, frozen,
-                                       [&](int64_t, const at::Tensor& grid) { writer.append(grid.permute({0, 2, 3, 1})); });
+                                       [&](int64_t, const at::Tensor& grid) {
+                                         writer.append(grid.dim() == 4 ? grid.permute({0, 2, 3, 1}) : grid);
+                                       });
                 });
 }
 
-std::shared_ptr<const FeatureStore> cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
-                                                       const FeatureCacheOptions& options) {
+CachedFeatures cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
+                                  const FeatureCacheOptions& options) {
   const auto ids = clip_ids(clip, data, rows, options.workers);
   std::string texts;
   for (const auto& row : ids) texts += fmt::format("{}\n", fmt::join(row, " "));

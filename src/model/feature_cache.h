@@ -28,9 +28,14 @@ struct FeatureCacheOptions {
 std::string feature_key(const torch::nn::Module& encoder, const DataSet& data, const ImageOptions& pixels, bool half,
                         const std::string& more = "");
 
-// The grid of every post's picture, a row [h, w, c] each: opens the cache of this key, or computes and writes it, with a progress bar,
-// first. The log says which.
-std::shared_ptr<const FeatureStore> cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels,
+struct CachedFeatures {
+  std::shared_ptr<const FeatureStore> store;
+  std::string folder;  // its name in FeatureCacheOptions::folder
+};
+
+// What the backbone gives for every post's picture; of a grid a row [h, w, c] each. Opens the cache of this key, or computes and writes it,
+// with a progress bar, first. The log says which.
+CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels,
                                                  const FeatureCacheOptions& options);
 
 struct ClipEncoder {
@@ -42,7 +47,7 @@ struct ClipEncoder {
 
 // CLIP's embeddings of the posts `rows`, a row [2, E] each, the picture's first, projected, not normalised; likewise cached.
 // Throws CheckpointError where the tokenizer has tokens that the model lacks.
-std::shared_ptr<const FeatureStore> cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
+CachedFeatures cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
                                                        const FeatureCacheOptions& options);
 
 }  // namespace infig

@@ -1,25 +1,27 @@
 #include "model/infig.h"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "core/random.h"
-#include "encoders/deberta.h"
+#include "encoders/image_encoder.h"
 #include "encoders/weight_names.h"
 #include "nn/initialize.h"
+#include "nn/linear.h"
 
 namespace infig {
 
 AlignmentParametersImpl::AlignmentParametersImpl(int64_t hidden_size, int64_t proj_dim, double start, bool learn_temperature) {
   temperature = register_parameter("temperature", at::full({}, start, at::kFloat), learn_temperature);
   if (proj_dim > 0) {
-    image_projection = register_module("image_projection", torch::nn::Linear(hidden_size, proj_dim));
-    text_projection = register_module("text_projection", torch::nn::Linear(hidden_size, proj_dim));
+    image_projection = register_module("image_projection", linear(hidden_size, proj_dim));
+    text_projection = register_module("text_projection", linear(hidden_size, proj_dim));
   }
 }
 
 void AlignmentParametersImpl::add_clip(int64_t embed_dim, int64_t clip_dim) {
-  clip_image_projection = register_module("clip_image_projection", torch::nn::Linear(embed_dim, clip_dim));
-  clip_text_projection = register_module("clip_text_projection", torch::nn::Linear(embed_dim, clip_dim));
+  clip_image_projection = register_module("clip_image_projection", linear(embed_dim, clip_dim));
+  clip_text_projection = register_module("clip_text_projection", linear(embed_dim, clip_dim));
 }
 
 void AlignmentParametersImpl::initialize(double std, uint64_t seed) {
@@ -30,32 +32,14 @@ void AlignmentParametersImpl::initialize(double std, uint64_t seed) {
   }
 }
 
-std::shared_ptr<TextEncoder> make_text_encoder(const TextOptions& options) {
-  if (options.published.empty()) return DebertaModel(options.encoder).ptr();
-  return make_text_encoder(nlohmann::json::parse(options.published));
+std::shared_ptr<ImageTower> make_image_tower(const ImageModelOptions& options) {
+  return std::make_shared<ImageEncoderImpl>(options.encoder, make_image_backbone(options.backbone()));
 }
 
-std::shared_ptr<ImageBackbone> make_backbone(const ImageModelOptions& options) {
-  if (options.published.empty()) return ResNet(options.encoder.backbone).ptr();
-  return make_image_backbone(nlohmann::json::parse(options.published));
-}
-
-PublishedParts load_published_parts(const InfigOptions& options) {
-  PublishedParts parts;
-  if (!options.text.model.empty()) {
-    parts.text_encoder = make_text_encoder(options.text);
-    load_published(*parts.text_encoder, load_tensors(options.text.model), parts.text_encoder->names(), options.text.model);
-  }
-  if (!options.image.model.empty()) parts.backbone = load_image_backbone(options.image.model).backbone;
-  return parts;
-}
-
-InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed, const PublishedParts& parts)
-    : options_(options), num_labels_(num_labels) {
+InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels) : Model(num_labels), options_(options) {
   const int64_t d = options.hidden_size();
-  text_encoder = register_module("text_encoder", parts.text_encoder != nullptr ? parts.text_encoder : make_text_encoder(options.text));
-  image_encoder = register_module(
-      "image_encoder", ImageEncoder(options.image.encoder, parts.backbone != nullptr ? parts.backbone : make_backbone(options.image)));
+  text_encoder = register_module("text_encoder", make_text_encoder(options.text.tower()));
+  image_encoder = register_module("image_encoder", make_image_tower(options.image));
   fusion = register_module("fusion", FusionTransformer(options.fusion.layer, options.fusion.layers, options.fusion.null_tokens));
   pooling = register_module("pooling", AttentionPooling(d));
   head = register_module(
@@ -64,34 +48,72 @@ InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, 
   gam = register_module("gam", AlignmentParameters(d, options.gam.proj_dim, options.gam.temperature, options.gam.learn_temperature));
   if (options.clip.embed_dim > 0) gam->add_clip(options.clip.embed_dim, options.gam.clip_dim);
   hfam = register_module("hfam", AlignmentParameters(d, options.hfam.proj_dim, options.hfam.temperature, options.hfam.learn_temperature));
-
-  if (parts.text_encoder == nullptr) text_encoder->initialize(derive_seed(seed, "init.text_encoder"));
-  image_encoder->initialize(derive_seed(seed, "init.image_encoder"));
-  if (parts.backbone == nullptr) image_encoder->backbone()->initialize(derive_seed(seed, "init.image_encoder"));
-  initialize_transformer(*fusion, options.image.encoder.initializer_range, derive_seed(seed, "init.fusion"));
-  initialize_transformer(*pooling, options.image.encoder.initializer_range, derive_seed(seed, "init.pooling"));
-  initialize_transformer(*head, options.image.encoder.initializer_range, derive_seed(seed, "init.head"));
-  gam->initialize(options.image.encoder.initializer_range, derive_seed(seed, "init.gam"));
-  hfam->initialize(options.image.encoder.initializer_range, derive_seed(seed, "init.hfam"));
   if (!options.image.finetune) {
     for (auto& parameter : image_encoder->backbone()->parameters()) parameter.set_requires_grad(false);
   }
 }
 
-ForwardResult InfigModelImpl::forward(const Batch& batch, const ForwardOptions& how) {
+InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed) : InfigModelImpl(options, num_labels) {
+  initialize(seed);
+  load_pretrained();
+}
+
+// What is published keeps its own weights; every other part has a stream of its own, so that one part more changes no other's.
+void InfigModelImpl::initialize(uint64_t seed) {
+  const double range = options_.image.encoder.initializer_range;
+  if (options_.text.model.empty()) text_encoder->initialize(derive_seed(seed, "init.text_encoder"));
+  image_encoder->initialize(derive_seed(seed, "init.image_encoder"));
+  if (options_.image.model.empty()) image_encoder->backbone()->initialize(derive_seed(seed, "init.image_encoder"));
+  initialize_transformer(*fusion, range, derive_seed(seed, "init.fusion"));
+  initialize_transformer(*pooling, range, derive_seed(seed, "init.pooling"));
+  initialize_transformer(*head, range, derive_seed(seed, "init.head"));
+  gam->initialize(range, derive_seed(seed, "init.gam"));
+  hfam->initialize(range, derive_seed(seed, "init.hfam"));
+}
+
+void InfigModelImpl::load_pretrained() {
+  const std::string& text = options_.text.model;
+  if (!text.empty()) load_published(*text_encoder, load_tensors(text), text_encoder->names(), text);
+  const std::string& image = options_.image.model;
+  if (!image.empty()) load_state_dict(*image_encoder->backbone(), state_dict(*load_image_backbone(image).backbone), image);
+}
+
+LoaderInputs InfigModelImpl::inputs(const Tokenizer* tokenizer) const {
+  return {.tokenizer = tokenizer, .max_length = options_.text.max_length, .pixels = options_.image.pixels};
+}
+
+std::optional<int64_t> InfigModelImpl::layers_above(const std::string& parameter) const {
+  constexpr std::string_view kText = "text_encoder.";
+  if (!parameter.starts_with(kText)) return std::nullopt;
+  return text_encoder->num_hidden_layers() + 1 - text_encoder->layer_of(parameter.substr(kText.size()));
+}
+
+nlohmann::json InfigModelImpl::facts() const {
+  nlohmann::json facts = {{"text_encoder", text_encoder->config()}, {"image_backbone", image_encoder->backbone()->config()}};
+  if (options_.clip.embed_dim > 0) facts["clip_embed_dim"] = options_.clip.embed_dim;
+  return facts;
+}
+
+std::shared_ptr<Model> InfigOptions::make_model(int64_t num_labels) const { return std::make_shared<InfigModelImpl>(*this, num_labels); }
+
+ForwardResult InfigModelImpl::run(const Batch& batch, const ForwardOptions& how) {
   ForwardResult result = encode(batch, how);
   classify(result, batch, how);
   return result;
 }
 
+at::Tensor InfigModelImpl::features_of(const Batch& batch, const ForwardOptions& how) const {
+  if (batch.feature_map.defined()) return batch.feature_map;
+  const StageScope scope(how.timer, "image");
+  if (options_.image.finetune) return image_encoder->features(batch.pixel_values, how.training && options_.image.batch_norm_train);
+  const at::AutoGradMode no_grad(false);
+  const AutocastScope fp32(Precision::kFp32, batch.pixel_values.device());
+  return image_encoder->features(batch.pixel_values, false);
+}
+
 ForwardResult InfigModelImpl::encode(const Batch& batch, const ForwardOptions& how) {
   ForwardResult result;
-  result.feature_map = batch.feature_map;
-  if (!result.feature_map.defined()) {
-    const StageScope scope(how.timer, "image");
-    const at::AutoGradMode grad(options_.image.finetune && at::GradMode::is_enabled());
-    result.feature_map = image_encoder->features(batch.pixel_values, how.training && options_.image.batch_norm_train);
-  }
+  result.feature_map = features_of(batch, how);
   {
     const StageScope scope(how.timer, "image");
     result.image_hidden = image_encoder->forward(result.feature_map, how.dropout);
@@ -118,6 +140,7 @@ void InfigModelImpl::classify(ForwardResult& result, const Batch& batch, const F
   const at::Tensor fused = fusion->forward(at::cat({image, text}, 1), mask, how.dropout, how.want_attention ? &result.attention : nullptr);
   Pooled pooled = pooling->forward(fused, mask);
   result.scores = pooled.scores;
+  result.image_tokens = image.size(1);
   result.logits = head->forward(pooled.output, how.dropout).to(at::kFloat);
 }
 

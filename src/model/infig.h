@@ -1,4 +1,4 @@
-// INFIG assembled: text and image encoder, fusion, pooling, head (paper section 3, method.md "Shapes").
+// INFIG assembled: text and image tower, fusion, pooling, head (paper section 3, method.md "Shapes").
 #pragma once
 
 #include <torch/nn/module.h>
@@ -9,13 +9,11 @@
 #include <memory>
 #include <vector>
 
-#include "core/stage_timer.h"
-#include "encoders/image_encoder.h"
+#include "encoders/image_tower.h"
 #include "encoders/text_encoder.h"
 #include "fusion/fusion.h"
 #include "model/infig_options.h"
-#include "nn/dropout.h"
-#include "tensor/batch.h"
+#include "model/model.h"
 
 namespace infig {
 
@@ -32,58 +30,49 @@ class AlignmentParametersImpl : public torch::nn::Module {
 };
 TORCH_MODULE(AlignmentParameters);
 
-struct ForwardResult {
-  at::Tensor logits;                     // [B, C] float
+struct ForwardResult : ModelOutput {  // scores [B, P + T], attention [B, H, P + T, P + T] of the last fusion layer
   std::vector<at::Tensor> text_hidden;   // n_t + 1 of [B, L, d]; [CLS] at position 0
   std::vector<at::Tensor> image_hidden;  // n_i + 1 of [B, 1 + P, d]; visual CLS at position 0
-  at::Tensor feature_map;                // [B, c, h, w]: of the backbone, or the batch's own
-  at::Tensor scores;                     // [B, P + T]: attention pooling, image tokens first
-  at::Tensor attention;                  // [B, H, P + T, P + T] of the last fusion layer; undefined unless asked for
+  at::Tensor feature_map;                // of the image tower's backbone, or the batch's own; convolutions give [B, c, h, w]
 };
 
-struct ForwardOptions {
-  DropoutSource* dropout = nullptr;  // null: evaluation
-  bool training = false;             // BatchNorm as image.batch_norm_train says
-  bool want_attention = false;
-  StageTimer* timer = nullptr;
-};
+// The image tower that the options describe, weights not yet set: the one place that knows which towers there are.
+std::shared_ptr<ImageTower> make_image_tower(const ImageModelOptions& options);
 
-// Encoders that come with weights of their own.
-struct PublishedParts {
-  std::shared_ptr<TextEncoder> text_encoder = nullptr;  // null: made from the options, with random weights
-  std::shared_ptr<ImageBackbone> backbone = nullptr;    // likewise
-};
-
-// Loads what options.text.model and options.image.model name. The options must be resolve_published()ed.
-PublishedParts load_published_parts(const InfigOptions& options);
-
-// A text encoder as the options describe it, without weights: published or from scratch.
-std::shared_ptr<TextEncoder> make_text_encoder(const TextOptions& options);
-std::shared_ptr<ImageBackbone> make_backbone(const ImageModelOptions& options);
-
-class InfigModelImpl : public torch::nn::Module {
+class InfigModelImpl : public Model {
  public:
-  // `num_labels` classes. Weights that `parts` do not bring are drawn from streams of `seed`. Options must be finish()ed.
-  InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed, const PublishedParts& parts = {});
+  // `num_labels` classes, weights not yet set. Options must be finish()ed.
+  InfigModelImpl(const InfigOptions& options, int64_t num_labels);
+  // The same with weights: initialize(seed), then load_pretrained().
+  InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed);
 
-  ForwardResult forward(const Batch& batch, const ForwardOptions& how);
-  // The same in two halves: the encoders, which the alignment losses look at, and fusion, pooling and head on what they gave.
+  // run() in two halves: the towers, which the alignment losses look at, and fusion, pooling and head on what they gave. A backbone that
+  // is not trained computes in fp32 whatever the precision (docs/training.md, "Precision"): its features are what a cache of them holds.
   ForwardResult encode(const Batch& batch, const ForwardOptions& how);
   void classify(ForwardResult& result, const Batch& batch, const ForwardOptions& how);
+  ForwardResult run(const Batch& batch, const ForwardOptions& how);
 
+  ModelOutput forward(const Batch& batch, const ForwardOptions& how) override { return run(batch, how); }
+  std::unique_ptr<Objective> make_objective(const ObjectiveContext& context) override;  // InfigObjective
+  void initialize(uint64_t seed) override;
+  void load_pretrained() override;
+  LoaderInputs inputs(const Tokenizer* tokenizer) const override;
+  std::map<std::string, std::string> add_training_inputs(PostLoader& loader, const InputContext& context) override;
+  std::optional<int64_t> layers_above(const std::string& parameter) const override;
+  int64_t pad_token_id() const override { return text_encoder->pad_token_id(); }
+  nlohmann::json facts() const override;
   const InfigOptions& options() const { return options_; }
-  int64_t num_labels() const { return num_labels_; }
 
   std::shared_ptr<TextEncoder> text_encoder;
-  ImageEncoder image_encoder{nullptr};
+  std::shared_ptr<ImageTower> image_encoder;
   FusionTransformer fusion{nullptr};
   AttentionPooling pooling{nullptr};
   Head head{nullptr};
   AlignmentParameters gam{nullptr}, hfam{nullptr};
 
  private:
+  at::Tensor features_of(const Batch& batch, const ForwardOptions& how) const;
   InfigOptions options_;
-  int64_t num_labels_;
 };
 TORCH_MODULE(InfigModel);
 

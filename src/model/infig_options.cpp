@@ -9,7 +9,6 @@
 #include <system_error>
 
 #include "core/error.h"
-#include "encoders/text_encoder.h"
 
 namespace infig {
 namespace {
@@ -164,48 +163,34 @@ ClassificationLossOptions LossOptions::classification(const std::vector<int64_t>
   return options;
 }
 
-void bind_options(ConfigBinder& binder, InfigOptions& options) {
-  bind_text(binder, options.text);
-  bind_image(binder, options.image);
-  bind_clip(binder, options.clip);
-  bind_gam(binder, options.gam);
-  bind_hfam(binder, options.hfam);
+void InfigOptions::bind(ConfigBinder& binder) {
+  bind_text(binder, text);
+  bind_image(binder, image);
+  bind_clip(binder, clip);
+  bind_gam(binder, gam);
+  bind_hfam(binder, hfam);
   binder.section("fusion");
-  binder.field("num_hidden_layers", options.fusion.layers, kAtLeastOne, "layers of the fusion Transformer, eq. 7");
-  bind_layer(binder, options.fusion.layer);
-  binder.field("with_cls", options.fusion.with_cls, "both CLS tokens take part in fusion, row 29");
-  binder.field("null_tokens", options.fusion.null_tokens,
+  binder.field("num_hidden_layers", fusion.layers, kAtLeastOne, "layers of the fusion Transformer, eq. 7");
+  bind_layer(binder, fusion.layer);
+  binder.field("with_cls", fusion.with_cls, "both CLS tokens take part in fusion, row 29");
+  binder.field("null_tokens", fusion.null_tokens,
                "a learned token stands in for a missing text or picture (instead of nothing); train.modality_dropout turns it on");
   binder.section("head");
-  binder.field("dropout", options.head_dropout, kProbability, "dropout before the classifier, row 32");
-  binder.field("gelu_logits", options.gelu_logits, "GELU on the logits, as eq. 11 reads, row 33");
+  binder.field("dropout", head_dropout, kProbability, "dropout before the classifier, row 32");
+  binder.field("gelu_logits", gelu_logits, "GELU on the logits, as eq. 11 reads, row 33");
   binder.section("loss");
-  binder.field("lambda_g", options.loss.lambda_g, {.low = 0}, "weight of the global alignment loss, eq. 12; 0: no GAM at all");
-  binder.field("lambda_f", options.loss.lambda_f, {.low = 0}, "weight of the fine-grained alignment loss, eq. 12; 0: no HFAM at all");
-  binder.field("label_smoothing", options.loss.label_smoothing, {.low = 0, .high = 1, .high_open = true},
+  binder.field("lambda_g", loss.lambda_g, {.low = 0}, "weight of the global alignment loss, eq. 12; 0: no GAM at all");
+  binder.field("lambda_f", loss.lambda_f, {.low = 0}, "weight of the fine-grained alignment loss, eq. 12; 0: no HFAM at all");
+  binder.field("label_smoothing", loss.label_smoothing, {.low = 0, .high = 1, .high_open = true},
                "share of the classifier's target that is spread over all classes");
-  binder.field("focal_gamma", options.loss.focal_gamma, {.low = 0}, "exponent of the focal loss: posts that are right already count less");
-  binder.field("class_weights", options.loss.class_weights,
+  binder.field("focal_gamma", loss.focal_gamma, {.low = 0}, "exponent of the focal loss: posts that are right already count less");
+  binder.field("class_weights", loss.class_weights,
                "none | balanced (posts / (classes x posts of the class)) | one number a class in label order, as \"1,2.5,1\"");
 }
 
-namespace {
+int64_t InfigOptions::hidden_size() const { return text_encoder_facts(text.tower()).hidden_size; }
 
-int64_t longest_text(const TextOptions& text) {
-  if (!text.published.empty()) return text_encoder_facts(nlohmann::json::parse(text.published)).max_length;
-  return text.encoder.position_biased_input ? text.encoder.max_position_embeddings : 0;
-}
-
-}  // namespace
-
-int64_t InfigOptions::hidden_size() const {
-  return text.published.empty() ? text.encoder.hidden_size : text_encoder_facts(nlohmann::json::parse(text.published)).hidden_size;
-}
-
-int64_t InfigOptions::text_layers() const {
-  return text.published.empty() ? text.encoder.num_hidden_layers
-                                : text_encoder_facts(nlohmann::json::parse(text.published)).num_hidden_layers;
-}
+int64_t InfigOptions::text_layers() const { return text_encoder_facts(text.tower()).num_hidden_layers; }
 
 int64_t InfigOptions::global_size() const {
   return (gam.proj_dim > 0 ? gam.proj_dim : hidden_size()) + (clip.embed_dim > 0 ? gam.clip_dim : 0);
@@ -216,13 +201,13 @@ void InfigOptions::finish() {
   image.encoder.layer.hidden_size = d;
   fusion.layer.hidden_size = d;
   image.pixels.validate();
-  const int64_t stride = image.published.empty() ? image.encoder.backbone.stride() : image.published_stride;
+  const int64_t stride = stride_of(image.backbone());
   if (image.pixels.size % stride != 0) {
     throw ConfigError(fmt::format("image.size: {} pixels are no multiple of the backbone's stride {}; choose one, as {}", image.pixels.size,
                                   stride, (image.pixels.size / stride + 1) * stride));
   }
   image.encoder.grid = image.pixels.size / stride;
-  if (text.published.empty()) text.encoder.validate();
+  if (!text.published) text.encoder.validate();
   image.encoder.validate();
   fusion.layer.validate();
   gam.loss.validate();
@@ -233,13 +218,27 @@ void InfigOptions::finish() {
     throw ConfigError(fmt::format("gam.layer: {} from the end, but the encoders share only {} layers", gam.layer, shared_layers));
   if (hfam.layers > shared_layers)
     throw ConfigError(fmt::format("hfam.layers: {} pairs, but the encoders share only {} layers", hfam.layers, shared_layers));
-  const int64_t longest = longest_text(text);
+  const int64_t longest = text_encoder_facts(text.tower()).max_length;
   if (longest > 0 && text.max_length > longest) {
     throw ConfigError(fmt::format("text.max_length: {} is more than the {} positions of the text encoder", text.max_length, longest));
   }
   if (image.batch_norm_train && !image.finetune) {
     throw ConfigError("image.batch_norm_train: true needs image.finetune: true (a frozen ResNet keeps its running statistics)");
   }
+  if (gam.momentum_backbone && !image.finetune) {
+    throw ConfigError(
+        "gam.momentum_backbone: true needs image.finetune: true (a frozen backbone never moves: its twin would be a second copy of it)");
+  }
+}
+
+InfigOptions& infig_options(ModelConfig& config) {
+  if (auto* options = dynamic_cast<InfigOptions*>(&*config)) return *options;
+  throw ConfigError(fmt::format("model.name: is {}; this works for infig alone", config.kind().name));
+}
+
+const InfigOptions& infig_options(const ModelConfig& config) {
+  if (const auto* options = dynamic_cast<const InfigOptions*>(&*config)) return *options;
+  throw ConfigError(fmt::format("model.name: is {}; this works for infig alone", config.kind().name));
 }
 
 }  // namespace infig

@@ -1,9 +1,11 @@
-// What an INFIG is: sizes, decisions and loss weights. Stored in every checkpoint's config.json; evaluate, predict and serve read it from
-// there. The defaults are method.md's table; "row N" names the row.
+// What an INFIG is: sizes, decisions and loss weights. The defaults are method.md's table; "row N" names the row. What text.model,
+// image.model and clip.model bring into them is read in published.cpp.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +14,13 @@
 #include "core/config.h"
 #include "encoders/clip.h"
 #include "encoders/deberta.h"
+#include "encoders/image_backbones.h"
 #include "encoders/image_encoder.h"
+#include "encoders/text_encoders.h"
 #include "image/transform.h"
 #include "losses/classification_loss.h"
+#include "model/model.h"
+#include "model/models.h"
 
 namespace infig {
 
@@ -25,7 +31,9 @@ struct TextOptions {
   double character_coverage = 0.9995;
   bool case_fold = false;      // of such a vocabulary: upper and lower case are one
   DebertaOptions encoder;      // from scratch; its vocab_size is set from the tokenizer
-  std::string published = {};  // config.json of a published encoder, as JSON; not a key: resolve_published() or a checkpoint fills it
+  // The published encoder, once resolve() or adopt() has read it. Not a key.
+  std::optional<TextEncoderOptions> published = {};
+  TextEncoderOptions tower() const { return published ? *published : TextEncoderOptions(encoder); }
 };
 
 struct ImageModelOptions {
@@ -35,8 +43,8 @@ struct ImageModelOptions {
   ImageEncoderOptions encoder;
   bool finetune = false;          // row 20: train the ResNet
   bool batch_norm_train = false;  // row 20: BatchNorm uses the statistics of the batch
-  std::string published = {};     // ImageBackbone::config() of a published backbone, as JSON; filled as text.published is
-  int64_t published_stride = 0;
+  std::optional<ImageBackboneOptions> published = {};  // likewise
+  ImageBackboneOptions backbone() const { return published ? *published : ImageBackboneOptions(encoder.backbone); }
 };
 
 // The prior knowledge in GAM's representations (rows 13-16). It takes part in training alone (row 18).
@@ -44,7 +52,7 @@ struct ClipPriorOptions {
   std::string model;                           // folder or file of a published CLIP; empty: none, Table 3's "w/o CLIP"
   std::string tokenizer;                       // folder of its byte pairs; empty: beside the model
   ClipVariant variant = ClipVariant::kVitB32;  // row 13: what the model must be
-  int64_t embed_dim = 0;                       // width of its embeddings; 0: none; resolve_published() or a checkpoint fills it
+  int64_t embed_dim = 0;                       // width of its embeddings; 0: none; resolve() or adopt() fills it
   bool random_init = false;                    // no weights: the variant's sizes, for speed and memory
 };
 
@@ -92,7 +100,7 @@ struct LossOptions {
   ClassificationLossOptions classification(const std::vector<int64_t>& posts_of_class) const;
 };
 
-struct InfigOptions {
+struct InfigOptions : ModelOptions {
   TextOptions text;
   ImageModelOptions image;
   ClipPriorOptions clip;
@@ -106,21 +114,31 @@ struct InfigOptions {
   int64_t hidden_size() const;  // d, of the text encoder
   int64_t text_layers() const;
   int64_t global_size() const;  // g, width of GAM's representations
-  // Carries shared values (hidden size) into the parts and checks each part and their agreement. Throws ConfigError.
-  void finish();
+
+  std::unique_ptr<ModelOptions> clone() const override { return std::make_unique<InfigOptions>(*this); }
+  void bind(ConfigBinder& binder) override;  // sections text, image, clip, gam, hfam, fusion, head, loss
+  // Reads the config.json of text.model, the backbone of image.model and the sizes of clip.model, where they are named, into `published`
+  // and what follows from them; with random_init they are left out: the keys of encoders from scratch stand, and CLIP has its variant's
+  // sizes. Throws CheckpointError or ConfigError: for folders that are not there (all at once, with where their like is published), and
+  // for a key of an encoder from scratch set beside a published one.
+  void resolve(bool random_init) override;
+  void adopt(const nlohmann::json& config, const std::string& where) override;
+  void finish() override;
+
+  std::unique_ptr<Tokenizer> make_tokenizer(const DataSet& data) const override;
+  void adopt_tokenizer(const Tokenizer& tokenizer, bool random_init) override;
+  std::shared_ptr<Model> make_model(int64_t num_labels) const override;
+  ClassificationLossOptions classification(const std::vector<int64_t>& posts_of_class) const override {
+    return loss.classification(posts_of_class);
+  }
+  void expect_missing_sides() override { fusion.null_tokens = true; }
+  bool batch_statistics() const override { return image.batch_norm_train; }
+  std::vector<std::string> pretrained_parameters() const override;
+  std::vector<std::pair<std::string, std::filesystem::path>> pretrained_files() const override;
 };
 
-// Reads the config.json of text.model, the backbone of image.model and the sizes of clip.model, where they are named, into `published` and
-// what follows from them; with random_init they are left out: the keys of encoders from scratch stand, and CLIP has its variant's sizes.
-// Throws CheckpointError or ConfigError: for folders that are not there (all at once, with where their like is published), and for a key
-// of an encoder from scratch set beside a published one.
-void resolve_published(InfigOptions& options, bool random_init);
-
-// Where a published text encoder's and backbone's facts come from a checkpoint instead: the JSON that save_model() wrote.
-void set_published_text(TextOptions& text, const nlohmann::json& config);
-void set_published_image(ImageModelOptions& image, const nlohmann::json& config);
-
-// Binds sections text, image, clip, gam, hfam, fusion, head, loss.
-void bind_options(ConfigBinder& binder, InfigOptions& options);
+// The options of a config whose model is an INFIG; throws ConfigError where it is another.
+InfigOptions& infig_options(ModelConfig& config);
+const InfigOptions& infig_options(const ModelConfig& config);
 
 }  // namespace infig

@@ -3,7 +3,10 @@
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 
+#include <fmt/format.h>
+
 #include "core/error.h"
+#include "core/log.h"
 
 namespace infig {
 
@@ -30,7 +33,34 @@ bool cpu_has_bf16() {
 
 Precision resolve_precision(Precision precision, const at::Device& device) {
   if (precision != Precision::kAuto) return precision;
-  return device.is_cuda() || cpu_has_bf16() ? Precision::kBf16 : Precision::kFp32;
+  return automatic_precision(device.is_cuda(), computes_natively(Precision::kBf16, device));
+}
+
+Precision automatic_precision(bool cuda, bool native_bf16) {
+  if (native_bf16) return Precision::kBf16;
+  return cuda ? Precision::kFp16 : Precision::kFp32;
+}
+
+bool computes_natively(Precision precision, const at::Device& device) {
+  if (precision == Precision::kFp16) return device.is_cuda();
+  if (precision != Precision::kBf16) return true;
+  // libtorch asks no GPU for bf16 itself without its headers; cuDNN's bf16 needs the same generation (compute capability 8.0).
+  return device.is_cuda() ? at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8() : cpu_has_bf16();
+}
+
+Precision scoring_precision(Precision asked, Precision trained, const at::Device& device) {
+  if (asked != Precision::kAuto) return asked;
+  if (computes_natively(trained, device)) return trained;
+  log_warning("the model was trained in {}, which {} does not compute natively: scoring in fp32, so figures may differ in their last digits",
+              precision_name(trained), device.is_cuda() ? "this GPU" : "this CPU");
+  return Precision::kFp32;
+}
+
+Precision parse_precision(const std::string& name) {
+  for (const auto& [word, precision] : precision_choices()) {
+    if (word == name) return precision;
+  }
+  throw ConfigError(fmt::format("precision: is \"{}\"; allowed is fp32, bf16, fp16 or auto", name));
 }
 
 const char* precision_name(Precision precision) {
@@ -52,17 +82,14 @@ std::vector<std::pair<std::string, Precision>> precision_choices() {
 }
 
 AutocastScope::AutocastScope(Precision precision, const at::Device& device)
-    : active_(precision == Precision::kBf16 || precision == Precision::kFp16), type_(device.type()) {
-  if (!active_) return;
-  was_enabled_ = at::autocast::is_autocast_enabled(type_);
-  was_dtype_ = at::autocast::get_autocast_dtype(type_);
-  at::autocast::set_autocast_enabled(type_, true);
-  at::autocast::set_autocast_dtype(type_, precision == Precision::kFp16 ? at::kHalf : at::kBFloat16);
+    : type_(device.type()), was_enabled_(at::autocast::is_autocast_enabled(type_)), was_dtype_(at::autocast::get_autocast_dtype(type_)) {
+  const bool narrow = precision == Precision::kBf16 || precision == Precision::kFp16;
+  at::autocast::set_autocast_enabled(type_, narrow);
+  if (narrow) at::autocast::set_autocast_dtype(type_, precision == Precision::kFp16 ? at::kHalf : at::kBFloat16);
   at::autocast::increment_nesting();
 }
 
 AutocastScope::~AutocastScope() {
-  if (!active_) return;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(type_, was_enabled_);
   at::autocast::set_autocast_dtype(type_, was_dtype_);

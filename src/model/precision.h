@@ -16,15 +16,25 @@ enum class DeviceChoice { kCpu, kCuda, kAuto };
 // cuda where there is none.
 at::Device resolve_device(DeviceChoice choice);
 
-// auto: bf16 where this CPU multiplies bf16 natively (AVX512-BF16 or AMX) or on a GPU, else fp32; never fp16, which needs a loss scaler.
-// The answer is never kAuto.
+// What a training run computes in. auto: bf16 where the device computes it natively; else fp16 (with the dynamic loss scale) on a GPU and
+// fp32 on a CPU. The answer is never kAuto.
 Precision resolve_precision(Precision precision, const at::Device& device);
+Precision automatic_precision(bool cuda, bool native_bf16);
+
+// bf16: AVX512-BF16 or AMX on a CPU, compute capability 8.0 on a GPU. fp16: a GPU. fp32: everywhere.
+bool computes_natively(Precision precision, const at::Device& device);
+
+// What evaluate and predict compute in. auto: what the model was trained in, so that dev scores of training, evaluate and predict are the
+// same numbers; fp32, with a warning, where the device does not compute that natively.
+Precision scoring_precision(Precision asked, Precision trained, const at::Device& device);
+
+Precision parse_precision(const std::string& name);  // "bf16"; throws ConfigError
 
 const char* precision_name(Precision precision);                     // "fp32", "bf16", "fp16", "auto"
 std::vector<std::pair<std::string, Precision>> precision_choices();  // for ConfigBinder::choice
 bool cpu_has_bf16();                                                 // AVX512-BF16 or AMX-BF16
 
-// While it lives, matrix products run in bf16 or fp16 (autocast) if asked to.
+// While it lives, matrix products run in bf16 or fp16 (autocast), or in fp32 whatever a scope around it says.
 class AutocastScope {
  public:
   AutocastScope(Precision precision, const at::Device& device);  // precision must be resolved
@@ -33,10 +43,9 @@ class AutocastScope {
   AutocastScope& operator=(const AutocastScope&) = delete;
 
  private:
-  bool active_;
   at::DeviceType type_;
-  bool was_enabled_ = false;
-  at::ScalarType was_dtype_ = at::kFloat;
+  bool was_enabled_;
+  at::ScalarType was_dtype_;
 };
 
 }  // namespace infig

@@ -1,4 +1,4 @@
-// What text.model and image.model bring into the options.
+// What text.model, image.model and clip.model bring into the options: from their folders, or from a checkpoint that has them.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -12,7 +12,6 @@
 #include "encoders/clip.h"
 #include "encoders/config_reader.h"
 #include "encoders/image_backbone.h"
-#include "encoders/text_encoder.h"
 #include "model/infig_options.h"
 
 namespace infig {
@@ -78,8 +77,8 @@ template <typename Keys>
 void check_untouched(InfigOptions& options, const Keys& keys, const char* model_key) {
   InfigOptions fresh;
   ConfigBinder now, defaults;
-  bind_options(now, options);
-  bind_options(defaults, fresh);
+  options.bind(now);
+  fresh.bind(defaults);
   for (size_t i = 0; i < now.fields().size(); ++i) {
     const auto& field = now.fields()[i];
     const bool listed = std::any_of(keys.begin(), keys.end(), [&field](const char* key) { return field.key == key; });
@@ -100,9 +99,9 @@ void adopt_pixels(InfigOptions& options, const ImageOptions& own) {
   pixels.mean = own.mean;
   pixels.std = own.std;
   ConfigBinder now, defaults, model;
-  bind_options(now, options);
-  bind_options(defaults, fresh);
-  bind_options(model, adopted);
+  options.bind(now);
+  fresh.bind(defaults);
+  adopted.bind(model);
   for (size_t i = 0; i < now.fields().size(); ++i) {
     const auto& field = now.fields()[i];
     if (std::none_of(kKeys.begin(), kKeys.end(), [&field](const char* key) { return field.key == key; })) continue;
@@ -115,37 +114,30 @@ void adopt_pixels(InfigOptions& options, const ImageOptions& own) {
   }
 }
 
-}  // namespace
-
-void set_published_text(TextOptions& text, const json& config) {
-  json own = config;
-  own["hidden_dropout_prob"] = text.encoder.hidden_dropout_prob;
-  own["attention_probs_dropout_prob"] = text.encoder.attention_probs_dropout_prob;
-  static_cast<void>(text_encoder_facts(own));  // throws for what is not supported
-  text.published = own.dump();
+// The model's own sizes; dropout is a choice of the training.
+void set_published(TextOptions& text, const json& config) {
+  TextEncoderOptions published = text_encoder_options(config);
+  set_dropout(published, text.encoder.hidden_dropout_prob, text.encoder.attention_probs_dropout_prob);
+  text.published = published;
 }
 
-void set_published_image(ImageModelOptions& image, const json& config) {
-  const auto backbone = make_image_backbone(config);
-  image.published = config.dump();
-  image.published_stride = backbone->stride();
-  image.encoder.feature_size = backbone->feature_size();
+void set_published(ImageModelOptions& image, const ImageBackboneOptions& published) {
+  image.published = published;
+  image.encoder.feature_size = feature_size_of(published);
 }
-
-namespace {
 
 void resolve_text(InfigOptions& options) {
   if (options.text.model.empty()) return;
   check_untouched(options, kTextFromScratch, "text.model");
   const std::filesystem::path folder = options.text.model;
-  of_config_in(folder, [&] { set_published_text(options.text, read_model_config(folder)); });
+  of_config_in(folder, [&] { set_published(options.text, read_model_config(folder)); });
 }
 
 void resolve_image(InfigOptions& options) {
   if (options.image.model.empty()) return;
   check_untouched(options, kImageFromScratch, "image.model");
   const PublishedBackbone published = load_image_backbone(options.image.model);
-  set_published_image(options.image, published.backbone->config());
+  set_published(options.image, image_backbone_options(published.backbone->config()));
   if (options.image.own_pixels) adopt_pixels(options, published.pixels);
 }
 
@@ -163,20 +155,73 @@ void resolve_clip(InfigOptions& options) {
 
 }  // namespace
 
-void resolve_published(InfigOptions& options, bool random_init) {
+void InfigOptions::resolve(bool random_init) {
   if (random_init) {
-    options.text.model.clear();
-    options.image.model.clear();
-    options.clip.random_init = !options.clip.model.empty();
+    text.model.clear();
+    image.model.clear();
+    clip.random_init = !clip.model.empty();
   } else {
-    check_there({{"text.model", options.text.model},
-                 {"image.model", options.image.model},
-                 {"clip.model", options.loss.lambda_g > 0 ? options.clip.model : ""},
-                 {"clip.tokenizer", options.clip.tokenizer}});
+    check_there({{"text.model", text.model},
+                 {"image.model", image.model},
+                 {"clip.model", loss.lambda_g > 0 ? clip.model : ""},
+                 {"clip.tokenizer", clip.tokenizer}});
   }
-  resolve_text(options);
-  resolve_image(options);
-  resolve_clip(options);
+  resolve_text(*this);
+  resolve_image(*this);
+  resolve_clip(*this);
+}
+
+// A checkpoint holds what its encoders are; the folders that the run started from may be gone.
+void InfigOptions::adopt(const json& config, const std::string& where) {
+  const auto part = [&](const char* key) -> const json& {
+    const auto found = config.find(key);
+    if (found == config.end() || !found->is_object()) throw CheckpointError(fmt::format("{}: has no {}", where, key));
+    return *found;
+  };
+  try {
+    if (text.model.empty()) {  // the rows of its table are those of the run's tokenizer
+      const DebertaOptions own = deberta_options_from_json(part("text_encoder"));
+      text.encoder.vocab_size = own.vocab_size;
+      text.encoder.pad_token_id = own.pad_token_id;
+    } else {
+      check_untouched(*this, kTextFromScratch, "text.model");
+      set_published(text, part("text_encoder"));
+    }
+    if (!image.model.empty()) {
+      check_untouched(*this, kImageFromScratch, "image.model");
+      set_published(image, image_backbone_options(part("image_backbone")));
+      InfigOptions stored;
+      ConfigBinder binder;
+      stored.bind(binder);
+      read_config_text(binder, part("infig").dump(), where);
+      if (image.own_pixels) adopt_pixels(*this, stored.image.pixels);
+    }
+  } catch (const ConfigError& problem) {
+    throw ConfigError(fmt::format("{}: {}", where, problem.what()));
+  }
+  const auto width = config.find("clip_embed_dim");
+  if (width == config.end()) return;
+  if (!width->is_number_integer() || width->get<int64_t>() < 1)
+    throw CheckpointError(fmt::format("{}: clip_embed_dim is {}, expected a whole number from 1", where, width->dump()));
+  clip.embed_dim = width->get<int64_t>();
+}
+
+std::vector<std::string> InfigOptions::pretrained_parameters() const {
+  std::vector<std::string> prefixes;
+  if (!text.model.empty()) prefixes.emplace_back("text_encoder.");
+  if (!image.model.empty()) prefixes.emplace_back("image_encoder.backbone.");
+  return prefixes;
+}
+
+std::vector<std::pair<std::string, fs::path>> InfigOptions::pretrained_files() const {
+  std::vector<std::pair<std::string, fs::path>> files;
+  const auto add = [&files](const char* key, const std::string& path) {
+    if (!path.empty()) files.emplace_back(key, path);
+  };
+  add("text.model", text.model);
+  add("image.model", image.model);
+  if (loss.lambda_g > 0 && !clip.random_init) add("clip.model", clip.model);
+  return files;
 }
 
 }  // namespace infig

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "nn/linear.h"
 #include "nn/transformer.h"
 #include "nn/weight_state.h"
 
@@ -104,14 +105,14 @@ DisentangledAttentionImpl::DisentangledAttentionImpl(const DisentangledAttention
   const int64_t hidden = options.hidden_size;
   const int64_t terms = 1 + (options.c2p ? 1 : 0) + (options.p2c ? 1 : 0);
   inverse_scale_ = 1.0 / std::sqrt(static_cast<double>(hidden / options.num_attention_heads * terms));
-  query_ = register_module("query_proj", torch::nn::Linear(hidden, hidden));
-  key_ = register_module("key_proj", torch::nn::Linear(hidden, hidden));
-  value_ = register_module("value_proj", torch::nn::Linear(hidden, hidden));
+  query_ = register_module("query_proj", linear(hidden, hidden));
+  key_ = register_module("key_proj", linear(hidden, hidden));
+  value_ = register_module("value_proj", linear(hidden, hidden));
   packed_qkv_ = PackedLinear({query_, key_, value_});
   projected_ = std::make_shared<Projected>();
   if (!options.relative_attention || options.share_att_key) return;
-  if (options.c2p) position_key_ = register_module("pos_key_proj", torch::nn::Linear(hidden, hidden));
-  if (options.p2c) position_query_ = register_module("pos_query_proj", torch::nn::Linear(hidden, hidden));
+  if (options.c2p) position_key_ = register_module("pos_key_proj", linear(hidden, hidden));
+  if (options.p2c) position_query_ = register_module("pos_query_proj", linear(hidden, hidden));
 }
 
 // rows [R, D] -> [H, d, R], scaled here because R rows are fewer than B L L scores.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "nn/linear.h"
 
 namespace infig {
 namespace {
@@ -40,7 +41,7 @@ std::shared_ptr<torch::nn::Module> add_scope(torch::nn::Module& parent, const st
 
 ResidualOutputImpl::ResidualOutputImpl(int64_t in_size, int64_t hidden_size, double dropout_prob, double layer_norm_eps)
     : dropout_prob_(dropout_prob) {
-  dense_ = register_module("dense", torch::nn::Linear(in_size, hidden_size));
+  dense_ = register_module("dense", linear(in_size, hidden_size));
   norm_ = register_module("LayerNorm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({hidden_size}).eps(layer_norm_eps)));
   packed_ = PackedLinear({dense_});
 }
@@ -64,7 +65,7 @@ TransformerLayerImpl::TransformerLayerImpl(const TransformerLayerOptions& option
   options.validate();
   const int64_t hidden = options.hidden_size;
   make_attention();
-  const auto dense = add_scope(*this, "intermediate")->register_module("dense", torch::nn::Linear(hidden, options.intermediate_size));
+  const auto dense = add_scope(*this, "intermediate")->register_module("dense", linear(hidden, options.intermediate_size));
   intermediate_ = ActivatedLinear(dense, options.hidden_act);
   output_ =
       register_module("output", ResidualOutput(options.intermediate_size, hidden, options.hidden_dropout_prob, options.layer_norm_eps));
@@ -75,16 +76,16 @@ void TransformerLayerImpl::make_attention() {
   const bool bert = options_.names == LayerNames::kBert;
   const auto attention = add_scope(*this, "attention");
   const auto self = add_scope(*attention, bert ? "self" : "attn");
-  query_ = self->register_module(bert ? "query" : "q", torch::nn::Linear(hidden, hidden));
-  key_ = self->register_module(bert ? "key" : "k", torch::nn::Linear(hidden, hidden));
-  value_ = self->register_module(bert ? "value" : "v", torch::nn::Linear(hidden, hidden));
+  query_ = self->register_module(bert ? "query" : "q", linear(hidden, hidden));
+  key_ = self->register_module(bert ? "key" : "k", linear(hidden, hidden));
+  value_ = self->register_module(bert ? "value" : "v", linear(hidden, hidden));
   packed_qkv_ = PackedLinear({query_, key_, value_});
   if (bert) {
     attention_output_ =
         attention->register_module("output", ResidualOutput(hidden, hidden, options_.hidden_dropout_prob, options_.layer_norm_eps));
     return;
   }
-  const auto dense = self->register_module("o", torch::nn::Linear(hidden, hidden));
+  const auto dense = self->register_module("o", linear(hidden, hidden));
   const auto norm =
       attention->register_module("LayerNorm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({hidden}).eps(options_.layer_norm_eps)));
   attention_output_ = ResidualOutput(dense, norm, options_.hidden_dropout_prob);

@@ -4,22 +4,24 @@
 
 namespace infig {
 
+template <typename Change>
+Batch Batch::changed(const Change& change) const {
+  Batch result = *this;
+  for (at::Tensor* tensor : {&result.input_ids, &result.attention_mask, &result.pixel_values, &result.feature_map, &result.clip_embeds,
+                             &result.labels, &result.has_text, &result.has_image, &result.post_ids}) {
+    if (tensor->defined()) *tensor = change(*tensor);
+  }
+  for (auto& [column, tensor] : result.columns) tensor = change(tensor);
+  return result;
+}
+
 Batch Batch::to(const at::Device& device) const {
   if (device.is_cpu()) return *this;
-  Batch moved = *this;
-  for (at::Tensor* tensor : {&moved.input_ids, &moved.attention_mask, &moved.pixel_values, &moved.feature_map, &moved.clip_embeds,
-                             &moved.labels, &moved.has_text, &moved.has_image, &moved.post_ids}) {
-    if (tensor->defined()) *tensor = tensor->to(device);
-  }
-  return moved;
+  return changed([&](const at::Tensor& tensor) { return tensor.to(device); });
 }
 
 Batch Batch::slice(int64_t first, int64_t count) const {
-  Batch part = *this;
-  for (at::Tensor* tensor : {&part.input_ids, &part.attention_mask, &part.pixel_values, &part.feature_map, &part.clip_embeds, &part.labels,
-                             &part.has_text, &part.has_image, &part.post_ids}) {
-    if (tensor->defined()) *tensor = tensor->narrow(0, first, count);
-  }
+  Batch part = changed([&](const at::Tensor& tensor) { return tensor.narrow(0, first, count); });
   part.rows.assign(rows.begin() + first, rows.begin() + first + count);
   return part;
 }

@@ -29,6 +29,7 @@ void bind_options(ConfigBinder& binder, LoaderOptions& options) {
 
 struct PostLoader::Impl {
   const std::vector<Post>* posts;
+  bool with_text = false, with_pixels = false;
   ImageOptions image;
   LoaderOptions options;
   uint64_t seed = 0;
@@ -37,6 +38,7 @@ struct PostLoader::Impl {
   std::vector<uint8_t> text_there;
   std::shared_ptr<const FeatureStore> features, clip;
   std::vector<int64_t> clip_rows;  // the store's row of a post; -1: none
+  std::map<BatchColumn, std::shared_ptr<const RowSource>> columns;
 
   // Pictures after resize and crop, before the flip. A slot is written once, under the mutex.
   mutable std::mutex mutex;
@@ -131,29 +133,30 @@ std::shared_ptr<const Image> PostLoader::Impl::picture(int64_t row, int64_t epoc
   return base;
 }
 
-PostLoader::PostLoader(const std::vector<Post>& posts, const Tokenizer& tokenizer, const ImageOptions& image, int64_t max_length,
-                       const LoaderOptions& options, uint64_t seed)
+PostLoader::PostLoader(const std::vector<Post>& posts, const LoaderInputs& inputs, const LoaderOptions& options, uint64_t seed)
     : impl_(std::make_unique<Impl>()) {
   impl_->posts = &posts;
-  impl_->image = image;
+  impl_->with_text = inputs.tokenizer != nullptr;
+  impl_->with_pixels = inputs.pixels.has_value();
+  if (impl_->with_pixels) impl_->image = *inputs.pixels;
   impl_->options = options;
   impl_->seed = seed;
-  impl_->pad_id = tokenizer.pad_id();
-  impl_->ids.resize(posts.size());
   impl_->text_there.resize(posts.size());
-  impl_->cache.resize(posts.size());
+  if (impl_->with_pixels) impl_->cache.resize(posts.size());
+  for (size_t r = 0; r < posts.size(); ++r) impl_->text_there[r] = options.without != Without::kText && !posts[r].text.empty() ? 1 : 0;
+  if (!impl_->with_text) return;
+  impl_->pad_id = inputs.tokenizer->pad_id();
+  impl_->ids.resize(posts.size());
   parallel_for(static_cast<int64_t>(posts.size()), options.workers, [&](int64_t row) {
     const auto r = static_cast<size_t>(row);
-    const bool there = options.without != Without::kText && !posts[r].text.empty();
-    impl_->text_there[r] = there ? 1 : 0;
-    impl_->ids[r] = tokenizer.encode(there ? posts[r].text : "", max_length).ids;
+    impl_->ids[r] = inputs.tokenizer->encode(impl_->text_there[r] != 0 ? posts[r].text : "", inputs.max_length).ids;
   });
 }
 
 PostLoader::~PostLoader() = default;
 
 std::vector<int64_t> PostLoader::prepare(const std::vector<int64_t>& rows, const std::string& title) {
-  const bool image_used = impl_->options.without != Without::kImage;
+  const bool image_used = impl_->with_pixels && impl_->options.without != Without::kImage;
   const bool must_know = impl_->options.bad_image != BadImage::kMissing;
   if (!image_used || (!impl_->cacheable() && !must_know)) return rows;
   if (impl_->features != nullptr) return impl_->kept(rows);
@@ -184,7 +187,12 @@ void PostLoader::use_clip(std::shared_ptr<const FeatureStore> clip, const std::v
   for (size_t i = 0; i < rows.size(); ++i) impl_->clip_rows[static_cast<size_t>(rows[i])] = static_cast<int64_t>(i);
 }
 
-int64_t PostLoader::text_length(int64_t row) const { return static_cast<int64_t>(impl_->ids[static_cast<size_t>(row)].size()); }
+void PostLoader::use_column(BatchColumn column, std::shared_ptr<const RowSource> source) { impl_->columns[column] = std::move(source); }
+
+int64_t PostLoader::text_length(int64_t row) const {
+  const auto r = static_cast<size_t>(row);
+  return static_cast<int64_t>(impl_->with_text ? impl_->ids[r].size() : (*impl_->posts)[r].text.size());
+}
 
 std::vector<BadPicture> PostLoader::bad_pictures() const {
   const std::lock_guard<std::mutex> lock(impl_->mutex);
@@ -220,7 +228,8 @@ void PostLoader::Impl::fill_pixels(Batch& batch, int64_t epoch, StageTimer* time
 void PostLoader::Impl::fill_features(Batch& batch) const {
   for (int64_t i = 0; i < batch.size(); ++i)
     batch.has_image.data_ptr<bool>()[i] = options.without != Without::kImage && features->usable(batch.rows[static_cast<size_t>(i)]);
-  batch.feature_map = features->gather(batch.rows).permute({0, 3, 1, 2});
+  batch.feature_map = features->gather(batch.rows);
+  if (batch.feature_map.dim() == 4) batch.feature_map = batch.feature_map.permute({0, 3, 1, 2});  // stored [h, w, c]
 }
 
 void PostLoader::Impl::fill_clip(Batch& batch) const {
@@ -233,9 +242,11 @@ Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, St
   const auto count = static_cast<int64_t>(rows.size());
   Batch batch;
   batch.rows = rows;
-  PaddedTexts texts = pad_texts(impl_->ids, rows, impl_->pad_id);
-  batch.input_ids = std::move(texts.input_ids);
-  batch.attention_mask = std::move(texts.attention_mask);
+  if (impl_->with_text) {
+    PaddedTexts texts = pad_texts(impl_->ids, rows, impl_->pad_id);
+    batch.input_ids = std::move(texts.input_ids);
+    batch.attention_mask = std::move(texts.attention_mask);
+  }
   batch.labels = at::empty({count}, at::kLong);
   batch.post_ids = at::empty({count}, at::kLong);
   batch.has_text = at::empty({count}, at::kBool);
@@ -249,9 +260,12 @@ Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, St
   if (impl_->features != nullptr) {
     const StageScope scope(timer, "read");
     impl_->fill_features(batch);
-  } else {
+  } else if (impl_->with_pixels) {
     impl_->fill_pixels(batch, epoch, timer);
+  } else {
+    batch.has_image.fill_(false);
   }
+  for (const auto& [column, source] : impl_->columns) batch.columns[column] = source->gather(rows);
   if (impl_->clip != nullptr && epoch >= 0) impl_->fill_clip(batch);
   return batch;
 }

@@ -32,25 +32,47 @@ struct LoaderOptions {
 
 void bind_options(ConfigBinder& binder, LoaderOptions& options);
 
+// What batches carry. Nothing else is tokenised, read or decoded.
+struct LoaderInputs {
+  const Tokenizer* tokenizer = nullptr;          // of input_ids and attention_mask; null: no token ids
+  int64_t max_length = 0;                        // tokens a text, see Tokenizer::encode
+  std::optional<ImageOptions> pixels = {};       // of pixel_values; none: no picture is read, and has_image is false everywhere
+};
+
+// Rows of a column, one a post, [B, ...], padded to the batch where they are of several lengths. Called from several threads.
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+  virtual at::Tensor gather(const std::vector<int64_t>& rows) const = 0;
+};
+
 class PostLoader {
  public:
-  // `posts` must outlive the loader. max_length: see Tokenizer::encode. A post's augmentation is drawn from (seed, "augment", epoch, row).
+  // `posts` must outlive the loader, and so must the tokenizer. A post's augmentation is drawn from (seed, "augment", epoch, row).
+  PostLoader(const std::vector<Post>& posts, const LoaderInputs& inputs, const LoaderOptions& options, uint64_t seed);
+  // Of texts and pictures.
   PostLoader(const std::vector<Post>& posts, const Tokenizer& tokenizer, const ImageOptions& image, int64_t max_length,
-             const LoaderOptions& options, uint64_t seed);
+             const LoaderOptions& options, uint64_t seed)
+      : PostLoader(posts, LoaderInputs{.tokenizer = &tokenizer, .max_length = max_length, .pixels = image}, options, seed) {}
   ~PostLoader();
 
   // Reads the pictures of these rows once, on all workers, with a progress bar, filling the cache; finds the bad ones. Returns the rows
   // that take part: all, or under `skip` those with a usable picture. Throws DataError under `error`, naming the first bad one.
   std::vector<int64_t> prepare(const std::vector<int64_t>& rows, const std::string& title);
 
-  // Batches then carry feature_map instead of pixel_values, and no picture is read. One row of features a post. Before prepare().
+  // Batches then carry feature_map instead of pixel_values, and no picture is read. One row of features a post; rows [h, w, c] are grids
+  // and become [B, c, h, w]. Before prepare().
   // Throws DataError under `error` where a picture was bad.
   void use_features(std::shared_ptr<const FeatureStore> features);
 
   // Training batches then carry clip_embeds; row i of the store is post rows[i], and every training row is among them.
   void use_clip(std::shared_ptr<const FeatureStore> clip, const std::vector<int64_t>& rows);
 
-  int64_t text_length(int64_t row) const;  // ids of a row, special tokens included
+  // Batches then carry the column; row i of the source is post i.
+  void use_column(BatchColumn column, std::shared_ptr<const RowSource> source);
+
+  // Ids of a row, special tokens included; without a tokenizer the text's length in bytes, so that batches still group like with like.
+  int64_t text_length(int64_t row) const;
 
   // A run over batches of rows, made ahead on the workers and handed out in order.
   class Stream {

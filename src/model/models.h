@@ -1,0 +1,46 @@
+// The list of models, and the choice that model.name makes among them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+
+namespace infig {
+
+struct ModelKind {
+  const char* name;          // of model.name, and model_type in config.json
+  const char* architecture;  // in config.json
+  std::unique_ptr<ModelOptions> (*make_options)();
+};
+using ModelList = std::vector<ModelKind>;
+
+// Every model of infig; the first is the default of model.name. A new model is one more line in models.cpp.
+const ModelList& built_in_models();
+
+// The model of a config: its name and its keys. Copies are independent.
+class ModelConfig {
+ public:
+  explicit ModelConfig(const ModelList& models = built_in_models());
+  ModelConfig(const ModelConfig& other);
+  ModelConfig& operator=(const ModelConfig& other);
+  ModelConfig(ModelConfig&&) noexcept = default;
+  ModelConfig& operator=(ModelConfig&&) noexcept = default;
+  ~ModelConfig() = default;
+
+  // Another model, with its defaults. Throws ConfigError that lists the known ones.
+  void choose(const std::string& name);
+  const ModelKind& kind() const { return *kind_; }
+  ModelOptions& operator*() { return *options_; }
+  const ModelOptions& operator*() const { return *options_; }
+  ModelOptions* operator->() { return options_.get(); }
+  const ModelOptions* operator->() const { return options_.get(); }
+
+ private:
+  const ModelList* models_;
+  const ModelKind* kind_;
+  std::unique_ptr<ModelOptions> options_;
+};
+
+}  // namespace infig
