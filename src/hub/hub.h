@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "archive/http.h"
+#include "hub/http.h"
 
 namespace infig {
 
