@@ -6,8 +6,8 @@
 #pragma once
 
 #include "core/random.h"
-#include "data/postcards.h"
-#include "data/postcards_canvas.h"
+#include "postcards/canvas.h"
+#include "postcards/postcards.h"
 
 namespace infig::postcards {
 
