@@ -3,7 +3,7 @@
 
 #include <torch/types.h>
 
-#include "alignment/token_kernels.h"
+#include "alignment/kernels/token_kernels.h"
 
 namespace infig {
 
