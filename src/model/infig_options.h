@@ -1,5 +1,6 @@
 // What an INFIG is: sizes, decisions and loss weights. Stored in every checkpoint's config.json; evaluate, predict and serve read it from
 // there. The defaults are method.md's table; "row N" names the row.
+// resolve_published() and what it reads is in published_encoders.cpp, the rest in infig_options.cpp.
 #pragma once
 
 #include <cstdint>
