@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/process_memory.h"
-#include "prepare/published_sets.h"
+#include "prepare/published_data_sets.h"
 
 int main(int argc, char** argv) {
   try {

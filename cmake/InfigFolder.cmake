@@ -45,7 +45,7 @@ function(infig_apps)
   endif()
   add_executable(infig ${sources})
   set_source_files_properties(${CMAKE_SOURCE_DIR}/src/apps/build_info.cpp PROPERTIES COMPILE_DEFINITIONS INFIG_GIT="${commit}" SKIP_UNITY_BUILD_INCLUSION ON)
-  target_link_libraries(infig PRIVATE infig_flags infig_prepare infig_quality infig_training infig_evaluation infig_experiments CLI11::CLI11 jemalloc)
+  target_link_libraries(infig PRIVATE infig_flags infig_postcards infig_prepare infig_hub infig_quality infig_training infig_evaluation infig_experiments CLI11::CLI11 jemalloc)
   target_precompile_headers(infig REUSE_FROM infig_pch)
 endfunction()
 

@@ -6,6 +6,8 @@
   * a source file has fewer than 400 lines, a function fewer than 60; one that cannot says so in a comment
     ("over 400 lines because ...", "over 60 lines because ...", the latter in the function or right above it)
   * headers begin with #pragma once
+  * a source of src/ has a header of its name beside it, or a header of its folder names it ("reading is in NAME.cpp"); apps' cmd_*.cpp and
+    main.cpp need neither
   * src/ draws random numbers from core/random.h alone, formats with fmt, and only apps prints, exits and reads the environment
   * nothing in the tree names a folder of somebody's machine, and no work is left marked as to be done
   * sources of one torch folder name different things in their unnamed namespaces: unity builds put them into one
@@ -142,6 +144,23 @@ def check_size(name, text):
         yield f"{name}:1: #pragma once is missing"
 
 
+def check_headers(root, names):
+    """Who looks for the declaration of what a source defines finds it by the source's name."""
+    headers = {}
+    for name in names:
+        if name.startswith("src/") and name.endswith(".h"):
+            headers.setdefault(str(Path(name).parent), []).append(name)
+    for name in names:
+        path = Path(name)
+        if not name.startswith("src/") or path.suffix != ".cpp" or str(path.with_suffix(".h")) in names:
+            continue
+        if path.parent == Path("src/apps") and (path.name == "main.cpp" or path.name.startswith("cmd_")):
+            continue
+        named = re.compile(rf"(?<![\w.-]){re.escape(path.name)}\b")
+        if not any(named.search((root / header).read_text(errors="replace")) for header in headers.get(str(path.parent), [])):
+            yield f"{name}:1: neither {path.with_suffix('.h').name} nor a header of {path.parent}/ that names {path.name}; expected one of the two"
+
+
 def check_words(name, text):
     for number, line in enumerate(text.splitlines(), 1):
         if MACHINE_PATH.search(line):
@@ -173,7 +192,9 @@ def check(root):
             continue
         faults += check_size(name, text)
         faults += check_words(name, text)
-    faults += check_unity(root, tracked(root))
+    names = tracked(root)
+    faults += check_headers(root, names)
+    faults += check_unity(root, names)
     if golden > MAX_GOLDEN_ALL:
         faults.append(f"tests/golden: {golden} bytes together, expected at most {MAX_GOLDEN_ALL}")
     return faults, count

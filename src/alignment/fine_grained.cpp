@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "alignment/cosine.h"
-#include "alignment/token_similarity.h"
+#include "alignment/kernels/token_similarity.h"
 #include "core/error.h"
 #include "losses/info_nce.h"
 

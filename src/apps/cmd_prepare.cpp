@@ -10,7 +10,7 @@
 #include "apps/signals.h"
 #include "core/error.h"
 #include "data/data_set.h"
-#include "data/postcards.h"
+#include "postcards/postcards.h"
 #include "prepare/pipeline.h"
 #include "prepare/prepare.h"
 #include "prepare/target.h"

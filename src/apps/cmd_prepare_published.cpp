@@ -3,7 +3,7 @@
 #include <string>
 
 #include "apps/prepare_command.h"
-#include "prepare/published_sets.h"
+#include "prepare/published_data_sets.h"
 
 namespace infig {
 namespace {

@@ -11,7 +11,6 @@
 
 #include "apps/commands.h"
 #include "apps/signals.h"
-#include "archive/hub.h"
 #include "archive/import.h"
 #include "archive/pickle.h"
 #include "archive/weight_archive.h"
@@ -19,6 +18,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
+#include "hub/hub.h"
 
 namespace infig {
 namespace {

@@ -1,6 +1,7 @@
 // The verbs. Adding one: a file cmd_<verb>.cpp with its add function, a line here, a line in main.cpp's list.
 // An add function makes the subcommand with its flags and help (with an example) and sets a callback that does the work;
 // errors are thrown as infig::Error and turned into exit codes by main.
+// allocator.cpp configures jemalloc for the whole program; nothing calls it.
 #pragma once
 
 #include <CLI/CLI.hpp>

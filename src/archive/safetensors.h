@@ -1,6 +1,7 @@
 // safetensors files: bytes -> names, types, shapes, spans. Free of torch. Writing is deterministic: tensors ordered as the reference
 // implementation orders them (I64 F64 F32 I32 BF16 F16 I16 I8 U8 BOOL, inside a dtype by name; so every tensor is aligned to its
 // element), metadata in key order, no time, host or path: equal content is equal bytes.
+// Reading is in safetensors.cpp, writing in safetensors_write.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Rows of a table on disk, one at a time: JSONL, CSV, TSV or a tar in WebDataset form, by the file's extension. Memory stays at one row.
+// Patterns of file names are in patterns.cpp, tars in tar_rows.cpp.
 #pragma once
 
 #include <cstdint>

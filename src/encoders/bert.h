@@ -1,6 +1,7 @@
 // BERT (Devlin et al. 2019) and the encoders that differ from it in little: RoBERTa (Liu et al. 2019; XLM-R is one) in its positions,
 // MPNet (Song et al. 2020) in a bias of relative positions. Parameter names as transformers' BertModel, RobertaModel and MPNetModel publish
 // them, without the pooler.
+// The modules are in bert.cpp, options and config.json in bert_options.cpp.
 #pragma once
 
 #include <torch/nn/modules/container/modulelist.h>

@@ -1,5 +1,6 @@
 // CLIP (Radford et al. 2021), Vision Transformer and text tower, projected embeddings. Parameter names as transformers' CLIPModel publishes
 // them; checkpoints of OpenAI and open_clip are renamed when they are read. Used frozen.
+// The modules are in clip.cpp, config.json, renaming and loading in clip_files.cpp.
 #pragma once
 
 #include <torch/nn/module.h>

@@ -1,6 +1,7 @@
 // DeBERTa v2/v3: disentangled attention with log-bucketed relative positions (He et al. 2021). Parameter names as
 // transformers' DebertaV2Model publishes them (embeddings.word_embeddings.weight, encoder.layer.N.attention.self.query_proj.weight,
 // encoder.rel_embeddings.weight, encoder.LayerNorm.weight, ...).
+// The modules are in deberta.cpp, options and config.json in deberta_options.cpp.
 #pragma once
 
 #include <torch/nn/module.h>

@@ -1,5 +1,6 @@
 // ResNet (He et al. 2016), basic and bottleneck blocks, parameter names as torchvision's (conv1.weight, layer1.0.bn1.running_mean, ...),
 // without the classifier. Checkpoints in the naming of transformers' ResNetModel are renamed when they are read. Channels-last.
+// The modules are in resnet.cpp, config.json, renaming and loading in resnet_files.cpp.
 #pragma once
 
 #include <torch/nn/module.h>

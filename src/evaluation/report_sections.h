@@ -1,4 +1,5 @@
 // The sections of report.html. A section is a function of ReportInput; html_report.cpp lists them in order.
+// Implemented in report_sections.cpp, details_sections.cpp and training_section.cpp.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,7 @@
 // What an evaluation leaves in the run folder, and the pages made of it: eval/SPLIT.json, eval/SPLIT-predictions.csv,
 // eval/SPLIT-confusion.csv, report.html, model-card.md. Equal runs give equal bytes: no file holds a time or a host, and the model card
 // alone the command.
+// The page is in html_report.cpp, the model card in model_card.cpp, the rest in reports.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // The outcome of an experiment as files: experiment.json, table.md, table.csv, table.tex, report.html.
+// The page is in experiment_page.cpp, the rest in tables.cpp.
 #pragma once
 
 #include <filesystem>

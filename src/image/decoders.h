@@ -1,5 +1,7 @@
 // One decoder per format, behind decode_image. Each gets bytes whose signature it knows, checks the size before it allocates, and
 // returns a bad picture as a value. Rows that are not in the file stay grey (128).
+// Implemented in decode_bmp.cpp, decode_gif.cpp, decode_jpeg.cpp, decode_png.cpp and decode_webp.cpp; EXIF's orientation in
+// orientation.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // The training objective: L = L_sc + lambda_g L_g + lambda_f L_f (eq. 12), with the momentum twins and queues that L_g needs.
+// Implemented in objective.cpp and objective_parts.cpp.
 #pragma once
 
 #include <torch/nn/module.h>

@@ -1,4 +1,5 @@
 // Dropout with masks from a named stream of the run's seed, never from torch's global generator.
+// The CPU's mask kernel is in philox_dropout.cpp, the same by tensor operations in philox_operations.cpp, the rest in dropout.cpp.
 #pragma once
 
 #include <torch/types.h>

@@ -1,4 +1,5 @@
 // Raw files as users download them -> a data set folder.
+// MVSA-Single is in mvsa_single_source.cpp, the rest in prepare.cpp.
 #pragma once
 
 #include <atomic>

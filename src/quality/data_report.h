@@ -1,4 +1,5 @@
 // data-report.html: what verify_data found, as one page that needs no network.
+// Sections are in data_sections.cpp and data_pairs.cpp, the page in data_report.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // Pairs of like contents among many, without comparing all with all.
+// Implemented in near_pictures.cpp and near_texts.cpp.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "data/data_set.h"
-#include "data/published.h"
+#include "data/published_counts.h"
 #include "text/normal_form.h"
 
 namespace infig {

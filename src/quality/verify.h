@@ -17,7 +17,7 @@
 namespace infig {
 
 struct VerifyOptions {
-  std::string expect = {};               // name of published counts to compare with (published.h); empty: none
+  std::string expect = {};               // name of published counts to compare with (data/published_counts.h); empty: none
   bool pictures = true;                  // open every picture
   int64_t max_pixels = 100'000'000;      // width x height from which on a picture is refused
   bool bad_picture_is_miss = false;      // a picture that cannot be used counts as a miss

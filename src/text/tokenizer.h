@@ -1,5 +1,6 @@
 // Text -> ids with offsets, as the published tokenizers do it: SentencePiece (DeBERTa), WordPiece (BERT, MPNet), byte pairs (RoBERTa,
 // CLIP).
+// Encoding is in tokenizer.cpp, loading in load_tokenizer.cpp, training in train_sentencepiece.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // What a run works with: tokenizer, loader, model, objective, optimizer, and the order of its batches.
+// Set-up is in session.cpp, the step in session_step.cpp.
 #pragma once
 
 #include <cstdint>

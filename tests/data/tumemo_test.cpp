@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "data/published.h"
+#include "data/published_counts.h"
 #include "scratch.h"
 
 namespace infig {

@@ -18,10 +18,12 @@ def run(*command, **environment):
     return done.returncode, done.stdout + done.stderr
 
 
-def lint(folder, name, text):
+def lint(folder, name, text, header="#pragma once\n"):
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+    if path.suffix == ".cpp" and header:
+        path.with_suffix(".h").write_text(header)
     return run(sys.executable, ROOT / "tools/house_lint.py", folder)
 
 
@@ -77,6 +79,26 @@ def test_names_that_a_unity_build_would_join(tmp_path, first, second, fault):
     assert code == (1 if fault else 0), output
     if fault:
         assert f"src/nn/b.cpp:3: {fault}" in output, output
+
+
+@pytest.mark.parametrize("name, other, header, code", [
+    ("src/nn/a.cpp", "src/nn/a.h", "#pragma once\n", 0),
+    ("src/nn/a.cpp", "src/nn/b.h", "// Reading is in a.cpp, writing in c.cpp.\n#pragma once\n", 0),
+    ("src/nn/a.cpp", "src/nn/b.h", "// Reading is in aa.cpp, writing in a.cppx, drawing in b-a.cpp.\n#pragma once\n", 1),
+    ("src/nn/a.cpp", "src/core/a.h", "// a.cpp\n#pragma once\n", 1),
+    ("src/nn/kernels/a.cpp", "src/nn/a.h", "// a.cpp\n#pragma once\n", 1),
+    ("src/nn/main.cpp", "src/nn/b.h", "#pragma once\n", 1),
+    ("src/apps/main.cpp", "src/apps/b.h", "#pragma once\n", 0),
+    ("src/apps/cmd_a.cpp", "src/apps/b.h", "#pragma once\n", 0),
+    ("src/apps/a.cpp", "src/apps/b.h", "#pragma once\n", 1),
+    ("tests/nn/a.cpp", "src/nn/b.h", "#pragma once\n", 0),
+])
+def test_a_source_is_found_from_a_header(tmp_path, name, other, header, code):
+    (tmp_path / other).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / other).write_text(header)
+    done, output = lint(tmp_path, name, "int x;\n", header=None)
+    assert done == code, output
+    assert not code or f"{name}:1: neither {Path(name).stem}.h nor a header of {Path(name).parent}/" in output, output
 
 
 def test_functions_are_found_with_their_lines():

@@ -1,6 +1,6 @@
 // What a model hub answers when it is asked for a model's files.
-#include "archive/hub.h"
 #include "fuzz/fuzz.h"
+#include "hub/hub.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace infig;

@@ -5,7 +5,7 @@
 #include "core/files.h"
 #include "data/data_set.h"
 #include "data/mvsa.h"
-#include "data/published.h"
+#include "data/published_counts.h"
 #include "data/scratch.h"
 #include "data/utf8.h"
 #include "prepare/prepare.h"

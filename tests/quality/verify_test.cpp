@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/data_set.h"
-#include "data/published.h"
+#include "data/published_counts.h"
 #include "data/scratch.h"
 #include "image/decode.h"
 #include "image/encode.h"

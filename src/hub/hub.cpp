@@ -1,4 +1,4 @@
-#include "archive/hub.h"
+#include "hub/hub.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 
-#include "data/postcards_scenes.h"
+#include "postcards/scenes.h"
 
 namespace infig::postcards {
 namespace {

@@ -1,4 +1,4 @@
-// The sentences of Postcards: a small grammar of templates and word lists (postcards_words.cpp).
+// The sentences of Postcards: a small grammar of templates and word lists (words.cpp).
 #pragma once
 
 #include <span>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/random.h"
-#include "data/postcards.h"
+#include "postcards/postcards.h"
 
 namespace infig::postcards {
 

@@ -1,4 +1,4 @@
-#include "alignment/token_similarity.h"
+#include "alignment/kernels/token_similarity.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "alignment/cosine.h"
-#include "alignment/token_engine.h"
+#include "alignment/kernels/token_engine.h"
 #include "core/error.h"
 
 namespace infig {

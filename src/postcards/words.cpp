@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "data/postcards_text.h"
+#include "postcards/text.h"
 
 namespace infig::postcards {
 namespace {

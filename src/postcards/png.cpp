@@ -1,4 +1,4 @@
-#include "data/postcards_png.h"
+#include "postcards/png.h"
 
 #include <zlib.h>
 

@@ -1,6 +1,6 @@
 // Postcards. Expected numbers of posts are worked by hand from the table in postcards.h; the PNG files are read back by libpng. The digests
 // pin the bytes: g++ -O2, g++ -O1 with sanitizers and clang++ -O1 with libc++ gave the same ones.
-#include "data/postcards.h"
+#include "postcards/postcards.h"
 
 #include <gtest/gtest.h>
 #include <png.h>
@@ -16,9 +16,9 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/parallel.h"
-#include "data/postcards_png.h"
-#include "data/postcards_text.h"
 #include "data/scratch.h"
+#include "postcards/png.h"
+#include "postcards/text.h"
 
 namespace infig {
 namespace {

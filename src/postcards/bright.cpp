@@ -1,6 +1,6 @@
 #include <array>
 
-#include "data/postcards_scenes.h"
+#include "postcards/scenes.h"
 
 namespace infig::postcards {
 namespace {

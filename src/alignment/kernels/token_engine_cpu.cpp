@@ -2,7 +2,7 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
-#include "alignment/token_engine.h"
+#include "alignment/kernels/token_engine.h"
 #include "core/parallel.h"
 
 namespace infig {

@@ -3,11 +3,12 @@
 //
 // Every draw stands in a statement of its own or in a braced list: the order in which arguments of a call are evaluated is the
 // compiler's choice, and another order would be another picture.
+// Implemented in bright.cpp, plain.cpp, gloomy.cpp (scenes), things.cpp (the foreground) and scenes.cpp (clouds, trees, weather).
 #pragma once
 
 #include "core/random.h"
-#include "data/postcards.h"
-#include "data/postcards_canvas.h"
+#include "postcards/canvas.h"
+#include "postcards/postcards.h"
 
 namespace infig::postcards {
 

@@ -1,5 +1,5 @@
 // What needs no server; tests/e2e/test_weights.py has one.
-#include "archive/hub.h"
+#include "hub/hub.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "alignment/simd.h"
-#include "alignment/token_kernels.h"
+#include "alignment/kernels/simd.h"
+#include "alignment/kernels/token_kernels.h"
 #include "core/parallel.h"
 
 namespace infig {

@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "alignment/token_engine.h"
+#include "alignment/kernels/token_engine.h"
 
 namespace infig {
 namespace {

@@ -1,5 +1,6 @@
 // CPU kernels of the fine-grained alignment (eq. 3-4), on plain arrays. One call handles a slice of texts; calls for different images
 // (or texts) write to different places and may run on different threads.
+// Forward in token_select.cpp, backward in token_gradient.cpp.
 #pragma once
 
 #include <cstdint>

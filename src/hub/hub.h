@@ -2,6 +2,7 @@
 //   GET ENDPOINT/api/models/NAME/revision/REVISION?blobs=true   {"sha": commit, "siblings": [{"rfilename", "size", "blobId", "lfs"}]}
 //   GET ENDPOINT/NAME/resolve/COMMIT/FILE                        the bytes, perhaps behind redirects; X-Linked-Size, X-Linked-Etag, ETag
 // A large file's digest is the SHA-256 of its bytes, a small one's the SHA-1 that git gives its blob.
+// Names, listings and the choice of files are in hub.cpp, the client in hub_client.cpp.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "archive/http.h"
+#include "hub/http.h"
 
 namespace infig {
 

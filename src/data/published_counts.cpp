@@ -1,4 +1,4 @@
-#include "data/published.h"
+#include "data/published_counts.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -13,10 +13,10 @@
 #include <thread>
 #include <utility>
 
-#include "archive/hub.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "hub/hub.h"
 
 namespace infig {
 namespace {

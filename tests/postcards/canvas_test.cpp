@@ -1,5 +1,5 @@
 // The canvas of Postcards against values worked by hand and naive per-pixel loops in floating point.
-#include "data/postcards_canvas.h"
+#include "postcards/canvas.h"
 
 #include <gtest/gtest.h>
 

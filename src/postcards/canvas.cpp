@@ -1,4 +1,4 @@
-#include "data/postcards_canvas.h"
+#include "postcards/canvas.h"
 
 #include <algorithm>
 #include <array>

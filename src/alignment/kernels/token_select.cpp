@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
-#include "alignment/simd.h"
-#include "alignment/token_kernels.h"
+#include "alignment/kernels/simd.h"
+#include "alignment/kernels/token_kernels.h"
 
 namespace infig {
 namespace {

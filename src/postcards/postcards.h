@@ -58,7 +58,7 @@ struct Postcard {
   PictureKind picture_kind = PictureKind::kPlain;
   int64_t label_id = 1;
   Split split = Split::kTrain;
-  int64_t scene = 0;         // 0 .. 4 within the picture kind, see postcards_scenes.h
+  int64_t scene = 0;         // 0 .. 4 within the picture kind, see scenes.h
   int64_t thing = 0;         // index into thing_names()
   int64_t thing_colour = 0;  // index into thing_colours()
   bool names_thing = false;  // the text says "<colour> <thing>"

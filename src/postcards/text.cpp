@@ -1,4 +1,4 @@
-#include "data/postcards_text.h"
+#include "postcards/text.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,4 +1,4 @@
-#include "prepare/published_sets.h"
+#include "prepare/published_data_sets.h"
 
 #include <string_view>
 

@@ -1,4 +1,4 @@
-#include "data/postcards_scenes.h"
+#include "postcards/scenes.h"
 
 namespace infig::postcards {
 

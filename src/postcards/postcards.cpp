@@ -1,4 +1,4 @@
-#include "data/postcards.h"
+#include "postcards/postcards.h"
 
 #include <fmt/format.h>
 
@@ -14,9 +14,9 @@
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "core/random.h"
-#include "data/postcards_png.h"
-#include "data/postcards_scenes.h"
-#include "data/postcards_text.h"
+#include "postcards/png.h"
+#include "postcards/scenes.h"
+#include "postcards/text.h"
 
 namespace infig {
 namespace {

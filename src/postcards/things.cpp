@@ -1,7 +1,7 @@
 #include <array>
 #include <utility>
 
-#include "data/postcards_scenes.h"
+#include "postcards/scenes.h"
 
 namespace infig::postcards {
 namespace {

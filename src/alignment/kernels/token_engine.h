@@ -1,9 +1,10 @@
 // The two ways to compute one slice of texts, forward and backward. Private to token_similarity.cpp.
+// With the kernels of token_kernels.h in token_engine_cpu.cpp, with tensor operations in token_engine_operations.cpp.
 #pragma once
 
 #include <torch/types.h>
 
-#include "alignment/token_kernels.h"
+#include "alignment/kernels/token_kernels.h"
 
 namespace infig {
 
