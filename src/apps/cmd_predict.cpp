@@ -244,10 +244,9 @@ class FilePrediction {
       if (row.error.empty()) wanted.push_back(static_cast<int64_t>(posts.size()));
       posts.push_back(row.post);
     }
-    const auto& options = loaded_.model->options();
-    PostLoader loader(posts, *loaded_.tokenizer, options.image.pixels, options.text.max_length, loader_, 0);
+    PostLoader loader(posts, loaded_.model->inputs(loaded_.tokenizer.get()), loader_, 0);
     const std::vector<int64_t> kept = loader.prepare(wanted, "");
-    ScoredRows scored = score_rows(loaded_.model, loader, kept, {.batch_size = flags_.batch_size, .on_batch = on_batch});
+    ScoredRows scored = score_rows(*loaded_.model, loader, kept, {.batch_size = flags_.batch_size, .on_batch = on_batch});
     scored.probabilities = scaled(flags_, loaded_, scored.probabilities);
     std::vector<const double*> probabilities(block_.size(), nullptr);
     for (size_t i = 0; i < kept.size(); ++i)
@@ -289,9 +288,8 @@ void predict_one(const PredictFlags& flags, LoadedModel& loaded, const LoaderOpt
   row.post.text = flags.text;
   row.post.image = parse_file_span(flags.image);
   const std::vector<Post> posts = {row.post};
-  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, loader_options,
-                    0);
-  ScoredRows scored = score_rows(loaded.model, loader, {0}, {.batch_size = 1});
+  PostLoader loader(posts, loaded.model->inputs(loaded.tokenizer.get()), loader_options, 0);
+  ScoredRows scored = score_rows(*loaded.model, loader, {0}, {.batch_size = 1});
   scored.probabilities = scaled(flags, loaded, scored.probabilities);
   std::string picture;
   for (const auto& bad : loader.bad_pictures()) {

@@ -55,9 +55,12 @@ void train_verb(const TrainFlags& flags) {
   }
   TrainRequest request;
   request.ranks = &ranks;
-  request.config = load_run_config(flags.config, overrides, flags.random_init);
   request.run = flags.output_dir;
   request.resume = !flags.resume.empty();
+  request.config = load_run_config({.file = flags.config,
+                                    .overrides = overrides,
+                                    .random_init = flags.random_init,
+                                    .run = request.resume ? request.run : std::filesystem::path()});
   request.description_json = describe_run(flags.config);
   request.stop = watch_signals();
   const DataSet data = read_data_set(flags.data);

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -305,6 +306,25 @@ void read_config_text(const ConfigBinder& binder, const std::string& yaml, const
 void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) fail_absent(path);
   read_config_text(binder, read_file(path), path.string());
+}
+
+std::optional<std::string> find_config_value(const std::filesystem::path& file, const std::vector<std::string>& overrides,
+                                             const std::string& key) {
+  for (size_t i = overrides.size(); i-- > 0;) {
+    if (overrides[i].starts_with(key + "=")) return overrides[i].substr(key.size() + 1);
+  }
+  if (file.empty() || !std::filesystem::is_regular_file(file)) return std::nullopt;
+  try {
+    const YAML::Node root = YAML::Load(read_file(file));
+    if (!root.IsMap()) return std::nullopt;
+    const size_t dot = key.find('.');
+    const YAML::Node whole = root[key], section = root[key.substr(0, dot)];
+    const YAML::Node nested = section && section.IsMap() && dot != std::string::npos ? section[key.substr(dot + 1)] : YAML::Node();
+    const YAML::Node& found = whole && whole.IsScalar() ? whole : nested;
+    if (found && found.IsScalar()) return found.Scalar();
+  } catch (const YAML::Exception&) {  // reading the file as a whole says where
+  }
+  return std::nullopt;
 }
 
 void apply_override(const ConfigBinder& binder, const std::string& assignment) {

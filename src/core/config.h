@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -61,11 +62,13 @@ class ConfigBinder {
         comment);
   }
 
+  // A key that is no plain value. `set` and `get` as in ConfigField.
+  void add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set,
+           std::function<std::string()> get);
+
   const std::vector<ConfigField>& fields() const { return fields_; }
 
  private:
-  void add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set,
-           std::function<std::string()> get);
   void add_choice(const std::string& name, const std::vector<std::string>& words, const std::function<void(size_t)>& set,
                   const std::function<size_t()>& get, const std::string& comment);
   std::string section_;
@@ -76,6 +79,11 @@ class ConfigBinder {
 // comes with the nearest known one. DataError where the file cannot be read; one that is absent comes with those that its folder holds.
 void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path);
 void read_config_text(const ConfigBinder& binder, const std::string& yaml, const std::string& where);
+
+// The value of one key before the others are read: of the last override that sets it, else of the file; nothing where neither does, or the
+// file cannot be read (which reading it will say).
+std::optional<std::string> find_config_value(const std::filesystem::path& file, const std::vector<std::string>& overrides,
+                                             const std::string& key);
 
 // Applies "gam.queue_size=512" (value in YAML). Throws ConfigError.
 void apply_override(const ConfigBinder& binder, const std::string& assignment);

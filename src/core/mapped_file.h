@@ -26,4 +26,7 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+// The pages that lie wholly in this part of a mapped file leave memory; they are read again when they are looked at.
+void give_back(std::span<const std::byte> part);
+
 }  // namespace infig

@@ -47,19 +47,18 @@ void bind_options(ConfigBinder& binder, EvaluateOptions& options) {
 }
 
 EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data, Split split, const EvaluateOptions& options) {
-  LoadedModel loaded = load_model(find_checkpoint(run));
+  LoadedModel loaded = load_model(find_checkpoint(run), *options.models);
   const at::Device device = resolve_device(options.device);
   loaded.model->to(device);
   const std::vector<Post> posts = posts_of(data, split, loaded.labels);
   std::vector<int64_t> all(posts.size());
   std::iota(all.begin(), all.end(), int64_t{0});
 
-  PostLoader loader(posts, *loaded.tokenizer, loaded.model->options().image.pixels, loaded.model->options().text.max_length, options.loader,
-                    0);
+  PostLoader loader(posts, loaded.model->inputs(loaded.tokenizer.get()), options.loader, 0);
   const std::vector<int64_t> rows = loader.prepare(all, "reading pictures");
-  const ScoredRows scored = score_rows(loaded.model, loader, rows,
+  const ScoredRows scored = score_rows(*loaded.model, loader, rows,
                                        {.batch_size = options.batch_size,
-                                        .precision = resolve_precision(options.precision, device),
+                                        .precision = scoring_precision(options.precision, loaded.precision, device),
                                         .title = "evaluating",
                                         .ranks = options.ranks});
   EvaluationResult result;

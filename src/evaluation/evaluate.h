@@ -6,6 +6,7 @@
 #include "core/config.h"
 #include "distributed/ranks.h"
 #include "evaluation/reports.h"
+#include "model/models.h"
 #include "model/precision.h"
 #include "tensor/loader.h"
 
@@ -17,6 +18,7 @@ struct EvaluateOptions {
   Precision precision = Precision::kAuto;
   DeviceChoice device = DeviceChoice::kAuto;
   Ranks* ranks = &Ranks::alone();  // share the work; every rank gets the result; collective
+  const ModelList* models = &built_in_models();
 };
 
 void bind_options(ConfigBinder& binder, EvaluateOptions& options);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "model/infig_options.h"
 #include "core/log.h"
 #include "data/data_set.h"
 #include "experiments/paper_figures.h"
@@ -38,7 +39,7 @@ fs::path config_of_set(const ReproduceRequest& request, const PaperDataSet& set)
 std::vector<Variant> layer_variants(const RunConfig& config) {
   std::vector<Variant> variants = sweep_variants({parse_axis("gam.layer=1,2,3,4")}, 0, 1);
   for (Variant& variant : variants) {
-    if (variant.axes.front().second == std::to_string(config.model.gam.layer)) variant.name = "full";
+    if (variant.axes.front().second == std::to_string(infig_options(config.model).gam.layer)) variant.name = "full";
   }
   return variants;
 }
@@ -65,7 +66,7 @@ std::vector<std::string> notes_of(const ReproduceRequest& request, const RunConf
   if (config.data.limit > 0) notes.push_back(fmt::format("trained on at most {} posts (data.limit)", config.data.limit));
   if (request.preset != "paper")
     notes.push_back(fmt::format("preset {}, not the paper's model: the difference from the paper is no verdict on it", request.preset));
-  if (config.model.clip.model.empty()) notes.emplace_back("no CLIP in this preset: its whole model is what the paper calls w/o CLIP");
+  if (infig_options(config.model).clip.model.empty()) notes.emplace_back("no CLIP in this preset: its whole model is what the paper calls w/o CLIP");
   if (request.split != "test") notes.push_back(fmt::format("scored on {}; the paper's figures are of test", request.split));
   return notes;
 }

@@ -15,7 +15,7 @@ namespace {
 // One run of L-BFGS. It stops by the largest entry of the gradient, which, unlike the library's own rule, does not depend on the count of
 // weights.
 struct Run {
-  const Objective& objective;
+  const Function& objective;
   const MinimiseOptions& options;
   int iterations = 0;
 
@@ -35,7 +35,7 @@ struct Run {
 
 }  // namespace
 
-int64_t minimise(const Objective& objective, std::span<double> x, const MinimiseOptions& options) {
+int64_t minimise(const Function& objective, std::span<double> x, const MinimiseOptions& options) {
   lbfgs_parameter_t parameters;
   lbfgs_parameter_init(&parameters);
   parameters.max_iterations = static_cast<int>(options.max_iterations);

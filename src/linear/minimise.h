@@ -8,7 +8,7 @@
 namespace infig {
 
 // Returns the value at x and writes the gradient, both of the same length.
-using Objective = std::function<double(const double* x, double* gradient)>;
+using Function = std::function<double(const double* x, double* gradient)>;
 
 struct MinimiseOptions {
   int64_t max_iterations = 2000;
@@ -17,6 +17,6 @@ struct MinimiseOptions {
 };
 
 // Moves `x` to the minimum; returns the steps taken. Logs a warning where max_iterations were not enough. Throws ResourceError.
-int64_t minimise(const Objective& objective, std::span<double> x, const MinimiseOptions& options);
+int64_t minimise(const Function& objective, std::span<double> x, const MinimiseOptions& options);
 
 }  // namespace infig

@@ -18,10 +18,10 @@ void softmax_row(const float* logits, int64_t classes, double* out) {
 
 }  // namespace
 
-ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options) {
+ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options) {
   const c10::InferenceMode inference;  // packed weights (nn/packed_linear.h)
-  const int64_t classes = model->num_labels();
-  const at::Device device = model->parameters().front().device();
+  const int64_t classes = model.num_labels();
+  const at::Device device = model.parameters().front().device();
   std::vector<int64_t> lengths;
   for (const int64_t row : rows) lengths.push_back(loader.text_length(row));
   Ranks& ranks = *options.ranks;
@@ -49,7 +49,7 @@ ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::ve
     at::Tensor logits;
     {
       const AutocastScope autocast(options.precision, device);
-      logits = model->forward(batch, {}).logits.to(at::kCPU).contiguous();
+      logits = model.forward(batch, {}).logits.to(at::kCPU).contiguous();
     }
     const at::Tensor labels = batch.labels.to(at::kCPU);
     for (size_t i = 0; i < group.size(); ++i) {

@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "distributed/ranks.h"
-#include "model/infig.h"
-#include "model/precision.h"
+#include "model/model.h"
 #include "tensor/loader.h"
 
 namespace infig {
@@ -27,6 +26,6 @@ struct ScoredRows {
 };
 
 // Batches by length; no gradient, no dropout. The model's device is used. Several ranks compute the same batches as one would.
-ScoredRows score_rows(InfigModel& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options);
+ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options);
 
 }  // namespace infig

@@ -108,7 +108,8 @@ at::Tensor InfigModelImpl::features_of(const Batch& batch, const ForwardOptions&
   if (options_.image.finetune) return image_encoder->features(batch.pixel_values, how.training && options_.image.batch_norm_train);
   const at::AutoGradMode no_grad(false);
   const AutocastScope fp32(Precision::kFp32, batch.pixel_values.device());
-  return image_encoder->features(batch.pixel_values, false);
+  const at::Tensor features = image_encoder->features(batch.pixel_values, false);
+  return half_features() ? features.to(at::kHalf).to(at::kFloat) : features;
 }
 
 ForwardResult InfigModelImpl::encode(const Batch& batch, const ForwardOptions& how) {

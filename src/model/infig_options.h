@@ -125,6 +125,7 @@ struct InfigOptions : ModelOptions {
   void adopt(const nlohmann::json& config, const std::string& where) override;
   void finish() override;
 
+  bool wants_tokens() const override { return true; }
   std::unique_ptr<Tokenizer> make_tokenizer(const DataSet& data) const override;
   void adopt_tokenizer(const Tokenizer& tokenizer, bool random_init) override;
   std::shared_ptr<Model> make_model(int64_t num_labels) const override;

@@ -144,11 +144,16 @@ class Model : public torch::nn::Module {
   virtual nlohmann::json facts() const;
   int64_t num_labels() const { return num_labels_; }
 
+  // data.feature_dtype=fp16: features of frozen encoders are rounded to fp16 wherever they come from, a cache or the encoder itself.
+  bool half_features() const { return half_features_; }
+  void set_half_features(bool half) { half_features_ = half; }
+
  protected:
   explicit Model(int64_t num_labels) : num_labels_(num_labels) {}
 
  private:
   int64_t num_labels_;
+  bool half_features_ = false;
 };
 
 // The keys of a model and what follows from them. Stored in every checkpoint's config.json; evaluate and predict read them from there.
@@ -166,6 +171,7 @@ class ModelOptions {
   // Carries shared values into the parts and checks each part and their agreement. Throws ConfigError.
   virtual void finish() = 0;
 
+  virtual bool wants_tokens() const { return false; }  // a tokenizer belongs to the model
   // The tokenizer of a new run: published, or trained on the training texts. Null where the model wants no token ids.
   virtual std::unique_ptr<Tokenizer> make_tokenizer(const DataSet& /*data*/) const { return nullptr; }
   // Takes what depends on the tokenizer (the rows of an embedding). Throws CheckpointError where the two do not belong together.

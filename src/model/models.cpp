@@ -33,6 +33,12 @@ ModelConfig& ModelConfig::operator=(const ModelConfig& other) {
   return *this;
 }
 
+std::string ModelConfig::known() const {
+  std::vector<std::string> names;
+  for (const ModelKind& kind : *models_) names.emplace_back(kind.name);
+  return fmt::format("{}", fmt::join(names, " | "));
+}
+
 void ModelConfig::choose(const std::string& name) {
   std::vector<std::string> known;
   for (const ModelKind& kind : *models_) {

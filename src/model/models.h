@@ -32,6 +32,8 @@ class ModelConfig {
   // Another model, with its defaults. Throws ConfigError that lists the known ones.
   void choose(const std::string& name);
   const ModelKind& kind() const { return *kind_; }
+  const ModelList& models() const { return *models_; }
+  std::string known() const;  // "infig | clmlf | ..."
   ModelOptions& operator*() { return *options_; }
   const ModelOptions& operator*() const { return *options_; }
   ModelOptions* operator->() { return options_.get(); }

@@ -6,23 +6,36 @@
 #include <string>
 #include <vector>
 
-#include "model/infig.h"
+#include "model/models.h"
 #include "text/tokenizer.h"
 
 namespace infig {
 
 struct LoadedModel {
-  InfigModel model{nullptr};
-  std::unique_ptr<Tokenizer> tokenizer;
-  std::vector<std::string> labels;  // in id order
+  std::shared_ptr<Model> model;
+  ModelConfig options;
+  std::unique_ptr<Tokenizer> tokenizer;  // null where the model wants no token ids
+  std::vector<std::string> labels;       // in id order
+  Precision precision = Precision::kFp32;  // that it was trained in
+};
+
+struct SavedModel {
+  const Model& model;
+  const ModelConfig& options;
+  const Tokenizer* tokenizer;  // null: none
+  const std::vector<std::string>& labels;
+  Precision precision;  // resolved
 };
 
 // Writes into an existing folder; every file appears whole or not at all.
-void save_model(const InfigModel& model, const Tokenizer& tokenizer, const std::vector<std::string>& labels,
-                const std::filesystem::path& folder);
+void save_model(const SavedModel& saved, const std::filesystem::path& folder);
 
-// Throws CheckpointError naming the missing or broken file or key.
-LoadedModel load_model(const std::filesystem::path& folder);
+// Reads it back: the model of config.json's model_type, with its keys and facts, and the weights straight into its memory. Throws
+// CheckpointError naming the missing or broken file or key.
+LoadedModel load_model(const std::filesystem::path& folder, const ModelList& models = built_in_models());
+
+// config.json of a model folder, checked as far as every model has it. Throws CheckpointError.
+nlohmann::json read_checkpoint_config(const std::filesystem::path& folder);
 
 // The checkpoint that evaluate, predict and serve use: RUN/checkpoints/best. Also takes a checkpoint folder itself.
 // Throws CheckpointError saying what is there instead.

@@ -10,6 +10,7 @@
 
 #include "archive/weight_archive.h"
 #include "core/error.h"
+#include "core/mapped_file.h"
 
 namespace infig {
 namespace {
@@ -35,6 +36,29 @@ bool may_be_ignored(const std::string& key, const std::vector<std::string>& igno
 // Every list ends up in one message, so that a wrong checkpoint is understood at the first attempt.
 std::string list_keys(const std::string& title, const std::vector<std::string>& keys) {
   return keys.empty() ? "" : fmt::format("\n  {} ({}): {}", title, keys.size(), fmt::join(keys, ", "));
+}
+
+using Shapes = std::map<std::string, std::vector<int64_t>>;
+
+// Every name that is missing, unexpected or of another shape, in one message.
+void check_fit(const TensorMap& own, const Shapes& found, const std::string& where, const std::vector<std::string>& ignored) {
+  std::vector<std::string> missing, unexpected, misshaped;
+  for (const auto& [name, tensor] : own) {
+    const auto there = found.find(name);
+    if (there == found.end()) {
+      if (!may_be_ignored(name, ignored)) missing.push_back(name);
+    } else if (tensor.sizes() != at::IntArrayRef(there->second)) {
+      misshaped.push_back(
+          fmt::format("{} expected [{}] found [{}]", name, fmt::join(tensor.sizes(), ", "), fmt::join(there->second, ", ")));
+    }
+  }
+  for (const auto& item : found) {
+    if (!own.contains(item.first) && !may_be_ignored(item.first, ignored)) unexpected.push_back(item.first);
+  }
+  if (missing.empty() && unexpected.empty() && misshaped.empty()) return;
+  throw CheckpointError(fmt::format("{} does not fit the model:{}{}{}\nUse the checkpoint of a model with the same options.", where,
+                                    list_keys("missing", missing), list_keys("unexpected", unexpected),
+                                    list_keys("of another shape", misshaped)));
 }
 
 }  // namespace
@@ -91,28 +115,31 @@ TensorMap state_dict(const torch::nn::Module& module) {
 void load_state_dict(torch::nn::Module& module, const TensorMap& tensors, const std::string& where,
                      const std::vector<std::string>& ignored) {
   const TensorMap own = state_dict(module);
-  std::vector<std::string> missing, unexpected, misshaped;
-  for (const auto& [name, tensor] : own) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end()) {
-      if (!may_be_ignored(name, ignored)) missing.push_back(name);
-    } else if (found->second.sizes() != tensor.sizes()) {
-      misshaped.push_back(
-          fmt::format("{} expected [{}] found [{}]", name, fmt::join(tensor.sizes(), ", "), fmt::join(found->second.sizes(), ", ")));
-    }
-  }
-  for (const auto& item : tensors) {
-    if (!own.contains(item.first) && !may_be_ignored(item.first, ignored)) unexpected.push_back(item.first);
-  }
-  if (!missing.empty() || !unexpected.empty() || !misshaped.empty()) {
-    throw CheckpointError(fmt::format("{} does not fit the model:{}{}{}\nUse the checkpoint of a model with the same options.", where,
-                                      list_keys("missing", missing), list_keys("unexpected", unexpected),
-                                      list_keys("of another shape", misshaped)));
-  }
+  Shapes shapes;
+  for (const auto& [name, tensor] : tensors) shapes.emplace(name, tensor.sizes().vec());
+  check_fit(own, shapes, where, ignored);
   const at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : own) {
     const auto found = tensors.find(name);
     if (found != tensors.end()) at::Tensor(tensor).copy_(found->second);
+  }
+}
+
+void load_weights(torch::nn::Module& module, const std::filesystem::path& path) {
+  const TensorMap own = state_dict(module);
+  const WeightArchive archive = open_archive(path);
+  Shapes shapes;
+  for (const auto& [name, view] : archive.tensors()) shapes.emplace(name, view.shape);
+  check_fit(own, shapes, path.string(), {});
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : own) {
+    const TensorView& view = archive.tensors().at(name);
+    const at::ScalarType type = to_scalar_type(view.dtype);
+    const bool direct = tensor.scalar_type() == type && tensor.is_contiguous() && tensor.device().is_cpu();
+    const at::Tensor target = direct ? tensor : at::empty(view.shape, type);  // the bytes may be unaligned: copied, never cast
+    if (!view.data.empty()) std::memcpy(target.data_ptr(), view.data.data(), view.data.size());
+    if (!direct) at::Tensor(tensor).copy_(target);
+    give_back(view.data);
   }
 }
 

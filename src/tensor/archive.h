@@ -25,6 +25,10 @@ TensorMap load_tensors(const std::filesystem::path& path, std::map<std::string, 
 // Writes tensors (moved to CPU and made contiguous where they are not). Atomic, deterministic.
 void save_tensors(const std::filesystem::path& path, const TensorMap& tensors, const std::map<std::string, std::string>& metadata = {});
 
+// load_state_dict() of the archive `path`, without a second copy of the weights in memory: each tensor is copied from the mapped file
+// straight to its place, and its pages are given back.
+void load_weights(torch::nn::Module& module, const std::filesystem::path& path);
+
 // Parameters and buffers of a module under their dotted names.
 TensorMap state_dict(const torch::nn::Module& module);
 

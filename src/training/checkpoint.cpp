@@ -175,7 +175,7 @@ void save_checkpoint(const fs::path& run, const CheckpointParts& parts, int64_t 
     TensorMap training = parts.objective.state();
     {
       const AverageInPlace averaged(parts.average);
-      save_model(parts.model, parts.tokenizer, parts.labels, staging.path());
+      save_model(parts.model, staging.path());
       if (parts.average != nullptr) training.merge(parts.average->online());
       save_tensors(staging.path() / "trainer.safetensors", training);
     }
@@ -225,15 +225,32 @@ TrainerState read_trainer_state(const fs::path& checkpoint) {
   return TrainerState::from_json(parsed, path.string());
 }
 
-void check_same_model(const fs::path& checkpoint, const InfigOptions& wanted) {
+std::optional<fs::path> newest_checkpoint(const fs::path& run) {
+  const fs::path folder = run / "checkpoints";
+  if (!fs::is_directory(folder)) return std::nullopt;
+  std::vector<std::string> names = checkpoint_names(folder);
+  std::error_code code;
+  const std::string linked = fs::read_symlink(folder / "latest", code).filename().string();
+  if (const auto found = std::find(names.begin(), names.end(), linked); found != names.end()) names.erase(names.begin(), found);
+  for (const std::string& name : names) {
+    if (fs::is_regular_file(folder / name / "config.json", code)) return folder / name;
+  }
+  return std::nullopt;
+}
+
+void check_same_model(const fs::path& checkpoint, const ModelConfig& wanted) {
   const fs::path path = checkpoint / "config.json";
-  const json config = json::parse(read_file(path), nullptr, false);
-  if (!config.is_object() || !config.contains("infig"))
-    throw CheckpointError(fmt::format("{}: not the config of an infig model", path.string()));
-  InfigOptions options = wanted;
+  const json config = read_checkpoint_config(checkpoint);
+  const std::string name = wanted.kind().name;
+  if (config.at("model_type") != name) {
+    throw CheckpointError(fmt::format("{}: the checkpoint is of another run: model_type is {} there, model.name is {} in this run's "
+                                      "config.yaml",
+                                      path.string(), config.at("model_type").dump(), name));
+  }
+  ModelConfig options = wanted;
   ConfigBinder binder;
-  bind_options(binder, options);
-  const json mine = config_json(binder).flatten(), theirs = config["infig"].flatten();
+  options->bind(binder);
+  const json mine = config_json(binder).flatten(), theirs = config.at(name).flatten();
   for (const auto& [key, value] : mine.items()) {
     if (!theirs.contains(key) || theirs[key] == value) continue;
     std::string dotted = key.substr(1);
@@ -243,9 +260,8 @@ void check_same_model(const fs::path& checkpoint, const InfigOptions& wanted) {
   }
 }
 
-void load_checkpoint(const fs::path& checkpoint, InfigModel& model, Optimizer& optimizer, Objective& objective, WeightAverage* average) {
+void load_training_state(const fs::path& checkpoint, Optimizer& optimizer, Objective& objective, WeightAverage* average) {
   const auto file = [&](const char* name) { return (checkpoint / name).string(); };
-  load_state_dict(*model, load_tensors(file("model.safetensors")), file("model.safetensors"));
   optimizer.restore(load_tensors(file("optimizer.safetensors")), file("optimizer.safetensors"));
   const TensorMap training = load_tensors(file("trainer.safetensors"));
   objective.restore(training, file("trainer.safetensors"));

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "model/objective.h"
 #include "model/pretrained.h"
 #include "training/loss_scaler.h"
 #include "training/optimizer.h"
@@ -38,9 +37,7 @@ struct TrainerState {
 };
 
 struct CheckpointParts {
-  InfigModel& model;
-  const Tokenizer& tokenizer;
-  const std::vector<std::string>& labels;
+  SavedModel model;
   Optimizer& optimizer;
   Objective& objective;
   WeightAverage* average;  // null: none; where there is one, it is what is saved as the model
@@ -62,11 +59,15 @@ std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::pa
 
 TrainerState read_trainer_state(const std::filesystem::path& checkpoint);
 
-// Throws CheckpointError naming the key where the checkpoint is of a model with other options: folders that were moved by hand.
-void check_same_model(const std::filesystem::path& checkpoint, const InfigOptions& options);
+// The newest checkpoint as it is found, looked at from outside: nothing is moved, logged or checked but that its config.json is there.
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
 
-// Restores weights, optimizer, twins and queue, and the average where there is one. Throws CheckpointError.
-void load_checkpoint(const std::filesystem::path& checkpoint, InfigModel& model, Optimizer& optimizer, Objective& objective,
-                     WeightAverage* average);
+// Throws CheckpointError naming the key where the checkpoint is of another model, or of one with other options: folders that were moved
+// by hand.
+void check_same_model(const std::filesystem::path& checkpoint, const ModelConfig& options);
+
+// Restores what training adds to the model, which holds the checkpoint's weights already: optimizer, the objective's state, and the average
+// where there is one. Throws CheckpointError.
+void load_training_state(const std::filesystem::path& checkpoint, Optimizer& optimizer, Objective& objective, WeightAverage* average);
 
 }  // namespace infig

@@ -68,18 +68,26 @@ void Journal::write_bad_pictures(const std::vector<BadPicture>& pictures) {
   log_warning("pictures that are not whole: {} (listed in {})", summary, (run_ / "bad-pictures.csv").string());
 }
 
+LossWindow::LossWindow(const std::vector<std::string>& names) {
+  for (const std::string& name : names) parts_.push_back({.name = name});
+}
+
+void LossWindow::clear() {
+  steps_ = 0;
+  loss_ = classification_ = grad_norm_ = 0;
+  for (Part& part : parts_) part = {.name = part.name};
+}
+
 void LossWindow::add(const StepResult& step) {
   ++steps_;
   loss_ += step.loss;
   classification_ += step.classification;
   grad_norm_ += step.grad_norm;
-  if (step.gam_count > 0) {
-    ++gam_steps_;
-    gam_ += step.gam;
-  }
-  if (step.hfam_count > 0) {
-    ++hfam_steps_;
-    hfam_ += step.hfam;
+  for (Part& part : parts_) {
+    const LossValue& value = step.part(part.name);
+    if (value.count == 0) continue;
+    ++part.steps;
+    part.sum += value.value;
   }
 }
 
@@ -87,8 +95,9 @@ json LossWindow::line() const {
   const auto mean = [](double sum, int64_t count) { return sum / static_cast<double>(count); };
   json line = {
       {"loss", mean(loss_, steps_)}, {"loss_classification", mean(classification_, steps_)}, {"grad_norm", mean(grad_norm_, steps_)}};
-  if (gam_steps_ > 0) line["loss_gam"] = mean(gam_, gam_steps_);
-  if (hfam_steps_ > 0) line["loss_hfam"] = mean(hfam_, hfam_steps_);
+  for (const Part& part : parts_) {
+    if (part.steps > 0) line["loss_" + part.name] = mean(part.sum, part.steps);
+  }
   return line;
 }
 
@@ -96,23 +105,34 @@ std::string LossWindow::note() const {
   if (empty()) return "";
   const json means = line();
   std::string note = fmt::format("loss {:.3f} ce {:.3f}", means["loss"].get<double>(), means["loss_classification"].get<double>());
-  if (means.contains("loss_gam")) note += fmt::format(" gam {:.3f}", means["loss_gam"].get<double>());
-  if (means.contains("loss_hfam")) note += fmt::format(" hfam {:.3f}", means["loss_hfam"].get<double>());
+  for (const Part& part : parts_) {
+    if (part.steps > 0) note += fmt::format(" {} {:.3f}", part.name, means["loss_" + part.name].get<double>());
+  }
   return note;
 }
 
-json LossWindow::state() const { return json::array({steps_, gam_steps_, hfam_steps_, loss_, classification_, gam_, hfam_, grad_norm_}); }
+// [steps, steps of each part.., loss, classification, sum of each part.., grad_norm]
+json LossWindow::state() const {
+  json state = json::array({steps_});
+  for (const Part& part : parts_) state.push_back(part.steps);
+  state.push_back(loss_);
+  state.push_back(classification_);
+  for (const Part& part : parts_) state.push_back(part.sum);
+  state.push_back(grad_norm_);
+  return state;
+}
 
 void LossWindow::restore(const json& state) {
-  if (!state.is_array() || state.size() != 8) return;
+  if (!state.is_array() || state.size() != 4 + 2 * parts_.size()) return;
+  const size_t sums = 3 + parts_.size();
   steps_ = state[0];
-  gam_steps_ = state[1];
-  hfam_steps_ = state[2];
-  loss_ = state[3];
-  classification_ = state[4];
-  gam_ = state[5];
-  hfam_ = state[6];
-  grad_norm_ = state[7];
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    parts_[i].steps = state[1 + i];
+    parts_[i].sum = state[sums + i];
+  }
+  loss_ = state[sums - 2];
+  classification_ = state[sums - 1];
+  grad_norm_ = state.back();
 }
 
 }  // namespace infig

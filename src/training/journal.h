@@ -37,17 +37,25 @@ class Journal {
 // Sums of step results between two lines of metrics.jsonl. Kept in the checkpoint, so that a resumed run writes the same lines.
 class LossWindow {
  public:
+  // `names`: Objective::loss_names().
+  explicit LossWindow(const std::vector<std::string>& names = {});
   void add(const StepResult& step);
   bool empty() const { return steps_ == 0; }
-  nlohmann::json line() const;  // means: loss, loss_classification, loss_gam, loss_hfam, grad_norm
+  nlohmann::json line() const;  // means: loss, loss_classification, loss_NAME of each other part that counted posts, grad_norm
   std::string note() const;     // for the progress bar
-  void clear() { *this = LossWindow(); }
+  void clear();
   nlohmann::json state() const;
   void restore(const nlohmann::json& state);
 
  private:
-  int64_t steps_ = 0, gam_steps_ = 0, hfam_steps_ = 0;
-  double loss_ = 0, classification_ = 0, gam_ = 0, hfam_ = 0, grad_norm_ = 0;
+  struct Part {
+    std::string name;
+    int64_t steps = 0;  // in which it counted posts
+    double sum = 0;
+  };
+  int64_t steps_ = 0;
+  double loss_ = 0, classification_ = 0, grad_norm_ = 0;
+  std::vector<Part> parts_;
 };
 
 }  // namespace infig

@@ -12,9 +12,9 @@
 
 namespace infig {
 
-Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options, const std::vector<std::string>& published)
+Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options, const ParameterRoles& roles)
     : options_(options) {
-  const ParameterRates rates(module, options, published);
+  const ParameterRates rates(module, options, roles);
   const bool adaptive = options.name != OptimizerName::kSgd;
   for (const auto& item : module.named_parameters()) {
     const at::Tensor& parameter = item.value();

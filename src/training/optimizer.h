@@ -17,7 +17,7 @@ namespace infig {
 class Optimizer {
  public:
   // Takes every parameter that wants a gradient, with the rate and decay that ParameterRates gives it.
-  Optimizer(const torch::nn::Module& module, const OptimOptions& options, const std::vector<std::string>& published = {});
+  Optimizer(const torch::nn::Module& module, const OptimOptions& options, const ParameterRoles& roles = {});
 
   void zero_grad();
   // Clips and updates with `learning_rate` times each parameter's scale; parameters without a gradient are left

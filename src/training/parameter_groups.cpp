@@ -14,15 +14,6 @@
 namespace infig {
 namespace {
 
-constexpr std::string_view kTextLayer = "text_encoder.encoder.layer.";
-
-// N of "text_encoder.encoder.layer.N.", -1 for other names.
-int64_t text_layer_of(const std::string& name) {
-  int64_t layer = -1;
-  if (name.starts_with(kTextLayer)) std::from_chars(name.data() + kTextLayer.size(), name.data() + name.size(), layer);
-  return layer;
-}
-
 ConfigError bad_line(const std::string& line, const std::string& why) {
   return ConfigError(
       fmt::format("optim.groups: \"{}\": {}; expected \"PATTERN frozen\" or \"PATTERN lr=NUMBER weight_decay=NUMBER\"", line, why));
@@ -65,11 +56,10 @@ std::vector<ParameterGroup> parse_groups(const std::vector<std::string>& lines) 
   return groups;
 }
 
-ParameterRates::ParameterRates(const torch::nn::Module& module, const OptimOptions& options, std::vector<std::string> published)
-    : options_(options), published_(std::move(published)), groups_(parse_groups(options.groups)) {
+ParameterRates::ParameterRates(const torch::nn::Module& module, const OptimOptions& options, ParameterRoles roles)
+    : options_(options), roles_(std::move(roles)), groups_(parse_groups(options.groups)) {
   std::vector<bool> used(groups_.size());
   for (const auto& item : module.named_parameters()) {
-    text_layers_ = std::max(text_layers_, text_layer_of(item.key()) + 1);
     if (const ParameterGroup* group = group_of(item.key())) used[static_cast<size_t>(group - groups_.data())] = true;
   }
   for (size_t i = 0; i < groups_.size(); ++i) {
@@ -96,11 +86,10 @@ bool ParameterRates::frozen(const std::string& name) const {
 ParameterRate ParameterRates::of(const std::string& name, int64_t dimensions) const {
   const auto begins = [&](const std::string& part) { return name.starts_with(part); };
   ParameterRate rate{.scale = 1, .weight_decay = dimensions >= 2 ? options_.weight_decay : 0.0};
-  if (options_.lr_new > 0 && std::none_of(published_.begin(), published_.end(), begins)) rate.scale = options_.lr_new / options_.lr;
-  if (options_.layer_decay < 1 && name.starts_with("text_encoder.")) {
-    // What stands outside the layers is below them: embeddings, and the relative positions that they share.
-    const int64_t layer = text_layer_of(name);
-    rate.scale *= std::pow(options_.layer_decay, static_cast<double>(text_layers_ - layer));
+  if (options_.lr_new > 0 && std::none_of(roles_.pretrained.begin(), roles_.pretrained.end(), begins)) rate.scale = options_.lr_new / options_.lr;
+  if (options_.layer_decay < 1 && roles_.layers_above) {
+    if (const std::optional<int64_t> layers = roles_.layers_above(name))
+      rate.scale *= std::pow(options_.layer_decay, static_cast<double>(*layers));
   }
   if (const ParameterGroup* group = group_of(name)) {
     if (group->lr) rate.scale = *group->lr / options_.lr;
@@ -111,7 +100,7 @@ ParameterRate ParameterRates::of(const std::string& name, int64_t dimensions) co
 
 void freeze_groups(torch::nn::Module& module, const OptimOptions& options) {
   if (options.groups.empty()) return;
-  const ParameterRates rates(module, options, {});
+  const ParameterRates rates(module, options);
   for (auto& item : module.named_parameters()) {
     if (rates.frozen(item.key())) item.value().set_requires_grad(false);
   }

@@ -3,6 +3,7 @@
 
 #include <torch/nn/module.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,11 +28,16 @@ struct ParameterRate {
   double weight_decay = 0;
 };
 
+// What a model says of its parameters (model/model.h).
+struct ParameterRoles {
+  std::vector<std::string> pretrained = {};  // names that begin with one of these have optim.lr, the others optim.lr_new (where it is set)
+  std::function<std::optional<int64_t>(const std::string&)> layers_above = {};  // Model::layers_above, for optim.layer_decay; empty: none
+};
+
 class ParameterRates {
  public:
-  // `published`: names that begin with one of these have optim.lr, the others optim.lr_new (where it is set). Throws ConfigError for a
-  // group that no parameter of the module falls into.
-  ParameterRates(const torch::nn::Module& module, const OptimOptions& options, std::vector<std::string> published);
+  // Throws ConfigError for a group that no parameter of the module falls into.
+  ParameterRates(const torch::nn::Module& module, const OptimOptions& options, ParameterRoles roles = {});
 
   // Weight decay leaves out biases, norms and temperatures (tensors of fewer than two dimensions) unless a group says otherwise.
   ParameterRate of(const std::string& name, int64_t dimensions) const;
@@ -40,9 +46,8 @@ class ParameterRates {
  private:
   const ParameterGroup* group_of(const std::string& name) const;
   OptimOptions options_;
-  std::vector<std::string> published_;
+  ParameterRoles roles_;
   std::vector<ParameterGroup> groups_;
-  int64_t text_layers_ = 0;
 };
 
 // Takes the gradient from every parameter of a frozen group. Throws ConfigError as ParameterRates does.

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
 #include "core/error.h"
+#include "model/pretrained.h"
+#include "training/checkpoint.h"
 #include "training/parameter_groups.h"
 
 namespace infig {
@@ -79,6 +84,14 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.choice("precision", config.precision, precision_choices(),
                 "fp32 | bf16 | fp16 (with a dynamic loss scale) | auto (bf16 where the hardware multiplies it natively), row 40");
   binder.field("threads", config.threads, {.low = 0, .high = 1024}, "compute threads; 0: all cores. Equal bits need an equal number");
+  binder.section("model");
+  binder.add(
+      "name", "which model: " + config.model.known() + "; the other sections are its own",
+      [&config](const std::string& yaml) {
+        // load_run_config() has chosen it before the model's keys were bound.
+        if (yaml != config.model.kind().name) throw std::invalid_argument(std::string(config.model.kind().name) + " (chosen before)");
+      },
+      [&config] { return std::string(config.model.kind().name); });
   binder.section("data");
   bind_options(binder, config.data.loader);
   binder.choice("features", config.data.cache_features, {{"cache", true}, {"live", false}},
@@ -93,7 +106,7 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.field("limit", config.data.limit, {.low = 0}, "posts a split that are used, drawn by the seed, to try things; 0: all");
   binder.choice("sampler", config.data.sampler, {{"shuffle", Sampler::kShuffle}, {"balanced", Sampler::kBalanced}},
                 "shuffle: every post once an epoch | balanced: every class equally often, small ones repeated");
-  bind_options(binder, config.model);
+  config.model->bind(binder);
   bind_optim(binder, config.optim);
   bind_train(binder, config.train);
 }
@@ -101,31 +114,43 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
 void RunConfig::finish() {
   parse_groups(optim.groups);
   if (optim.nesterov && optim.momentum == 0) throw ConfigError("optim.nesterov: needs optim.momentum above 0");
-  if (optim.lr_new > 0 && model.text.model.empty() && model.image.model.empty() && !random_init) {
+  if (optim.lr_new > 0 && model->pretrained_parameters().empty() && !random_init) {
     throw ConfigError(
         fmt::format("optim.lr_new={}: has no effect without published parts (text.model, image.model); optim.lr is the rate of everything",
                     optim.lr_new));
   }
-  if (train.micro_batch > 0 && model.image.batch_norm_train) {
+  if (train.micro_batch > 0 && model->batch_statistics()) {
     throw ConfigError(
         "train.micro_batch: with image.batch_norm_train=true BatchNorm would see parts of the batch; use one of the two alone");
   }
-  if (train.modality_dropout > 0) model.fusion.null_tokens = true;
+  if (train.modality_dropout > 0) model->expect_missing_sides();
   if (train.modality_dropout > 0 && data.loader.without != Without::kNothing)
     throw ConfigError("train.modality_dropout: data.without hides a side of every post already; use one of the two alone");
-  model.finish();
+  model->finish();
+}
+
+RunConfig load_run_config(const RunConfigRequest& request) {
+  RunConfig config(*request.models);
+  // Which keys there are depends on the model, so its name is looked up before anything else is read.
+  config.model.choose(find_config_value(request.file, request.overrides, "model.name").value_or(config.model.kind().name));
+  ConfigBinder binder;
+  bind_options(binder, config);
+  if (!request.file.empty()) read_config_file(binder, request.file);
+  for (const auto& assignment : request.overrides) apply_override(binder, assignment);
+  config.random_init = request.random_init;
+  const auto checkpoint = request.run.empty() || request.random_init ? std::nullopt : newest_checkpoint(request.run);
+  if (checkpoint) {
+    const auto stored = read_checkpoint_config(*checkpoint);
+    config.model->adopt(stored, (*checkpoint / "config.json").string());
+  } else {
+    config.model->resolve(request.random_init);
+  }
+  config.finish();
+  return config;
 }
 
 RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides, bool random_init) {
-  RunConfig config;
-  ConfigBinder binder;
-  bind_options(binder, config);
-  if (!file.empty()) read_config_file(binder, file);
-  for (const auto& assignment : overrides) apply_override(binder, assignment);
-  config.random_init = random_init;
-  resolve_published(config.model, random_init);
-  config.finish();
-  return config;
+  return load_run_config({.file = file, .overrides = overrides, .random_init = random_init});
 }
 
 std::string dump_run_config(const RunConfig& config, bool with_comments) {

@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "core/config.h"
-#include "model/infig_options.h"
-#include "model/precision.h"
+#include "model/models.h"
 #include "tensor/loader.h"
 
 namespace infig {
@@ -79,17 +78,30 @@ struct RunConfig {
   Precision precision = Precision::kAuto;
   int64_t threads = 0;  // 0: all cores
   DataOptions data;
-  InfigOptions model;
+  ModelConfig model;  // model.name and its keys
   OptimOptions optim;
   TrainOptions train;
   bool random_init = false;  // --random-init: no key; text.model and image.model are left out
 
+  RunConfig() = default;
+  explicit RunConfig(const ModelList& models) : model(models) {}
   void finish();  // derives shared values and validates; throws ConfigError
 };
 
 void bind_options(ConfigBinder& binder, RunConfig& config);
 
-// File (may be empty: defaults), then dotted overrides, then resolve_published() and finish().
+struct RunConfigRequest {
+  std::filesystem::path file;  // YAML; empty: defaults
+  std::vector<std::string> overrides = {};
+  bool random_init = false;
+  // A run that continues: what its published encoders are comes from its last checkpoint, if it has one, and their folders may be gone.
+  // Empty: a new run.
+  std::filesystem::path run = {};
+  const ModelList* models = &built_in_models();
+};
+
+// model.name first; then file, overrides, what published folders or the checkpoint say, and finish(). Throws ConfigError, CheckpointError.
+RunConfig load_run_config(const RunConfigRequest& request);
 RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides, bool random_init = false);
 
 // YAML of all keys: RUN/config.yaml (plain), configs/reference.yaml (with comments).

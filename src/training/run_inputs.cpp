@@ -37,9 +37,7 @@ nlohmann::json starting_weights(const RunConfig& config) {
     for (const std::filesystem::path& file : archive.files()) hashes[key][file.filename().string()] = sha256_file(file);
   };
   if (!config.random_init) {
-    add("text.model", config.model.text.model);
-    add("image.model", config.model.image.model);
-    if (config.model.loss.lambda_g > 0) add("clip.model", config.model.clip.model);
+    for (const auto& [key, path] : config.model->pretrained_files()) add(key.c_str(), path);
   }
   if (!config.train.init_from.empty()) add("train.init_from", find_checkpoint(config.train.init_from) / "model.safetensors");
   return hashes;

@@ -8,30 +8,17 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/random.h"
 #include "data/sampler.h"
-#include "encoders/clip.h"
 #include "model/pretrained.h"
-#include "nn/recompute.h"
+#include "nn/linear.h"
 
 namespace infig {
 namespace {
-
-std::unique_ptr<Tokenizer> vocabulary_of(const DataSet& data, const TextOptions& options) {
-  std::vector<std::string> texts;
-  for (const int64_t row : data.rows_of(Split::kTrain)) {
-    const auto& text = data.posts[static_cast<size_t>(row)].text;
-    if (!text.empty()) texts.push_back(text);
-  }
-  log_info("training a vocabulary of {} pieces on {} texts", options.vocab_size, texts.size());
-  return train_sentencepiece(
-      texts, {.vocab_size = options.vocab_size, .character_coverage = options.character_coverage, .case_fold = options.case_fold});
-}
 
 DataError too_few_posts(const RunConfig& config, const DataSet& data, int64_t posts) {
   return DataError(
@@ -68,33 +55,18 @@ void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& 
   if (steps_of(config, posts) == 0) throw too_few_posts(config, data, posts);
 }
 
-Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer, const std::filesystem::path& cache,
-                 Ranks& ranks)
+Session::Session(RunConfig config, const DataSet& data, const SessionStart& start, Ranks& ranks)
     : config_(std::move(config)),
       data_(&data),
       ranks_(&ranks),
       device_(device_of(config_.device, ranks)),
       precision_(resolve_precision(config_.precision, device_)),
-      tokenizer_(std::move(tokenizer)),
       dropout_(derive_seed(config_.seed, "dropout")),
       scaler_(precision_ == Precision::kFp16) {
   if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
-  const bool resumed = tokenizer_ != nullptr;
-  choose_tokenizer();
-  loader_ = std::make_unique<PostLoader>(data.posts, *tokenizer_, config_.model.image.pixels, config_.model.text.max_length,
-                                         config_.data.loader, config_.seed);
-  model_ = InfigModel(config_.model, static_cast<int64_t>(data.labels.size()), derive_seed(config_.seed, "weights"),
-                      load_published_parts(config_.model));
-  if (!config_.train.init_from.empty() && !resumed) start_from(config_.train.init_from);
-  model_->to(device_);
-  const FeatureCacheOptions caching = {
-      .folder = config_.data.feature_cache.empty() ? cache : std::filesystem::path(config_.data.feature_cache),
-      .half = config_.data.half_features,
-      .workers = config_.data.loader.workers};
-  if (!ranks.first()) ranks.barrier();  // what the first rank wrote into the cache is there then
-  choose_features(caching);
-  choose_clip(caching);
-  if (ranks.first()) ranks.barrier();
+  choose_tokenizer(start);
+  make_model(start);
+  add_inputs(start);
   train_rows_ = loader_->prepare(data.rows_of(Split::kTrain), "reading train pictures");
   dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
@@ -107,12 +79,15 @@ Session::Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenize
     throw ConfigError(fmt::format("data.drop_last=false: the last batch has {} posts, fewer than the {} ranks; set data.drop_last=true",
                                   rest, ranks.size()));
   }
-  objective_ = std::make_unique<Objective>(model_, posts, config_.train.batch_size, config_.seed,
-                                           config_.model.loss.classification(posts_of_class()), ranks);
-  std::vector<std::string> published;
-  if (!config_.model.text.model.empty()) published.emplace_back("text_encoder.");
-  if (!config_.model.image.model.empty()) published.emplace_back("image_encoder.backbone.");
-  optimizer_ = std::make_unique<Optimizer>(*model_, config_.optim, published);
+  objective_ = model_->make_objective({.train_posts = posts,
+                                       .batch_size = config_.train.batch_size,
+                                       .seed = config_.seed,
+                                       .classification = config_.model->classification(posts_of_class()),
+                                       .ranks = &ranks});
+  optimizer_ = std::make_unique<Optimizer>(
+      *model_, config_.optim,
+      ParameterRoles{.pretrained = config_.model->pretrained_parameters(),
+                     .layers_above = [this](const std::string& name) { return model_->layers_above(name); }});
   if (config_.train.ema_decay > 0) average_.emplace(*model_, config_.train.ema_decay);
   if (!ranks.several()) return;
   gradient_sum_.emplace(*model_, ranks, GradientSumOptions{.overlap = !config_.train.activation_checkpointing});
@@ -137,62 +112,52 @@ void Session::check_same_weights() const {
   }
 }
 
-void Session::choose_tokenizer() {
-  TextOptions& text = config_.model.text;
-  const std::string& start = config_.train.init_from;
-  if (tokenizer_ == nullptr && !start.empty()) tokenizer_ = load_tokenizer(find_checkpoint(start));
-  if (tokenizer_ == nullptr) tokenizer_ = text.model.empty() ? vocabulary_of(*data_, text) : load_tokenizer(text.model);
-  if (text.published.empty()) {
-    // With --random-init the table has the size of the published model's, for its speed and memory.
-    text.encoder.vocab_size = config_.random_init ? std::max(tokenizer_->vocab_size(), text.vocab_size) : tokenizer_->vocab_size();
-    text.encoder.pad_token_id = tokenizer_->pad_id();
-    return;
-  }
-  const int64_t rows = text_encoder_facts(nlohmann::json::parse(text.published)).vocab_size;
-  if (tokenizer_->vocab_size() > rows) {
-    throw CheckpointError(fmt::format("{}: the tokenizer has {} tokens, the model's embeddings {} rows; they do not belong together",
-                                      text.model, tokenizer_->vocab_size(), rows));
-  }
-}
-
-// A frozen backbone gives the same grid for the same pixels in every epoch.
-void Session::choose_features(const FeatureCacheOptions& cache) {
-  if (config_.model.image.finetune || config_.data.loader.without == Without::kImage) return;
-  if (config_.model.image.pixels.augment != Augment::kNone) {
-    log_info("picture features are computed at every step: image.augment changes the pictures (none would let them be cached)");
-    return;
-  }
-  if (!config_.data.cache_features) {
-    log_info("picture features are computed at every step: data.features=live");
-    return;
-  }
-  loader_->use_features(cached_grids(*model_->image_encoder->backbone(), *data_, config_.model.image.pixels, cache));
-}
-
-// Row 14: CLIP is frozen and sees the picture as it is, so its embeddings are computed once; row 18: of training posts alone.
-void Session::choose_clip(const FeatureCacheOptions& cache) {
-  const ClipPriorOptions& clip = config_.model.clip;
-  if (clip.embed_dim == 0) return;
-  ClipEncoder encoder;
-  encoder.tokenizer = tokenizer_.get();
-  std::unique_ptr<Tokenizer> own;
-  if (clip.random_init) {
-    encoder.model = ClipModel(clip_options(clip.variant));
-    encoder.model->initialize(derive_seed(config_.seed, "clip"));
-    encoder.pixels = clip_pixels(encoder.model->options());
-    encoder.own_end = clip.tokenizer.empty();
+void Session::choose_tokenizer(const SessionStart& start) {
+  const std::string& from = config_.train.init_from;
+  if (start.checkpoint) {
+    if (config_.model->wants_tokens()) tokenizer_ = load_tokenizer(*start.checkpoint);
+  } else if (!from.empty() && config_.model->wants_tokens()) {
+    tokenizer_ = load_tokenizer(find_checkpoint(from));
   } else {
-    PublishedClip published = load_clip(clip.model);
-    encoder.model = published.model;
-    encoder.pixels = published.pixels;
+    tokenizer_ = config_.model->make_tokenizer(*data_);
   }
-  if (!encoder.own_end) {
-    own = load_tokenizer(clip.tokenizer.empty() ? folder_of_clip(clip.model) : std::filesystem::path(clip.tokenizer));
-    encoder.tokenizer = own.get();
+  if (tokenizer_ != nullptr) config_.model->adopt_tokenizer(*tokenizer_, config_.random_init);
+}
+
+void Session::make_model(const SessionStart& start) {
+  const auto labels = static_cast<int64_t>(data_->labels.size());
+  if (start.checkpoint) {
+    {
+      const SkipInitialization read_next;
+      model_ = config_.model->make_model(labels);
+    }
+    load_weights(*model_, *start.checkpoint / "model.safetensors");
+  } else {
+    model_ = config_.model->make_model(labels);
+    model_->initialize(derive_seed(config_.seed, "weights"));
+    model_->load_pretrained();
+    if (!config_.train.init_from.empty()) start_from(config_.train.init_from);
   }
-  encoder.model->to(device_);
-  const std::vector<int64_t> rows = data_->rows_of(Split::kTrain);
-  loader_->use_clip(cached_clip_embeds(encoder, *data_, rows, cache), rows);
+  model_->set_half_features(config_.data.half_features);
+  model_->to(device_);
+}
+
+// What batches carry, and what of it is computed once. Ranks share the cache: the first one writes, the others wait and read.
+void Session::add_inputs(const SessionStart& start) {
+  loader_ = std::make_unique<PostLoader>(data_->posts, model_->inputs(tokenizer_.get()), config_.data.loader, config_.seed);
+  const InputContext context = {
+      .data = data_,
+      .seed = config_.seed,
+      .half_features = config_.data.half_features,
+      .cache = config_.data.cache_features,
+      .without = config_.data.loader.without,
+      .folder = config_.data.feature_cache.empty() ? start.cache : std::filesystem::path(config_.data.feature_cache),
+      .workers = config_.data.loader.workers,
+      .tokenizer = tokenizer_.get(),
+      .known = start.features};
+  if (!ranks_->first()) ranks_->barrier();
+  features_ = model_->add_training_inputs(*loader_, context);
+  if (ranks_->first()) ranks_->barrier();
 }
 
 // Everything by name; only the classifier's last layer may have another shape (other labels), and then starts anew.

@@ -1,17 +1,21 @@
-// What a run works with: tokenizer, loader, model, objective, optimizer, and the order of its batches.
+// What a run works with: tokenizer, loader, model, objective, optimizer, the order of its batches (session.cpp), and the step
+// (session_step.cpp).
 // Set-up is in session.cpp, the step in session_step.cpp.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/post.h"
 #include "distributed/gradient_sum.h"
 #include "distributed/ranks.h"
-#include "model/feature_cache.h"
-#include "model/objective.h"
+#include "model/model.h"
 #include "nn/dropout.h"
 #include "tensor/loader.h"
 #include "training/loss_scaler.h"
@@ -21,9 +25,18 @@
 
 namespace infig {
 
+// A part of the objective beside the classifier's loss: its mean over the posts that take part.
+struct LossValue {
+  std::string name;
+  double value = 0;
+  int64_t count = 0;  // 0: none took part
+};
+
 struct StepResult {
-  double loss = 0, classification = 0, gam = 0, hfam = 0;  // means over their posts
-  int64_t classification_count = 0, gam_count = 0, hfam_count = 0;
+  double loss = 0, classification = 0;  // means over their posts
+  int64_t classification_count = 0;
+  std::vector<LossValue> others;                  // in the order of Objective::loss_names()
+  const LossValue& part(std::string_view name) const;  // throws ShapeError for a name that is not there
   double grad_norm = 0;
   double learning_rate = 0;
   bool skipped = false;   // train.on_nan=skip: nothing was updated
@@ -34,14 +47,18 @@ struct StepResult {
 // ConfigError for ranks that cannot share a batch or would share a GPU.
 void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& ranks);
 
+struct SessionStart {
+  std::filesystem::path cache = {};  // folder of what is computed once, where config.data.feature_cache is empty
+  // A resumed run: tokenizer and weights are this checkpoint's, and no published folder is read.
+  std::optional<std::filesystem::path> checkpoint = {};
+  std::map<std::string, std::string> features = {};  // Session::features() of the run's earlier start
+};
+
 class Session {
  public:
-  // Trains a vocabulary on the training texts unless `tokenizer` is given (a resumed run). Reads pictures into the cache with a progress
-  // bar.
-  // Features of a frozen backbone go into config.data.feature_cache or, where that is empty, `cache`.
-  // Several ranks train one model: each computes its part of every batch, and all hold the same weights. Collective.
-  Session(RunConfig config, const DataSet& data, std::unique_ptr<Tokenizer> tokenizer, const std::filesystem::path& cache,
-          Ranks& ranks = Ranks::alone());
+  // Without a checkpoint a vocabulary is trained on the training texts, or the published one is read. Reads pictures into the cache with a
+  // progress bar. Several ranks train one model: each computes its part of every batch, and all hold the same weights. Collective.
+  Session(RunConfig config, const DataSet& data, const SessionStart& start, Ranks& ranks = Ranks::alone());
 
   // Batches of rows of an epoch, over all ranks: a function of (seed, epoch) alone.
   std::vector<std::vector<int64_t>> epoch_batches(int64_t epoch) const;
@@ -60,8 +77,9 @@ class Session {
   const RunConfig& config() const { return config_; }
   const DataSet& data() const { return *data_; }
   const PostLoader& loader() const { return *loader_; }
-  const Tokenizer& tokenizer() const { return *tokenizer_; }
-  InfigModel& model() { return model_; }
+  const Tokenizer* tokenizer() const { return tokenizer_.get(); }  // null where the model wants no token ids
+  Model& model() { return *model_; }
+  const std::map<std::string, std::string>& features() const { return features_; }  // folders in the cache, by what they hold
   Objective& objective() { return *objective_; }
   Optimizer& optimizer() { return *optimizer_; }
   WeightAverage* average() { return average_ ? &*average_ : nullptr; }  // with train.ema_decay
@@ -72,13 +90,16 @@ class Session {
   void restore_skipped_in_a_row(int64_t count) { skipped_in_a_row_ = count; }
 
  private:
-  void choose_tokenizer();
-  void choose_features(const FeatureCacheOptions& cache);
-  void choose_clip(const FeatureCacheOptions& cache);
+  void choose_tokenizer(const SessionStart& start);
+  void make_model(const SessionStart& start);
+  void add_inputs(const SessionStart& start);
   void start_from(const std::filesystem::path& run);
   std::vector<int64_t> epoch_positions(int64_t epoch) const;  // places in train_rows_, in file order or as data.sampler draws them
   std::vector<int64_t> posts_of_class() const;
-  Losses forward_and_backward(const Batch& batch, int64_t all, StepResult& result, StageTimer* timer);
+  bool in_parts(int64_t all) const;
+  void whole_step(const Batch& batch, const ForwardOptions& how, StepResult& result);
+  void parts_step(const Batch& batch, const ForwardOptions& how, StepResult& result);
+  bool update(StepResult& result, int64_t step);
   void agree(const Losses& losses, StepResult& result) const;
   void drop_modalities(Batch& batch, int64_t all, int64_t step) const;
   void widen(Batch& batch) const;
@@ -95,7 +116,8 @@ class Session {
   std::vector<int64_t> train_rows_, dev_rows_;
   std::vector<int64_t> train_lengths_;
   int64_t steps_per_epoch_ = 0;
-  InfigModel model_{nullptr};
+  std::shared_ptr<Model> model_;
+  std::map<std::string, std::string> features_;
   std::unique_ptr<Objective> objective_;
   std::unique_ptr<Optimizer> optimizer_;
   std::optional<GradientSum> gradient_sum_;

@@ -19,9 +19,9 @@ namespace {
 // BatchNorm's running statistics are written by the forward pass already: kept aside where a step may be thrown away.
 class BufferGuard {
  public:
-  BufferGuard(InfigModel& model, bool active) {
+  BufferGuard(const Model& model, bool active) {
     if (!active) return;
-    for (const auto& buffer : model->buffers()) kept_.emplace_back(buffer, buffer.detach().clone());
+    for (const auto& buffer : model.buffers()) kept_.emplace_back(buffer, buffer.detach().clone());
   }
   void restore() {
     const at::NoGradGuard no_grad;
@@ -32,7 +32,20 @@ class BufferGuard {
   std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
 };
 
+std::string describe_losses(const StepResult& result) {
+  std::string parts = fmt::format("classification {}", result.classification);
+  for (const LossValue& loss : result.others) parts += fmt::format(", {} {}", loss.name, loss.value);
+  return fmt::format("the loss is {} ({})", result.loss, parts);
+}
+
 }  // namespace
+
+const LossValue& StepResult::part(std::string_view name) const {
+  for (const LossValue& other : others) {
+    if (other.name == name) return other;
+  }
+  throw ShapeError(fmt::format("step: the objective has no loss called {}", name));
+}
 
 std::vector<std::vector<int64_t>> Session::own_rows(const std::vector<std::vector<int64_t>>& batches) const {
   std::vector<std::vector<int64_t>> own;
@@ -45,12 +58,12 @@ std::vector<std::vector<int64_t>> Session::own_rows(const std::vector<std::vecto
 
 // Texts are as wide as the whole batch's, so that what a post's dropout masks are does not depend on the number of ranks.
 void Session::widen(Batch& batch) const {
-  if (!ranks_->several()) return;
+  if (!ranks_->several() || !batch.input_ids.defined()) return;
   const int64_t own = batch.input_ids.size(1);
   int64_t widest = own;
   for (const int64_t width : ranks_->gather(std::span(&own, 1))) widest = std::max(widest, width);
   if (widest == own) return;
-  batch.input_ids = at::constant_pad_nd(batch.input_ids, {0, widest - own}, model_->text_encoder->pad_token_id());
+  batch.input_ids = at::constant_pad_nd(batch.input_ids, {0, widest - own}, model_->pad_token_id());
   batch.attention_mask = at::constant_pad_nd(batch.attention_mask, {0, widest - own}, 0);
 }
 
@@ -71,89 +84,111 @@ void Session::drop_modalities(Batch& batch, int64_t all, int64_t step) const {
   }
 }
 
-// Gradients are of scaler_.scale() times the loss. A loss that is not finite goes no further than its value.
-Losses Session::forward_and_backward(const Batch& batch, int64_t all, StepResult& result, StageTimer* timer) {
-  const ForwardOptions how = {.dropout = &dropout_, .training = true, .want_attention = false, .timer = timer};
-  const RecomputeScope recompute(config_.train.activation_checkpointing);
-  const int64_t micro_batch = config_.train.micro_batch;
-  optimizer_->zero_grad();
-  const auto before_last = [this] {
-    if (gradient_sum_) gradient_sum_->arm();
-  };
-  Losses losses;
-  if (micro_batch > 0 && micro_batch < ranks_->part(all, ranks_->size() - 1).size()) {  // alike on every rank
-    losses = objective_->step_in_parts(
-        batch, how, {.micro_batch = micro_batch, .precision = precision_, .loss_scale = scaler_.scale(), .before_last = before_last});
-    if (gradient_sum_) gradient_sum_->finish();
-    agree(losses, result);
-    return losses;
-  }
-  {
-    const AutocastScope autocast(precision_, device_);
-    losses = objective_->step(batch, how);
-  }
-  agree(losses, result);
-  if (!std::isfinite(result.loss)) return losses;
-  const StageScope scope(timer, "backward");
-  before_last();
-  (scaler_.scale() == 1 ? losses.total : losses.total * scaler_.scale()).backward();
-  if (gradient_sum_) gradient_sum_->finish();
-  return losses;
-}
-
 // What the step's losses are over all ranks.
 void Session::agree(const Losses& losses, StepResult& result) const {
   const auto value = [](const LossTerm& term) { return term.count > 0 ? term.mean().item<double>() : 0.0; };
-  std::array<double, 4> sums = {losses.total.item<double>(), value(losses.classification), value(losses.gam), value(losses.hfam)};
+  std::vector<double> sums = {losses.total.item<double>(), value(losses.classification)};
+  for (const NamedLoss& loss : losses.others) sums.push_back(value(loss.term));
   ranks_->sum(sums);
   result.loss = sums[0];
   result.classification = sums[1];
-  result.gam = sums[2];
-  result.hfam = sums[3];
   result.classification_count = losses.classification.count;
-  result.gam_count = losses.gam.count;
-  result.hfam_count = losses.hfam.count;
+  for (size_t i = 0; i < losses.others.size(); ++i)
+    result.others.push_back({.name = losses.others[i].name, .value = sums[2 + i], .count = losses.others[i].term.count});
 }
 
+// One step, from top to bottom: the batch, forward and losses, backward, the update, and what follows a good step.
 StepResult Session::step(const Batch& host_batch, const std::vector<int64_t>& rows, int64_t step, StageTimer* timer) {
+  StepResult result;
   const auto all = static_cast<int64_t>(rows.size());
+  const auto skip = [&](const std::string& what) {
+    not_finite(rows, step, what);
+    result.skipped = true;
+    return result;
+  };
+
+  // The batch: this rank's part of it, on the device, some posts with a side hidden (train.modality_dropout).
   Batch kept = host_batch;
   widen(kept);
   drop_modalities(kept, all, step);
   const Batch batch = kept.to(device_);
   dropout_.begin_step(step);
   const bool may_undo = config_.train.on_nan == OnNan::kSkip || precision_ == Precision::kFp16;
-  BufferGuard buffers(model_, may_undo && config_.model.image.batch_norm_train);
-  StepResult result;
-  forward_and_backward(batch, all, result, timer);
-  const auto skip = [&](const std::string& what) {
-    not_finite(rows, step, what);
-    buffers.restore();
-    result.skipped = true;
-    return result;
-  };
-  if (!std::isfinite(result.loss)) {
-    return skip(
-        fmt::format("the loss is {} (classification {}, gam {}, hfam {})", result.loss, result.classification, result.gam, result.hfam));
+  BufferGuard buffers(*model_, may_undo && config_.model->batch_statistics());
+
+  // Forward, losses, backward: at once, or in parts of train.micro_batch posts.
+  const ForwardOptions how = {.dropout = &dropout_, .training = true, .want_attention = false, .timer = timer};
+  const RecomputeScope recompute(config_.train.activation_checkpointing);
+  optimizer_->zero_grad();
+  if (in_parts(all)) {
+    parts_step(batch, how, result);
+  } else {
+    whole_step(batch, how, result);
   }
+  if (!std::isfinite(result.loss)) {
+    buffers.restore();
+    return skip(describe_losses(result));
+  }
+
+  // The update: gradients are of scaler_.scale() times the loss.
   const StageScope scope(timer, "optimizer");
-  result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
-  result.grad_norm = optimizer_->step(result.learning_rate, scaler_.scale());
-  if (!std::isfinite(result.grad_norm)) {
-    if (scaler_.overflow()) {
-      buffers.restore();
-      result.overflow = true;
-      return result;
-    }
+  if (!update(result, step)) {
+    buffers.restore();
+    if (result.overflow) return result;
     return skip(fmt::format("the gradient of {} is not finite (norm {}, loss {})", optimizer_->non_finite_gradient(), result.grad_norm,
                             result.loss));
   }
-  scaler_.good_step();
+
+  // What a good step leaves behind.
   objective_->commit();
-  objective_->clamp_temperatures();
   if (average_) average_->update();
   skipped_in_a_row_ = 0;
   return result;
+}
+
+// Alike on every rank.
+bool Session::in_parts(int64_t all) const {
+  const int64_t micro_batch = config_.train.micro_batch;
+  return micro_batch > 0 && micro_batch < ranks_->part(all, ranks_->size() - 1).size();
+}
+
+// A loss that is not finite goes no further than its value.
+void Session::whole_step(const Batch& batch, const ForwardOptions& how, StepResult& result) {
+  Losses losses;
+  {
+    const AutocastScope autocast(precision_, device_);
+    losses = objective_->step(batch, how);
+  }
+  agree(losses, result);
+  if (!std::isfinite(result.loss)) return;
+  const StageScope scope(how.timer, "backward");
+  if (gradient_sum_) gradient_sum_->arm();
+  (scaler_.scale() == 1 ? losses.total : losses.total * scaler_.scale()).backward();
+  if (gradient_sum_) gradient_sum_->finish();
+}
+
+void Session::parts_step(const Batch& batch, const ForwardOptions& how, StepResult& result) {
+  const PartOptions parts = {.micro_batch = config_.train.micro_batch,
+                             .precision = precision_,
+                             .loss_scale = scaler_.scale(),
+                             .before_last = [this] {
+                               if (gradient_sum_) gradient_sum_->arm();
+                             }};
+  const Losses losses = objective_->step_in_parts(batch, how, parts);
+  if (gradient_sum_) gradient_sum_->finish();
+  agree(losses, result);
+}
+
+// False where the gradient is not finite, and nothing was updated: `overflow` says whether fp16's scale was to blame.
+bool Session::update(StepResult& result, int64_t step) {
+  result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
+  result.grad_norm = optimizer_->step(result.learning_rate, scaler_.scale());
+  if (std::isfinite(result.grad_norm)) {
+    scaler_.good_step();
+    return true;
+  }
+  result.overflow = scaler_.overflow();
+  return false;
 }
 
 void Session::not_finite(const std::vector<int64_t>& rows, int64_t step, const std::string& what) {

@@ -36,6 +36,7 @@ class Run {
  private:
   void check_same_data() const;
   bool open_folder();           // false: the run is finished, or as far as it is to go, already
+  void write_description() const;
   bool open_folder_together();  // the first rank opens it, the others learn what it found
   void train_epoch(int64_t epoch);
   void after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar);
@@ -53,6 +54,8 @@ class Run {
   const DataSet& data_;
   Ranks& ranks_;
   std::optional<RunLock> lock_;
+  json description_;                             // of this start
+  std::map<std::string, std::string> features_;  // Session::features() of an earlier one
   std::optional<fs::path> checkpoint_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Journal> journal_;
@@ -89,6 +92,7 @@ bool Run::open_folder() {
                                   run.string(), hash, data_.sha256));
     }
     check_same_model(*checkpoint_, request_.config.model);
+    if (description.is_object() && description.contains("features")) features_ = description["features"];
     if (state_.finished || paused()) return false;
   }
   lock_->sign();
@@ -98,10 +102,13 @@ bool Run::open_folder() {
   description["data"] = data_.name;
   description["data_sha256"] = data_.sha256;
   description["weights_sha256"] = weights.is_object() ? weights : starting_weights(request_.config);
-  write_file_atomic(run / "description.json", description.dump(2) + "\n");
+  description_ = description;
+  write_description();
   log_to_file(run / "train.log");
   return true;
 }
+
+void Run::write_description() const { write_file_atomic(request_.run / "description.json", description_.dump(2) + "\n"); }
 
 void Run::check_same_data() const {
   const std::string mine = data_.sha256 + sha256_hex(dump_run_config(request_.config, false));
@@ -119,12 +126,13 @@ bool Run::open_folder_together() {
   if (!ranks_.several()) return open_folder();
   check_same_data();
   json found;
-  if (ranks_.first()) found = {{"open", open_folder()}, {"checkpoint", checkpoint_ ? checkpoint_->string() : ""}};
+  if (ranks_.first()) found = {{"open", open_folder()}, {"checkpoint", checkpoint_ ? checkpoint_->string() : ""}, {"features", features_}};
   found = json::parse(ranks_.broadcast(found.dump()));
   const std::string checkpoint = found.at("checkpoint");
   if (!ranks_.first() && !checkpoint.empty()) {
     checkpoint_ = checkpoint;
     state_ = read_trainer_state(*checkpoint_);
+    features_ = found.at("features");
   }
   return found.at("open");
 }
@@ -143,10 +151,11 @@ TrainOutcome Run::execute() {
             .best_f1_weighted = state_.best_f1_weighted,
             .already_finished = true};
   }
-  session_ = std::make_unique<Session>(request_.config, data_, checkpoint_ ? load_tokenizer(*checkpoint_) : nullptr, request_.run / "cache",
-                                       ranks_);
+  session_ = std::make_unique<Session>(
+      request_.config, data_, SessionStart{.cache = request_.run / "cache", .checkpoint = checkpoint_, .features = features_}, ranks_);
+  window_ = LossWindow(session_->objective().loss_names());
   if (checkpoint_) {
-    load_checkpoint(*checkpoint_, session_->model(), session_->optimizer(), session_->objective(), session_->average());
+    load_training_state(*checkpoint_, session_->optimizer(), session_->objective(), session_->average());
     window_.restore(state_.window);
     session_->scaler().restore(state_.loss_scaler);
     session_->restore_skipped_in_a_row(state_.skipped_in_a_row);
@@ -155,10 +164,14 @@ TrainOutcome Run::execute() {
   if (ranks_.first()) {
     journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, request_.config.train.tensorboard);
     journal_->write_bad_pictures(session_->loader().bad_pictures());
+    if (!session_->features().empty()) {  // where a later start finds them, once the encoders' folders are gone
+      description_["features"] = session_->features();
+      write_description();
+    }
   }
   if (session_->dev_rows().empty()) log_warning("{}: no dev posts: no early stop, the last step counts as best", data_.folder.string());
   int64_t parameters = 0;
-  for (const auto& parameter : session_->model()->parameters()) parameters += parameter.requires_grad() ? parameter.numel() : 0;
+  for (const auto& parameter : session_->model().parameters()) parameters += parameter.requires_grad() ? parameter.numel() : 0;
   log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads{}",
            request_.config.train.batch_size, session_->steps_per_epoch(), request_.config.train.epochs,
            static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads(),
@@ -248,8 +261,7 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
     line["epoch"] = epochs_done;
     line["learning_rate"] = step.learning_rate;
     if (session_->precision() == Precision::kFp16) line["loss_scale"] = session_->scaler().scale();
-    if (step.gam_count > 0) line["temperature_gam"] = session_->model()->gam->temperature.item<double>();
-    if (step.hfam_count > 0) line["temperature_hfam"] = session_->model()->hfam->temperature.item<double>();
+    for (const auto& [name, value] : session_->objective().figures()) line[name] = value;
     write_metrics(line);
     window_.clear();
   }
@@ -319,7 +331,11 @@ void Run::save() {
   state_.skipped_in_a_row = session_->skipped_in_a_row();
   save_checkpoint(
       request_.run,
-      {session_->model(), session_->tokenizer(), data_.labels, session_->optimizer(), session_->objective(), session_->average(), state_},
+      {{session_->model(), session_->config().model, session_->tokenizer(), data_.labels, session_->precision()},
+       session_->optimizer(),
+       session_->objective(),
+       session_->average(),
+       state_},
       request_.config.train.save_total_limit, kept_steps());
 }
 
@@ -354,7 +370,7 @@ TrainOutcome train(const TrainRequest& request, const DataSet& data) {
 double time_training(const RunConfig& config, const DataSet& whole, int64_t warmup, int64_t steps, StageTimer& timer, Ranks& ranks) {
   const DataSet data = config.data.limit > 0 ? limited(whole, config.data.limit, config.seed) : whole;
   check_trainable(config, data, ranks);
-  Session session(config, data, nullptr, fs::temp_directory_path() / "infig-bench", ranks);
+  Session session(config, data, {.cache = fs::temp_directory_path() / "infig-bench"}, ranks);
   int64_t done = 0, posts = 0;
   Clock::time_point start = Clock::now();
   for (int64_t epoch = 0; done < warmup + steps; ++epoch) {

@@ -107,6 +107,7 @@ TEST(ImageEncoder, NamesAreTheTwinsAndTheBackbones) {
 TEST(ImageEncoder, FeaturesGoThroughTheBackboneAlone) {
   ImageEncoder encoder(small_image_options());
   encoder->initialize(3);
+  encoder->backbone()->initialize(3);
   const at::Tensor pixels = reference::wave({2, 3, 64, 64});
   const at::Tensor map = encoder->features(pixels, false);
   ASSERT_EQ(map.sizes(), (std::vector<int64_t>{2, 6, 2, 2}));
@@ -124,6 +125,7 @@ TEST(ImageEncoder, InitializeFollowsBothRules) {
   options.layer.intermediate_size = 64;
   ImageEncoder encoder(options);
   encoder->initialize(3);
+  encoder->backbone()->initialize(3);
   const TensorMap state = state_dict(*encoder);
   EXPECT_NEAR(state.at("grid_projection.weight").std().item<double>(), 0.02, 0.002);
   EXPECT_NEAR(state.at("backbone.layer4.0.conv2.weight").std().item<double>(), std::sqrt(2.0 / (64 * 9)), 0.003);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "model/infig_options.h"
 
 namespace infig {
 namespace {
@@ -18,15 +19,15 @@ std::vector<std::string> names(const std::vector<Variant>& variants) {
 TEST(Ablation, HasTheRowsOfTableThree) {
   RunConfig config;
   EXPECT_EQ(names(ablation_variants(config)), (std::vector<std::string>{"full", "without-gam", "without-hfam", "without-both"}));
-  config.model.clip.model = "weights/clip";
+  infig_options(config.model).clip.model = "weights/clip";
   const auto variants = ablation_variants(config);
   EXPECT_EQ(names(variants), (std::vector<std::string>{"full", "without-clip", "without-gam", "without-hfam", "without-both"}));
   EXPECT_TRUE(variants[0].overrides.empty());
   EXPECT_EQ(variants[1].overrides, (std::vector<std::string>{"clip.model="}));
   EXPECT_EQ(variants[4].overrides, (std::vector<std::string>{"loss.lambda_g=0", "loss.lambda_f=0"}));
-  config.model.loss.lambda_f = 0;
+  infig_options(config.model).loss.lambda_f = 0;
   EXPECT_EQ(names(ablation_variants(config)), (std::vector<std::string>{"full", "without-clip", "without-gam"}));
-  config.model.loss.lambda_g = 0;
+  infig_options(config.model).loss.lambda_g = 0;
   EXPECT_THROW(ablation_variants(config), ConfigError);
 }
 

@@ -68,7 +68,7 @@ class FeatureCache : public ::testing::Test {
 };
 
 TEST_F(FeatureCache, HoldsTheGridOfEveryPost) {
-  const auto store = cached_grids(*backbone_, data_, pixels_, cache());
+  const auto store = cached_grids(*backbone_, data_, pixels_, cache()).store;
   const at::NoGradGuard no_grad;
   for (int64_t row : {0, 1, 2, 4}) {
     const at::Tensor expected = backbone_->features(pixels_of(data_.posts[static_cast<size_t>(row)].image.file, pixels_), false);
@@ -78,7 +78,7 @@ TEST_F(FeatureCache, HoldsTheGridOfEveryPost) {
   EXPECT_FALSE(store->usable(3));
   ASSERT_EQ(store->bad().size(), 1u);
   EXPECT_EQ(store->bad().at(3).id, "p3");
-  const auto half = cached_grids(*backbone_, data_, pixels_, cache(true));
+  const auto half = cached_grids(*backbone_, data_, pixels_, cache(true)).store;
   EXPECT_TRUE(reference::close(half->gather({0, 4}), store->gather({0, 4}), 2e-3));
   EXPECT_EQ(folders(), 2u);
 }
@@ -113,7 +113,7 @@ TEST_F(FeatureCache, IsFoundAgainAndMadeAnewWhenAnythingElseIsAsked) {
 }
 
 TEST_F(FeatureCache, BatchesCarryFeaturesInsteadOfPixels) {
-  const auto store = cached_grids(*backbone_, data_, pixels_, cache());
+  const auto store = cached_grids(*backbone_, data_, pixels_, cache()).store;
   PostLoader loader(data_.posts, *tokenizer_, pixels_, 16, {.bad_image = BadImage::kSkip}, 1);
   loader.use_features(store);
   EXPECT_EQ(loader.prepare({0, 2, 3, 4}, "test"), (std::vector<int64_t>{0, 2, 4}));
@@ -153,7 +153,7 @@ TEST_F(FeatureCache, ClipEmbedsOfTrainingPosts) {
   clip.tokenizer = tokenizer_.get();
   clip.own_end = true;
   const std::vector<int64_t> rows = data_.rows_of(Split::kTrain);
-  const auto store = cached_clip_embeds(clip, data_, rows, cache());
+  const auto store = cached_clip_embeds(clip, data_, rows, cache()).store;
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < rows.size(); ++i) {
     const Post& post = data_.posts[static_cast<size_t>(rows[i])];

@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "model/infig.h"
-#include "model/objective.h"
+#include "model/infig_objective.h"
 #include "model/pretrained.h"
 #include "model/small_model.h"
 #include "reference/temporary_folder.h"
@@ -70,7 +70,7 @@ TEST(Model, MissingSidesAndPaddingHaveNoSay) {
   batch.pixel_values[1].fill_(3.0);
   batch.input_ids.index_put_({2, at::indexing::Slice(1, 7)}, 9);
   batch.input_ids.index_put_({3, at::indexing::Slice(4, 7)}, 11);
-  const ForwardResult after = model->forward(batch, {});
+  const ForwardResult after = model->run(batch, {});
   EXPECT_LT(largest_difference(before, after.logits), 1e-6);
   EXPECT_NEAR(after.scores[1].slice(0, 0, 4).sum().item<double>(), 0, 1e-12);  // 2 x 2 image tokens
   EXPECT_NEAR(after.scores[1].sum().item<double>(), 1, 1e-6);
@@ -84,7 +84,7 @@ TEST(Model, AttentionIsReturnedOnRequest) {
   const at::NoGradGuard no_grad;
   const Batch batch = random_batch(2, 5, 1);
   EXPECT_FALSE(model->forward(batch, {}).attention.defined());
-  const ForwardResult result = model->forward(batch, {.want_attention = true});
+  const ForwardResult result = model->run(batch, {.want_attention = true});
   EXPECT_EQ(result.attention.sizes(), (std::vector<int64_t>{2, 2, 8, 8}));
   EXPECT_LT(largest_difference(result.attention.sum(-1), at::ones({2, 2, 8})), 1e-5);
 }
@@ -92,16 +92,16 @@ TEST(Model, AttentionIsReturnedOnRequest) {
 TEST(Objective, TotalIsTheWeightedSum) {
   InfigOptions options = small_options();
   InfigModel model(options, 3, 1);
-  Objective objective(model, 100, 4, 1);
+  InfigObjective objective(model, 100, 4, 1);
   const Losses losses = objective.step(random_batch(4, 6, 2), {});
-  ASSERT_EQ(losses.gam.count, 4);
-  ASSERT_EQ(losses.hfam.count, 4);
+  ASSERT_EQ(losses.part("gam").count, 4);
+  ASSERT_EQ(losses.part("hfam").count, 4);
   const double expected =
-      losses.classification.mean().item<double>() + 0.3 * losses.gam.mean().item<double>() + 0.2 * losses.hfam.mean().item<double>();
+      losses.classification.mean().item<double>() + 0.3 * losses.part("gam").mean().item<double>() + 0.2 * losses.part("hfam").mean().item<double>();
   EXPECT_NEAR(losses.total.item<double>(), expected, 1e-5);
   // Untrained and with an empty queue, both contrastive losses lie near the log of their number of keys.
-  EXPECT_GT(losses.gam.mean().item<double>(), 0);
-  EXPECT_GT(losses.hfam.mean().item<double>(), 0);
+  EXPECT_GT(losses.part("gam").mean().item<double>(), 0);
+  EXPECT_GT(losses.part("hfam").mean().item<double>(), 0);
 }
 
 TEST(Objective, TheClassifiersLossIsAsAskedFor) {
@@ -109,7 +109,7 @@ TEST(Objective, TheClassifiersLossIsAsAskedFor) {
   LossOptions loss{.label_smoothing = .1, .focal_gamma = 2, .class_weights = "balanced"};
   const ClassificationLossOptions classification = loss.classification({5, 10, 15});
   EXPECT_EQ(classification.class_weights, (std::vector<double>{2, 1, 30 / 45.0}));
-  Objective plain(model, 100, 4, 1), asked(model, 100, 4, 1, classification);
+  InfigObjective plain(model, 100, 4, 1), asked(model, 100, 4, 1, classification);
   const Batch batch = random_batch(4, 6, 2);
   const Losses losses = asked.step(batch, {});
   EXPECT_NEAR(losses.classification.sum.item<double>(), classification_loss(losses.logits, batch.labels, classification).sum.item<double>(),
@@ -130,10 +130,10 @@ TEST(Objective, AblationsSwitchPartsOff) {
   options.loss.lambda_g = 0;
   options.loss.lambda_f = 0;
   InfigModel model(options, 3, 1);
-  Objective objective(model, 100, 4, 1);
+  InfigObjective objective(model, 100, 4, 1);
   const Losses losses = objective.step(random_batch(4, 6, 2), {});
-  EXPECT_EQ(losses.gam.count, 0);
-  EXPECT_EQ(losses.hfam.count, 0);
+  EXPECT_EQ(losses.part("gam").count, 0);
+  EXPECT_EQ(losses.part("hfam").count, 0);
   EXPECT_EQ(objective.queue(), nullptr);
   EXPECT_TRUE(objective.state().empty());
   EXPECT_NEAR(losses.total.item<double>(), losses.classification.mean().item<double>(), 1e-7);
@@ -141,13 +141,13 @@ TEST(Objective, AblationsSwitchPartsOff) {
 
 TEST(Objective, PostsWithoutBothSidesAreLeftOutOfAlignment) {
   InfigModel model(small_options(), 3, 1);
-  Objective objective(model, 100, 4, 1);
+  InfigObjective objective(model, 100, 4, 1);
   Batch batch = random_batch(4, 6, 2);
   batch.has_image[1] = false;
   const Losses losses = objective.step(batch, {});
   EXPECT_EQ(losses.classification.count, 4);
-  EXPECT_EQ(losses.gam.count, 3);
-  EXPECT_EQ(losses.hfam.count, 3);
+  EXPECT_EQ(losses.part("gam").count, 3);
+  EXPECT_EQ(losses.part("hfam").count, 3);
   EXPECT_EQ(objective.queue()->valid(), 0);  // until the step is known to be good
   objective.commit();
   EXPECT_EQ(objective.queue()->valid(), 3);
@@ -155,14 +155,14 @@ TEST(Objective, PostsWithoutBothSidesAreLeftOutOfAlignment) {
   EXPECT_EQ(objective.queue()->valid(), 3);
   batch.has_image.fill_(false);
   const Losses none = objective.step(batch, {});
-  EXPECT_EQ(none.gam.count, 0);
-  EXPECT_EQ(none.hfam.count, 0);
+  EXPECT_EQ(none.part("gam").count, 0);
+  EXPECT_EQ(none.part("hfam").count, 0);
   EXPECT_TRUE(none.total.isfinite().item<bool>());
 }
 
 TEST(Objective, TwinsStartEqualMoveSlowlyAndGetNoGradient) {
   InfigModel model(small_options(), 3, 1);
-  Objective objective(model, 100, 4, 1);
+  InfigObjective objective(model, 100, 4, 1);
   const TensorMap online = state_dict(*model);
   TensorMap twin = objective.state();
   ASSERT_TRUE(twin.contains("momentum.text_encoder.embeddings.word_embeddings.weight"));
@@ -188,15 +188,15 @@ TEST(Objective, TwinsStartEqualMoveSlowlyAndGetNoGradient) {
 
 TEST(Objective, QueueIsClampedToTheTrainingSplit) {
   InfigModel model(small_options(), 3, 1);
-  EXPECT_EQ(Objective(model, 10, 4, 1).queue()->capacity(), 6);
-  EXPECT_EQ(Objective(model, 1000, 4, 1).queue()->capacity(), 12);
+  EXPECT_EQ(InfigObjective(model, 10, 4, 1).queue()->capacity(), 6);
+  EXPECT_EQ(InfigObjective(model, 1000, 4, 1).queue()->capacity(), 12);
 }
 
 TEST(Objective, RandomQueueStartHoldsUnitVectors) {
   InfigOptions options = small_options();
   options.gam.queue_start = QueueStart::kRandom;
   InfigModel model(options, 3, 1);
-  const Objective objective(model, 1000, 4, 1);
+  const InfigObjective objective(model, 1000, 4, 1);
   EXPECT_EQ(objective.queue()->valid(), 12);
   EXPECT_LT(largest_difference(objective.queue()->image().norm(2, {1}), at::ones({12})), 1e-5);
 }
@@ -207,7 +207,7 @@ TEST(Objective, SepCanBeLeftOutOfHfam) {
   InfigOptions options = small_options();
   options.hfam.keep_sep = false;
   InfigModel model(options, 3, 1);
-  Objective objective(model, 100, 4, 1);
+  InfigObjective objective(model, 100, 4, 1);
   Batch batch = random_batch(4, 6, 2);
   batch.attention_mask.index_put_({0, at::indexing::Slice(2, 6)}, 0);  // [CLS] [SEP]
   EXPECT_TRUE(objective.step(batch, {}).total.isfinite().item<bool>());
@@ -215,7 +215,7 @@ TEST(Objective, SepCanBeLeftOutOfHfam) {
 
 TEST(Objective, StateRoundTrip) {
   InfigModel model(small_options(), 3, 1);
-  Objective first(model, 100, 4, 1), second(model, 100, 4, 1);
+  InfigObjective first(model, 100, 4, 1), second(model, 100, 4, 1);
   for (const uint64_t seed : {2, 3}) {
     first.step(random_batch(4, 6, seed), {});
     first.commit();
@@ -239,17 +239,20 @@ TEST(Pretrained, SavedFolderGivesTheSameLogits) {
   options.text.encoder.vocab_size = tokenizer->vocab_size();
   options.gam.loss.literal = true;
   InfigModel model(options, 2, 1);
-  save_model(model, *tokenizer, {"neg", "pos"}, folder);
+  const std::vector<std::string> labels = {"neg", "pos"};
+  ModelConfig config;
+  infig_options(config) = options;
+  save_model({*model, config, tokenizer.get(), labels, Precision::kFp32}, folder);
   LoadedModel loaded = load_model(folder);
   EXPECT_EQ(loaded.labels, (std::vector<std::string>{"neg", "pos"}));
-  EXPECT_TRUE(loaded.model->options().gam.loss.literal);
+  EXPECT_TRUE(infig_options(loaded.options).gam.loss.literal);
   const at::NoGradGuard no_grad;
   Batch batch = random_batch(3, 5, 4);
   batch.input_ids = batch.input_ids.remainder(tokenizer->vocab_size());
   EXPECT_TRUE(at::equal(model->forward(batch, {}).logits, loaded.model->forward(batch, {}).logits));
   // Saved twice: the same bytes.
   const std::string once = sha256_file(folder / "model.safetensors");
-  save_model(loaded.model, *loaded.tokenizer, loaded.labels, folder);
+  save_model({*loaded.model, loaded.options, loaded.tokenizer.get(), loaded.labels, loaded.precision}, folder);
   EXPECT_EQ(sha256_file(folder / "model.safetensors"), once);
   fs::remove(folder / "model.safetensors");
   EXPECT_THROW(load_model(folder), Error);

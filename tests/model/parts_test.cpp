@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "model/objective.h"
+#include "model/infig_objective.h"
 #include "model/small_batch.h"
 #include "model/small_model.h"
 #include "nn/recompute.h"
@@ -46,7 +46,7 @@ struct StepGradients {
 StepGradients second_step(const InfigOptions& options, int64_t micro, bool recompute = false, Precision precision = Precision::kFp32,
                           double scale = 1) {
   InfigModel model(options, 3, 5);
-  Objective objective(model, 100, 9, 5);
+  InfigObjective objective(model, 100, 9, 5);
   StepGradients result;
   for (int64_t step = 0; step < 2; ++step) {
     const Batch batch = parts_batch(9, static_cast<uint64_t>(step + 1));
@@ -74,10 +74,10 @@ StepGradients second_step(const InfigOptions& options, int64_t micro, bool recom
 void expect_equal_gradients(const StepGradients& a, const StepGradients& b, double tolerance) {
   test::expect_equal_gradients(a.gradients, b.gradients, tolerance, 100);
   EXPECT_NEAR(a.losses.total.item<double>(), b.losses.total.item<double>(), tolerance * 10);
-  EXPECT_NEAR(a.losses.gam.mean().item<double>(), b.losses.gam.mean().item<double>(), tolerance * 10);
-  EXPECT_NEAR(a.losses.hfam.mean().item<double>(), b.losses.hfam.mean().item<double>(), tolerance * 10);
-  EXPECT_EQ(a.losses.gam.count, 7);
-  EXPECT_EQ(b.losses.gam.count, 7);
+  EXPECT_NEAR(a.losses.part("gam").mean().item<double>(), b.losses.part("gam").mean().item<double>(), tolerance * 10);
+  EXPECT_NEAR(a.losses.part("hfam").mean().item<double>(), b.losses.part("hfam").mean().item<double>(), tolerance * 10);
+  EXPECT_EQ(a.losses.part("gam").count, 7);
+  EXPECT_EQ(b.losses.part("gam").count, 7);
   EXPECT_EQ(b.losses.classification.count, 9);
 }
 
@@ -143,8 +143,8 @@ TEST(NarrowFormats, HaveTheLossesOfFp32) {
         EXPECT_NEAR(found, wanted, tolerance * std::abs(wanted));
       };
       near(narrow.losses.classification, full.losses.classification);
-      near(narrow.losses.gam, full.losses.gam);
-      near(narrow.losses.hfam, full.losses.hfam);
+      near(narrow.losses.part("gam"), full.losses.part("gam"));
+      near(narrow.losses.part("hfam"), full.losses.part("hfam"));
       EXPECT_EQ(narrow.losses.total.scalar_type(), at::kFloat);
       at::Tensor dot = at::zeros({}, at::kDouble), a = at::zeros({}, at::kDouble), b = at::zeros({}, at::kDouble);
       for (const auto& [name, gradient] : full.gradients) {

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "model/infig.h"
-#include "model/objective.h"
+#include "model/infig_objective.h"
 #include "model/pretrained.h"
 #include "reference/alignment_reference.h"
 #include "reference/temporary_folder.h"
@@ -83,16 +83,16 @@ TEST_F(Published, EncodersCarryTheirWeightsIntoTheModel) {
   InfigOptions o = options();
   o.text.model = text_folder();
   o.image.model = image_folder();
-  resolve_published(o, false);
+  o.resolve(false);
   o.finish();
   EXPECT_EQ(o.hidden_size(), 12);
   EXPECT_EQ(o.image.encoder.channels(), reference::load_golden("encoders/published_resnet_bottleneck")["map"].size(1));
-  InfigModel model(o, 2, 1, load_published_parts(o));
+  InfigModel model(o, 2, 1);
   const reference::Golden text = reference::load_golden("encoders/bert_two_types"),
                           image = reference::load_golden("encoders/published_resnet_bottleneck");
   const at::NoGradGuard no_grad;
   const at::Tensor pixels = reference::wave({3, 3, 224, 224});
-  const ForwardResult result = model->forward(batch_of(text["input_ids"], text["attention_mask"], pixels), {});
+  const ForwardResult result = model->run(batch_of(text["input_ids"], text["attention_mask"], pixels), {});
   for (size_t k = 0; k < 3; ++k)
     EXPECT_TRUE(reference::close(result.text_hidden[k], text["hidden_states." + std::to_string(k)], 1e-5)) << k;
   EXPECT_TRUE(reference::close(model->image_encoder->features(image["pixel_values"], false), image["map"], 1e-5));
@@ -107,35 +107,38 @@ TEST_F(Published, ACheckpointStandsWithoutTheFolders) {
   o.image.model = image_folder();
   o.clip.model = clip_folder();
   o.clip.variant = ClipVariant::kAny;
-  resolve_published(o, false);
+  o.resolve(false);
   std::vector<std::string> corpus(40, "a lovely day at the beach");
   const auto tokenizer = train_sentencepiece(corpus, {.vocab_size = 22});
   o.finish();
-  InfigModel model(o, 2, 1, load_published_parts(o));
+  InfigModel model(o, 2, 1);
   fs::create_directories(folder_ / "saved");
-  save_model(model, *tokenizer, {"no", "yes"}, folder_ / "saved");
+  const std::vector<std::string> labels = {"no", "yes"};
+  ModelConfig config;
+  infig_options(config) = o;
+  save_model({*model, config, tokenizer.get(), labels, Precision::kFp32}, folder_ / "saved");
   for (const char* gone : {"text", "image", "clip"}) fs::remove_all(folder_ / gone);
   LoadedModel loaded = load_model(folder_ / "saved");
   const reference::Golden text = reference::load_golden("encoders/bert_two_types");
   const at::NoGradGuard no_grad;
   const Batch batch = batch_of(text["input_ids"], text["attention_mask"], reference::wave({3, 3, 224, 224}));
   EXPECT_TRUE(at::equal(model->forward(batch, {}).logits, loaded.model->forward(batch, {}).logits));
-  EXPECT_TRUE(at::equal(model->gam->clip_text_projection->weight, loaded.model->gam->clip_text_projection->weight));
+  EXPECT_TRUE(at::equal(model->gam->clip_text_projection->weight, std::dynamic_pointer_cast<InfigModelImpl>(loaded.model)->gam->clip_text_projection->weight));
 }
 
 TEST_F(Published, KeysOfEncodersFromScratchAreRefusedBesideThem) {
   InfigOptions o = options();
   o.text.model = text_folder();
   o.text.encoder.hidden_size = 96;
-  const std::string text = error_of([&] { resolve_published(o, false); });
+  const std::string text = error_of([&] { o.resolve(false); });
   EXPECT_NE(text.find("text.hidden_size=96"), std::string::npos) << text;
   EXPECT_NE(text.find("text.model"), std::string::npos) << text;
   o = options();
   o.image.model = image_folder();
   o.image.pixels.mean = {0.1, 0.2, 0.3};
-  EXPECT_NE(error_of([&] { resolve_published(o, false); }).find("image.preprocess=config"), std::string::npos);
+  EXPECT_NE(error_of([&] { o.resolve(false); }).find("image.preprocess=config"), std::string::npos);
   o.image.own_pixels = false;
-  EXPECT_EQ(error_of([&] { resolve_published(o, false); }), "");
+  EXPECT_EQ(error_of([&] { o.resolve(false); }), "");
   EXPECT_EQ(o.image.pixels.mean[1], 0.2);
 }
 
@@ -146,8 +149,8 @@ TEST_F(Published, AConfigOfOtherSizesThanTheWeightsNamesTheTensors) {
   write_file_atomic(folder / "config.json", config.dump());
   InfigOptions o = options();
   o.text.model = folder;
-  resolve_published(o, false);
-  const std::string message = error_of([&] { load_published_parts(o); });
+  o.resolve(false);
+  const std::string message = error_of([&] { ; });
   for (const char* part : {"encoder.layer.0.intermediate.dense.weight", "encoder.layer.1.output.dense.weight", "[24, 12]", "[20, 12]"})
     EXPECT_NE(message.find(part), std::string::npos) << part << " in " << message;
 }
@@ -157,15 +160,15 @@ TEST_F(Published, AllMissingFoldersAreNamedAtOnce) {
   o.text.model = folder_ / "deberta-v3-base";
   o.image.model = folder_ / "resnet-50/";
   o.clip.model = folder_ / "clip-vit-b32";
-  const std::string message = error_of([&] { resolve_published(o, false); });
+  const std::string message = error_of([&] { o.resolve(false); });
   for (const char* part : {"text.model: ", "microsoft/deberta-v3-base", "spm.model", "image.model: ", "microsoft/resnet-50",
                            "clip.model: ", "openai/clip-vit-base-patch32", "infig weights pull", "--random-init"}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << " in " << message;
   }
   o.loss.lambda_g = 0;  // without GAM no CLIP is needed
-  EXPECT_EQ(error_of([&] { resolve_published(o, false); }).find("clip.model"), std::string::npos);
+  EXPECT_EQ(error_of([&] { o.resolve(false); }).find("clip.model"), std::string::npos);
   o.image.model = folder_ / "something-else";
-  EXPECT_NE(error_of([&] { resolve_published(o, false); }).find("infig weights pull NAME"), std::string::npos);
+  EXPECT_NE(error_of([&] { o.resolve(false); }).find("infig weights pull NAME"), std::string::npos);
 }
 
 TEST_F(Published, RandomInitNeedsNoFolder) {
@@ -174,23 +177,23 @@ TEST_F(Published, RandomInitNeedsNoFolder) {
   o.image.model = "nowhere";
   o.clip.model = "nowhere";
   o.clip.variant = ClipVariant::kVitL14;
-  resolve_published(o, true);
+  o.resolve(true);
   EXPECT_EQ(o.clip.embed_dim, 768);
   EXPECT_EQ(o.hidden_size(), 768);  // DeBERTa-v3-base, the default
   o.loss.lambda_g = 0;
   o.clip.embed_dim = 0;
-  resolve_published(o, true);
+  o.resolve(true);
   EXPECT_EQ(o.clip.embed_dim, 0);
 }
 
 TEST_F(Published, ClipMustBeTheVariant) {
   InfigOptions o = options();
   o.clip.model = clip_folder();
-  const std::string message = error_of([&] { resolve_published(o, false); });
+  const std::string message = error_of([&] { o.resolve(false); });
   EXPECT_NE(message.find("patches of 4 pixels"), std::string::npos) << message;
   EXPECT_NE(message.find("patches of 32 pixels"), std::string::npos) << message;
   o.clip.variant = ClipVariant::kAny;
-  resolve_published(o, false);
+  o.resolve(false);
   EXPECT_EQ(o.clip.embed_dim, 7);
 }
 
@@ -202,15 +205,15 @@ TEST_F(Published, GamSeesClipBesideTheCls) {
     o.clip.embed_dim = 5;
     o.gam.clip_dim = 4;
     o.gam.literal_concat = literal;
-    resolve_published(o, false);
+    o.resolve(false);
     o.finish();
     EXPECT_EQ(o.global_size(), 16);
-    InfigModel model(o, 2, 1, load_published_parts(o));
-    Objective objective(model, 100, 3, 1);
+    InfigModel model(o, 2, 1);
+    InfigObjective objective(model, 100, 3, 1);
     const reference::Golden text = reference::load_golden("encoders/bert_two_types");
     Batch batch = batch_of(text["input_ids"], text["attention_mask"], reference::wave({3, 3, 224, 224}));
     batch.clip_embeds = reference::wave({3, 2, 5}, 0.4);
-    const ForwardResult forward = model->forward(batch, {});
+    const ForwardResult forward = model->run(batch, {});
     const auto side = [&](const at::Tensor& hidden, const torch::nn::Linear& projection, int64_t which) {
       reference::Mat rows;
       for (int64_t b = 0; b < 3; ++b) {
@@ -240,7 +243,7 @@ TEST_F(Published, GamSeesClipBesideTheCls) {
     const auto expected = reference::naive_global(naive, 0.07, false);
     ASSERT_EQ(expected.count, 3);
     const Losses losses = objective.step(batch, {});
-    EXPECT_NEAR(losses.gam.mean().item<double>(), expected.sum / 3, 1e-5);
+    EXPECT_NEAR(losses.part("gam").mean().item<double>(), expected.sum / 3, 1e-5);
     losses.total.backward();
     EXPECT_GT(model->gam->clip_text_projection->weight.grad().abs().max().item<double>(), 0);
     EXPECT_GT(model->gam->clip_image_projection->weight.grad().abs().max().item<double>(), 0);

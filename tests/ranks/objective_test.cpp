@@ -1,5 +1,5 @@
 // K ranks on parts of a batch against one rank on the whole: losses, gradients, queue. Every rank computes both.
-#include "model/objective.h"
+#include "model/infig_objective.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -52,7 +52,7 @@ Step second_step(const InfigOptions& given, Ranks& ranks, int64_t micro, uint64_
   InfigOptions options = given;
   options.finish();
   InfigModel model(options, 3, seed);
-  Objective objective(model, 100, kPosts, 5, {}, ranks);
+  InfigObjective objective(model, 100, kPosts, 5, {}, ranks);
   GradientSum sum(*model, ranks, {.bucket_mib = 1});
   Step result;
   Losses losses;
@@ -74,8 +74,8 @@ Step second_step(const InfigOptions& given, Ranks& ranks, int64_t micro, uint64_
     objective.commit();
   }
   for (const auto& item : model->named_parameters()) result.gradients[item.key()] = item.value().grad();
-  std::array<double, 4> values = {losses.total.item<double>(), losses.classification.mean().item<double>(), mean_of(losses.gam),
-                                  mean_of(losses.hfam)};
+  std::array<double, 4> values = {losses.total.item<double>(), losses.classification.mean().item<double>(), mean_of(losses.part("gam")),
+                                  mean_of(losses.part("hfam"))};
   ranks.sum(values);
   result.loss = values[0];
   result.classification = values[1];

@@ -111,9 +111,9 @@ TEST_F(CheckpointTest, TheAverageIsSavedEvaluatedAndResumed) {
   }
   EXPECT_GT(compared, 50);
   // Average of three steps: w0 .6^3 + .4 (.36 w1 + .6 w2 + w3).
-  Session start(request("unused").config, data_, nullptr, folder_ / "cache");
+  Session start(request("unused").config, data_, {.cache = folder_ / "cache"});
   const std::string head = "head.classifier.weight";
-  at::Tensor expected = start.model()->named_parameters()[head].detach() * (.6 * .6 * .6);
+  at::Tensor expected = start.model().named_parameters()[head].detach() * (.6 * .6 * .6);
   for (int step = 1; step <= 3; ++step) {
     const auto tensors = load_tensors(checkpoint("plain", "step-00000" + std::to_string(step)) / "model.safetensors");
     expected = expected + tensors.at(head) * (.4 * std::pow(.6, 3 - step));

@@ -11,7 +11,9 @@
 #include <string>
 
 #include "core/error.h"
+#include "model/infig_options.h"
 #include "core/files.h"
+#include "model/infig_objective.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
 #include "training/loss_scaler.h"
@@ -198,21 +200,21 @@ TEST_F(EngineTest, ResumesToTheSameBitsWithEverythingOn) {
 }
 
 TEST_F(EngineTest, AFloodOfOverflowsHalvesTheScaleAndUpdatesNothing) {
-  Session session(request("unused", {"precision=fp16"}).config, data_, nullptr, folder_ / "cache");
+  Session session(request("unused", {"precision=fp16"}).config, data_, {.cache = folder_ / "cache"});
   session.scaler().restore({.scale = std::ldexp(1.0, 120), .good_steps = 0});
   auto stream = session.loader().stream(session.epoch_batches(0), 0);
   const Batch batch = *stream.next();
-  const at::Tensor before = session.model()->named_parameters()["head.classifier.weight"].detach().clone();
+  const at::Tensor before = session.model().named_parameters()["head.classifier.weight"].detach().clone();
   const StepResult first = session.step(batch, 0, nullptr);
   EXPECT_TRUE(first.overflow);
   EXPECT_FALSE(first.skipped);
   EXPECT_TRUE(std::isfinite(first.loss));
   EXPECT_EQ(session.scaler().scale(), std::ldexp(1.0, 119));
-  EXPECT_TRUE(at::equal(session.model()->named_parameters()["head.classifier.weight"], before));
-  EXPECT_EQ(session.objective().queue()->valid(), 0);
+  EXPECT_TRUE(at::equal(session.model().named_parameters()["head.classifier.weight"], before));
+  EXPECT_EQ(dynamic_cast<InfigObjective&>(session.objective()).queue()->valid(), 0);
   session.scaler().restore({.scale = 1024, .good_steps = 0});
   EXPECT_FALSE(session.step(batch, 0, nullptr).overflow);
-  EXPECT_FALSE(at::equal(session.model()->named_parameters()["head.classifier.weight"], before));
+  EXPECT_FALSE(at::equal(session.model().named_parameters()["head.classifier.weight"], before));
 }
 
 TEST_F(EngineTest, PartsOfABatchTrainAsTheWholeDoes) {
@@ -231,20 +233,20 @@ TEST_F(EngineTest, PartsOfABatchTrainAsTheWholeDoes) {
 
 TEST_F(EngineTest, ModalityDropoutHidesOneSideAtMost) {
   const RunConfig config = request("unused", {"train.modality_dropout=1", "image.batch_norm_train=false"}).config;
-  EXPECT_TRUE(config.model.fusion.null_tokens);
-  Session session(config, data_, nullptr, folder_ / "cache");
+  EXPECT_TRUE(infig_options(config.model).fusion.null_tokens);
+  Session session(config, data_, {.cache = folder_ / "cache"});
   auto stream = session.loader().stream(session.epoch_batches(0), 0);
   const StepResult result = session.step(*stream.next(), 0, nullptr);
   EXPECT_EQ(result.classification_count, 6);
-  EXPECT_EQ(result.gam_count, 0);  // no post has both sides any more
-  EXPECT_EQ(result.hfam_count, 0);
+  EXPECT_EQ(result.part("gam").count, 0);  // no post has both sides any more
+  EXPECT_EQ(result.part("hfam").count, 0);
   Session half(request("unused", {"train.modality_dropout=.5", "train.batch_size=28", "image.batch_norm_train=false"}).config, data_,
-               nullptr, folder_ / "cache");
+               {.cache = folder_ / "cache"});
   auto all = half.loader().stream(half.epoch_batches(0), 0);
   const StepResult some = half.step(*all.next(), 0, nullptr);
-  EXPECT_GT(some.gam_count, 4);  // of 28 posts 14 are expected, deviation 2.6
-  EXPECT_LT(some.gam_count, 24);
-  EXPECT_EQ(some.gam_count, some.hfam_count);
+  EXPECT_GT(some.part("gam").count, 4);  // of 28 posts 14 are expected, deviation 2.6
+  EXPECT_LT(some.part("gam").count, 24);
+  EXPECT_EQ(some.part("gam").count, some.part("hfam").count);
   EXPECT_THAT(message_of<ConfigError>([&] { request("x", {"train.modality_dropout=.5", "data.without=text"}); }),
               HasSubstr("data.without"));
 }

@@ -103,7 +103,7 @@ TEST(Optimizer, NewPartsHaveTheirOwnRate) {
     torch::nn::Linear old{nullptr}, fresh{nullptr};
   } model;
   const OptimOptions options{.lr = 0.01, .lr_new = 0.04, .clip = 0};
-  Optimizer optimizer(model, options, {"old."});
+  Optimizer optimizer(model, options, {.pretrained = {"old."}});
   NaiveAdam old_adam, fresh_adam;
   double old_weight = 0.5, fresh_weight = 0.5;
   for (int step = 0; step < 20; ++step) {
@@ -177,7 +177,12 @@ struct Named : torch::nn::Module {
 TEST(ParameterGroups, LayerDecayAndGroupsByHand) {
   Named module;
   OptimOptions options{.lr = 1e-3, .lr_new = 4e-3, .weight_decay = 0.01, .layer_decay = 0.5};
-  const ParameterRates plain(module, options, {"text_encoder."});
+  // As a text tower of two layers says it: what stands outside the layers is below them.
+  const ParameterRoles roles = {.pretrained = {"text_encoder."}, .layers_above = [](const std::string& name) -> std::optional<int64_t> {
+                                  if (!name.starts_with("text_encoder.")) return std::nullopt;
+                                  return name.find("layer.1.") != std::string::npos ? 1 : name.find("layer.0.") != std::string::npos ? 2 : 3;
+                                }};
+  const ParameterRates plain(module, options, roles);
   EXPECT_DOUBLE_EQ(plain.of("text_encoder.encoder.layer.1.weight", 2).scale, 0.5);
   EXPECT_DOUBLE_EQ(plain.of("text_encoder.encoder.layer.0.weight", 2).scale, 0.25);
   EXPECT_DOUBLE_EQ(plain.of("text_encoder.embeddings.weight", 2).scale, 0.125);
@@ -185,7 +190,7 @@ TEST(ParameterGroups, LayerDecayAndGroupsByHand) {
   EXPECT_DOUBLE_EQ(plain.of("head.weight", 2).weight_decay, 0.01);
   EXPECT_DOUBLE_EQ(plain.of("head.bias", 1).weight_decay, 0);
   options.groups = {"text_encoder.emb* frozen", "*.layer.1.* lr=2e-3", "head.bias weight_decay=0.5 lr=0"};
-  const ParameterRates grouped(module, options, {"text_encoder."});
+  const ParameterRates grouped(module, options, roles);
   EXPECT_TRUE(grouped.frozen("text_encoder.embeddings.bias"));
   EXPECT_FALSE(grouped.frozen("head.bias"));
   EXPECT_DOUBLE_EQ(grouped.of("text_encoder.encoder.layer.1.weight", 2).scale, 2);  // the group's rate as it is, no layer decay

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "model/infig_options.h"
 #include "core/files.h"
 #include "image/encode.h"
 #include "training/checkpoint.h"
@@ -37,18 +38,18 @@ TEST(RunConfigTest, UnknownKeyNamesTheNearest) {
 
 TEST(RunConfigTest, DefaultsAreMethodsTable) {
   const RunConfig c = load_run_config("", {});
-  EXPECT_EQ(c.model.gam.queue_size, 4096);
-  EXPECT_DOUBLE_EQ(c.model.gam.momentum, 0.995);
-  EXPECT_DOUBLE_EQ(c.model.gam.temperature, 0.07);
-  EXPECT_FALSE(c.model.gam.momentum_train_mode);
-  EXPECT_EQ(c.model.hfam.loss.top_j, 2);
-  EXPECT_EQ(c.model.hfam.layers, 3);
-  EXPECT_DOUBLE_EQ(c.model.loss.lambda_g, 0.3);
-  EXPECT_DOUBLE_EQ(c.model.loss.lambda_f, 0.2);
-  EXPECT_EQ(c.model.text.max_length, 128);
-  EXPECT_EQ(c.model.image.encoder.grid, 7);
-  EXPECT_EQ(c.model.fusion.layers, 3);
-  EXPECT_TRUE(c.model.gelu_logits);
+  EXPECT_EQ(infig_options(c.model).gam.queue_size, 4096);
+  EXPECT_DOUBLE_EQ(infig_options(c.model).gam.momentum, 0.995);
+  EXPECT_DOUBLE_EQ(infig_options(c.model).gam.temperature, 0.07);
+  EXPECT_FALSE(infig_options(c.model).gam.momentum_train_mode);
+  EXPECT_EQ(infig_options(c.model).hfam.loss.top_j, 2);
+  EXPECT_EQ(infig_options(c.model).hfam.layers, 3);
+  EXPECT_DOUBLE_EQ(infig_options(c.model).loss.lambda_g, 0.3);
+  EXPECT_DOUBLE_EQ(infig_options(c.model).loss.lambda_f, 0.2);
+  EXPECT_EQ(infig_options(c.model).text.max_length, 128);
+  EXPECT_EQ(infig_options(c.model).image.encoder.grid, 7);
+  EXPECT_EQ(infig_options(c.model).fusion.layers, 3);
+  EXPECT_TRUE(infig_options(c.model).gelu_logits);
   EXPECT_DOUBLE_EQ(c.optim.lr, 2e-5);
   EXPECT_DOUBLE_EQ(c.optim.clip, 1.0);
   EXPECT_EQ(c.train.batch_size, 64);
@@ -145,8 +146,8 @@ TEST_F(TrainTest, Refusals) {
 
 std::map<std::string, at::Tensor> everything(Session& session) {
   std::map<std::string, at::Tensor> all;
-  for (const auto& item : session.model()->named_parameters()) all[item.key()] = item.value().detach().clone();
-  for (const auto& item : session.model()->named_buffers()) all["buffer." + item.key()] = item.value().detach().clone();
+  for (const auto& item : session.model().named_parameters()) all[item.key()] = item.value().detach().clone();
+  for (const auto& item : session.model().named_buffers()) all["buffer." + item.key()] = item.value().detach().clone();
   for (const auto& [name, tensor] : session.optimizer().state()) all["optimizer." + name] = tensor.clone();
   for (const auto& [name, tensor] : session.objective().state()) {
     if (name.rfind("momentum.", 0) != 0) all["objective." + name] = tensor.clone();  // the twins follow the model before the loss is known
@@ -155,7 +156,7 @@ std::map<std::string, at::Tensor> everything(Session& session) {
 }
 
 TEST_F(TrainTest, ASkippedStepLeavesNothingBehind) {
-  Session session(request("unused", {"train.on_nan=skip"}).config, data_, nullptr, folder_ / "cache");
+  Session session(request("unused", {"train.on_nan=skip"}).config, data_, {.cache = folder_ / "cache"});
   auto stream = session.loader().stream(session.epoch_batches(0), 0);
   EXPECT_FALSE(session.step(*stream.next(), 0, nullptr).skipped);
   Batch bad = *stream.next();
@@ -177,17 +178,17 @@ TEST_F(TrainTest, ASkippedStepLeavesNothingBehind) {
 TEST_F(TrainTest, StartsFromAnotherRun) {
   train(request("first"), data_);
   const fs::path best = folder_ / "first" / "checkpoints" / "best" / "model.safetensors";
-  Session session(request("unused", {"train.init_from=" + (folder_ / "first").string()}).config, data_, nullptr, folder_ / "cache");
+  Session session(request("unused", {"train.init_from=" + (folder_ / "first").string()}).config, data_, {.cache = folder_ / "cache"});
   const TensorMap stored = load_tensors(best);
-  for (const auto& item : session.model()->named_parameters()) EXPECT_TRUE(at::equal(item.value(), stored.at(item.key()))) << item.key();
+  for (const auto& item : session.model().named_parameters()) EXPECT_TRUE(at::equal(item.value(), stored.at(item.key()))) << item.key();
   DataSet other = data_;
   other.labels = {"neg", "pos", "none"};
-  Session three(request("unused", {"train.init_from=" + (folder_ / "first").string()}).config, other, nullptr, folder_ / "cache");
-  EXPECT_EQ(three.model()->named_parameters()["head.classifier.weight"].size(0), 3);
-  EXPECT_TRUE(at::equal(three.model()->named_parameters()["head.dense.weight"], stored.at("head.dense.weight")));
+  Session three(request("unused", {"train.init_from=" + (folder_ / "first").string()}).config, other, {.cache = folder_ / "cache"});
+  EXPECT_EQ(three.model().named_parameters()["head.classifier.weight"].size(0), 3);
+  EXPECT_TRUE(at::equal(three.model().named_parameters()["head.dense.weight"], stored.at("head.dense.weight")));
   const RunConfig deeper = request("x", {"train.init_from=" + (folder_ / "first").string(), "fusion.num_hidden_layers=2"}).config;
   try {
-    const Session refused(deeper, data_, nullptr, folder_ / "cache");
+    const Session refused(deeper, data_, {.cache = folder_ / "cache"});
     FAIL();
   } catch (const CheckpointError& problem) {
     EXPECT_NE(std::string(problem.what()).find("fusion.layer.1."), std::string::npos) << problem.what();
@@ -233,7 +234,7 @@ TEST_F(TrainTest, BalancedEpochsHoldEveryClassEquallyOften) {
   for (auto& post : data_.posts) {
     if (post.label_id == 0 && std::stoi(post.id) > 10) post.split = Split::kTest;  // 14 of "pos", 5 of "neg" are left to train on
   }
-  Session session(request("unused", {"data.sampler=balanced", "data.drop_last=false"}).config, data_, nullptr, folder_ / "cache");
+  Session session(request("unused", {"data.sampler=balanced", "data.drop_last=false"}).config, data_, {.cache = folder_ / "cache"});
   std::array<int, 2> seen{};
   for (const auto& batch : session.epoch_batches(0)) {
     for (const int64_t row : batch) {

@@ -1,4 +1,4 @@
-#include "model/objective.h"
+#include "model/infig_objective.h"
 
 #include <fmt/format.h>
 
@@ -14,6 +14,7 @@
 #include "distributed/batch_norm.h"
 #include "distributed/gather.h"
 #include "losses/info_nce.h"
+#include "nn/linear.h"
 
 namespace infig {
 namespace {
@@ -34,22 +35,25 @@ int64_t clamped_queue(int64_t wanted, int64_t train_posts, int64_t batch_size) {
 
 }  // namespace
 
-MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options) {
-  text_encoder = register_module("text_encoder", make_text_encoder(options.text));
-  image_encoder = register_module("image_encoder", ImageTransformer(options.image.encoder));
-  if (options.gam.momentum_backbone) backbone = register_module("backbone", make_backbone(options.image));
+MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options, const ImageTower& image_tower) {
+  text_encoder = register_module("text_encoder", make_text_encoder(options.text.tower()));
+  image_encoder = register_module("image_encoder", image_tower.make_twin());
+  if (options.gam.momentum_backbone) backbone = register_module("backbone", make_image_backbone(options.image.backbone()));
   if (options.gam.proj_dim > 0 || options.clip.embed_dim > 0) {
     gam = register_module("gam", AlignmentParameters(options.hidden_size(), options.gam.proj_dim, options.gam.temperature, false));
     if (options.clip.embed_dim > 0) gam->add_clip(options.clip.embed_dim, options.gam.clip_dim);
   }
 }
 
-Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification,
+InfigObjective::InfigObjective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification,
                      Ranks& ranks)
     : model_(std::move(model)), options_(model_->options()), classification_(std::move(classification)), ranks_(&ranks) {
   if (options_.loss.lambda_g == 0) return;  // row 45: without GAM there are no twins and no queue
   const at::Device device = model_->parameters().front().device();
-  twins_ = MomentumTwins(options_);
+  {
+    const SkipInitialization copied_next;
+    twins_ = MomentumTwins(options_, *model_->image_encoder);
+  }
   twins_->to(device);
   copy_to_twin(*model_->text_encoder, *twins_->text_encoder);
   copy_to_twin(*model_->image_encoder, *twins_->image_encoder);
@@ -69,7 +73,7 @@ Objective::Objective(InfigModel model, int64_t train_posts, int64_t batch_size, 
   }
 }
 
-at::Tensor Objective::representation(Side side, const at::Tensor& cls, const Batch& batch, AlignmentParameters& parameters) const {
+at::Tensor InfigObjective::representation(Side side, const at::Tensor& cls, const Batch& batch, AlignmentParameters& parameters) const {
   const bool image = side == Side::kImage;
   at::Tensor own = cls, clip;
   if (!parameters.is_empty()) {  // a twin's are empty where there is nothing to project
@@ -81,7 +85,7 @@ at::Tensor Objective::representation(Side side, const at::Tensor& cls, const Bat
   return global_representation(own.to(at::kFloat), clip, options_.gam.literal_concat);
 }
 
-Objective::Aligned Objective::aligned_of(const ForwardResult& forward) const {
+InfigObjective::Aligned InfigObjective::aligned_of(const ForwardResult& forward) const {
   Aligned aligned;
   if (options_.loss.lambda_g > 0) {
     aligned.image_cls = from_end(forward.image_hidden, options_.gam.layer).select(1, 0);
@@ -94,7 +98,7 @@ Objective::Aligned Objective::aligned_of(const ForwardResult& forward) const {
   return aligned;
 }
 
-Objective::Share Objective::share_of(int64_t posts) {
+InfigObjective::Share InfigObjective::share_of(int64_t posts) {
   Share share;
   share.rows = ranks_->gather(std::span(&posts, 1));
   for (size_t r = 0; r < share.rows.size(); ++r) {
@@ -105,16 +109,16 @@ Objective::Share Objective::share_of(int64_t posts) {
 }
 
 // A post's dropout masks are then what they are in the undivided batch.
-void Objective::begin_part(const ForwardOptions& how, int64_t first, const Batch& part) const {
+void InfigObjective::begin_part(const ForwardOptions& how, int64_t first, const Batch& part) const {
   if (how.dropout != nullptr) how.dropout->begin_part(posts_.first + first, part.size(), posts_.all);
 }
 
-Losses Objective::step(const Batch& batch, const ForwardOptions& how) {
+Losses InfigObjective::step(const Batch& batch, const ForwardOptions& how) {
   Losses losses;
   posts_ = share_of(batch.size());
   if (ranks_->several()) begin_part(how, 0, batch);
   const BatchNormRanks statistics(*ranks_);
-  const ForwardResult forward = model_->forward(batch, how);
+  const ForwardResult forward = model_->run(batch, how);
   losses.logits = forward.logits;
   losses.classification = classification_loss(forward.logits, batch.labels, classification_);
   losses.classification.count = posts_.all;
@@ -130,32 +134,36 @@ Losses Objective::step(const Batch& batch, const ForwardOptions& how) {
   return losses;
 }
 
-at::Tensor Objective::align(const Batch& batch, const Aligned& aligned, const ForwardOptions& how, Losses& losses) {
+at::Tensor InfigObjective::align(const Batch& batch, const Aligned& aligned, const ForwardOptions& how, Losses& losses) {
+  LossTerm gam, hfam;
   if (options_.loss.lambda_g > 0) {
     const StageScope scope(how.timer, "GAM");
-    losses.gam = gam_loss(batch, aligned);
+    gam = gam_loss(batch, aligned);
   }
   if (options_.loss.lambda_f > 0) {
     const StageScope scope(how.timer, "HFAM");
-    losses.hfam = hfam_loss(batch, aligned, batch.has_text.logical_and(batch.has_image).nonzero().flatten());
+    hfam = hfam_loss(batch, aligned, batch.has_text.logical_and(batch.has_image).nonzero().flatten());
   }
   if (ranks_->several()) {
-    std::array<double, 2> counts = {static_cast<double>(losses.gam.count), static_cast<double>(losses.hfam.count)};
+    std::array<double, 2> counts = {static_cast<double>(gam.count), static_cast<double>(hfam.count)};
     ranks_->sum(counts);
-    losses.gam.count = static_cast<int64_t>(counts[0]);
-    losses.hfam.count = static_cast<int64_t>(counts[1]);
+    gam.count = static_cast<int64_t>(counts[0]);
+    hfam.count = static_cast<int64_t>(counts[1]);
   }
+  gam_counted_ = gam.count > 0;
+  hfam_counted_ = hfam.count > 0;
+  losses.others = {{"gam", gam}, {"hfam", hfam}};
   at::Tensor total;
   const auto add = [&](const LossTerm& term, double weight) {
     if (term.count > 0) total = total.defined() ? total + term.mean() * weight : term.mean() * weight;
   };
-  add(losses.gam, options_.loss.lambda_g);
-  add(losses.hfam, options_.loss.lambda_f);
+  add(gam, options_.loss.lambda_g);
+  add(hfam, options_.loss.lambda_f);
   return total;
 }
 
 // Row 8: the twins move first, then give the keys.
-void Objective::move_twins() {
+void InfigObjective::move_twins() {
   const at::NoGradGuard no_grad;
   update_twin(*model_->text_encoder, *twins_->text_encoder, options_.gam.momentum);
   update_twin(*model_->image_encoder, *twins_->image_encoder, options_.gam.momentum);
@@ -163,7 +171,7 @@ void Objective::move_twins() {
   if (!twins_->gam.is_empty()) update_twin(*model_->gam, *twins_->gam, options_.gam.momentum);
 }
 
-void Objective::add_keys(Aligned& aligned, const Batch& batch, const at::Tensor& feature_map, const ForwardOptions& how) {
+void InfigObjective::add_keys(Aligned& aligned, const Batch& batch, const at::Tensor& feature_map, const ForwardOptions& how) {
   const at::NoGradGuard no_grad;
   DropoutSource* source = options_.gam.momentum_train_mode ? how.dropout : nullptr;
   if (source != nullptr) source->begin_stage(1);
@@ -174,7 +182,7 @@ void Objective::add_keys(Aligned& aligned, const Batch& batch, const at::Tensor&
   aligned.text_key = representation(Side::kText, from_end(text, options_.gam.layer).select(1, 0), batch, twins_->gam);
 }
 
-LossTerm Objective::gam_loss(const Batch& batch, const Aligned& aligned) {
+LossTerm InfigObjective::gam_loss(const Batch& batch, const Aligned& aligned) {
   GlobalAlignmentInput input;
   const auto all = [&](const at::Tensor& mine) { return ranks_->gather_rows(mine, posts_.rows); };
   input.image_key = all(aligned.image_key);
@@ -193,12 +201,25 @@ LossTerm Objective::gam_loss(const Batch& batch, const Aligned& aligned) {
   return loss;
 }
 
-void Objective::commit() {
+void InfigObjective::commit() {
   if (keys_) queue_->push(keys_->image, keys_->text, keys_->ids);
   keys_.reset();
+  clamp_temperatures();
 }
 
-LossTerm Objective::hfam_loss(const Batch& batch, const Aligned& aligned, const at::Tensor& both_rows) {
+std::vector<std::pair<std::string, double>> InfigObjective::figures() const {
+  std::vector<std::pair<std::string, double>> figures;
+  if (gam_counted_) figures.emplace_back("temperature_gam", model_->gam->temperature.item<double>());
+  if (hfam_counted_) figures.emplace_back("temperature_hfam", model_->hfam->temperature.item<double>());
+  return figures;
+}
+
+std::unique_ptr<Objective> InfigModelImpl::make_objective(const ObjectiveContext& context) {
+  return std::make_unique<InfigObjective>(InfigModel(std::dynamic_pointer_cast<InfigModelImpl>(shared_from_this())), context.train_posts,
+                                          context.batch_size, context.seed, context.classification, *context.ranks);
+}
+
+LossTerm InfigObjective::hfam_loss(const Batch& batch, const Aligned& aligned, const at::Tensor& both_rows) {
   const bool all = both_rows.size(0) == batch.size();
   LossTerm sum{at::zeros({}, aligned.image_tokens[0].options().dtype(at::kFloat).requires_grad(false)), 0};
   const Share share = share_of(both_rows.size(0));
@@ -231,7 +252,7 @@ LossTerm Objective::hfam_loss(const Batch& batch, const Aligned& aligned, const 
   return sum;
 }
 
-PackedTexts Objective::gather_texts(PackedTexts texts) {
+PackedTexts InfigObjective::gather_texts(PackedTexts texts) {
   if (!ranks_->several()) return texts;
   const Share tokens = share_of(texts.tokens.size(0)), posts = share_of(static_cast<int64_t>(texts.lengths.size()));
   const at::Tensor lengths = ranks_->gather_rows(at::tensor(texts.lengths, at::kLong), posts.rows);
@@ -239,12 +260,12 @@ PackedTexts Objective::gather_texts(PackedTexts texts) {
   return {.tokens = gather_with_gradient(texts.tokens, tokens.rows, *ranks_), .lengths = {first, first + lengths.numel()}};
 }
 
-void Objective::clamp_temperatures() {
+void InfigObjective::clamp_temperatures() {
   clamp_temperature(model_->gam->temperature);
   clamp_temperature(model_->hfam->temperature);
 }
 
-TensorMap Objective::state() const {
+TensorMap InfigObjective::state() const {
   TensorMap tensors;
   if (!queue_) return tensors;
   for (const auto& [name, tensor] : state_dict(*twins_)) tensors["momentum." + name] = tensor;
@@ -256,7 +277,7 @@ TensorMap Objective::state() const {
   return tensors;
 }
 
-void Objective::restore(const TensorMap& tensors, const std::string& where) {
+void InfigObjective::restore(const TensorMap& tensors, const std::string& where) {
   if (!queue_) return;
   TensorMap momentum;
   for (const auto& [name, tensor] : tensors) {

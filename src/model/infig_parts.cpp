@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "model/objective.h"
+#include "model/infig_objective.h"
 
 namespace infig {
 namespace {
@@ -25,12 +25,12 @@ struct PartGradients {
 }  // namespace
 
 // The encoders over every part, without a graph. A frozen backbone's grid stays with the part for the second pass.
-Objective::Aligned Objective::gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts) {
+InfigObjective::Aligned InfigObjective::gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts) {
   const at::NoGradGuard no_grad;
   std::vector<Aligned> gathered;
   int64_t first = 0;
   for (Batch& part : batches) {
-    const AutocastScope autocast(parts.precision, part.input_ids.device());
+    const AutocastScope autocast(parts.precision, part.device());
     begin_part(how, first, part);
     const ForwardResult encoded = model_->encode(part, how);
     Aligned& aligned = gathered.emplace_back(aligned_of(encoded));
@@ -60,15 +60,16 @@ Objective::Aligned Objective::gather_parts(std::vector<Batch>& batches, const Fo
   return whole;
 }
 
-Losses Objective::step_in_parts(const Batch& batch, const ForwardOptions& how, const PartOptions& parts) {
+Losses InfigObjective::step_in_parts(const Batch& batch, const ForwardOptions& how, const PartOptions& parts) {
   if (parts.micro_batch < 1) throw ConfigError("train.micro_batch: a part needs one post at least");
   const int64_t posts = batch.size();
   posts_ = share_of(posts);
-  const at::Device device = batch.input_ids.device();
+  const at::Device device = batch.device();
   std::vector<Batch> batches;
   for (int64_t first = 0; first < posts; first += parts.micro_batch)
     batches.push_back(batch.slice(first, std::min(parts.micro_batch, posts - first)));
   Losses losses;
+  losses.others = {{"gam", {}}, {"hfam", {}}};
   Aligned whole;
   at::Tensor alignment;
   if (options_.loss.lambda_g > 0 || options_.loss.lambda_f > 0) {
@@ -88,7 +89,7 @@ Losses Objective::step_in_parts(const Batch& batch, const ForwardOptions& how, c
     {
       const AutocastScope autocast(parts.precision, device);
       begin_part(how, first, part);
-      const ForwardResult forward = model_->forward(part, how);
+      const ForwardResult forward = model_->run(part, how);
       const LossTerm own = classification_loss(forward.logits, part.labels, classification_);
       losses.classification.sum += own.sum.detach();
       logits.push_back(forward.logits.detach());
@@ -109,8 +110,8 @@ Losses Objective::step_in_parts(const Batch& batch, const ForwardOptions& how, c
     first += part.size();
   }
   losses.logits = at::cat(logits, 0);
-  for (LossTerm* term : {&losses.gam, &losses.hfam}) {
-    if (term->sum.defined()) term->sum = term->sum.detach();
+  for (NamedLoss& loss : losses.others) {
+    if (loss.term.sum.defined()) loss.term.sum = loss.term.sum.detach();
   }
   losses.total = losses.classification.mean();
   if (alignment.defined()) losses.total = losses.total + alignment.detach();

@@ -1,5 +1,5 @@
-// The training objective: L = L_sc + lambda_g L_g + lambda_f L_f (eq. 12), with the momentum twins and queues that L_g needs.
-// Implemented in objective.cpp and objective_parts.cpp.
+// INFIG's training objective: L = L_sc + lambda_g L_g + lambda_f L_f (eq. 12), with the momentum twins and queues that L_g needs.
+// The step in parts is in infig_parts.cpp, the rest in infig_objective.cpp.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -17,66 +17,49 @@
 #include "losses/classification_loss.h"
 #include "losses/loss_term.h"
 #include "model/infig.h"
-#include "model/precision.h"
 #include "tensor/archive.h"
 
 namespace infig {
 
-// Copies of what produces GAM's representations (row 9): text encoder, image Transformer with its input linears, GAM's projections, and the
-// backbone where gam.momentum_backbone asks for it.
+// Copies of what produces GAM's representations (row 9): text tower, image tower without its backbone, GAM's projections, and the backbone
+// where gam.momentum_backbone asks for it.
 class MomentumTwinsImpl : public torch::nn::Module {
  public:
-  explicit MomentumTwinsImpl(const InfigOptions& options);
+  MomentumTwinsImpl(const InfigOptions& options, const ImageTower& image_tower);
   std::shared_ptr<TextEncoder> text_encoder;
-  ImageTransformer image_encoder{nullptr};
+  std::shared_ptr<ImageTower> image_encoder;
   std::shared_ptr<ImageBackbone> backbone;  // only with gam.momentum_backbone
   AlignmentParameters gam{nullptr};         // only where GAM projects: gam.proj_dim > 0, or CLIP
 };
 TORCH_MODULE(MomentumTwins);
 
-// Over several ranks the sums, and `total`, are this rank's share of the whole batch's, and the counts are of the whole batch: all ranks'
-// totals, and their gradients, add up to what one rank would have.
-struct Losses {
-  at::Tensor total;                    // scalar, with gradient
-  LossTerm classification, gam, hfam;  // count 0 where switched off, or no post has both sides
-  at::Tensor logits;
-};
-
-// How a step is computed in parts (GradCache, Gao et al. 2021): what is in memory at once is one part's graph, while the contrastive losses
-// see the whole batch.
-struct PartOptions {
-  int64_t micro_batch = 0;                 // posts a part, >= 1
-  Precision precision = Precision::kFp32;  // resolved
-  double loss_scale = 1;                   // the gradients are of loss_scale times the loss
-  std::function<void()> before_last = {};  // called before the last backward pass
-};
-
-class Objective {
+class InfigObjective : public Objective {
  public:
   // `train_posts` bounds the queue: it must stay below the training split less a batch, or copies of the same post become negatives
   // (row 4); a longer one is clamped and the log says so.
   // `batch_size` is the whole batch's, over all ranks; a batch given to step() is then this rank's part of it (Ranks::part), texts as wide
   // as the whole batch's. The contrastive losses see every rank's posts. Collective.
-  Objective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification = {},
-            Ranks& ranks = Ranks::alone());
+  InfigObjective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification = {},
+                 Ranks& ranks = Ranks::alone());
 
   // Forward, losses, and the step of the twins. Rows of a batch without both sides are left out of GAM and HFAM. The batch's keys enter
   // the queue with commit(), so that a step that is thrown away leaves nothing there.
-  Losses step(const Batch& batch, const ForwardOptions& how);
-  void commit();
+  // Losses::others are "gam" and "hfam", of count 0 where no post has both sides.
+  Losses step(const Batch& batch, const ForwardOptions& how) override;
+  // The keys enter the queue; the temperatures are clamped to [.001, .5] (row 12).
+  void commit() override;
 
-  // step() and its backward pass, in parts: first the encoders over every part without a graph, for what GAM and HFAM look at; then both
+  // As GradCache does it (Gao et al. 2021): first the towers over every part without a graph, for what GAM and HFAM look at; then both
   // losses on the whole batch and their gradients with respect to that; then every part again with its graph, those gradients and the
-  // classifier's. Adds to .grad what step() and backward() would, up to rounding, with the same dropout masks. `losses` have no
-  // graph. Not for BatchNorm in training mode, whose statistics are of a part.
-  Losses step_in_parts(const Batch& batch, const ForwardOptions& how, const PartOptions& parts);
+  // classifier's.
+  Losses step_in_parts(const Batch& batch, const ForwardOptions& how, const PartOptions& parts) override;
 
-  // After the optimizer's step: temperatures back into [.001, .5].
-  void clamp_temperatures();
+  std::vector<std::string> loss_names() const override { return {"gam", "hfam"}; }
+  std::vector<std::pair<std::string, double>> figures() const override;  // the temperatures of losses that counted posts in the last step
 
-  // "momentum.*" and "gam.queue_*": training state for trainer.safetensors; empty where GAM is off.
-  TensorMap state() const;
-  void restore(const TensorMap& tensors, const std::string& where);  // throws CheckpointError
+  // "momentum.*" and "gam.queue_*"; empty where GAM is off.
+  TensorMap state() const override;
+  void restore(const TensorMap& tensors, const std::string& where) override;
 
   const FeatureQueue* queue() const { return queue_ ? &*queue_ : nullptr; }
   const MomentumTwins& twins() const { return twins_; }
@@ -98,8 +81,9 @@ class Objective {
   Aligned aligned_of(const ForwardResult& forward) const;
   void move_twins();
   void add_keys(Aligned& aligned, const Batch& batch, const at::Tensor& feature_map, const ForwardOptions& how);
-  // Sets losses.gam and losses.hfam; returns lambda_g L_g + lambda_f L_f, undefined where neither counts a post.
+  // Sets losses.others; returns lambda_g L_g + lambda_f L_f, undefined where neither counts a post.
   at::Tensor align(const Batch& batch, const Aligned& aligned, const ForwardOptions& how, Losses& losses);
+  void clamp_temperatures();
   LossTerm gam_loss(const Batch& batch, const Aligned& aligned);
   LossTerm hfam_loss(const Batch& batch, const Aligned& aligned, const at::Tensor& both_rows);
   Aligned gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts);
@@ -112,7 +96,8 @@ class Objective {
   const InfigOptions& options_;
   ClassificationLossOptions classification_;
   Ranks* ranks_;
-  Share posts_;  // of the step that is computed
+  Share posts_;                              // of the step that is computed
+  bool gam_counted_ = false, hfam_counted_ = false;  // in the last step
   MomentumTwins twins_{nullptr};
   std::optional<FeatureQueue> queue_;
   struct Keys {
