@@ -75,10 +75,8 @@ ClipModelImpl::ClipModelImpl(const ClipOptions& options) : options_((options.val
   pre_norm_ = vision->register_module("pre_layrnorm", clip_norm(options.vision));  // as published
   vision_layers_ = add_clip_layers(*vision, options.vision);
   post_norm_ = vision->register_module("post_layernorm", clip_norm(options.vision));
-  visual_projection_ =
-      register_module("visual_projection", linear(wide, options.projection_dim, false));
-  text_projection_ =
-      register_module("text_projection", linear(narrow, options.projection_dim, false));
+  visual_projection_ = register_module("visual_projection", linear(wide, options.projection_dim, false));
+  text_projection_ = register_module("text_projection", linear(narrow, options.projection_dim, false));
 }
 
 void ClipModelImpl::initialize(uint64_t seed) { initialize_transformer(*this, 0.02, seed); }

@@ -104,8 +104,7 @@ DebertaModelImpl::DebertaModelImpl(const DebertaOptions& options) : options_(opt
     token_type_embeddings_ = add_table(*embeddings, "token_type_embeddings", options.type_vocab_size, options.embedding_width());
   }
   if (options.embedding_width() != options.hidden_size) {
-    embed_projection_ = embeddings->register_module(
-        "embed_proj", linear(options.embedding_width(), options.hidden_size, false));
+    embed_projection_ = embeddings->register_module("embed_proj", linear(options.embedding_width(), options.hidden_size, false));
   }
   embeddings_norm_ = embeddings->register_module("LayerNorm", layer_norm(options));
   const auto encoder = add_scope(*this, "encoder");

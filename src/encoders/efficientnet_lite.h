@@ -24,7 +24,7 @@ struct EfficientNetLiteOptions {
   int64_t head_width() const;
   int64_t feature_size() const { return head_width(); }  // channels of the grid
   static constexpr int64_t stride() { return 32; }       // pixels a grid cell, a side
-  void validate() const;  // throws ConfigError
+  void validate() const;                                 // throws ConfigError
 };
 
 // Lite0 .. Lite4; throws ConfigError for another number.

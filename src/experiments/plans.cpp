@@ -8,8 +8,8 @@
 #include <span>
 
 #include "core/error.h"
-#include "model/infig_options.h"
 #include "core/random.h"
+#include "model/infig_options.h"
 
 namespace infig {
 namespace {
@@ -49,8 +49,7 @@ std::vector<Variant> ablation_variants(const RunConfig& config) {
   const bool gam = infig.loss.lambda_g > 0, hfam = infig.loss.lambda_f > 0;
   if (!gam && !hfam) throw ConfigError("ablate: the config has loss.lambda_g=0 and loss.lambda_f=0, so there is nothing to leave out");
   std::vector<Variant> variants = {{.name = "full", .title = "INFIG", .overrides = {}}};
-  if (gam && !infig.clip.model.empty())
-    variants.push_back({.name = "without-clip", .title = "w/o CLIP", .overrides = {"clip.model="}});
+  if (gam && !infig.clip.model.empty()) variants.push_back({.name = "without-clip", .title = "w/o CLIP", .overrides = {"clip.model="}});
   if (gam) variants.push_back({.name = "without-gam", .title = "w/o GAM", .overrides = {"loss.lambda_g=0"}});
   if (hfam) variants.push_back({.name = "without-hfam", .title = "w/o HFAM", .overrides = {"loss.lambda_f=0"}});
   if (gam && hfam)

@@ -6,12 +6,12 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "model/infig_options.h"
 #include "core/log.h"
 #include "data/data_set.h"
 #include "experiments/paper_figures.h"
 #include "experiments/plans.h"
 #include "experiments/reproduce_tables.h"
+#include "model/infig_options.h"
 
 namespace infig {
 namespace {
@@ -66,7 +66,8 @@ std::vector<std::string> notes_of(const ReproduceRequest& request, const RunConf
   if (config.data.limit > 0) notes.push_back(fmt::format("trained on at most {} posts (data.limit)", config.data.limit));
   if (request.preset != "paper")
     notes.push_back(fmt::format("preset {}, not the paper's model: the difference from the paper is no verdict on it", request.preset));
-  if (infig_options(config.model).clip.model.empty()) notes.emplace_back("no CLIP in this preset: its whole model is what the paper calls w/o CLIP");
+  if (infig_options(config.model).clip.model.empty())
+    notes.emplace_back("no CLIP in this preset: its whole model is what the paper calls w/o CLIP");
   if (request.split != "test") notes.push_back(fmt::format("scored on {}; the paper's figures are of test", request.split));
   return notes;
 }

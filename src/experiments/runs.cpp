@@ -58,8 +58,7 @@ RunConfig config_of(const ExperimentRequest& request, const Variant& variant, ui
   std::vector<std::string> overrides = request.overrides;
   overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
   overrides.push_back(fmt::format("seed={}", seed));
-  RunConfig config =
-      load_run_config({.file = request.config, .overrides = overrides, .run = run_folder(request, variant, seed)});
+  RunConfig config = load_run_config({.file = request.config, .overrides = overrides, .run = run_folder(request, variant, seed)});
   // What is frozen gives the same features in every run.
   if (config.data.feature_cache.empty()) config.data.feature_cache = (request.output / "cache").string();
   return config;

@@ -28,7 +28,7 @@ std::string_view bytes_of(const at::Tensor& tensor) {
 using Compute = std::function<std::map<int64_t, BadPicture>(FeatureWriter& writer, const FrozenOptions& frozen)>;
 
 CachedFeatures cached(const std::string& kind, const std::string& title, const std::string& key, int64_t rows,
-                                           const FeatureCacheOptions& options, const Compute& compute) {
+                      const FeatureCacheOptions& options, const Compute& compute) {
   const std::string name = kind + "-" + key.substr(0, 16);
   const fs::path folder = options.folder / name;
   if (fs::exists(folder / "features.json")) {
@@ -85,10 +85,9 @@ CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const 
   const std::string key = feature_key(backbone, data, pixels, options.half);
   return cached("image", "picture features", key, static_cast<int64_t>(data.posts.size()), options,
                 [&](FeatureWriter& writer, const FrozenOptions& frozen) {
-                  return for_each_grid(backbone, data.posts, pixels, frozen,
-                                       [&](int64_t, const at::Tensor& grid) {
-                                         writer.append(grid.dim() == 4 ? grid.permute({0, 2, 3, 1}) : grid);
-                                       });
+                  return for_each_grid(backbone, data.posts, pixels, frozen, [&](int64_t, const at::Tensor& grid) {
+                    writer.append(grid.dim() == 4 ? grid.permute({0, 2, 3, 1}) : grid);
+                  });
                 });
 }
 

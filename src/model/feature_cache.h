@@ -35,8 +35,7 @@ struct CachedFeatures {
 
 // What the backbone gives for every post's picture; of a grid a row [h, w, c] each. Opens the cache of this key, or computes and writes it,
 // with a progress bar, first. The log says which.
-CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels,
-                                                 const FeatureCacheOptions& options);
+CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, const FeatureCacheOptions& options);
 
 struct ClipEncoder {
   ClipModel model{nullptr};
@@ -48,6 +47,6 @@ struct ClipEncoder {
 // CLIP's embeddings of the posts `rows`, a row [2, E] each, the picture's first, projected, not normalised; likewise cached.
 // Throws CheckpointError where the tokenizer has tokens that the model lacks.
 CachedFeatures cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
-                                                       const FeatureCacheOptions& options);
+                                  const FeatureCacheOptions& options);
 
 }  // namespace infig

@@ -1,4 +1,5 @@
-// INFIG assembled: text and image tower, fusion, pooling, head (paper section 3, method.md "Shapes").
+// INFIG assembled: text and image tower, fusion, pooling, head (paper section 3, method.md "Shapes"). What is computed once before training
+// is in infig_inputs.cpp.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -30,7 +31,7 @@ class AlignmentParametersImpl : public torch::nn::Module {
 };
 TORCH_MODULE(AlignmentParameters);
 
-struct ForwardResult : ModelOutput {  // scores [B, P + T], attention [B, H, P + T, P + T] of the last fusion layer
+struct ForwardResult : ModelOutput {     // scores [B, P + T], attention [B, H, P + T, P + T] of the last fusion layer
   std::vector<at::Tensor> text_hidden;   // n_t + 1 of [B, L, d]; [CLS] at position 0
   std::vector<at::Tensor> image_hidden;  // n_i + 1 of [B, 1 + P, d]; visual CLS at position 0
   at::Tensor feature_map;                // of the image tower's backbone, or the batch's own; convolutions give [B, c, h, w]

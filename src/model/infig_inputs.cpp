@@ -1,7 +1,8 @@
 // What is computed once before an INFIG trains (InfigModelImpl::add_training_inputs in infig.h): a frozen backbone's features, and CLIP's
 // embeddings for GAM.
-#include <filesystem>
 #include <fmt/format.h>
+
+#include <filesystem>
 
 #include "core/error.h"
 #include "core/log.h"

@@ -45,8 +45,8 @@ MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options, const ImageTow
   }
 }
 
-InfigObjective::InfigObjective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification,
-                     Ranks& ranks)
+InfigObjective::InfigObjective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed,
+                               ClassificationLossOptions classification, Ranks& ranks)
     : model_(std::move(model)), options_(model_->options()), classification_(std::move(classification)), ranks_(&ranks) {
   if (options_.loss.lambda_g == 0) return;  // row 45: without GAM there are no twins and no queue
   const at::Device device = model_->parameters().front().device();

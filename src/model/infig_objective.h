@@ -96,7 +96,7 @@ class InfigObjective : public Objective {
   const InfigOptions& options_;
   ClassificationLossOptions classification_;
   Ranks* ranks_;
-  Share posts_;                              // of the step that is computed
+  Share posts_;                                      // of the step that is computed
   bool gam_counted_ = false, hfam_counted_ = false;  // in the last step
   MomentumTwins twins_{nullptr};
   std::optional<FeatureQueue> queue_;

@@ -1,5 +1,5 @@
-// What an INFIG is: sizes, decisions and loss weights. The defaults are method.md's table; "row N" names the row. resolve() and adopt(), and
-// what they read, are in published_encoders.cpp, the rest in infig_options.cpp.
+// What an INFIG is: sizes, decisions and loss weights. The defaults are method.md's table; "row N" names the row. resolve() and adopt(),
+// and what they read, are in published_encoders.cpp, the rest in infig_options.cpp.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct TextOptions {
   int64_t max_length = 128;   // row 34: tokens a text, special ones included
   int64_t vocab_size = 8000;  // pieces of a vocabulary trained on the run's own texts
   double character_coverage = 0.9995;
-  bool case_fold = false;      // of such a vocabulary: upper and lower case are one
-  DebertaOptions encoder;      // from scratch; its vocab_size is set from the tokenizer
+  bool case_fold = false;  // of such a vocabulary: upper and lower case are one
+  DebertaOptions encoder;  // from scratch; its vocab_size is set from the tokenizer
   // The published encoder, once resolve() or adopt() has read it. Not a key.
   std::optional<TextEncoderOptions> published = {};
   TextEncoderOptions tower() const { return published ? *published : TextEncoderOptions(encoder); }
@@ -41,8 +41,8 @@ struct ImageModelOptions {
   bool own_pixels = true;  // a published backbone is shown pictures as its own preprocessing says
   ImageOptions pixels;
   ImageEncoderOptions encoder;
-  bool finetune = false;          // row 20: train the ResNet
-  bool batch_norm_train = false;  // row 20: BatchNorm uses the statistics of the batch
+  bool finetune = false;                               // row 20: train the ResNet
+  bool batch_norm_train = false;                       // row 20: BatchNorm uses the statistics of the batch
   std::optional<ImageBackboneOptions> published = {};  // likewise
   ImageBackboneOptions backbone() const { return published ? *published : ImageBackboneOptions(encoder.backbone); }
 };

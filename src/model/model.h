@@ -46,9 +46,9 @@ struct ForwardOptions {
 };
 
 struct ModelOutput {
-  at::Tensor logits;         // [B, C] float
-  at::Tensor attention;      // [B, H, N, N] float of the last layer that sees both sides; undefined unless asked for and there
-  at::Tensor scores;         // [B, N] float: how much each token counts in the pooling, image tokens first; undefined where nothing is pooled
+  at::Tensor logits;     // [B, C] float
+  at::Tensor attention;  // [B, H, N, N] float of the last layer that sees both sides; undefined unless asked for and there
+  at::Tensor scores;     // [B, N] float: how much each token counts in the pooling, image tokens first; undefined where nothing is pooled
   int64_t image_tokens = 0;  // how many of the N tokens are of the picture
 };
 
@@ -110,15 +110,15 @@ struct ObjectiveContext {
 
 // Where inputs that are computed once (features of frozen encoders) come from and go to.
 struct InputContext {
-  const DataSet* data = nullptr;                     // whose posts the loader reads
+  const DataSet* data = nullptr;  // whose posts the loader reads
   uint64_t seed = 1;
-  bool half_features = false;                        // stored as fp16 instead of fp32
-  bool cache = true;                                 // false: data.features=live
-  Without without = Without::kNothing;               // a side that is hidden needs no features
-  std::filesystem::path folder;                      // of the cache
-  int64_t workers = 2;                               // threads that read pictures
-  const Tokenizer* tokenizer = nullptr;              // the model's; null where it wants no token ids
-  std::map<std::string, std::string> known = {};     // folders in the cache that an earlier start of the run used, by what they hold
+  bool half_features = false;                     // stored as fp16 instead of fp32
+  bool cache = true;                              // false: data.features=live
+  Without without = Without::kNothing;            // a side that is hidden needs no features
+  std::filesystem::path folder;                   // of the cache
+  int64_t workers = 2;                            // threads that read pictures
+  const Tokenizer* tokenizer = nullptr;           // the model's; null where it wants no token ids
+  std::map<std::string, std::string> known = {};  // folders in the cache that an earlier start of the run used, by what they hold
 };
 
 class Model : public torch::nn::Module {
@@ -180,7 +180,7 @@ class ModelOptions {
   virtual std::shared_ptr<Model> make_model(int64_t num_labels) const = 0;  // weights not yet set
 
   virtual ClassificationLossOptions classification(const std::vector<int64_t>& /*posts_of_class*/) const { return {}; }
-  virtual void expect_missing_sides() {}                 // train.modality_dropout: posts lose a side in training
+  virtual void expect_missing_sides() {}                   // train.modality_dropout: posts lose a side in training
   virtual bool batch_statistics() const { return false; }  // BatchNorm looks at the whole batch: no parts, buffers change in a step
   // Parameters that begin with one of these come from published weights: optim.lr_new is not for them.
   virtual std::vector<std::string> pretrained_parameters() const { return {}; }

@@ -2,7 +2,6 @@
 
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
-
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -51,8 +50,9 @@ bool computes_natively(Precision precision, const at::Device& device) {
 Precision scoring_precision(Precision asked, Precision trained, const at::Device& device) {
   if (asked != Precision::kAuto) return asked;
   if (computes_natively(trained, device)) return trained;
-  log_warning("the model was trained in {}, which {} does not compute natively: scoring in fp32, so figures may differ in their last digits",
-              precision_name(trained), device.is_cuda() ? "this GPU" : "this CPU");
+  log_warning(
+      "the model was trained in {}, which {} does not compute natively: scoring in fp32, so figures may differ in their last digits",
+      precision_name(trained), device.is_cuda() ? "this GPU" : "this CPU");
   return Precision::kFp32;
 }
 

@@ -29,10 +29,12 @@ std::vector<std::string> labels_of(const json& config, const fs::path& path) {
   for (size_t i = 0; i < names.size(); ++i) {
     const auto found = names.find(std::to_string(i));
     if (found == names.end() || !found->is_string())
-      throw CheckpointError(fmt::format("{}: id2label has no name for {}; expected one for each of 0 to {}", path.string(), i, names.size() - 1));
+      throw CheckpointError(
+          fmt::format("{}: id2label has no name for {}; expected one for each of 0 to {}", path.string(), i, names.size() - 1));
     labels.push_back(found->get<std::string>());
   }
-  if (labels.size() < 2) throw CheckpointError(fmt::format("{}: id2label names {} labels, expected two at least", path.string(), labels.size()));
+  if (labels.size() < 2)
+    throw CheckpointError(fmt::format("{}: id2label names {} labels, expected two at least", path.string(), labels.size()));
   return labels;
 }
 

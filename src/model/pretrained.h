@@ -14,8 +14,8 @@ namespace infig {
 struct LoadedModel {
   std::shared_ptr<Model> model;
   ModelConfig options;
-  std::unique_ptr<Tokenizer> tokenizer;  // null where the model wants no token ids
-  std::vector<std::string> labels;       // in id order
+  std::unique_ptr<Tokenizer> tokenizer;    // null where the model wants no token ids
+  std::vector<std::string> labels;         // in id order
   Precision precision = Precision::kFp32;  // that it was trained in
 };
 

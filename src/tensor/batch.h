@@ -25,11 +25,11 @@ struct Batch {
   at::Tensor feature_map;
   at::Tensor clip_embeds;                     // [B, 2, E] float: CLIP's embeddings of picture and text, in training with CLIP in GAM
   std::map<BatchColumn, at::Tensor> columns;  // of the columns that were asked for
-  at::Tensor labels;        // [B] int64
-  at::Tensor has_text;      // [B] bool; a missing text is [CLS] [SEP] and masked out of fusion, pooling, GAM and HFAM
-  at::Tensor has_image;     // [B] bool; likewise
-  at::Tensor post_ids;      // [B] int64: row in the data set, which is what GAM's queue calls a post's id
-  std::vector<int64_t> rows;  // the same on the host
+  at::Tensor labels;                          // [B] int64
+  at::Tensor has_text;                        // [B] bool; a missing text is [CLS] [SEP] and masked out of fusion, pooling, GAM and HFAM
+  at::Tensor has_image;                       // [B] bool; likewise
+  at::Tensor post_ids;                        // [B] int64: row in the data set, which is what GAM's queue calls a post's id
+  std::vector<int64_t> rows;                  // the same on the host
 
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
   at::Device device() const { return labels.device(); }

@@ -34,9 +34,9 @@ void bind_options(ConfigBinder& binder, LoaderOptions& options);
 
 // What batches carry. Nothing else is tokenised, read or decoded.
 struct LoaderInputs {
-  const Tokenizer* tokenizer = nullptr;          // of input_ids and attention_mask; null: no token ids
-  int64_t max_length = 0;                        // tokens a text, see Tokenizer::encode
-  std::optional<ImageOptions> pixels = {};       // of pixel_values; none: no picture is read, and has_image is false everywhere
+  const Tokenizer* tokenizer = nullptr;     // of input_ids and attention_mask; null: no token ids
+  int64_t max_length = 0;                   // tokens a text, see Tokenizer::encode
+  std::optional<ImageOptions> pixels = {};  // of pixel_values; none: no picture is read, and has_image is false everywhere
 };
 
 // Rows of a column, one a post, [B, ...], padded to the batch where they are of several lengths. Called from several threads.

@@ -243,9 +243,10 @@ void check_same_model(const fs::path& checkpoint, const ModelConfig& wanted) {
   const json config = read_checkpoint_config(checkpoint);
   const std::string name = wanted.kind().name;
   if (config.at("model_type") != name) {
-    throw CheckpointError(fmt::format("{}: the checkpoint is of another run: model_type is {} there, model.name is {} in this run's "
-                                      "config.yaml",
-                                      path.string(), config.at("model_type").dump(), name));
+    throw CheckpointError(
+        fmt::format("{}: the checkpoint is of another run: model_type is {} there, model.name is {} in this run's "
+                    "config.yaml",
+                    path.string(), config.at("model_type").dump(), name));
   }
   ModelConfig options = wanted;
   ConfigBinder binder;

@@ -12,8 +12,7 @@
 
 namespace infig {
 
-Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options, const ParameterRoles& roles)
-    : options_(options) {
+Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options, const ParameterRoles& roles) : options_(options) {
   const ParameterRates rates(module, options, roles);
   const bool adaptive = options.name != OptimizerName::kSgd;
   for (const auto& item : module.named_parameters()) {

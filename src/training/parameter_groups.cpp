@@ -86,7 +86,8 @@ bool ParameterRates::frozen(const std::string& name) const {
 ParameterRate ParameterRates::of(const std::string& name, int64_t dimensions) const {
   const auto begins = [&](const std::string& part) { return name.starts_with(part); };
   ParameterRate rate{.scale = 1, .weight_decay = dimensions >= 2 ? options_.weight_decay : 0.0};
-  if (options_.lr_new > 0 && std::none_of(roles_.pretrained.begin(), roles_.pretrained.end(), begins)) rate.scale = options_.lr_new / options_.lr;
+  if (options_.lr_new > 0 && std::none_of(roles_.pretrained.begin(), roles_.pretrained.end(), begins))
+    rate.scale = options_.lr_new / options_.lr;
   if (options_.layer_decay < 1 && roles_.layers_above) {
     if (const std::optional<int64_t> layers = roles_.layers_above(name))
       rate.scale *= std::pow(options_.layer_decay, static_cast<double>(*layers));

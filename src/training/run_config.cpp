@@ -82,7 +82,8 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.choice("device", config.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}},
                 "cpu | cuda | auto (cuda where there is one)");
   binder.choice("precision", config.precision, precision_choices(),
-                "fp32 | bf16 | fp16 (with a dynamic loss scale) | auto (bf16 where the hardware multiplies it natively), row 40");
+                "fp32 | bf16 | fp16 (with a dynamic loss scale) | auto (bf16 where the device computes it natively, else fp16 on a GPU, "
+                "fp32 on a CPU), row 40");
   binder.field("threads", config.threads, {.low = 0, .high = 1024}, "compute threads; 0: all cores. Equal bits need an equal number");
   binder.section("model");
   binder.add(

@@ -91,7 +91,7 @@ struct RunConfig {
 void bind_options(ConfigBinder& binder, RunConfig& config);
 
 struct RunConfigRequest {
-  std::filesystem::path file;  // YAML; empty: defaults
+  std::filesystem::path file = {};  // YAML; empty: defaults
   std::vector<std::string> overrides = {};
   bool random_init = false;
   // A run that continues: what its published encoders are comes from its last checkpoint, if it has one, and their folders may be gone.

@@ -93,9 +93,10 @@ void check_same_config(const fs::path& written, const RunConfig& now) {
   RunConfig then(now.model.models()), copy = now;
   const std::string name = find_config_value(written, {}, "model.name").value_or(then.model.kind().name);
   if (name != now.model.kind().name) {
-    throw ConfigError(fmt::format("{}: the run was started with model.name={}, now it is {}; resume with the same config or choose another "
-                                  "--output-dir",
-                                  written.string(), name, now.model.kind().name));
+    throw ConfigError(
+        fmt::format("{}: the run was started with model.name={}, now it is {}; resume with the same config or choose another "
+                    "--output-dir",
+                    written.string(), name, now.model.kind().name));
   }
   then.model.choose(name);
   ConfigBinder then_binder, now_binder;

@@ -84,10 +84,10 @@ Session::Session(RunConfig config, const DataSet& data, const SessionStart& star
                                        .seed = config_.seed,
                                        .classification = config_.model->classification(posts_of_class()),
                                        .ranks = &ranks});
-  optimizer_ = std::make_unique<Optimizer>(
-      *model_, config_.optim,
-      ParameterRoles{.pretrained = config_.model->pretrained_parameters(),
-                     .layers_above = [this](const std::string& name) { return model_->layers_above(name); }});
+  optimizer_ =
+      std::make_unique<Optimizer>(*model_, config_.optim,
+                                  ParameterRoles{.pretrained = config_.model->pretrained_parameters(),
+                                                 .layers_above = [this](const std::string& name) { return model_->layers_above(name); }});
   if (config_.train.ema_decay > 0) average_.emplace(*model_, config_.train.ema_decay);
   if (!ranks.several()) return;
   gradient_sum_.emplace(*model_, ranks, GradientSumOptions{.overlap = !config_.train.activation_checkpointing});

@@ -35,7 +35,7 @@ struct LossValue {
 struct StepResult {
   double loss = 0, classification = 0;  // means over their posts
   int64_t classification_count = 0;
-  std::vector<LossValue> others;                  // in the order of Objective::loss_names()
+  std::vector<LossValue> others;                       // in the order of Objective::loss_names()
   const LossValue& part(std::string_view name) const;  // throws ShapeError for a name that is not there
   double grad_norm = 0;
   double learning_rate = 0;

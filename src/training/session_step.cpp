@@ -168,12 +168,10 @@ void Session::whole_step(const Batch& batch, const ForwardOptions& how, StepResu
 }
 
 void Session::parts_step(const Batch& batch, const ForwardOptions& how, StepResult& result) {
-  const PartOptions parts = {.micro_batch = config_.train.micro_batch,
-                             .precision = precision_,
-                             .loss_scale = scaler_.scale(),
-                             .before_last = [this] {
-                               if (gradient_sum_) gradient_sum_->arm();
-                             }};
+  const PartOptions parts = {
+      .micro_batch = config_.train.micro_batch, .precision = precision_, .loss_scale = scaler_.scale(), .before_last = [this] {
+        if (gradient_sum_) gradient_sum_->arm();
+      }};
   const Losses losses = objective_->step_in_parts(batch, how, parts);
   if (gradient_sum_) gradient_sum_->finish();
   agree(losses, result);

@@ -35,7 +35,7 @@ class Run {
 
  private:
   void check_same_data() const;
-  bool open_folder();           // false: the run is finished, or as far as it is to go, already
+  bool open_folder();  // false: the run is finished, or as far as it is to go, already
   void write_description() const;
   bool open_folder_together();  // the first rank opens it, the others learn what it found
   void train_epoch(int64_t epoch);
@@ -329,14 +329,13 @@ void Run::save() {
   state_.window = window_.state();
   state_.loss_scaler = session_->scaler().state();
   state_.skipped_in_a_row = session_->skipped_in_a_row();
-  save_checkpoint(
-      request_.run,
-      {{session_->model(), session_->config().model, session_->tokenizer(), data_.labels, session_->precision()},
-       session_->optimizer(),
-       session_->objective(),
-       session_->average(),
-       state_},
-      request_.config.train.save_total_limit, kept_steps());
+  save_checkpoint(request_.run,
+                  {{session_->model(), session_->config().model, session_->tokenizer(), data_.labels, session_->precision()},
+                   session_->optimizer(),
+                   session_->objective(),
+                   session_->average(),
+                   state_},
+                  request_.config.train.save_total_limit, kept_steps());
 }
 
 std::vector<int64_t> Run::kept_steps() const {

@@ -49,11 +49,11 @@ class FrozenLinear : public Model {
  public:
   FrozenLinear(const FrozenLinearOptions& options, int64_t num_labels) : Model(num_labels), options_(options) {
     backbone_ = register_module("backbone", std::make_shared<ResNetImpl>(ResNetOptions{.bottleneck = false,
-                                                                                        .layers = {1, 1, 1, 1},
-                                                                                        .widths = {16, 16, 16, 16},
-                                                                                        .stem_kernel = 3,
-                                                                                        .stem_width = 16,
-                                                                                        .stem_pool = false}));
+                                                                                       .layers = {1, 1, 1, 1},
+                                                                                       .widths = {16, 16, 16, 16},
+                                                                                       .stem_kernel = 3,
+                                                                                       .stem_width = 16,
+                                                                                       .stem_pool = false}));
     words_ = register_parameter("words", at::zeros({options.vocab_size, kWidth}), false);
     linear_ = register_module("linear", linear(backbone_->feature_size() + kWidth, num_labels));
     for (auto& parameter : backbone_->parameters()) parameter.set_requires_grad(false);
@@ -73,7 +73,8 @@ class FrozenLinear : public Model {
       const AutocastScope fp32(Precision::kFp32, batch.device());
       const at::Tensor map = batch.feature_map.defined() ? batch.feature_map : backbone_->features(batch.pixel_values, false);
       const at::Tensor mask = batch.attention_mask.to(at::kFloat).unsqueeze(2);
-      const at::Tensor text = (words_.index_select(0, batch.input_ids.flatten()).view({batch.size(), -1, kWidth}) * mask).sum(1) / mask.sum(1);
+      const at::Tensor text =
+          (words_.index_select(0, batch.input_ids.flatten()).view({batch.size(), -1, kWidth}) * mask).sum(1) / mask.sum(1);
       features = at::cat({pool_grid(map) * batch.has_image.unsqueeze(1), text * batch.has_text.unsqueeze(1)}, 1);
     }
     return {.logits = linear_->forward(features).to(at::kFloat), .attention = {}, .scores = {}};
@@ -99,7 +100,9 @@ class FrozenLinear : public Model {
   torch::nn::Linear linear_{nullptr};
 };
 
-std::shared_ptr<Model> FrozenLinearOptions::make_model(int64_t num_labels) const { return std::make_shared<FrozenLinear>(*this, num_labels); }
+std::shared_ptr<Model> FrozenLinearOptions::make_model(int64_t num_labels) const {
+  return std::make_shared<FrozenLinear>(*this, num_labels);
+}
 
 }  // namespace
 

@@ -56,11 +56,8 @@ def test_frozen_features_are_computed_once(work, postcards, models, config, publ
     assert live.code == 0 and "image.augment changes the pictures" in live.err, live.all
 
 
-def test_resumes_to_the_same_bits(work, postcards, models, config):
-    whole, cut = work / "published-whole", work / "published-cut"
-    more = ["train.epochs=2", "train.save_every=3", "train.save_total_limit=20"]
-    done = train(config, postcards, whole, models, *more)
-    assert done.code == 0, done.all
+def resume_first_checkpoint_of(whole, cut, resume):
+    """`cut` is `whole` as it stood at its first checkpoint, resumed."""
     shutil.copytree(whole, cut, symlinks=True)
     steps = sorted(path for path in (cut / "checkpoints").iterdir() if path.name.startswith("step-") and not path.is_symlink())
     assert len(steps) > 2
@@ -69,12 +66,43 @@ def test_resumes_to_the_same_bits(work, postcards, models, config):
     for name in ("latest", "best"):
         (cut / "checkpoints" / name).unlink()
         (cut / "checkpoints" / name).symlink_to(steps[0].name)
-    done = train(config, postcards, cut, models, *more, "--resume", "latest")
-    assert done.code == 0 and "resuming" in done.err and "computed once" not in done.err, done.all
+    done = resume()
+    assert done.code == 0 and "resuming" in done.err, done.all
     assert (cut / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     last = (whole / "checkpoints/latest").resolve().name
     for file in ("model.safetensors", "optimizer.safetensors", "trainer.safetensors"):
         assert (cut / "checkpoints" / last / file).read_bytes() == (whole / "checkpoints" / last / file).read_bytes(), file
+    return done
+
+
+def test_resumes_to_the_same_bits(work, postcards, models, config):
+    whole, cut = work / "published-whole", work / "published-cut"
+    more = ["train.epochs=2", "train.save_every=3", "train.save_total_limit=20"]
+    done = train(config, postcards, whole, models, *more)
+    assert done.code == 0, done.all
+    done = resume_first_checkpoint_of(whole, cut, lambda: train(config, postcards, cut, models, *more, "--resume", "latest"))
+    assert "computed once" not in done.err
+
+
+def test_resumes_where_the_published_folders_are_gone(work, postcards, models, config):
+    whole, cut, bare = work / "published-whole", work / "published-gone", work / "published-bare"
+    more = ["train.epochs=2", "train.save_every=3", "train.save_total_limit=20", "--resume", "latest"]
+    shutil.move(models, work / "models-gone")
+    try:
+        done = resume_first_checkpoint_of(whole, cut, lambda: train(config, postcards, cut, models, *more))
+        assert "is not there any more: its embeddings come from" in done.err
+        changed = train(config, postcards, cut, models, *more, "image.size=192")
+        assert changed.code == 2 and "image.size" in changed.err, changed.all
+        # CLIP's embeddings are nowhere but in the cache; a picture's features come from the checkpoint's backbone.
+        shutil.copytree(whole, bare, symlinks=True)
+        state = bare / "checkpoints/latest/trainer_state.json"
+        state.write_text(state.read_text().replace('"finished": true', '"finished": false'))
+        shutil.rmtree(bare / "cache")
+        done = train(config, postcards, bare, models, *more)
+        assert done.code == 1 and "clip" in done.err, done.all
+        assert train(config, postcards, work / "published-new", models).code == 1
+    finally:
+        shutil.move(work / "models-gone", models)
 
 
 def test_a_checkpoint_needs_neither_models_nor_cache(work, postcards, models, published_run):

@@ -96,8 +96,8 @@ TEST(Objective, TotalIsTheWeightedSum) {
   const Losses losses = objective.step(random_batch(4, 6, 2), {});
   ASSERT_EQ(losses.part("gam").count, 4);
   ASSERT_EQ(losses.part("hfam").count, 4);
-  const double expected =
-      losses.classification.mean().item<double>() + 0.3 * losses.part("gam").mean().item<double>() + 0.2 * losses.part("hfam").mean().item<double>();
+  const double expected = losses.classification.mean().item<double>() + 0.3 * losses.part("gam").mean().item<double>() +
+                          0.2 * losses.part("hfam").mean().item<double>();
   EXPECT_NEAR(losses.total.item<double>(), expected, 1e-5);
   // Untrained and with an empty queue, both contrastive losses lie near the log of their number of keys.
   EXPECT_GT(losses.part("gam").mean().item<double>(), 0);
@@ -279,6 +279,61 @@ TEST(Options, DisagreementsAreNamed) {
   EXPECT_NE(message([](InfigOptions& o) { o.gam.layer = 4; }).find("gam.layer"), std::string::npos);
   EXPECT_NE(message([](InfigOptions& o) { o.hfam.layers = 4; }).find("hfam.layers"), std::string::npos);
   EXPECT_NE(message([](InfigOptions& o) { o.text.encoder.num_attention_heads = 3; }), "");
+  const std::string twin = message([](InfigOptions& o) {
+    o.gam.momentum_backbone = true;
+    o.image.finetune = false;
+  });
+  EXPECT_NE(twin.find("gam.momentum_backbone"), std::string::npos) << twin;
+  EXPECT_EQ(message([](InfigOptions& o) { o.gam.momentum_backbone = true; }), "");
+}
+
+// optim.layer_decay counts down from the last layer of the text tower; three layers here.
+TEST(Model, LayersAboveAParameter) {
+  const InfigModel model(small_options(), 3, 1);
+  EXPECT_EQ(model->layers_above("text_encoder.encoder.layer.2.output.dense.weight"), 1);
+  EXPECT_EQ(model->layers_above("text_encoder.encoder.layer.0.attention.self.query_proj.bias"), 3);
+  EXPECT_EQ(model->layers_above("text_encoder.embeddings.word_embeddings.weight"), 4);
+  EXPECT_EQ(model->layers_above("text_encoder.encoder.rel_embeddings.weight"), 4);  // shared by all layers
+  EXPECT_EQ(model->layers_above("image_encoder.layer.2.output.dense.weight"), std::nullopt);
+  EXPECT_EQ(model->image_encoder->layer_of("layer.2.output.dense.weight"), 3);
+  EXPECT_EQ(model->image_encoder->layer_of("backbone.layer1.0.conv1.weight"), 0);
+}
+
+TEST(Precision, AutomaticChoiceAndScoring) {
+  EXPECT_EQ(automatic_precision(true, true), Precision::kBf16);
+  EXPECT_EQ(automatic_precision(true, false), Precision::kFp16);  // a GPU without bf16: fp16 with the loss scale
+  EXPECT_EQ(automatic_precision(false, true), Precision::kBf16);
+  EXPECT_EQ(automatic_precision(false, false), Precision::kFp32);
+  for (const Precision asked : {Precision::kFp32, Precision::kBf16, Precision::kFp16})
+    EXPECT_EQ(scoring_precision(asked, Precision::kFp32, at::kCPU), asked);
+  EXPECT_EQ(scoring_precision(Precision::kAuto, Precision::kFp32, at::kCPU), Precision::kFp32);
+  EXPECT_EQ(scoring_precision(Precision::kAuto, Precision::kFp16, at::kCPU), Precision::kFp32);  // no CPU computes fp16 natively
+  EXPECT_EQ(scoring_precision(Precision::kAuto, Precision::kBf16, at::kCPU), cpu_has_bf16() ? Precision::kBf16 : Precision::kFp32);
+  EXPECT_THROW(parse_precision("fp8"), ConfigError);
+}
+
+// What a frozen backbone gives is the same number inside autocast and out of it, and a cache of it changes nothing.
+TEST(Model, AFrozenBackboneComputesInFp32) {
+  InfigOptions options = test::small_model_options();
+  options.image.finetune = false;
+  options.finish();
+  InfigModel model(options, 3, 1);
+  const at::NoGradGuard no_grad;
+  Batch batch = random_batch(3, 6, 2);
+  const at::Tensor plain = model->encode(batch, {}).feature_map;
+  at::Tensor narrow, live, cached;
+  {
+    const AutocastScope bf16(Precision::kBf16, at::kCPU);
+    narrow = model->encode(batch, {}).feature_map;
+    live = model->run(batch, {}).logits;
+    batch.feature_map = plain;
+    cached = model->run(batch, {}).logits;
+    EXPECT_EQ(at::linear(at::ones({2, 2}), at::ones({2, 2})).scalar_type(), at::kBFloat16);  // autocast is on again behind it
+  }
+  EXPECT_EQ(narrow.scalar_type(), at::kFloat);
+  EXPECT_TRUE(at::equal(narrow, plain));
+  EXPECT_TRUE(at::equal(live, cached));
+  EXPECT_FALSE(at::equal(live, model->run(batch, {}).logits));  // the rest did run in bf16
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
 // K ranks on parts of a batch against one rank on the whole: losses, gradients, queue. Every rank computes both.
-#include "model/infig_objective.h"
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +6,7 @@
 #include <string>
 
 #include "distributed/gradient_sum.h"
+#include "model/infig_objective.h"
 #include "model/small_batch.h"
 #include "model/small_model.h"
 #include "reference/tensors.h"

@@ -171,5 +171,39 @@ TEST(LoadStateDict, IgnoredKeysMayMissOrBeExtra) {
   EXPECT_EQ(module.norm->weight[0].item<float>(), 4.0F);
 }
 
+// Straight into the module's memory: no tensor is made anew, other types are converted, other layouts are kept, and it is strict.
+TEST_F(TensorArchive, LoadWeightsFillsTheModuleInPlace) {
+  torch::nn::Linear layer(3, 2);
+  torch::nn::BatchNorm1d norm(2);
+  struct Both : torch::nn::Module {};
+  Both both;
+  both.register_module("layer", layer);
+  both.register_module("norm", norm);
+  {
+    const at::NoGradGuard no_grad;
+    layer->weight.set_data(at::empty({3, 2}).t());  // laid out the other way round
+  }
+  TensorMap stored;
+  for (const auto& [name, tensor] : state_dict(both)) stored[name] = at::rand(tensor.sizes()).to(tensor.scalar_type());
+  stored["layer.bias"] = at::tensor({0.5, -0.25}, at::kDouble);
+  save_tensors(folder_ / "w.safetensors", stored);
+  const void* memory = layer->bias.data_ptr();
+  load_weights(both, folder_ / "w.safetensors");
+  EXPECT_EQ(layer->bias.data_ptr(), memory);
+  EXPECT_FALSE(layer->weight.is_contiguous());
+  for (const auto& [name, tensor] : state_dict(both)) EXPECT_TRUE(at::equal(tensor, stored.at(name).to(tensor.scalar_type()))) << name;
+  stored.erase("norm.bias");
+  stored["more"] = at::zeros({1});
+  stored["layer.weight"] = at::zeros({3, 2});
+  save_tensors(folder_ / "w.safetensors", stored);
+  try {
+    load_weights(both, folder_ / "w.safetensors");
+    FAIL() << "took weights that do not fit";
+  } catch (const CheckpointError& problem) {
+    for (const char* part : {"norm.bias", "more", "layer.weight expected [2, 3] found [3, 2]"})
+      EXPECT_NE(std::string(problem.what()).find(part), std::string::npos) << problem.what();
+  }
+}
+
 }  // namespace
 }  // namespace infig

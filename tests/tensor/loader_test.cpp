@@ -253,5 +253,38 @@ TEST_F(LoaderTest, AStreamLeftEarlyEnds) {
   EXPECT_TRUE(stream.next().has_value());
 }
 
+// Words of a caption, padded to the batch's longest: what a model that wants a column brings.
+class CaptionWords : public RowSource {
+ public:
+  at::Tensor gather(const std::vector<int64_t>& rows) const override {
+    std::vector<std::vector<int64_t>> ids;
+    std::vector<int64_t> places;
+    for (const int64_t row : rows) {
+      places.push_back(static_cast<int64_t>(ids.size()));
+      ids.emplace_back(static_cast<size_t>(row % 3 + 1), row + 1);
+    }
+    return pad_texts(ids, places, 0).input_ids;
+  }
+};
+
+TEST_F(LoaderTest, CarriesWhatTheModelAskedForAndNothingElse) {
+  PostLoader loader(posts_, LoaderInputs{}, {}, 7);
+  loader.use_column(BatchColumn::kCaptions, std::make_shared<CaptionWords>());
+  EXPECT_EQ(loader.prepare({0, 1, 2}, ""), (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_TRUE(loader.bad_pictures().empty());  // no picture was read
+  Batch batch = loader.make_batch({2, 1}, 0);
+  for (const at::Tensor& absent : {batch.input_ids, batch.attention_mask, batch.pixel_values, batch.feature_map, batch.clip_embeds})
+    EXPECT_FALSE(absent.defined());
+  EXPECT_FALSE(batch.has_image.any().item<bool>());
+  EXPECT_EQ(loader.text_length(1), static_cast<int64_t>(posts_[1].text.size()));
+  ASSERT_EQ(batch.columns.size(), 1U);
+  EXPECT_TRUE(at::equal(batch.columns.at(BatchColumn::kCaptions), at::tensor({3, 3, 3, 2, 2, 0}, at::kLong).view({2, 3})));
+  EXPECT_TRUE(at::equal(batch.slice(1, 1).columns.at(BatchColumn::kCaptions), at::tensor({2, 2, 0}, at::kLong).view({1, 3})));
+  const PostLoader texts(posts_, {.tokenizer = tokenizer_.get(), .max_length = 32, .pixels = {}}, {}, 7);
+  batch = texts.make_batch({0, 1}, 0);
+  EXPECT_TRUE(batch.input_ids.defined());
+  EXPECT_FALSE(batch.pixel_values.defined());
+}
+
 }  // namespace
 }  // namespace infig

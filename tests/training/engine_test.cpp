@@ -11,9 +11,9 @@
 #include <string>
 
 #include "core/error.h"
-#include "model/infig_options.h"
 #include "core/files.h"
 #include "model/infig_objective.h"
+#include "model/infig_options.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
 #include "training/loss_scaler.h"

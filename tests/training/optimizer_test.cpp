@@ -178,10 +178,11 @@ TEST(ParameterGroups, LayerDecayAndGroupsByHand) {
   Named module;
   OptimOptions options{.lr = 1e-3, .lr_new = 4e-3, .weight_decay = 0.01, .layer_decay = 0.5};
   // As a text tower of two layers says it: what stands outside the layers is below them.
-  const ParameterRoles roles = {.pretrained = {"text_encoder."}, .layers_above = [](const std::string& name) -> std::optional<int64_t> {
-                                  if (!name.starts_with("text_encoder.")) return std::nullopt;
-                                  return name.find("layer.1.") != std::string::npos ? 1 : name.find("layer.0.") != std::string::npos ? 2 : 3;
-                                }};
+  const ParameterRoles roles = {
+      .pretrained = {"text_encoder."}, .layers_above = [](const std::string& name) -> std::optional<int64_t> {
+        if (!name.starts_with("text_encoder.")) return std::nullopt;
+        return name.find("layer.1.") != std::string::npos ? 1 : name.find("layer.0.") != std::string::npos ? 2 : 3;
+      }};
   const ParameterRates plain(module, options, roles);
   EXPECT_DOUBLE_EQ(plain.of("text_encoder.encoder.layer.1.weight", 2).scale, 0.5);
   EXPECT_DOUBLE_EQ(plain.of("text_encoder.encoder.layer.0.weight", 2).scale, 0.25);

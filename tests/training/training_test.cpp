@@ -11,9 +11,9 @@
 #include <string>
 
 #include "core/error.h"
-#include "model/infig_options.h"
 #include "core/files.h"
 #include "image/encode.h"
+#include "model/infig_options.h"
 #include "training/checkpoint.h"
 #include "training/run_config.h"
 #include "training/run_inputs.h"
