@@ -1,5 +1,5 @@
 // What an INFIG is: sizes, decisions and loss weights. The defaults are method.md's table; "row N" names the row. resolve() and adopt(),
-// and what they read, are in published_encoders.cpp, the rest in infig_options.cpp.
+// and what they read, are in published_encoders.cpp, the tokenizer in infig_tokenizer.cpp, the rest in infig_options.cpp.
 #pragma once
 
 #include <cstdint>
