@@ -8,10 +8,10 @@
 
 namespace infig {
 
-// P(T <= t) of Student's t with `freedom` >= 1 degrees of freedom: the finite sums of Abramowitz & Stegun 26.7.3 and 26.7.4.
+// P(T <= t) of Student's t with `freedom` >= 1 degrees of freedom. Throws ShapeError for fewer, and for a t that is NaN.
 double student_cdf(double t, int64_t freedom);
 
-// The t with P(|T| <= t) = level, by bisection. level in (0, 1).
+// The t with P(|T| <= t) = level. Throws ShapeError unless 0 < level < 1 and freedom >= 1.
 double student_quantile(double level, int64_t freedom);
 
 struct Summary {
