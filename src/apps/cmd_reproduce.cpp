@@ -1,4 +1,4 @@
-// reproduce: the paper's tables on the data sets that are there.
+// reproduce: the paper's tables on the available data sets.
 #include <fmt/format.h>
 
 #include <memory>

@@ -92,7 +92,7 @@ class ZipDirectory {
     return entry;
   }
 
-  // Sizes of 2^32 - 1 stand in an extra field of 8 bytes each, in this order, only those that need it.
+  // Sizes given as 2^32 - 1 are in an extra field, 8 bytes each, in this order, only those that need it.
   void read_zip64(ZipEntry& entry, uint64_t at, uint64_t length) const {
     constexpr uint64_t kElsewhere = 0xffffffff, kZip64Field = 1;
     const uint64_t end = at + length;

@@ -82,7 +82,7 @@ void ResumableFile::take_up() {
           fmt::format("{}: an interrupted run left {}, but with another {}; give the same command to go on, or --restart to begin anew",
                       target_.string(), partial_.string(), fmt::join(other, ", ")));
     }
-    // A part shorter than its note: the process ended between renaming the file and removing the note, and all is done anew.
+    // A part shorter than recorded: the process ended between renaming the file and removing the record. Start over.
     if (fs::file_size(partial_, code) >= note.at("bytes").get<uint64_t>() && !code) {
       kept = note.at("bytes").get<uint64_t>();
       state_ = note.at("state");

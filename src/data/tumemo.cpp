@@ -118,7 +118,7 @@ std::vector<TumemoRow> parse_lines(std::istream& stream, size_t bytes, const std
   lines.reserve(bytes / kShortestRow + 1);
   bool first = true;
   for_each_line(stream, [&](std::string_view line, int64_t number) {
-    // Copies of the file begin with a header or do not; what it says is not known, but its first cell is no number.
+    // Some copies of the file begin with a header whose text is not documented; its first cell is not a number.
     const bool header = first && !parse_id(first_word(line));
     first = false;
     if (header) return;

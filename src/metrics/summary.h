@@ -1,4 +1,4 @@
-// A figure over several seeds: mean, spread and how sure the mean is.
+// A score over several seeds: mean, standard deviation and confidence interval of the mean.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct Summary {
   int64_t count = 0;
   double mean = 0;
   double deviation = 0;    // of the sample (n - 1); 0 for one value
-  Interval interval = {};  // of the mean: mean -+ t deviation / sqrt(n); the mean itself for one value, about whose spread nothing is known
+  Interval interval = {};  // of the mean: mean -+ t deviation / sqrt(n); the mean itself for a single value, whose spread is unknown
 };
 
 // Throws ShapeError for no values or one that is not finite.

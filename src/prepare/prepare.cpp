@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 namespace {
 
-constexpr int kFormat = 1;  // of what stands in the folder of unfinished work
+constexpr int kFormat = 1;  // version of the folder of unfinished work
 
 void check_options(const PrepareJob& job, const PrepareOptions& options) {
   if (options.threads < 1) throw ConfigError(fmt::format("threads: {}, expected 1 or more", options.threads));
@@ -28,7 +28,7 @@ void check_options(const PrepareJob& job, const PrepareOptions& options) {
         "link-images: the pictures lie in the archive {}, where no link reaches; unpack it, or leave the flag out", job.raw.string()));
 }
 
-// Options that go on record: nothing of this machine.
+// Options recorded in dataset.json: nothing that depends on this machine.
 Json recorded_options(const PrepareJob& job, const PrepareOptions& options) {
   Json record = job.options;
   if (job.clean_text != TextCleaning::kNone) record["text"] = options.clean_text ? "clean" : "raw";
@@ -200,7 +200,7 @@ PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareO
   return report;
 }
 
-// Keeps what was done, if anything was, and says so behind the message.
+// Keeps finished work, if any, and adds that to the message.
 template <typename E>
 [[noreturn]] void keep_for_later(const E& error, WorkFolder& work) {
   const bool begun = work.progress().contains("next") || work.progress().contains("unpacked") || fs::exists(work.raw());

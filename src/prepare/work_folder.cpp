@@ -24,7 +24,7 @@ constexpr const char* kProgressFile = "progress.json";
 
 fs::path work_path(const fs::path& out) { return out.string() + ".unfinished"; }
 
-// progress.json, or null where there is none that can be read.
+// progress.json, or null if it is absent or unreadable.
 Json read_progress(const fs::path& folder) {
   std::error_code code;
   if (!fs::is_regular_file(folder / kProgressFile, code)) return nullptr;

@@ -71,7 +71,7 @@ class SentencePieceTokenizer final : public Tokenizer {
                 .sep = find_special(kSep, where),
                 .unk = find_special(kUnk, where),
                 .mask = find_special(kMask, where)};
-    // The id is -1 where the piece that the model's settings name is none of its pieces, or not the unknown one.
+    // The id is -1 if the piece named in the model's settings does not exist or is not the unknown piece.
     const int unknown_id = processor_.unk_id();
     const std::string unknown = unknown_id < 0 ? "" : processor_.IdToPiece(unknown_id);
     if (unknown != "[UNK]") {
@@ -86,7 +86,7 @@ class SentencePieceTokenizer final : public Tokenizer {
     std::vector<int32_t> before = code_points_before(text);
     spans.clear();
     spans.push_back({.id = special_.cls});
-    // A special token typed in the text is that token, as transformers has it; what lies between them is encoded by itself.
+    // A special token typed in the text becomes that token, as in transformers; the text between two of them is encoded separately.
     size_t start = 0;
     while (start < text.size()) {
       const SpecialTokenMatch match = find_special_token(text, start);
