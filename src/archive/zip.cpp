@@ -43,7 +43,7 @@ class ZipDirectory {
   }
 
   uint64_t number(uint64_t at, uint64_t width) const {
-    if (at > bytes_.size() || width > bytes_.size() - at) fail(fmt::format("byte {} lies behind the {} of the file", at, bytes_.size()));
+    if (at > bytes_.size() || width > bytes_.size() - at) fail(fmt::format("byte {} is beyond the {} of the file", at, bytes_.size()));
     uint64_t value = 0;
     for (uint64_t i = width; i-- > 0;) value = value << 8 | std::to_integer<uint64_t>(bytes_[at + i]);
     return value;

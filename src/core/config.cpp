@@ -129,7 +129,7 @@ void set_tree(const ConfigBinder& binder, const std::string& prefix, const YAML:
     const std::string at = fmt::format("{}:{}", where, entry.first.Mark().line + 1);
     const std::string key = prefix.empty() ? entry.first.Scalar() : prefix + "." + entry.first.Scalar();
     const bool section = std::any_of(known.begin(), known.end(), [&key](const auto& name) { return starts_with_section(name, key); });
-    if (!seen.insert(key).second) throw ConfigError(fmt::format("{}: key '{}' stands twice", at, key));
+    if (!seen.insert(key).second) throw ConfigError(fmt::format("{}: key '{}' occurs twice", at, key));
     if (section && (entry.second.IsNull() || (entry.second.IsMap() && entry.second.size() == 0)))
       continue;  // "gam:" with every key below it commented out
     const bool leaf = std::find(known.begin(), known.end(), key) != known.end();

@@ -187,7 +187,7 @@ HttpReply HttpClient::hop(Transfer& transfer, const std::string& url, const Http
 HttpReply HttpClient::get(const HttpRequest& request, const std::function<void(const HttpReply&)>& begin,
                           const std::function<void(std::string_view)>& data) {
   const std::string origin = url_origin(request.url);
-  if (origin.empty()) throw ResourceError(fmt::format("{}: is no http or https URL", request.url));
+  if (origin.empty()) throw ResourceError(fmt::format("{}: is not an http or https URL", request.url));
   std::map<std::string, std::string> linked;
   std::string url = request.url;
   for (int redirects = 0; redirects <= kMaxRedirects; ++redirects) {

@@ -74,7 +74,7 @@ WorkFolder::WorkFolder(const fs::path& out, const Json& request) : out_(out), pa
   }
   try {
     if (found.is_object()) {
-      log_warning("{}: holds unfinished work of another request (other: {}); starting anew", path_.string(),
+      log_warning("{}: holds unfinished work of another request (other: {}); starting over", path_.string(),
                   differences(found["request"], request_));
     }
     clear();

@@ -109,7 +109,7 @@ std::string table_fault(std::string_view table) {
 
 std::string charsmap_fault(std::string_view model) {
   constexpr uint64_t kNormalizerSpec = 3, kPrecompiledCharsmap = 2;  // field numbers of ModelProto and NormalizerSpec
-  const char* damaged = "it is no sequence of protobuf fields";
+  const char* damaged = "it is not a sequence of protobuf fields";
   MessageReader fields(model);
   while (const auto field = fields.next()) {
     if (field->number != kNormalizerSpec) continue;

@@ -64,7 +64,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   SentencePieceTokenizer(std::string model, const std::string& where, SentencePieceReading reading)
       : model_(std::move(model)), reading_(reading) {
     if (const std::string fault = load_fault(); !fault.empty()) {
-      throw CheckpointError(fmt::format("{}: is no SentencePiece model, or a damaged one ({}); copy the file again", where, fault));
+      throw CheckpointError(fmt::format("{}: is not a SentencePiece model, or a damaged one ({}); copy the file again", where, fault));
     }
     special_ = {.pad = find_special(kPad, where),
                 .cls = find_special(kCls, where),
@@ -75,7 +75,8 @@ class SentencePieceTokenizer final : public Tokenizer {
     const int unknown_id = processor_.unk_id();
     const std::string unknown = unknown_id < 0 ? "" : processor_.IdToPiece(unknown_id);
     if (unknown != "[UNK]") {
-      throw CheckpointError(fmt::format("{}: the unknown piece is '{}', expected '[UNK]'; this is no DeBERTa vocabulary", where, unknown));
+      throw CheckpointError(
+          fmt::format("{}: the unknown piece is '{}', expected '[UNK]'; this is not a DeBERTa vocabulary", where, unknown));
     }
   }
 
@@ -142,7 +143,7 @@ class SentencePieceTokenizer final : public Tokenizer {
     if (processor_.IdToPiece(id) == piece) return id;
     // DeBERTa-v3's model has no [MASK]: it is the id behind the last piece.
     if (special == kMask) return processor_.GetPieceSize();
-    throw CheckpointError(fmt::format("{}: the special piece '{}' is missing; this is no DeBERTa vocabulary", where, piece));
+    throw CheckpointError(fmt::format("{}: the special piece '{}' is missing; this is not a DeBERTa vocabulary", where, piece));
   }
 
   int32_t special_id(size_t special) const {
