@@ -1,5 +1,6 @@
 # Libraries, all from Debian except libtorch. tools/setup.sh installs them.
 find_package(Threads REQUIRED)
+find_package(Boost 1.74 CONFIG REQUIRED)  # headers of Boost.Math
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)

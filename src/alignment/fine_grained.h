@@ -8,8 +8,8 @@
 namespace infig {
 
 struct FineGrainedOptions {
-  int64_t top_j = 2;  // tokens kept on each side, eq. 4; >= 1; fewer where fewer are there, and the mean divides by what was kept (row 25)
-  bool decoupled = false;   // leave the positive out of the denominator, as eq. 5 reads literally (row 27)
+  int64_t top_j = 2;       // tokens kept on each side, eq. 4; >= 1; fewer if a side has fewer; the mean divides by the number kept (row 25)
+  bool decoupled = false;  // leave the positive out of the denominator, as eq. 5 reads literally (row 27)
   int64_t chunk_texts = 8;  // texts compared at once: bounds memory, changes no result; >= 1
   void validate() const;    // throws ConfigError
 };

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
+#include "apps/compute_flags.h"
 #include "data/data_set.h"
 #include "model/baselines/anchors.h"
 #include "tensor/archive.h"
@@ -70,17 +71,17 @@ void anchors_verb(const AnchorFlags& flags) {
 void add_anchors(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("anchors", "what simple models score on a data set: majority, TF-IDF, frozen features");
   auto flags = std::make_shared<AnchorFlags>();
-  verb->add_option("--data", flags->data, "data set folder, a CSV/TSV/JSONL table, or WebDataset tars (folder, file or pattern)")
-      ->required();
+  add_data_flag(*verb, flags->data);
   verb->add_option("--text-model", flags->text_model, "folder of a text encoder: adds rows with its features");
   verb->add_option("--image-model", flags->image_model, "folder or file of an image backbone: adds rows with its features");
   verb->add_option("--features", flags->features, "also write features, labels and splits to this .safetensors file");
   verb->add_option("--max-length", flags->options.max_length, "tokens a text for the text model")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{3}, int64_t{100000}));
-  verb->add_option("--batch-size", flags->options.batch_size, "posts a forward pass")->capture_default_str()->check(CLI::PositiveNumber);
-  verb->add_option("--workers", flags->options.workers, "threads that read pictures")->capture_default_str()->check(CLI::PositiveNumber);
-  verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
+  add_compute_flags(*verb, {.batch_size = flags->options.batch_size,
+                            .threads = flags->threads,
+                            .workers = flags->options.workers,
+                            .batch_help = "posts a forward pass"});
   verb->footer(
       "Examples:\n  infig anchors --data data/mvsa\n"
       "  infig anchors --data data/mvsa --text-model weights/minilm-l6 --image-model weights/efficientnet-lite0");

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "apps/commands.h"
+#include "apps/compute_flags.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/parallel.h"
@@ -239,11 +240,10 @@ std::shared_ptr<EncodeFlags> add_encoder(CLI::App& app, const char* name, const 
       ->required()
       ->check(CLI::ExistingPath);
   part->add_option("--output", flags->output, "safetensors file that is written")->required();
-  part->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
-  part->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
-  part->add_option("--workers", flags->workers, "threads that tokenise and read pictures")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  add_compute_flags(*part, {.batch_size = flags->batch_size,
+                            .threads = flags->threads,
+                            .workers = flags->workers,
+                            .workers_help = "threads that tokenise and read pictures"});
   part->footer(footer);
   part->callback([flags, work] { work(*flags); });
   return flags;

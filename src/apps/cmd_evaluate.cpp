@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "apps/commands.h"
+#include "apps/compute_flags.h"
 #include "apps/ranks_of_verb.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -188,8 +189,7 @@ void add_evaluate(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("evaluate", "score a run's best checkpoint on a split; write eval/, report.html and model-card.md");
   auto flags = std::make_shared<EvaluateFlags>();
   verb->add_option("--run", flags->run, "run folder that train wrote")->required();
-  verb->add_option("--data", flags->data, "data set folder, a CSV/TSV/JSONL table, or WebDataset tars (folder, file or pattern)")
-      ->required();
+  add_data_flag(*verb, flags->data);
   verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str();
   verb->add_option(
       "--clean-test", flags->clean_test,
@@ -197,11 +197,9 @@ void add_evaluate(CLI::App& app) {
   verb->add_option("--without", flags->without, "hide one side of every post: image | text");
   verb->add_flag("--modalities", flags->modalities, "also with the text alone and with the picture alone, side by side");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing | skip | error")->capture_default_str();
-  verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_option("--precision", flags->precision, "fp32 | bf16 | fp16 | auto")->capture_default_str();
   verb->add_option("--device", flags->device, "cpu | cuda | auto")->capture_default_str();
-  verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
-  verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::PositiveNumber);
+  add_compute_flags(*verb, {.batch_size = flags->batch_size, .threads = flags->threads, .workers = flags->workers});
   verb->add_flag(
       "--fit-temperature", flags->fit_temperature,
       "fit the temperature that makes the probabilities of dev most likely; keep it beside the best checkpoint (calibration.json)");

@@ -97,7 +97,7 @@ void sweep(const ExperimentFlags& flags) {
 }  // namespace
 
 void run_and_print(const ExperimentRequest& request, const std::string& data_path) {
-  if (ranks_of_verb().several()) throw ConfigError("several runs: they go one after the other in one process; leave out mpirun");
+  if (ranks_of_verb().several()) throw ConfigError("several runs are trained in sequence by one process; leave out mpirun");
   const DataSet data = read_data_set(data_path);
   const std::string output = request.output.string();
   print_scores(run_experiment(request, data), output);

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "apps/commands.h"
+#include "apps/compute_flags.h"
 #include "apps/ranks_of_verb.h"
 #include "apps/signals.h"
 #include "core/error.h"
@@ -341,9 +342,8 @@ void add_predict(CLI::App& app) {
   verb->add_option("--temperature", flags->temperature, "scale the probabilities: fitted (by evaluate --fit-temperature) | none")
       ->capture_default_str()
       ->check(CLI::IsMember({"fitted", "none"}));
-  verb->add_option("--batch-size", flags->batch_size, "posts a batch")->capture_default_str()->check(CLI::PositiveNumber);
-  verb->add_option("--threads", flags->threads, "compute threads; 0: all cores")->capture_default_str()->check(CLI::NonNegativeNumber);
-  verb->add_option("--workers", flags->workers, "threads that read pictures")->capture_default_str()->check(CLI::NonNegativeNumber);
+  add_compute_flags(*verb,
+                    {.batch_size = flags->batch_size, .threads = flags->threads, .workers = flags->workers, .workers_may_be_none = true});
   verb->add_option("--block-rows", flags->block_rows, "rows held in memory, and saved at once")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

@@ -41,90 +41,88 @@ void add_postcards(CLI::App& prepare) {
 }
 
 void add_mvsa_single(CLI::App& prepare) {
-  auto flags = std::make_shared<PrepareFlags>();
-  auto* command = prepare.add_subcommand("mvsa-single", "MVSA-Single as its authors publish it");
-  command->add_option(
-      "--raw", flags->raw,
-      "MVSA_Single/ (with data/ and labelResultAll.txt), its parent, or an archive of it (zip, tar, tar.gz); may be left out "
-      "where --splits holds the texts");
-  command->add_option("--splits", flags->splits,
-                      "Folder with the public split: train.json, dev.json (or valid.json), test.json, or some of them");
-  command->add_option("--images", flags->images, "Folder of the pictures <ID>.jpg (default: data/ of the raw files)");
-  add_prepare_out(*command, flags);
-  add_prepare_text_decode(*command, flags);
-  add_prepare_text(*command, flags, "without hashtags, names and URLs, as MultiSentiNet");
-  add_prepare_pictures(*command, flags);
-  add_prepare_split(*command, flags);
-  command->footer(
-      "Labels: equal labels of text and image give that label, one neutral gives the other; positive against negative drops the pair.\n"
-      "With --splits the labels and the order are the split files', and differences from the raw files are listed.\n"
-      "Example:\n  infig prepare mvsa-single --raw MVSA_Single --splits MVSA-single/10-flod-1 --out data/mvsa-single");
-  command->callback(
-      [flags] { print_prepared(prepare_mvsa_single(flags->raw, flags->splits, flags->out, prepare_options(*flags)), flags->out); });
+  const PrepareKind kind = {
+      .name = "mvsa-single",
+      .description = "MVSA-Single as its authors publish it",
+      .raw =
+          "MVSA_Single/ (with data/ and labelResultAll.txt), its parent, or an archive of it (zip, tar, tar.gz); may be left out "
+          "where --splits holds the texts",
+      .raw_required = false,
+      .splits = "Folder with the public split: train.json, dev.json (or valid.json), test.json, or some of them",
+      .images = "Folder of the pictures <ID>.jpg (default: data/ of the raw files)",
+      .text_decode = true,
+      .clean = "without hashtags, names and URLs, as MultiSentiNet",
+      .footer =
+          "Labels: equal labels of text and image give that label, one neutral gives the other; positive against negative drops the pair.\n"
+          "With --splits the labels and the order are the split files', and differences from the raw files are listed.\n"
+          "Example:\n  infig prepare mvsa-single --raw MVSA_Single --splits MVSA-single/10-flod-1 --out data/mvsa-single",
+  };
+  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(), [](const PrepareFlags& flags) {
+    return prepare_mvsa_single(flags.raw, flags.splits, flags.out, prepare_options(flags));
+  });
 }
 
 using PrepareTable = PrepareReport (*)(const std::filesystem::path&, const std::filesystem::path&, const TableOptions&);
 
-void run_table(const PrepareFlags& flags, PrepareTable run) {
+PrepareReport run_table(const PrepareFlags& flags, PrepareTable run) {
   TableOptions options{.common = prepare_options(flags), .images = flags.images, .labels = flags.labels};
   options.common.images.clear();
-  print_prepared(run(flags.raw, flags.out, options), flags.out);
+  return run(flags.raw, flags.out, options);
 }
 
-// What every table takes besides --raw.
-void add_table_flags(CLI::App& command, const PrepareFlagsPtr& flags) {
-  add_prepare_out(command, flags);
-  command.add_option("--images", flags->images, "Folder that relative picture paths start from (default: the table's own)");
-  command.add_option("--labels", flags->labels, "Label names in id order, separated by commas (default: alphabetical)")->delimiter(',');
-  add_prepare_pictures(command, flags);
-  add_prepare_split(command, flags);
-}
+constexpr const char* kTablePictures = "Folder that relative picture paths start from (default: the table's own)";
+constexpr const char* kTableLabels = "Label names in id order, separated by commas (default: alphabetical)";
 
 void add_table(CLI::App& prepare) {
-  auto flags = std::make_shared<PrepareFlags>();
-  auto* command = prepare.add_subcommand("table", "Posts of your own: a CSV, TSV or JSONL table with id, text, image, label, split");
-  command
-      ->add_option(
-          "--raw,--input", flags->raw,
+  const PrepareKind kind = {
+      .name = "table",
+      .description = "Posts of your own: a CSV, TSV or JSONL table with id, text, image, label, split",
+      .raw_names = "--raw,--input",
+      .raw =
           "The table (.csv, .tsv or .jsonl), or an archive (zip, tar, tar.gz) with one table and its pictures; columns besides these "
-          "five are ignored, split may be absent")
-      ->required();
-  add_table_flags(*command, flags);
-  command->footer(
-      "Rows without label, or with neither text nor picture, are dropped and listed.\n"
-      "Example:\n  infig prepare table --raw posts.csv --images pictures --labels positive,neutral,negative --out data/mine");
-  command->callback([flags] { run_table(*flags, prepare_table); });
+          "five are ignored, split may be absent",
+      .images = kTablePictures,
+      .labels = kTableLabels,
+      .footer =
+          "Rows without label, or with neither text nor picture, are dropped and listed.\n"
+          "Example:\n  infig prepare table --raw posts.csv --images pictures --labels positive,neutral,negative --out data/mine",
+  };
+  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),
+                   [](const PrepareFlags& flags) { return run_table(flags, prepare_table); });
 }
 
 void add_jsonl(CLI::App& prepare) {
-  auto flags = std::make_shared<PrepareFlags>();
-  auto* command = prepare.add_subcommand("jsonl", "The same, of a JSONL table: one object a line with id, text, image, label, split");
-  command->add_option("--raw,--input", flags->raw, "The table, called .jsonl or .ndjson; other keys are ignored, split may be absent")
-      ->required();
-  add_table_flags(*command, flags);
-  command->footer("Example:\n  infig prepare jsonl --raw posts.jsonl --out data/mine --pack");
-  command->callback([flags] {
-    const std::string extension = std::filesystem::path(flags->raw).extension().string();
+  const PrepareKind kind = {
+      .name = "jsonl",
+      .description = "The same, of a JSONL table: one object a line with id, text, image, label, split",
+      .raw_names = "--raw,--input",
+      .raw = "The table, called .jsonl or .ndjson; other keys are ignored, split may be absent",
+      .images = kTablePictures,
+      .labels = kTableLabels,
+      .footer = "Example:\n  infig prepare jsonl --raw posts.jsonl --out data/mine --pack",
+  };
+  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(), [](const PrepareFlags& flags) {
+    const std::string extension = std::filesystem::path(flags.raw).extension().string();
     if (extension != ".jsonl" && extension != ".ndjson")
-      throw ConfigError(fmt::format("raw: {}: expected a .jsonl or .ndjson file; infig prepare table reads .csv and .tsv", flags->raw));
-    run_table(*flags, prepare_table);
+      throw ConfigError(fmt::format("raw: {}: expected a .jsonl or .ndjson file; infig prepare table reads .csv and .tsv", flags.raw));
+    return run_table(flags, prepare_table);
   });
 }
 
 void add_webdataset(CLI::App& prepare) {
-  auto flags = std::make_shared<PrepareFlags>();
-  auto* command = prepare.add_subcommand("webdataset", "Tar shards in WebDataset form: KEY.jpg, KEY.txt, KEY.cls, KEY.json");
-  command->add_option("--raw", flags->raw, "A shard, a folder of shards, or a pattern (\"train-{000..009}.tar\")")->required();
-  add_prepare_out(*command, flags);
-  command->add_option("--labels", flags->labels, "Label names in id order, separated by commas; KEY.cls may then be a number")
-      ->delimiter(',');
-  add_prepare_pictures(*command, flags);
-  add_prepare_split(*command, flags);
-  command->footer(
-      "The id is KEY unless KEY.json has one; the split is what KEY.json says, or the word a shard's name begins with (train-000.tar).\n"
-      "Pictures are written to images/ (or --pack); with --link-images posts refer to their place in the shard.\n"
-      "Example:\n  infig prepare webdataset --raw shards/ --labels positive,neutral,negative --out data/shards");
-  command->callback([flags] { run_table(*flags, prepare_webdataset); });
+  const PrepareKind kind = {
+      .name = "webdataset",
+      .description = "Tar shards in WebDataset form: KEY.jpg, KEY.txt, KEY.cls, KEY.json",
+      .raw = "A shard, a folder of shards, or a pattern (\"train-{000..009}.tar\")",
+      .labels = "Label names in id order, separated by commas; KEY.cls may then be a number",
+      .footer =
+          "The id is KEY unless KEY.json has one; the split is what KEY.json says, or the word a shard's name begins with "
+          "(train-000.tar).\n"
+          "Pictures are written to images/ (or --pack); with --link-images posts refer to their place in the shard.\n"
+          "Example:\n  infig prepare webdataset --raw shards/ --labels positive,neutral,negative --out data/shards",
+  };
+  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),
+                   [](const PrepareFlags& flags) { return run_table(flags, prepare_webdataset); });
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// reproduce: the paper's tables on the data sets that are there.
+// reproduce: the paper's tables on the available data sets.
 #include <fmt/format.h>
 
 #include <memory>
@@ -33,7 +33,7 @@ void reproduce_verb(const ReproduceFlags& flags) {
   request.overrides = flags.overrides;
   if (flags.limit > 0) request.overrides.push_back(fmt::format("data.limit={}", flags.limit));
   request.description_json = describe_run(flags.preset);
-  if (ranks_of_verb().several()) throw ConfigError("several runs: they go one after the other in one process; leave out mpirun");
+  if (ranks_of_verb().several()) throw ConfigError("several runs are trained in sequence by one process; leave out mpirun");
   request.stop = watch_signals();
   const Reproduction all = reproduce(request);
   const auto folder = request.output / paper_part_name(all.part);

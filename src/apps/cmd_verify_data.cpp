@@ -65,7 +65,7 @@ void print_pictures(const VerifyReport& report, const VerifyFlags& flags) {
       fmt::print("  {} {}: {}{}{}\n", post.id, post.image.string(), facts.status, facts.reason.empty() ? "" : ": ", facts.reason);
   }
   print_more(listed, flags);
-  if (misnamed > 0) fmt::print("{} pictures bear the extension of another format\n", misnamed);
+  if (misnamed > 0) fmt::print("{} pictures have the extension of another format\n", misnamed);
   const int64_t unusable = count_unusable(report);
   if (unusable > 0 && flags.bad_image == "missing") fmt::print("{} posts would take part with their text alone\n", unusable);
   if (unusable > 0 && flags.bad_image == "skip") fmt::print("{} posts would be left out\n", unusable);

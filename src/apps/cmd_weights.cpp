@@ -86,7 +86,7 @@ void print_weights(const WeightArchive& archive) {
   for (const auto& file : archive.files()) fmt::print("file        {}\n", file.string());
   fmt::print("tensors     {}\n", archive.tensors().size());
   fmt::print("parameters  {}{}\n", totals.parameters,
-             totals.others > 0 ? fmt::format(" (and {} elements that are no floats)", totals.others) : "");
+             totals.others > 0 ? fmt::format(" (and {} elements that are not floats)", totals.others) : "");
   fmt::print("bytes       {} ({:.1f} MB)\n", totals.bytes, static_cast<double>(totals.bytes) / 1e6);
   for (const auto& [key, value] : archive.metadata()) fmt::print("metadata    {} = {}\n", shown(key), shown(value));
   std::vector<std::string> left_out;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "apps/signals.h"
 #include "core/error.h"
@@ -13,12 +14,9 @@
 
 namespace infig {
 
-void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags) {
-  command.add_option("--out", flags->out, "Data set folder to make; it must not exist yet, or be empty")->required();
-  command.add_flag("--overwrite", flags->overwrite, "Replace the data set that --out holds already");
-}
+namespace {
 
-void add_prepare_pictures(CLI::App& command, const PrepareFlagsPtr& flags) {
+void add_pictures(CLI::App& command, const PrepareFlagsPtr& flags) {
   auto* copy =
       command.add_flag("--copy-images", flags->copy_images, "Copy pictures (default: hard links, copied where the file system refuses)");
   auto* link = command.add_flag("--link-images", flags->link_images,
@@ -46,19 +44,7 @@ void add_prepare_pictures(CLI::App& command, const PrepareFlagsPtr& flags) {
   command.add_option("--threads", flags->threads, "Threads (default: all cores); the data set is the same for any number");
 }
 
-void add_prepare_text_decode(CLI::App& command, const PrepareFlagsPtr& flags) {
-  command
-      .add_option("--text-decode", flags->text_decode,
-                  "How raw texts are read: utf8_ignore (as the public split was made), gb18030, utf8 or latin1")
-      ->check(CLI::IsMember({"utf8_ignore", "utf8", "gb18030", "latin1"}))
-      ->capture_default_str();
-}
-
-void add_prepare_text(CLI::App& command, const PrepareFlagsPtr& flags, const std::string& clean) {
-  command.add_option("--text", flags->text, "Texts raw, or clean: " + clean)->check(CLI::IsMember({"raw", "clean"}))->capture_default_str();
-}
-
-void add_prepare_split(CLI::App& command, const PrepareFlagsPtr& flags) {
+void add_split(CLI::App& command, const PrepareFlagsPtr& flags) {
   command.add_flag("--draw-split", flags->split.draw, "Draw the split (80/10/10 by label and --seed) even where the raw files bring one");
   command
       .add_option("--group-by", flags->group_by,
@@ -69,6 +55,43 @@ void add_prepare_split(CLI::App& command, const PrepareFlagsPtr& flags) {
   command.add_option_function<std::string>(
       "--split-manifest", [flags](const std::string& file) { flags->split.manifest = file; },
       "Take the split from a table with id and split: split.csv or posts.jsonl of another data set");
+}
+
+void add_texts(CLI::App& command, const PrepareKind& kind, const PrepareFlagsPtr& flags) {
+  if (kind.text_decode) {
+    command
+        .add_option("--text-decode", flags->text_decode,
+                    "How raw texts are read: utf8_ignore (as the public split was made), gb18030, utf8 or latin1")
+        ->check(CLI::IsMember({"utf8_ignore", "utf8", "gb18030", "latin1"}))
+        ->capture_default_str();
+  }
+  if (kind.clean != nullptr) {
+    command.add_option("--text", flags->text, fmt::format("Texts raw, or clean: {}", kind.clean))
+        ->check(CLI::IsMember({"raw", "clean"}))
+        ->capture_default_str();
+  }
+}
+
+}  // namespace
+
+void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags) {
+  command.add_option("--out", flags->out, "Data set folder to make; it must not exist yet, or be empty")->required();
+  command.add_flag("--overwrite", flags->overwrite, "Replace the data set that --out holds already");
+}
+
+CLI::App* add_prepare_kind(CLI::App& prepare, const PrepareKind& kind, const PrepareFlagsPtr& flags, PrepareRun run) {
+  CLI::App* command = prepare.add_subcommand(kind.name, kind.description);
+  command->add_option(kind.raw_names, flags->raw, kind.raw)->required(kind.raw_required);
+  if (kind.splits != nullptr) command->add_option("--splits", flags->splits, kind.splits);
+  if (kind.images != nullptr) command->add_option("--images", flags->images, kind.images);
+  add_prepare_out(*command, flags);
+  if (kind.labels != nullptr) command->add_option("--labels", flags->labels, kind.labels)->delimiter(',');
+  add_texts(*command, kind, flags);
+  add_pictures(*command, flags);
+  add_split(*command, flags);
+  command->footer(kind.footer);
+  command->callback([flags, run = std::move(run)] { print_prepared(run(*flags), flags->out); });
+  return command;
 }
 
 PrepareOptions prepare_options(const PrepareFlags& flags) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,13 +36,28 @@ struct PrepareFlags {
 };
 using PrepareFlagsPtr = std::shared_ptr<PrepareFlags>;
 
-void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags);  // --out, --overwrite
-void add_prepare_pictures(CLI::App& command,
-                          const PrepareFlagsPtr& flags);  // --images-..., --pack..., --bad-image, --name, --seed, --threads
-void add_prepare_text_decode(CLI::App& command, const PrepareFlagsPtr& flags);
-void add_prepare_text(CLI::App& command, const PrepareFlagsPtr& flags,
-                      const std::string& clean);                          // --text; `clean` says what cleaning does
-void add_prepare_split(CLI::App& command, const PrepareFlagsPtr& flags);  // --draw-split, --group-by, --folds, --fold, --split-manifest
+// --out, --overwrite
+void add_prepare_out(CLI::App& command, const PrepareFlagsPtr& flags);
+
+// What the help of one kind says of the flags that several kinds have. A flag whose text is null is left out.
+struct PrepareKind {
+  const char* name;
+  const char* description;
+  const char* raw_names = "--raw";
+  const char* raw = nullptr;     // raw files; never null
+  bool raw_required = true;      // false where --splits may stand in for them
+  const char* splits = nullptr;  // folder with a published split
+  const char* images = nullptr;  // folder of the pictures
+  const char* labels = nullptr;  // label names
+  bool text_decode = false;      // --text-decode
+  const char* clean = nullptr;   // --text; says what cleaning does
+  const char* footer = nullptr;
+};
+
+// Makes the subcommand with the flags that `kind` names and those of every kind: output, pictures, split, name, seed, threads. Its callback
+// prints what `run` returns. Flags of its own are added to what is returned.
+using PrepareRun = std::function<PrepareReport(const PrepareFlags&)>;
+CLI::App* add_prepare_kind(CLI::App& prepare, const PrepareKind& kind, const PrepareFlagsPtr& flags, PrepareRun run);
 
 // The kinds of cmd_prepare_published.cpp.
 void add_published_kinds(CLI::App& prepare);

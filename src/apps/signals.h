@@ -1,4 +1,4 @@
-// Ctrl-C, SIGTERM and SIGUSR1 as a flag that long work looks at between steps; a second one ends the process at once.
+// Ctrl-C, SIGTERM and SIGUSR1 as a flag that long work checks between steps; a second signal ends the process at once.
 #pragma once
 
 #include <atomic>

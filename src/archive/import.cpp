@@ -65,7 +65,7 @@ std::vector<std::string> companions_in(const fs::path& folder) {
 // A folder that import made may be replaced; anything else in it is somebody's.
 void check_target(const fs::path& output, bool overwrite) {
   if (!fs::exists(fs::symlink_status(output))) return;
-  if (!fs::is_directory(output)) throw ConfigError(fmt::format("{}: exists and is no folder; choose another --output", output.string()));
+  if (!fs::is_directory(output)) throw ConfigError(fmt::format("{}: exists and is not a folder; choose another --output", output.string()));
   if (fs::is_empty(output)) return;
   if (!overwrite) {
     throw ConfigError(fmt::format("{}: exists already; choose another --output, or give --force to replace it", output.string()));
@@ -119,7 +119,7 @@ std::vector<std::byte> to_float32(const TensorView& view) {
     case DType::kF64:
       return map_elements<double>(view.data, [](double value) { return std::bit_cast<uint32_t>(static_cast<float>(value)); });
     default:
-      throw ShapeError(fmt::format("{} is no floating-point type, expected F16, BF16, F32 or F64", dtype_name(view.dtype)));
+      throw ShapeError(fmt::format("{} is not a floating-point type, expected F16, BF16, F32 or F64", dtype_name(view.dtype)));
   }
 }
 

@@ -1,4 +1,4 @@
-// Weights of any archive to one safetensors file in a folder of its own, with the config and tokenizer files that stood beside them.
+// Converts weights of any archive to one safetensors file in a new folder, with the config and tokenizer files beside them.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct ImportReport {
 };
 
 // Writes `output`/model.safetensors and, where `source` is a folder, its companion files. Names and shapes stay; tensors that share
-// memory are written under each of their names, so the file stands on its own; metadata are a safetensors source's, none of another.
+// memory are written under each of their names, so the file is self-contained; metadata are copied from safetensors sources only.
 // Equal content is equal bytes. The folder appears whole or not at all. Throws CheckpointError as open_archive does; ConfigError where
 // `output` exists and is not empty (or, with overwrite, holds something that import does not write) or is `source` itself.
 ImportReport import_weights(const std::filesystem::path& source, const std::filesystem::path& output, const ImportOptions& options);

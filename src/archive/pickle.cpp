@@ -125,7 +125,7 @@ class PickleReader {
   }
   void stack_global() {
     const uint32_t name = pop(), module = pop();
-    if (value(name).kind != PickleKind::kString || value(module).kind != PickleKind::kString) fail("a global whose name is no string");
+    if (value(name).kind != PickleKind::kString || value(module).kind != PickleKind::kString) fail("a global whose name is not a string");
     global(value(module).text, value(name).text);
   }
 
@@ -149,7 +149,7 @@ class PickleReader {
   void reduce() {
     const uint32_t arguments = pop(), callable = pop();
     if (value(callable).kind != PickleKind::kGlobal) refuse(fmt::format("REDUCE on a {}", pickle_kind_name(value(callable).kind)));
-    if (value(arguments).kind != PickleKind::kTuple) fail("arguments that are no tuple");
+    if (value(arguments).kind != PickleKind::kTuple) fail("arguments that are not a tuple");
     if (value(callable).integer < 0) return ordered_dict(value(arguments).items);
     make(PickleKind::kCall).items = {callable, arguments};
   }
@@ -336,7 +336,7 @@ bool PickleReader::step(uint8_t opcode) {
       break;
   }
   const auto* known = std::find_if(kRefused.begin(), kRefused.end(), [opcode](const auto& row) { return row.first == opcode; });
-  if (known == kRefused.end()) fail(fmt::format("0x{:02x} is no instruction of a pickle", opcode));
+  if (known == kRefused.end()) fail(fmt::format("0x{:02x} is not an instruction of a pickle", opcode));
   refuse(fmt::format("the instruction {}", known->second));
 }
 

@@ -35,7 +35,7 @@ constexpr std::array<DTypeRow, 10> kDTypes = {{
 
 const DTypeRow& row_of(DType type) {
   const auto* found = std::find_if(kDTypes.begin(), kDTypes.end(), [type](const DTypeRow& row) { return row.type == type; });
-  if (found == kDTypes.end()) throw ShapeError(fmt::format("dtype number {} is none of safetensors'", static_cast<int>(type)));
+  if (found == kDTypes.end()) throw ShapeError(fmt::format("dtype number {} is unknown to safetensors", static_cast<int>(type)));
   return *found;
 }
 
@@ -79,7 +79,7 @@ void check_tiling(const SafetensorsHeader& header, uint64_t buffer_size, const s
     reached = offsets[1];
   }
   if (reached != buffer_size) {
-    throw CheckpointError(fmt::format("{}: {} bytes of data stand behind the last tensor, which ends at {}; the file is damaged", where,
+    throw CheckpointError(fmt::format("{}: {} bytes of data follow the last tensor, which ends at {}; the file is damaged", where,
                                       buffer_size - reached, reached));
   }
 }
@@ -114,8 +114,8 @@ std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> b
   uint64_t length = 0;
   for (size_t i = 8; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(bytes[i]);
   if (length > kSafetensorsMaxHeader) {
-    throw CheckpointError(fmt::format("{}: the header claims {} bytes, at most {} are allowed; this is no safetensors file", where, length,
-                                      kSafetensorsMaxHeader));
+    throw CheckpointError(fmt::format("{}: the header claims {} bytes, at most {} are allowed; this is not a safetensors file", where,
+                                      length, kSafetensorsMaxHeader));
   }
   if (length > bytes.size() - 8) {
     throw CheckpointError(fmt::format("{}: the header claims {} bytes, the file holds {} behind its length; the file is cut off", where,

@@ -25,7 +25,7 @@ struct TensorView {
   std::span<const std::byte> data;  // little-endian, contiguous; may be unaligned in files of other writers: copy, do not cast
 };
 
-// A memory-mapped file. Views stay valid while the object lives and nobody cuts the file short. Opening checks everything before it trusts
+// A memory-mapped file. Views stay valid while the object lives and the file is not truncated. Opening checks everything before it trusts
 // anything: header length, JSON, dtypes, that each shape's size equals its span, that spans tile the buffer without overlap or hole, and
 // that nothing lies outside the file; names and metadata keys occur once; nothing larger than the header (at most 100 MB) is allocated.
 // Throws CheckpointError naming file and key.

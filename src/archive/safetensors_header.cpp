@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Where the stream stands. A DOM would swallow duplicate keys and build whatever a hostile header nests.
+// Parser state. A DOM would drop duplicate keys and build any nesting that a hostile header asks for.
 enum class Place { kStart, kTop, kMetadata, kTensor, kShape, kOffsets, kEnd };
 
 class HeaderReader final : public nlohmann::json_sax<Json> {

@@ -191,7 +191,7 @@ class LegacyReader {
   static const PickleValue& root(const Pickle& pickle) { return pickle.values[pickle.root]; }
 
   void check_system(const Pickle& system) const {
-    if (root(system).kind != PickleKind::kDict) fail("the description of the writing machine is no dict");
+    if (root(system).kind != PickleKind::kDict) fail("the description of the writing machine is not a dict");
     const std::vector<uint32_t>& items = root(system).items;
     for (size_t i = 0; i < items.size(); i += 2) {
       const PickleValue &key = system.values[items[i]], &value = system.values[items[i + 1]];
@@ -209,7 +209,7 @@ class LegacyReader {
   }
 
   void read_storages(const TorchStateDict& state, const Pickle& keys, TensorBuilder& builder) {
-    if (root(keys).kind != PickleKind::kList) fail("the list of storages is no list");
+    if (root(keys).kind != PickleKind::kList) fail("the list of storages is not a list");
     std::map<std::string_view, const TorchStorage*> storages;
     for (const TorchStorage& storage : state.storages) storages.emplace(storage.key, &storage);
     for (const uint32_t item : root(keys).items) {
@@ -229,7 +229,7 @@ class LegacyReader {
       position_ += size;
     }
     if (!storages.empty()) fail(fmt::format("storage '{}' is not in the file's list", printable(storages.begin()->first)));
-    if (position_ != bytes_.size()) fail(fmt::format("{} bytes stand behind the last storage", bytes_.size() - position_));
+    if (position_ != bytes_.size()) fail(fmt::format("{} bytes follow the last storage", bytes_.size() - position_));
   }
 
   Bytes bytes_;

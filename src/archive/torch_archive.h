@@ -1,7 +1,7 @@
-// What torch.save writes (.bin, .pth, .pt): the zip form, and the older form of one pickle after the other with the storages behind.
+// What torch.save writes (.bin, .pth, .pt): the zip form, and the older form of consecutive pickles followed by the storages.
 // Names: a dict of tensors gives its keys. Dicts, lists and tuples inside it are joined by dots ("optimizer.state.0.exp_avg"). A training
 // checkpoint, that is a dict without tensors of its own that holds a dict under one of "state_dict", "model_state_dict", "model" (the
-// first that is there), gives that dict's tensors alone, under their own names; what else it holds is listed as left out.
+// first one present), gives only that dict's tensors, under their own names; everything else is listed as left out.
 #pragma once
 
 #include <cstddef>

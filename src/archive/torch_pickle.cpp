@@ -89,7 +89,7 @@ class TorchPickleReader {
     }
     const bool storage = named && value(id.items[0]).text == "storage" && (id.items.size() == 5 || id.items.size() == 6) &&
                          value(id.items[1]).kind == PickleKind::kGlobal && value(id.items[2]).kind == PickleKind::kString;
-    if (!storage) fail(name, "a persistent id that is no storage (expected \"storage\", type, key, location, count)");
+    if (!storage) fail(name, "a persistent id that is not a storage (expected \"storage\", type, key, location, count)");
     return id.items;
   }
 
@@ -97,13 +97,13 @@ class TorchPickleReader {
     const std::vector<uint32_t>& id = storage_id(persistent, name);
     TorchTensor place;
     const int64_t type = value(id[1]).integer - static_cast<int64_t>(kFirstStorage);
-    if (type < 0) fail(name, "a storage whose type is none");
+    if (type < 0) fail(name, "a storage of unknown type");
     place.dtype = kStorageTypes[static_cast<size_t>(type)];
     place.key = value(id[2]).text;
     place.count = natural(id[4], name, "storage size");
     if (id.size() == 6 && value(id[5]).kind != PickleKind::kNone) {
       const PickleValue& view = value(id[5]);
-      if (view.kind != PickleKind::kTuple || view.items.size() != 3) fail(name, "a view of a storage that is no tuple of three");
+      if (view.kind != PickleKind::kTuple || view.items.size() != 3) fail(name, "a view of a storage that is not a tuple of three");
       place.first = natural(view.items[1], name, "view offset");
       const uint64_t elements = natural(view.items[2], name, "view size");
       if (place.first > place.count || elements > place.count - place.first) {
@@ -150,7 +150,7 @@ class TorchPickleReader {
     if (arguments.size() < least || arguments.size() > least + (kind == kRebuildTensor2 ? 1 : 0)) {
       fail(name, fmt::format("made of {} arguments, expected {}", arguments.size(), least));
     }
-    if (value(arguments[0]).kind != PickleKind::kPersistent) fail(name, "its first argument is no storage");
+    if (value(arguments[0]).kind != PickleKind::kPersistent) fail(name, "its first argument is not a storage");
     TorchTensor made = storage(value(arguments[0]), name);
     made.offset = natural(arguments[1], name, "offset");
     made.shape = naturals(arguments[2], name, "shape");

@@ -59,7 +59,7 @@ std::string describe_stranger(std::string_view front) {
   if (front.starts_with("\x1f\x8b")) return "is compressed with gzip; unpack it first";
   if (front.starts_with("\x80")) return "is a pickle that torch.save did not write; load it where you trust it and save the state_dict()";
   if (front.size() > 262 && front.substr(257, 5) == "ustar")
-    return "is a tar archive (PyTorch before 0.1.10, or packed); unpack it, or save it anew";
+    return "is a tar archive (PyTorch before 0.1.10, or packed); unpack it, or save it again";
   return "is of an unknown format";
 }
 
@@ -106,7 +106,7 @@ std::map<std::string, std::string> read_index(std::string_view text, const std::
     // A shard lies beside its index; an index must not be able to open anything else.
     if (file.empty() || file == "." || file == ".." || file.find('/') != std::string::npos || file.find('\0') != std::string::npos) {
       throw CheckpointError(
-          fmt::format("{}: weight_map: '{}' lies in '{}', expected the name of a file beside the index", where, name, file));
+          fmt::format("{}: weight_map: '{}' is in '{}', expected the name of a file beside the index", where, name, file));
     }
     shards.emplace(name, file);
   }
@@ -118,7 +118,7 @@ void add_shard(Impl& all, Impl shard, const std::string& file, const std::map<st
   for (auto& [name, view] : shard.tensors) {
     const auto promised = index.find(name);
     if (promised == index.end() || promised->second != file) {
-      throw CheckpointError(fmt::format("{}: tensor '{}' lies in the shard {}, the index {}; get index and shards again, from one revision",
+      throw CheckpointError(fmt::format("{}: tensor '{}' is in the shard {}, the index {}; get index and shards again, from one revision",
                                         where, name, file, promised == index.end() ? "does not name it" : "says " + promised->second));
     }
     all.tensors.emplace(name, std::move(view));
@@ -148,7 +148,7 @@ void read_sharded(const fs::path& path, std::string_view text, Impl& all) {
     std::error_code code;
     if (!fs::exists(shard_path, code)) {
       if (code) throw CheckpointError(fmt::format("{}: weight_map: the shard {} cannot be opened: {}", where, file, code.message()));
-      throw CheckpointError(fmt::format("{}: the shard {} is missing ({} tensors lie in it); get it, or run infig weights pull again",
+      throw CheckpointError(fmt::format("{}: the shard {} is missing ({} tensors are in it); get it, or run infig weights pull again",
                                         where, shard_path.string(), tensors));
     }
     Impl shard;
@@ -158,7 +158,7 @@ void read_sharded(const fs::path& path, std::string_view text, Impl& all) {
   for (const auto& [name, file] : index) {
     if (!all.tensors.contains(name)) {
       throw CheckpointError(
-          fmt::format("{}: tensor '{}' should lie in the shard {}, which does not hold it; get index and shards again, from "
+          fmt::format("{}: tensor '{}' should be in the shard {}, which does not hold it; get index and shards again, from "
                       "one revision",
                       where, name, file));
     }

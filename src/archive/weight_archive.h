@@ -1,4 +1,4 @@
-// Weights as published, whatever they came in: one map of names to views. What a file is decides how it is read, not its name.
+// Published weights of any archive format as one map of names to views. A file's content decides how it is read, not its name.
 #pragma once
 
 #include <filesystem>
@@ -39,7 +39,7 @@ class WeightArchive {
   std::unique_ptr<Impl> impl_;
 };
 
-// The weights' file of a model's folder: the first that is there of model.safetensors, model.safetensors.index.json, pytorch_model.bin,
+// The weights of a model's folder: the first existing one of model.safetensors, model.safetensors.index.json, pytorch_model.bin,
 // pytorch_model.bin.index.json. Throws CheckpointError that names all four.
 std::filesystem::path find_weights(const std::filesystem::path& folder);
 

@@ -43,7 +43,7 @@ class ZipDirectory {
   }
 
   uint64_t number(uint64_t at, uint64_t width) const {
-    if (at > bytes_.size() || width > bytes_.size() - at) fail(fmt::format("byte {} lies behind the {} of the file", at, bytes_.size()));
+    if (at > bytes_.size() || width > bytes_.size() - at) fail(fmt::format("byte {} is beyond the {} of the file", at, bytes_.size()));
     uint64_t value = 0;
     for (uint64_t i = width; i-- > 0;) value = value << 8 | std::to_integer<uint64_t>(bytes_[at + i]);
     return value;
@@ -92,7 +92,7 @@ class ZipDirectory {
     return entry;
   }
 
-  // Sizes of 2^32 - 1 stand in an extra field of 8 bytes each, in this order, only those that need it.
+  // Sizes given as 2^32 - 1 are in an extra field, 8 bytes each, in this order, only those that need it.
   void read_zip64(ZipEntry& entry, uint64_t at, uint64_t length) const {
     constexpr uint64_t kElsewhere = 0xffffffff, kZip64Field = 1;
     const uint64_t end = at + length;

@@ -122,7 +122,7 @@ bool starts_with_section(const std::string& key, const std::string& section) {
   return key.size() > section.size() && key[section.size()] == '.' && key.compare(0, section.size(), section) == 0;
 }
 
-// A node of the file: either a field's value, or a section whose keys are looked at in turn.
+// A node of the file: a field's value, or a section whose keys are visited in turn.
 void set_tree(const ConfigBinder& binder, const std::string& prefix, const YAML::Node& node, const std::string& where,
               std::set<std::string>& seen) {
   const auto known = known_keys(binder);
@@ -130,7 +130,7 @@ void set_tree(const ConfigBinder& binder, const std::string& prefix, const YAML:
     const std::string at = fmt::format("{}:{}", where, entry.first.Mark().line + 1);
     const std::string key = prefix.empty() ? entry.first.Scalar() : prefix + "." + entry.first.Scalar();
     const bool section = std::any_of(known.begin(), known.end(), [&key](const auto& name) { return starts_with_section(name, key); });
-    if (!seen.insert(key).second) throw ConfigError(fmt::format("{}: key '{}' stands twice", at, key));
+    if (!seen.insert(key).second) throw ConfigError(fmt::format("{}: key '{}' occurs twice", at, key));
     if (section && (entry.second.IsNull() || (entry.second.IsMap() && entry.second.size() == 0)))
       continue;  // "gam:" with every key below it commented out
     const bool leaf = std::find(known.begin(), known.end(), key) != known.end();
@@ -146,7 +146,7 @@ void set_tree(const ConfigBinder& binder, const std::string& prefix, const YAML:
   }
 }
 
-// A value as typed on a command line. What is no list and not quoted is taken as it stands: "C# notes", "a: b".
+// A value as typed on a command line. Unless it is a list or quoted it is taken literally: "C# notes", "a: b".
 YAML::Node typed_value(const std::string& text) {
   const bool structured = !text.empty() && std::string_view("[{\"'").find(text.front()) != std::string_view::npos;
   if (structured) return parse_yaml(text);
@@ -336,7 +336,7 @@ void apply_override(const ConfigBinder& binder, const std::string& assignment) {
 }
 
 std::string dump_config(const ConfigBinder& binder, bool with_comments) {
-  // Section by section, top-level keys first, whatever the order of binding: a section that came twice would not be read back.
+  // Section by section, top-level keys first, regardless of the order of binding: a repeated section could not be read back.
   std::vector<std::pair<std::string, std::string>> sections = {{"", ""}};
   for (const auto& field : binder.fields()) {
     const size_t dot = field.key.rfind('.');

@@ -76,7 +76,7 @@ class ConfigBinder {
 };
 
 // Sets fields from a YAML file. Throws ConfigError naming file, line, key, what is expected and what was found; an unknown key
-// comes with the nearest known one. DataError where the file cannot be read; one that is absent comes with those that its folder holds.
+// comes with the nearest known one. DataError if the file cannot be read; for an absent file it lists the configs in its folder.
 void read_config_file(const ConfigBinder& binder, const std::filesystem::path& path);
 void read_config_text(const ConfigBinder& binder, const std::string& yaml, const std::string& where);
 

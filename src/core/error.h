@@ -40,7 +40,7 @@ class CheckpointError : public Error {
   using Error::Error;
 };
 
-// The machine said no: a full disk, a folder without write permission, too little memory.
+// A resource of the machine is missing: a full disk, a folder without write permission, too little memory.
 class ResourceError : public Error {
  public:
   using Error::Error;

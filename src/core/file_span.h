@@ -20,7 +20,8 @@ struct FileSpan {
 
   FileSpan() = default;
   template <std::convertible_to<std::filesystem::path> Path>
-  FileSpan(Path&& whole) : file(std::forward<Path>(whole)) {}  // NOLINT: a path is a whole file, whatever its name looks like
+  FileSpan(Path&& whole)
+      : file(std::forward<Path>(whole)) {}  // NOLINT: a path always means a whole file, even if its name looks like a span
   FileSpan(std::filesystem::path inside, int64_t first, int64_t count) : file(std::move(inside)), offset(first), length(count) {}
 
   bool empty() const { return file.empty(); }

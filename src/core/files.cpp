@@ -138,7 +138,7 @@ void make_folder(const fs::path& path) {
   fs::create_directories(path, code);
   if (code || !fs::is_directory(path)) {
     throw ResourceError(
-        fmt::format("{}: the folder cannot be made: {}", path.string(), code ? code.message() : "a file of that name is there"));
+        fmt::format("{}: the folder cannot be made: {}", path.string(), code ? code.message() : "a file of that name exists"));
   }
 }
 

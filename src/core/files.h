@@ -57,8 +57,8 @@ class StagingFolder {
   StagingFolder(const StagingFolder&) = delete;
   StagingFolder& operator=(const StagingFolder&) = delete;
   const std::filesystem::path& path() const { return temporary_; }
-  // keep() where the target may be a filled folder, which is then replaced as a whole: moved aside, and deleted once the new one stands.
-  // Throws ResourceError; unless only the deleting failed, the old folder is then where it was.
+  // Like keep(), but a non-empty target is replaced as a whole: moved aside, and deleted once the new one is in place.
+  // Throws ResourceError; unless only the deletion failed, the old folder is back in its place then.
   void replace();
   void keep();  // syncs every file in it, then renames it to the target, which must not exist or be an empty folder
 

@@ -1,4 +1,4 @@
-// JSON that others wrote.
+// JSON from untrusted files.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -7,10 +7,10 @@
 
 namespace infig {
 
-// How deep lists and objects may stand in each other. No file that a model ships comes near.
+// Maximum nesting depth of lists and objects. Files of published models are far below it.
 inline constexpr int kMaxJsonDepth = 100;
 
-// The value, or a discarded one (is_discarded(), of no other type) where the text is not JSON or nested too deep: nlohmann reads any depth,
+// The value, or a discarded one (is_discarded()) if the text is not JSON or nested too deeply: nlohmann reads any depth,
 // but copies, compares and prints by recursion, so that a file of brackets alone would overflow the stack.
 nlohmann::json parse_foreign_json(std::string_view text);
 

@@ -29,7 +29,7 @@ MappedFile::MappedFile(std::filesystem::path path, const std::string& expected) 
     code = errno;
   }
   ::close(descriptor);
-  if (!regular) throw DataError(fmt::format("{}: is no regular file, expected {}", where, expected));
+  if (!regular) throw DataError(fmt::format("{}: is not a regular file, expected {}", where, expected));
   if (address == MAP_FAILED) throw DataError(fmt::format("{}: cannot be mapped into memory: {}", where, reason(code)));
   address_ = address;
   size_ = static_cast<size_t>(status.st_size);

@@ -1,4 +1,4 @@
-// A file mapped into memory for reading: nothing is read until it is looked at, and nothing is copied.
+// A file mapped into memory for reading: pages are read on first access, and nothing is copied.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ class MappedFile {
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
 
-  // Stays where it is when the object is moved; valid while it lives and nobody cuts the file short.
+  // Address unchanged when the object is moved; valid while it lives and as long as the file is not truncated.
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(address_), size_}; }
   const std::filesystem::path& path() const { return path_; }
 

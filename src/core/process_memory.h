@@ -1,9 +1,9 @@
-// How much memory this process has.
+// Resident memory of this process.
 #pragma once
 
 namespace infig {
 
 double resident_mib();       // now
-double peak_resident_mib();  // and at its largest, since this program began
+double peak_resident_mib();  // maximum since the program started
 
 }  // namespace infig

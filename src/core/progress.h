@@ -15,11 +15,11 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  // Redraws at most ten times a second. `note` stands behind the bar (loss parts, say). One thread at a time.
+  // Redraws at most ten times a second. `note` is shown after the bar (loss parts, for example). One thread at a time.
   void update(int64_t done, const std::string& note = "");
   void finish();
 
-  // Whether bars are drawn at all: what only a bar needs can be left undone otherwise.
+  // Whether bars are drawn at all: work that only a bar needs can be skipped otherwise.
   static bool shown();
 
   // Wipes the line of whichever bar is drawn, so that a log line does not land in it; the next update draws it again.

@@ -75,14 +75,14 @@ void ResumableFile::take_up() {
     const json note = parse_foreign_json(read_file(note_));
     const bool sound = note.is_object() && note.contains("command") && note.contains("state") && note.contains("bytes") &&
                        note.at("bytes").is_number_unsigned();
-    if (!sound) throw DataError(fmt::format("{}: cannot be understood; delete it to begin anew", note_.string()));
+    if (!sound) throw DataError(fmt::format("{}: cannot be understood; delete it to start over", note_.string()));
     const auto other = differences(note.at("command"), command_);
     if (!other.empty()) {
       throw ConfigError(
-          fmt::format("{}: an interrupted run left {}, but with another {}; give the same command to go on, or --restart to begin anew",
+          fmt::format("{}: an interrupted run left {}, but with another {}; give the same command to resume, or --restart to start over",
                       target_.string(), partial_.string(), fmt::join(other, ", ")));
     }
-    // A part shorter than its note: the process ended between renaming the file and removing the note, and all is done anew.
+    // A part shorter than recorded: the process ended between renaming the file and removing the record. Start over.
     if (fs::file_size(partial_, code) >= note.at("bytes").get<uint64_t>() && !code) {
       kept = note.at("bytes").get<uint64_t>();
       state_ = note.at("state");
@@ -108,7 +108,7 @@ void ResumableFile::flush() {
   stream_.flush();
   if (!stream_.good()) {
     throw ResourceError(
-        fmt::format("{}: writing failed: {}; free some space, then give the same command again: it goes on where it was saved",
+        fmt::format("{}: writing failed: {}; free some space, then give the same command again: it resumes from the last save",
                     partial_.string(), errno != 0 ? words(errno) : "the device took no more bytes"));
   }
   if (::fsync(lock_) != 0 && errno != EINVAL)

@@ -1,5 +1,5 @@
-// A file that takes long to write and goes on where it was stopped, kill -9 included: OUTPUT.partial grows, OUTPUT.partial.json says up to
-// where it counts, and OUTPUT appears whole at the end.
+// A file that takes long to write and is resumed after an interruption, kill -9 included: OUTPUT.partial grows, OUTPUT.partial.json holds
+// the length up to which it is valid, and OUTPUT appears complete at the end.
 #pragma once
 
 #include <filesystem>
@@ -11,18 +11,18 @@ namespace infig {
 
 class ResumableFile {
  public:
-  // Goes on with what an earlier writer of `target` left, provided that `command` (an object of everything the bytes depend on) is the
-  // same; `restart` throws that away. Throws ConfigError naming the entries that differ, ResourceError where another process writes the
+  // Resumes what an earlier writer of `target` left, provided that `command` (an object of everything the bytes depend on) is the
+  // same; `restart` discards it. Throws ConfigError naming the entries that differ, ResourceError where another process writes the
   // same target, for a folder or device, or no permission.
   ResumableFile(std::filesystem::path target, nlohmann::json command, bool restart);
-  ~ResumableFile();  // without commit(): what was saved stays to be continued; nothing stays where nothing was saved
+  ~ResumableFile();  // without commit(): saved work is kept for the next writer; without saved work all files are removed
   ResumableFile(const ResumableFile&) = delete;
   ResumableFile& operator=(const ResumableFile&) = delete;
 
-  // What the last save() noted; null at the beginning.
+  // The state of the last save(); null before the first.
   const nlohmann::json& state() const { return state_; }
   std::ostream& stream() { return stream_; }
-  // Flushes to the disk: a later writer begins behind what the stream got until now, with this `state`. Throws ResourceError.
+  // Flushes to disk: a later writer resumes after the bytes written so far, with this `state`. Throws ResourceError.
   void save(const nlohmann::json& state);
   // Flushes, renames to the target and removes the note. Throws ResourceError.
   void commit();

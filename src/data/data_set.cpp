@@ -81,7 +81,7 @@ class PostReader {
     if (tar_) std::replace(row.id->begin(), row.id->end(), '/', '_');  // the folders of a key
     if (const std::string fault = id_fault(*row.id); !fault.empty()) return refusal("id", fault);
     const auto [first, fresh] = places_.try_emplace(*row.id, tables_.size() - 1, row.line);
-    if (!fresh) return refusal("id", fmt::format("\"{}\" stands already in {}; every id must occur once", *row.id, place(first->second)));
+    if (!fresh) return refusal("id", fmt::format("\"{}\" is already in {}; every id must occur once", *row.id, place(first->second)));
     if (!row.label || row.label->empty()) return refusal("label", "is missing");
     if (const std::string fault = read_label(*row.label, post); !fault.empty()) return refusal("label", fault);
     if (!row.split) {
@@ -154,7 +154,7 @@ DataSet read_folder(const fs::path& folder, const RowFaultSink& fault, std::stri
   const Description description = read_description(folder);
   const fs::path posts = folder / kPostsFile;
   if (!fs::exists(posts))
-    throw DataError(fmt::format("{}: is absent; the folder is no complete data set, make it again with infig prepare", posts.string()));
+    throw DataError(fmt::format("{}: is absent; the folder is not a complete data set, make it again with infig prepare", posts.string()));
   DataSet data;
   data.name = description.name;
   data.folder = folder;

@@ -18,7 +18,7 @@ namespace infig {
 // name, an unknown split.
 DataSet read_data_set(const std::filesystem::path& path);
 
-// As above, but a faulty row goes to `fault` (one message a row, with file, row and field) and is left out; nothing is logged, and
+// As above, but a faulty row is passed to `fault` (one message per row, with file, row and field) and left out; nothing is logged, and
 // `stated_sha256` receives dataset.json's hash (empty for a table).
 DataSet read_data_set(const std::filesystem::path& path, const std::function<void(const std::string&)>& fault, std::string& stated_sha256);
 

@@ -16,7 +16,7 @@ const std::vector<std::string>& hfm_labels();
 // The words that drop a post: those by which a collector of tweets would have found sarcasm, and <url>.
 const std::vector<std::string>& hfm_filter_words();
 
-// Which of them stand in a text as whole words between white space, each once, in the order of hfm_filter_words().
+// Those that occur in a text as whole words between white space, each once, in the order of hfm_filter_words().
 std::vector<std::string> hfm_filter_hits(std::string_view text);
 
 // One row of text/train.txt ['<id>', <text>, label] or of text/valid2.txt and text/test2.txt ['<id>', <text>, hashtag label, human label].
@@ -24,7 +24,7 @@ struct HfmRow {
   std::string id;
   std::string text;
   int64_t hashtag_label = 0;  // whether the author tagged the post as sarcastic
-  int64_t label_id = 0;       // the last element: what counts (in valid2 and test2 a person's judgement)
+  int64_t label_id = 0;       // the last element, which is the one used (in valid2 and test2 a human judgement)
   int64_t line = 0;           // 1-based
 };
 

@@ -88,7 +88,7 @@ std::vector<Row> parse_rows(std::string_view bytes, const std::string& where, co
     const std::string place = fmt::format("{}, row {}", where, number);
     Row row = parse(line, number, place);
     const auto [first, fresh] = lines.try_emplace(row.id, number);
-    if (!fresh) throw DataError(fmt::format("{}: id {} stands already in row {}; every id must occur once", place, row.id, first->second));
+    if (!fresh) throw DataError(fmt::format("{}: id {} is already in row {}; every id must occur once", place, row.id, first->second));
     rows.push_back(std::move(row));
   }
   if (rows.empty()) throw DataError(fmt::format("{}: holds no row; expected {}", where, expected));

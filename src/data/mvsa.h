@@ -26,7 +26,8 @@ struct MvsaLabelRow {
 
 // Parses labelResultAll.txt of MVSA-Single: rows "ID<TAB>text label,image label". CRLF, blank lines and spaces round tab and comma are
 // taken; a header is known by its name ("ID"), not by its place. `where` names the file in messages. Throws DataError with the
-// row for anything else: another number of cells, an unknown label word, an id that is no file name or occurs twice; and for no row at all.
+// row for anything else: another number of cells, an unknown label word, an id that is not a file name or occurs twice; and for an empty
+// file.
 std::vector<MvsaLabelRow> parse_mvsa_single_labels(std::string_view bytes, const std::string& where);
 
 // What three annotators gave to one pair of MVSA-Multiple.

@@ -85,7 +85,7 @@ ImagePack::ImagePack(const fs::path& path) : file_(path, "a pack of pictures (im
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
   const auto size = static_cast<int64_t>(bytes.size());
   if (size < kPackHeaderBytes || text_of({data, kMagic.size()}) != kMagic) {
-    refuse(path, fmt::format("is no pack of pictures; expected a file that begins with {}", kMagic));
+    refuse(path, fmt::format("is not a pack of pictures; expected a file that begins with {}", kMagic));
   }
   if (const uint64_t version = take(data + 8, 4); version != kVersion)
     refuse(path, fmt::format("has version {} of the format, this program reads version {}", version, kVersion));
@@ -108,8 +108,8 @@ ImagePack::ImagePack(const fs::path& path) : file_(path, "a pack of pictures (im
   for (int64_t i = 0; i < count_; ++i) {
     const PackEntry found = entry(i);
     if (found.offset < kPackHeaderBytes || found.length < 1 || found.offset > index_ - found.length)
-      refuse(path, fmt::format("picture {} stands at {}+{}, outside the pictures ({} to {})", i, found.offset, found.length,
-                               kPackHeaderBytes, index_));
+      refuse(path, fmt::format("picture {} is at {}+{}, outside the pictures ({} to {})", i, found.offset, found.length, kPackHeaderBytes,
+                               index_));
   }
 }
 

@@ -8,7 +8,7 @@
 //   footer    72 bytes   u64 offset of the index, u64 pictures, u64 size of the whole file, 32 bytes SHA-256 of header and index, 8 zero
 //                        bytes, "INFIGEND"
 // `side` is what no picture's shorter side exceeds. posts.jsonl names a picture as "images.pack#OFFSET+LENGTH" (core/file_span.h), so that
-// reading one needs no look at the index; the index serves checks, and those who want the pictures without the posts.
+// reading a picture does not need the index; the index serves checks and readers that want the pictures without the posts.
 #pragma once
 
 #include <array>
@@ -59,7 +59,7 @@ class ImagePack {
   // lives and nobody cuts the file short.
   std::span<const uint8_t> bytes(int64_t offset, int64_t length) const;
 
-  // Whether picture i still is what was packed.
+  // Whether picture i is unchanged since it was packed.
   bool check_picture(int64_t i) const;
 
  private:
@@ -70,7 +70,7 @@ class ImagePack {
 };
 
 // Writes a pack picture by picture; memory stays at one picture. The index grows in a file beside it (`path`.index) until finish(), so that
-// a writer that was killed goes on from any moment it noted.
+// a writer that was killed can resume from any recorded position.
 class PackWriter {
  public:
   struct Place {
@@ -78,9 +78,9 @@ class PackWriter {
     int64_t pictures = 0;  // in it
   };
 
-  // Starts a new pack (whatever stands at `path` is replaced). Throws ConfigError for settings out of range, ResourceError.
+  // Starts a new pack (an existing file at `path` is replaced). Throws ConfigError for settings out of range, ResourceError.
   PackWriter(std::filesystem::path path, const PackSettings& settings);
-  // Goes on at `from`, as place() gave it earlier: what was written after it is cut off. Throws DataError where the files are shorter.
+  // Resumes at `from`, an earlier place(): anything written after it is cut off. Throws DataError if the files are shorter.
   PackWriter(std::filesystem::path path, const PackSettings& settings, const Place& from);
 
   // Appends one picture and returns its entry. `jpeg` must not be empty and at most 4 GiB, the sides 1 .. 65,535.
@@ -89,8 +89,8 @@ class PackWriter {
   Place place() const { return place_; }
   void sync();  // everything so far is on the disk afterwards; throws ResourceError
 
-  // Appends the index and the footer and removes the index file, unless it is to stay: as long as it is there, a writer can still go on
-  // from a place noted before. The pack is whole afterwards. Throws ResourceError.
+  // Appends the index and the footer and removes the index file unless told to keep it: as long as it exists, a writer can still resume
+  // from an earlier position. The pack is complete afterwards. Throws ResourceError.
   void finish(bool keep_index_file = false);
 
  private:

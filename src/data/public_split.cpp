@@ -140,7 +140,7 @@ std::vector<PublicSplit> read_public_splits(const fs::path& folder, int64_t labe
       const std::string place = fmt::format("{}, element {}", file.string(), split.rows.size() + 1);
       const auto [first, fresh] = places.try_emplace(row.id, place);
       if (!fresh)
-        throw DataError(fmt::format("{}: id {} stands already in {}; every id belongs to one split once", place, row.id, first->second));
+        throw DataError(fmt::format("{}: id {} is already in {}; every id belongs to one split once", place, row.id, first->second));
       split.rows.push_back(std::move(row));
     });
     splits.push_back(std::move(split));

@@ -31,7 +31,7 @@ struct PublicSplit {
 // Reads whichever of train.json, dev.json (or valid.json, val.json) and test.json `folder` holds, in that order. `label_count` bounds
 // emotion_label. Throws DataError naming file, element and field for broken JSON, a wrong type, a label out of range, an id
 // that is no file name, an id that occurs twice within or across the files, two files of one split, or no file at all. A train-copy.json is
-// never read (that of MVSA-Multiple holds posts of dev and test), and refused where it is all there is.
+// never read (that of MVSA-Multiple holds posts of dev and test), and refused if it is the only file.
 std::vector<PublicSplit> read_public_splits(const std::filesystem::path& folder, int64_t label_count);
 
 }  // namespace infig

@@ -86,9 +86,9 @@ void compare_ids(const DataSet& data, const PublishedSplits& published, const st
     const int64_t label = number ? published.class_of(id) : -1;
     if (label == post.label_id) continue;
     if (count++ == 0)
-      first = fmt::format(
-          "{} is labelled {}, {}", post.id, post.label,
-          label < 0 ? fmt::format("and is no id of {}", name) : "but its number is " + published.labels[static_cast<size_t>(label)] + "'s");
+      first = fmt::format("{} is labelled {}, {}", post.id, post.label,
+                          label < 0 ? fmt::format("and is not an id of {}", name)
+                                    : "but its number is " + published.labels[static_cast<size_t>(label)] + "'s");
   }
   if (count > 0) misses.push_back(fmt::format("{} posts contradict the ids of {}, the first: {}", count, name, first));
 }

@@ -15,16 +15,16 @@ struct PublishedSplits {
   std::map<Split, std::vector<int64_t>> totals;  // posts of each label, in that order; of no split where these are not published
   std::map<Split, int64_t> sizes = {};           // posts of each split, where that is all that is published of it
   std::vector<int64_t> class_totals = {};        // posts of each label in all splits together; empty: the sum of `totals`
-  int64_t (*class_of)(int64_t id) = nullptr;  // the label that a post's id states, -1: it is no id of this data set; none: ids say nothing
+  int64_t (*class_of)(int64_t id) = nullptr;     // the label that an id implies, -1: not an id of this data set; null: ids imply no label
 };
 
 // "hfm", "mvsa-multiple", "mvsa-single" or "tumemo". Throws ConfigError naming the known ones.
 const PublishedSplits& published_splits(const std::string& name);
 std::vector<std::string> published_names();
 
-// Every published number that `data` misses, as sentences: posts of a split, of a split's label, of a label in all (compared where all
-// three splits are there), and labels that the ids contradict. Splits that `data` lacks are not compared. Also says where the labels or
-// their order differ, or where there are no posts at all.
+// Every difference between `data` and the published numbers, as sentences: posts of a split, of a split's label, of a label in all
+// (compared where all three splits are there), and labels that the ids contradict. Splits that `data` lacks are not compared. Also says
+// where the labels or their order differ, or where there are no posts at all.
 std::vector<std::string> published_misses(const DataSet& data, const std::string& name);
 
 }  // namespace infig

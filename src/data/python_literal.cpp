@@ -37,7 +37,7 @@ class ListReader {
       values.push_back(read_value());
     }
     skip_space();
-    if (at_ < line_.size()) fail(at_, "text stands behind the list");
+    if (at_ < line_.size()) fail(at_, "text follows the list");
     return values;
   }
 
@@ -73,7 +73,7 @@ class ListReader {
     int64_t value = 0;
     const auto [end, error] = std::from_chars(line_.data() + begin, line_.data() + at_, value);
     if (error != std::errc() || end != line_.data() + at_)
-      fail(begin, fmt::format("{} is no whole number of 64 bits", line_.substr(begin, at_ - begin)));
+      fail(begin, fmt::format("{} is not a whole number of 64 bits", line_.substr(begin, at_ - begin)));
     return value;
   }
 
@@ -121,7 +121,7 @@ class ListReader {
     if (!is_high_surrogate(code) || digits != 4 || line_.substr(at_, 2) != "\\u") return code;
     at_ += 2;
     const uint32_t low = read_hex(begin, digits);
-    if (!is_low_surrogate(low)) fail(begin, fmt::format("\\u{:04x}\\u{:04x} is no pair of surrogates", code, low));
+    if (!is_low_surrogate(low)) fail(begin, fmt::format("\\u{:04x}\\u{:04x} is not a surrogate pair", code, low));
     return 0x10000 + ((code - 0xD800) << 10U) + (low - 0xDC00);
   }
 
@@ -137,7 +137,7 @@ class ListReader {
 
   void append_code_point(std::string& text, uint32_t code, size_t begin) const {
     if (code > kLastCodePoint || is_high_surrogate(code) || is_low_surrogate(code)) {
-      fail(begin, fmt::format("the escape names U+{:04X}, which is no character", code));
+      fail(begin, fmt::format("the escape names U+{:04X}, which is not a character", code));
     }
     append_utf8(text, code);
   }

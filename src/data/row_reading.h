@@ -11,7 +11,7 @@
 
 namespace infig {
 
-// A row that cannot be used; the place is added where it is caught.
+// A row that cannot be used; whoever catches it adds the file and row.
 struct RowFault {
   std::string message;
 };

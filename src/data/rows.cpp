@@ -124,7 +124,7 @@ class DelimitedReader {
     self->cells_.clear();
     self->row_line_ = 0;
   }
-  // The rest of the line, or what stands before the next CR without LF: such a one ends rows as well (files of old Macs know no other).
+  // The rest of the line, up to the next lone CR: it ends rows as well (old Mac files have no other line end).
   std::string_view next_piece() {
     const size_t begin = fed_, found = line_.find('\r', begin);
     fed_ = found == std::string::npos || line_.compare(found, 2, "\r\n") == 0 ? line_.size() : found + 1;

@@ -24,7 +24,7 @@ struct PostRow {
   std::optional<std::string> split;
 };
 
-// "/a/posts.jsonl, row 17": how messages of this folder name a place.
+// "/a/posts.jsonl, row 17": how messages of this folder name a row.
 std::string row_place(const std::filesystem::path& path, int64_t line);
 
 using RowSink = std::function<void(PostRow&&)>;

@@ -1,8 +1,8 @@
 // Order and grouping of posts into batches. Bucketing: the shuffled epoch is cut into pools of `pool_batches` batches; inside a pool
 // posts are sorted by text length (ties stay in shuffled order) and cut into batches; then the batches are shuffled.
-// A post's batch mates are thus drawn anew each epoch from a random pool, and only their length is alike.
+// The posts of a batch are thus a new random draw each epoch, alike in length only.
 // With a shuffle buffer the epoch is not shuffled as a whole: the shards are, then their posts go, one after the other, through a buffer
-// out of which the next one is drawn; batches are shuffled inside their pool alone. Reading then goes through the files nearly in order.
+// from which the next one is drawn; batches are shuffled within their pool only. The files are then read almost sequentially.
 #pragma once
 
 #include <cstdint>

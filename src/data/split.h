@@ -1,4 +1,4 @@
-// A split drawn for data that comes without one.
+// A random split for data without a published one.
 #pragma once
 
 #include <cstdint>

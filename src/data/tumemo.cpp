@@ -104,7 +104,7 @@ void check_distinct(const std::vector<TumemoRow>& rows, const std::vector<uint32
   std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return rows[a].id < rows[b].id; });
   for (size_t i = 1; i < order.size(); ++i) {
     if (rows[order[i]].id != rows[order[i - 1]].id) continue;
-    throw DataError(fmt::format("{}, row {}: id {} stands already in row {}; every id must occur once", where, lines[order[i]],
+    throw DataError(fmt::format("{}, row {}: id {} is already in row {}; every id must occur once", where, lines[order[i]],
                                 rows[order[i]].id, lines[order[i - 1]]));
   }
 }
@@ -118,7 +118,7 @@ std::vector<TumemoRow> parse_lines(std::istream& stream, size_t bytes, const std
   lines.reserve(bytes / kShortestRow + 1);
   bool first = true;
   for_each_line(stream, [&](std::string_view line, int64_t number) {
-    // Copies of the file begin with a header or do not; what it says is not known, but its first cell is no number.
+    // Some copies of the file begin with a header whose text is not documented; its first cell is not a number.
     const bool header = first && !parse_id(first_word(line));
     first = false;
     if (header) return;
@@ -212,7 +212,7 @@ std::vector<TumemoList> read_tumemo_lists(const fs::path& folder) {
         const auto [before, fresh] = places.try_emplace(row.id, file_name);
         if (!fresh)
           throw DataError(
-              fmt::format("{}: id {} stands already in {}; every id belongs to one split once", file.string(), row.id, before->second));
+              fmt::format("{}: id {} is already in {}; every id belongs to one split once", file.string(), row.id, before->second));
       }
       lists.push_back(std::move(list));
     }

@@ -49,7 +49,7 @@ struct TumemoList {
   std::vector<TumemoRow> rows;  // label_id is -1 where the file says none
 };
 
-// Reads the lists of a folder: for each of train, dev (or valid, val) and test NAME.txt (an id a line; what stands behind it is ignored),
+// Reads the lists of a folder: for each of train, dev (or valid, val) and test NAME.txt (one id per line; the rest of the line is ignored),
 // NAME.json, NAME.jsonl or NAME_all_anno.json (one JSON object a line with `id` and, if it has one, `label`, as MGNNS publishes). Throws
 // DataError naming file and row for a broken row, an id that occurs twice within or across the files, two files of one split, no such
 // folder, or no list in it.

@@ -36,7 +36,7 @@ std::string_view strip_ascii_space(std::string_view text);
 enum class TextDecode {
   kUtf8Ignore,  // drop_invalid_utf8: the texts of the public split of MVSA
   kUtf8,        // must be UTF-8
-  kGb18030,     // what the raw files of MVSA hold in truth
+  kGb18030,     // the actual encoding of MVSA's raw files
   kLatin1,      // every byte is the code point of its value
 };
 

@@ -16,7 +16,7 @@ namespace infig {
 
 class Ranks {
  public:
-  // One rank, whatever the launcher says.
+  // A single rank, regardless of the launcher.
   static Ranks& alone();
   // All processes that a launcher started with this one. The first call initialises MPI. Throws ResourceError where MPI cannot be had.
   static Ranks& world();
@@ -53,16 +53,16 @@ class Ranks {
   // The transpose of that: [sum n_r, ...] float or double on every rank -> the sum over ranks of this rank's rows.
   at::Tensor sum_rows(const at::Tensor& all, const std::vector<int64_t>& rows);
 
-  // A sum that goes on while this rank computes. `values` stay untouched until finish_sums(); progress() moves what was started.
+  // A sum that runs while this rank computes. Do not touch `values` until finish_sums(); progress() advances pending sums.
   void start_sum(float* values, int64_t count);
   void progress();
   void finish_sums();
 
-  // The run is to stop once this is not 0. A rank that waits for another one then waits no longer: see `Interrupted` below.
+  // The run stops once this is not 0. A rank that waits for another one then stops waiting: see `Interrupted` below.
   void watch(const std::atomic<int>* stop) { stop_ = stop; }
   // Ends every rank of the job with this exit code. Does not return where there are several.
   void abort(int exit_code);
-  // Tells the launcher that this rank is done as it should be. Nothing may be sent afterwards.
+  // Tells the launcher that this rank has finished normally. Nothing may be sent afterwards.
   void finish();
 
   // Every wait throws ResourceError once a rank on this machine is gone, and Interrupted where the run is to stop and the others no longer

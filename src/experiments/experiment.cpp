@@ -22,7 +22,7 @@ bool is_folder_name(const std::string& name) {
   });
 }
 
-// Tables anew, and the caller told.
+// Rewrites the tables and notifies the caller.
 ExperimentScores publish(const ExperimentRequest& request, const DataSet& data, const HalvingRecord* halving) {
   ExperimentScores scores = collect(request, data, halving);
   write_tables(scores, request.tables.empty() ? request.output : request.tables);

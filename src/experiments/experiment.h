@@ -1,8 +1,8 @@
 // Several trainings that belong together: variants of one config, each over several seeds, on one data set.
 //   OUT/VARIANT/seed-S/   run folders, as train writes them
 //   OUT/VARIANT/seed-S/model-card.md
-//   OUT/experiment.json, table.md, table.csv, table.tex, report.html   written anew after every run, from what is there
-// A run that is finished is not run again, one that was stopped continues; the same command line thus starts, continues and repeats.
+//   OUT/experiment.json, table.md, table.csv, table.tex, report.html   rewritten after every run
+// A finished run is not repeated and an interrupted one is resumed, so the same command line starts, resumes and repeats an experiment.
 #pragma once
 
 #include <atomic>
@@ -30,7 +30,7 @@ struct Variant {
 
 // Early dropping of poor variants, as halving.h says.
 struct HalvingOptions {
-  int64_t eta = 3;         // of so many variants one goes on; >= 2
+  int64_t eta = 3;         // one in this many variants continues; >= 2
   int64_t min_epochs = 1;  // before the first are dropped; >= 1
   void validate() const;   // throws ConfigError
 };

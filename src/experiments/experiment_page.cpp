@@ -32,7 +32,7 @@ std::string dropped_mark(const VariantScores& one) {
 PageSection halving_section(const ExperimentScores& scores) {
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">variant</th><th "
-      "scope=\"col\">after epochs</th><th scope=\"col\">dev</th><th scope=\"col\">goes on</th></tr></thead>\n<tbody>\n";
+      "scope=\"col\">after epochs</th><th scope=\"col\">dev</th><th scope=\"col\">continues</th></tr></thead>\n<tbody>\n";
   for (const HalvingRung& rung : scores.halving->rungs) {
     for (size_t i = 0; i < rung.variants.size(); ++i) {
       const bool kept = std::find(rung.kept.begin(), rung.kept.end(), rung.variants[i]) != rung.kept.end();
@@ -60,7 +60,7 @@ PageSection scores_section(const ExperimentScores& scores) {
     html += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", html_escape(one.variant.title) + dropped_mark(one), cells(one));
   return {"scores", "Scores",
           scores.seeds.size() > 1 ? "Mean \u00b1 sample standard deviation, and the 95\u00a0% interval of the mean, over the seeds."
-                                  : "One seed: how far another would lie is not known.",
+                                  : "One seed: the spread over seeds is unknown.",
           html + "</tbody>\n</table></div>\n"};
 }
 
@@ -88,7 +88,7 @@ PageSection runs_section(const ExperimentScores& scores) {
                           html_escape(one.variant.title), run.seed, run.accuracy, run.f1_macro, run.f1_weighted, run.mcc);
     }
   }
-  return {"runs", "Runs", "Each run stands in its own folder VARIANT/seed-S, with its log, weights and evaluation.",
+  return {"runs", "Runs", "Each run has its own folder VARIANT/seed-S, with its log, weights and evaluation.",
           html + "</tbody>\n</table></div>\n"};
 }
 

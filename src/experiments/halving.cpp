@@ -105,7 +105,7 @@ DevScore best_until(const fs::path& run, const std::string& metric, int64_t epoc
   }
   if (!found) {
     throw DataError(
-        fmt::format("{}: no evaluation of {} on dev within {} epochs, so nothing says whether to go on; a larger --min-epochs or "
+        fmt::format("{}: no evaluation of {} on dev within {} epochs, so there is no basis for continuing; a larger --min-epochs or "
                     "evaluations more often (train.eval_every) give one",
                     (run / "metrics.jsonl").string(), metric, epochs));
   }

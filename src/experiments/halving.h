@@ -1,6 +1,6 @@
 // Early dropping of poor variants: successive halving (Jamieson & Talwalkar 2016). All variants train for a few epochs, the best 1/eta of
-// them go on to eta times as many, and so on; those that are left train to the end. What is decided is a function of the runs' dev scores
-// alone, so that a stopped experiment decides the same when it goes on.
+// them continue to eta times as many, and so on; the survivors train to the end. Decisions depend only on the runs' dev scores,
+// so that a resumed experiment makes the same ones.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace infig {
 // Epochs after which variants are dropped: min_epochs, eta min_epochs, ... as far as they lie below `epochs`.
 std::vector<int64_t> rung_epochs(const HalvingOptions& options, int64_t epochs);
 
-// How many of `count` go on: count / eta, rounded down, at least 1.
+// How many of `count` continue: count / eta, rounded down, at least 1.
 size_t survivors(size_t count, int64_t eta);
 
 // The best evaluation on dev that metrics.jsonl of `run` holds up to the end of `epochs`, by `metric` ("accuracy", "loss", ...), ties by

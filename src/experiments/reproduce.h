@@ -1,7 +1,7 @@
-// The paper's tables on the data sets that are there: their experiments one after the other, and the paper's figures beside ours.
+// The paper's tables on the available data sets: their experiments in sequence, and the paper's figures beside ours.
 //   OUT/runs/DATASET/VARIANT/seed-S/   run folders; Table 2, Table 3 and Figure 3 share them
 //   OUT/PART/DATASET/                  tables of one data set, as experiment.h says
-//   OUT/PART/{table.md,table.csv,table.tex,reproduction.json,report.html}   all of them, written anew after every run
+//   OUT/PART/{table.md,table.csv,table.tex,reproduction.json,report.html}   all of them, rewritten after every run
 #pragma once
 
 #include <atomic>

@@ -177,7 +177,7 @@ const char* explanation(const Reproduction& all) {
   return all.seeds.size() > 1 ? "Ours: mean \u00b1 sample standard deviation over the seeds (95 % interval of the mean). Differences are "
                                 "ours minus the paper's; the "
                                 "standard error is that of the paper's accuracy on a test split of its size."
-                              : "Ours: one seed (95 % interval over the posts, bootstrap); how far another seed lies is not known. "
+                              : "Ours: one seed (95 % interval over the posts, bootstrap); the spread over seeds is unknown. "
                                 "Differences are ours minus the "
                                 "paper's; the standard error is that of the paper's accuracy on a test split of its size.";
 }

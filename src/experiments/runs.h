@@ -15,13 +15,13 @@ std::filesystem::path run_folder(const ExperimentRequest& request, const Variant
 // The config with the overrides of experiment and variant, the seed, and the cache of frozen features that all runs share.
 RunConfig config_of(const ExperimentRequest& request, const Variant& variant, uint64_t seed);
 
-// Trains, or goes on, to the end or (pause_after_epochs > 0) as far as that.
+// Trains or resumes, to the end or (pause_after_epochs > 0) for that many epochs.
 void train_run(const ExperimentRequest& request, const Variant& variant, uint64_t seed, const DataSet& data, int64_t pause_after_epochs);
 
 // Evaluates the best checkpoint on the experiment's split, unless that is done.
 void score_run(const ExperimentRequest& request, const Variant& variant, uint64_t seed, const DataSet& data);
 
-// What is there now, and model-card.md of every run that was scored.
+// The scores so far; also writes model-card.md of every scored run.
 ExperimentScores collect(const ExperimentRequest& request, const DataSet& data, const HalvingRecord* halving);
 
 // Whether smaller values of a dev metric are better.

@@ -25,7 +25,7 @@ struct Line {
 constexpr Line kLines[] = {{"accuracy", 0, false, -5, &VariantScores::accuracy, &SeedScores::accuracy},
                            {"weighted F1", 2, true, 5, &VariantScores::f1_weighted, &SeedScores::f1_weighted}};
 
-// Where values and variants stand in the drawing.
+// Positions of values and variants in the drawing.
 class Frame {
  public:
   Frame(const std::vector<const VariantScores*>& variants, size_t count) : count_(count) {

@@ -107,7 +107,7 @@ std::string score_cell(const Summary& summary) {
 std::string halving_table(const ExperimentScores& scores) {
   if (!scores.halving || scores.halving->rungs.empty()) return "";
   std::string text = fmt::format(
-      "\nHalving by dev {}, the best so far, mean over the seeds:\n\n| epochs | variant | dev | goes on |\n|---:|---|---:|---|\n",
+      "\nHalving by dev {}, the best so far, mean over the seeds:\n\n| epochs | variant | dev | continues |\n|---:|---|---:|---|\n",
       scores.halving->metric);
   for (const HalvingRung& rung : scores.halving->rungs) {
     for (size_t i = 0; i < rung.variants.size(); ++i) {

@@ -75,7 +75,7 @@ struct HttpClient::Transfer {
 
   void add_header(std::string_view line) {
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
-    if (line.starts_with("HTTP/")) return reply.headers.clear();  // another answer: what came before was "100 Continue" or a proxy's
+    if (line.starts_with("HTTP/")) return reply.headers.clear();  // another answer: the previous one was "100 Continue" or a proxy's
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos || reply.headers.size() >= kMaxHeaders) return;
     std::string_view value = line.substr(colon + 1);
@@ -136,7 +136,7 @@ HttpClient::HttpClient(HttpOptions options) : options_(options) {
 
 HttpClient::~HttpClient() = default;
 
-// One request; its options are set anew, so that nothing of another host's request stays (the connections do).
+// One request; all options are reset, so that nothing of a request to another host remains (connections are kept).
 HttpReply HttpClient::hop(Transfer& transfer, const std::string& url, const HttpRequest& request, bool with_token) {
   CURL* curl = handle_->curl;
   curl_easy_reset(curl);
@@ -187,7 +187,7 @@ HttpReply HttpClient::hop(Transfer& transfer, const std::string& url, const Http
 HttpReply HttpClient::get(const HttpRequest& request, const std::function<void(const HttpReply&)>& begin,
                           const std::function<void(std::string_view)>& data) {
   const std::string origin = url_origin(request.url);
-  if (origin.empty()) throw ResourceError(fmt::format("{}: is no http or https URL", request.url));
+  if (origin.empty()) throw ResourceError(fmt::format("{}: is not an http or https URL", request.url));
   std::map<std::string, std::string> linked;
   std::string url = request.url;
   for (int redirects = 0; redirects <= kMaxRedirects; ++redirects) {

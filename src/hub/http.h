@@ -20,7 +20,7 @@ class BrokenConnection : public ResourceError {
 };
 
 struct HttpOptions {
-  double connect_seconds = 20;             // until a connection stands
+  double connect_seconds = 20;             // to establish a connection
   double stall_seconds = 60;               // without a byte, then the connection counts as broken
   const std::atomic<int>* stop = nullptr;  // a signal's number ends the transfer
 };
@@ -30,8 +30,8 @@ struct HttpReply {
   std::string url;                             // that answered, behind all redirects
   std::map<std::string, std::string> headers;  // of that answer; names in lower case
   std::map<std::string, std::string> linked;   // x-linked-... and x-repo-... headers of the answers on the way, from the first host alone
-  bool same_origin = true;                     // that answer came from the first URL's scheme, host and port
-  std::string body;                            // of an answer that is no success, its first 2,000 bytes
+  bool same_origin = true;                     // the answer came from the first URL's scheme, host and port
+  std::string body;                            // of an unsuccessful answer, its first 2,000 bytes
 };
 
 struct HttpRequest {

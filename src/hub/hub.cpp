@@ -64,13 +64,13 @@ bool is_loopback(const std::string& origin) {
 
 void HubOptions::validate() const {
   const std::string origin = url_origin(endpoint);
-  if (origin.empty()) throw ConfigError(fmt::format("HF_ENDPOINT: '{}' is no http or https URL, expected https://HOST", endpoint));
+  if (origin.empty()) throw ConfigError(fmt::format("HF_ENDPOINT: '{}' is not an http or https URL, expected https://HOST", endpoint));
   if (!token.empty() && !origin.starts_with("https:") && !is_loopback(origin)) {
     throw ConfigError(
         fmt::format("HF_ENDPOINT: {} is not encrypted, so the token is not sent there; use https, or unset HF_TOKEN", endpoint));
   }
   if (std::any_of(token.begin(), token.end(), [](char c) { return c <= ' ' || c > '~'; })) {
-    throw ConfigError("HF_TOKEN: holds a space or another character that no token has; set it anew");
+    throw ConfigError("HF_TOKEN: holds a space or another character that no token has; set it again");
   }
   if (attempts < 1 || attempts > 100) throw ConfigError(fmt::format("retries: {} is out of range, expected 1 to 100", attempts));
 }
@@ -86,7 +86,7 @@ HubName parse_hub_name(const std::string& text) {
   const std::string_view model = name.model;
   const bool good = slash == std::string::npos ? is_part(model) : is_part(model.substr(0, slash)) && is_part(model.substr(slash + 1));
   if (!good || name.revision.empty() || !is_inside(name.revision)) {
-    throw ConfigError(fmt::format("'{}' is no model's name, expected OWNER/MODEL or OWNER/MODEL@REVISION", text));
+    throw ConfigError(fmt::format("'{}' is not a model's name, expected OWNER/MODEL or OWNER/MODEL@REVISION", text));
   }
   return name;
 }
@@ -94,7 +94,7 @@ HubName parse_hub_name(const std::string& text) {
 HubModel parse_hub_listing(std::string_view text, const std::string& model, const std::string& where) {
   const Json listing = parse_foreign_json(text);
   if (listing.is_discarded() || !listing.is_object()) {
-    throw DataError(fmt::format("{}: the answer is no JSON object; is HF_ENDPOINT a model hub?", where));
+    throw DataError(fmt::format("{}: the answer is not a JSON object; is HF_ENDPOINT a model hub?", where));
   }
   if (!listing.contains("sha") || !listing["sha"].is_string() || !is_hex(listing["sha"].get_ref<const std::string&>(), 40)) {
     throw DataError(fmt::format("{}: the answer names no commit (\"sha\" of 40 hex digits); is HF_ENDPOINT a model hub?", where));

@@ -1,4 +1,4 @@
-// The model hub's HTTP interface: which files a model has, and one file of it whole, checked, and in its place.
+// The model hub's HTTP interface: listing a model's files, and fetching one file, complete and verified.
 //   GET ENDPOINT/api/models/NAME/revision/REVISION?blobs=true   {"sha": commit, "siblings": [{"rfilename", "size", "blobId", "lfs"}]}
 //   GET ENDPOINT/NAME/resolve/COMMIT/FILE                        the bytes, perhaps behind redirects; X-Linked-Size, X-Linked-Etag, ETag
 // A large file's digest is the SHA-256 of its bytes, a small one's the SHA-1 that git gives its blob.
@@ -64,9 +64,9 @@ class HubClient {
   HubModel list(const HubName& name);
 
   enum class Result { kFetched, kPresent };
-  // Fetches `file` into `folder`; one that is there and has the digest stays (kPresent), one with another is replaced where `overwrite`
-  // says so and otherwise refused (DataError). What was fetched lies in FILE.COMMIT.partial until size and digest are right, and is
-  // continued there by the next attempt and the next call. `progress` gets the bytes of this file that are there.
+  // Fetches `file` into `folder`. An existing file with the right digest is kept (kPresent); one with another is replaced if `overwrite`
+  // is set and otherwise refused (DataError). Fetched bytes are in FILE.COMMIT.partial until size and digest are verified, and are
+  // continued there by the next attempt and the next call. `progress` gets the number of bytes of this file fetched so far.
   // Throws DataError for a wrong size or digest (the partial file is deleted, and fetched from the start once more before that).
   Result fetch(const HubModel& model, const HubFile& file, const std::filesystem::path& folder, bool overwrite,
                const std::function<void(uint64_t)>& progress);

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kWorthANewStart = 1'000'000;  // bytes that an attempt must bring for the count of attempts to begin anew
+constexpr uint64_t kWorthANewStart = 1'000'000;  // bytes that an attempt must fetch to reset the count of attempts
 constexpr size_t kMaxListing = 50'000'000;
 
 std::string reason(int code) { return std::generic_category().message(code); }
@@ -288,9 +288,9 @@ void HubClient::fetch_whole(const std::string& model, Download& download) {
         const HttpReply reply = http_.get(
             {.url = download.url(), .token = options_.token, .first_byte = download.size()},
             [&](const HttpReply& head) { download.begin(head); }, [&](std::string_view bytes) { download.add(bytes); });
-        if (reply.status == 416) {  // what is there is longer than the file, or the file itself and the server does not say so
+        if (reply.status == 416) {  // the partial file is longer than the file, or already complete and the server does not say so
           download.clear();
-          throw BrokenConnection(fmt::format("{}: the server does not know the bytes asked for; starting anew", download.url()));
+          throw BrokenConnection(fmt::format("{}: the server does not have the requested bytes; starting over", download.url()));
         }
         check_status(reply, model, download.file().name);
         download.end();
@@ -308,7 +308,7 @@ HubClient::Result HubClient::fetch(const HubModel& model, const HubFile& file, c
     }
     if (!overwrite) {
       throw DataError(
-          fmt::format("{}: is there and differs from the hub's (commit {}); give --force to replace it, or choose another --output",
+          fmt::format("{}: exists and differs from the hub's (commit {}); give --force to replace it, or choose another --output",
                       target.string(), model.commit));
     }
   }
@@ -330,7 +330,7 @@ HubClient::Result HubClient::fetch(const HubModel& model, const HubFile& file, c
     std::error_code ignored;
     fs::remove(partial_path, ignored);
     throw DataError(
-        fmt::format("{}: the bytes that came do not have the digest {}; nothing was kept, try again later", url, download.file().digest));
+        fmt::format("{}: the fetched bytes do not have the digest {}; nothing was kept, try again later", url, download.file().digest));
   }
   sync_path(partial_path);
   std::error_code code;

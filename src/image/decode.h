@@ -1,4 +1,4 @@
-// Picture files -> RGB. What a file is decides its content, never its name (table "Pictures" in interface.md).
+// Picture files -> RGB. The content decides the format, never the name (table "Pictures" in interface.md).
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct DecodeOptions {
   int64_t max_pixels = 100'000'000;  // width x height above it is refused before anything is allocated
   bool apply_exif = true;            // turn the picture as its EXIF orientation says
   // JPEG: the inverse DCT may give fewer pixels, in eighths of each side, as long as the shorter one keeps at least this many; 0: all of
-  // them. For those who shrink the picture anyway: what comes out is close to it, not equal. Other formats are decoded whole.
+  // them. For callers that shrink the picture anyway: the result is close to the exact one, not equal. Other formats are decoded whole.
   int64_t shorter_side = 0;
 };
 
@@ -49,13 +49,13 @@ struct DecodedImage {
 DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options);
 DecodedImage decode_image_file(const FileSpan& picture, const DecodeOptions& options);
 
-// The reading half of decode_image_file, for those who time the halves apart.
+// The reading half of decode_image_file, for timing reading and decoding separately.
 struct ImageFile {
   std::vector<uint8_t> bytes;  // to be decoded where status is kOk
   ImageStatus status = ImageStatus::kOk;
   std::string reason;  // why, in words, for every status but kOk
 };
-// A span that the file ends inside of is what there is of it, as a file that was cut off.
+// A span that extends beyond the end of the file is read as a truncated file.
 ImageFile read_image_file(const FileSpan& picture);
 
 // The format by its signature: "JPEG", "PNG", "WebP", "GIF", "BMP", or null. 32 bytes are enough.

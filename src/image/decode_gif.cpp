@@ -73,7 +73,7 @@ std::array<uint8_t, 256 * 3> palette_of(const GifFileType& gif, int transparent)
   return palette;
 }
 
-// Decodes the frame's lines into the canvas; returns how many lines came out.
+// Decodes the frame's lines into the canvas; returns how many lines were decoded.
 int64_t read_frame(GifFileType* gif, const std::array<uint8_t, 256 * 3>& palette, Image& canvas) {
   const int64_t width = gif->Image.Width, height = gif->Image.Height;
   std::vector<GifPixelType> line(static_cast<size_t>(width));

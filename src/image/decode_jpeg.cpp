@@ -48,7 +48,7 @@ void on_message(j_common_ptr info, int level) {
   ++info->err->num_warnings;
   const auto* decompress = reinterpret_cast<j_decompress_ptr>(info);
   // The end of the file is met early by the bit buffer; with one scan, only a lack of bits for a block (JWRN_HIT_MARKER) means that
-  // data is missing. With several, whole scans may be missing, and arithmetic coding never tells; there the end of the file counts.
+  // data is missing. With several, whole scans may be missing, and arithmetic coding does not report it; there the end of the file decides.
   const bool any_end = reader.several_scans || decompress->arith_code != FALSE;
   const bool ended = info->err->msg_code == JWRN_HIT_MARKER || (any_end && info->err->msg_code == JWRN_JPEG_EOF);
   if (!ended || reader.data_ended) return;
@@ -176,7 +176,7 @@ DecodedFile decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& opt
     auto reason = fmt::format("truncated JPEG: all rows decoded, some refining scans are missing: {}", reader->message);
     file.decoded = {.image = std::move(image), .status = ImageStatus::kTruncated, .reason = std::move(reason)};
   } else {
-    // Told in rows of the file, whatever the scale.
+    // Reported in rows of the file, at any scale.
     const int64_t stored_rows = rows == height ? stored_height : rows * DCTSIZE / reader->info.scale_num;
     file.decoded = rows_outcome(std::move(image), stored_rows, "JPEG", reader->message, stored_height);
   }

@@ -99,7 +99,7 @@ bool read_rows(Reader& reader, uint8_t* rows, size_t stride, Image* blend_into) 
   return true;
 }
 
-// eXIf may stand behind the picture; damage there costs nothing but the orientation.
+// eXIf may follow the picture; if it is damaged, only the orientation is lost.
 void read_tail(Reader& reader) {
   if (setjmp(reader.escape) == 0) png_read_end(reader.png, reader.info);
 }

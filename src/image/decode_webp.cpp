@@ -32,7 +32,7 @@ const char* describe(VP8StatusCode status) {
   }
 }
 
-// Decodes one still into `out` (3 or 4 bytes a pixel). Returns the rows that came out.
+// Decodes one still into `out` (3 or 4 bytes a pixel). Returns the number of decoded rows.
 int64_t decode_still(std::span<const uint8_t> bytes, int64_t height, int64_t stride, bool alpha, uint8_t* out, VP8StatusCode& status) {
   WebPDecoderConfig config;
   WebPInitDecoderConfig(&config);
@@ -43,7 +43,7 @@ int64_t decode_still(std::span<const uint8_t> bytes, int64_t height, int64_t str
   config.output.u.RGBA.size = static_cast<size_t>(stride * height);
   status = WebPDecode(bytes.data(), bytes.size(), &config);
   if (status == VP8_STATUS_OK) return height;
-  // The plain decoder says nothing of how far it came; the incremental one does.
+  // The simple decoder does not report how many rows it decoded; the incremental one does.
   std::fill(out, out + stride * height, kMissingRow);
   const std::unique_ptr<WebPIDecoder, DecoderFree> decoder(WebPINewDecoder(&config.output));
   if (!decoder) return 0;

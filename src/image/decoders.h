@@ -16,7 +16,7 @@ namespace infig {
 // What a decoder returns: the picture as stored, before its orientation is applied.
 struct DecodedFile {
   DecodedImage decoded;       // width and height are 0 where they are the image's own
-  std::vector<uint8_t> exif;  // a TIFF block, with or without "Exif\0\0" before it; empty where the file has none or nobody asked
+  std::vector<uint8_t> exif;  // a TIFF block, with or without "Exif\0\0" before it; empty if the file has none or it was not requested
 };
 
 DecodedFile decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options);
@@ -37,7 +37,7 @@ DecodedImage failed(ImageStatus status, std::string reason);
 DecodedImage too_large(const char* format, int64_t width, int64_t height, int64_t max_pixels);
 inline bool exceeds(int64_t width, int64_t height, int64_t max_pixels) { return width > 0 && height > max_pixels / width; }
 
-// What became of a decoded picture of which `rows` of `height` rows came out of the file (0: of the image's); `why` stands in the reason.
+// The result of a picture of which `rows` of `height` rows could be decoded (height 0: the image's); `why` goes into the reason.
 DecodedImage rows_outcome(Image image, int64_t rows, const char* format, const std::string& why, int64_t height = 0);
 
 // Alpha over white: (c * a + 255 * (255 - a)) / 255, rounded. `rgba` and `rgb` hold `count` pixels.

@@ -69,7 +69,8 @@ std::string encode_jpeg(const Image& image, int quality) {
   writer.errors.emit_message = on_message;
   writer.info.client_data = &writer;
   if (!write_picture(writer, image, quality)) {
-    if (writer.info.dest != nullptr) (*writer.info.dest->term_destination)(&writer.info);  // tells which buffer is ours to free
+    if (writer.info.dest != nullptr)
+      (*writer.info.dest->term_destination)(&writer.info);  // sets the pointer to the buffer that we must free
     throw ResourceError(fmt::format("encode_jpeg: {}", writer.message));
   }
   return {reinterpret_cast<const char*>(writer.bytes), writer.size};

@@ -123,7 +123,7 @@ ImageOptions parse_preprocessor(const std::string& text, const ImageOptions& own
   const bool normalize = reader.flag("do_normalize", true);
   const std::vector<double> mean = normalize ? reader.channels("image_mean", own.mean) : std::vector<double>{0, 0, 0};
   const std::vector<double> deviation = normalize ? reader.channels("image_std", own.std) : std::vector<double>{1, 1, 1};
-  // 1/255 is written with rounding; a factor that is it leaves the numbers as they stand.
+  // 1/255 is written rounded; a factor equal to it keeps pixel / 255.
   const double divisor = std::abs(scale - 1) < 1e-9 ? 1.0 : scale;
   for (size_t c = 0; c < 3; ++c) {
     options.mean[c] = mean[c] / divisor;

@@ -15,7 +15,7 @@ namespace infig {
 // to a size, not cropped; another resampling than nearest, bilinear, bicubic; no square crop.
 ImageOptions read_preprocessor(const std::filesystem::path& folder, const ImageOptions& own);
 
-// The same for the text of the file; `where` stands in messages.
+// The same for the text of the file; `where` names the source in messages.
 ImageOptions parse_preprocessor(const std::string& json, const ImageOptions& own, const std::string& where);
 
 }  // namespace infig

@@ -11,9 +11,9 @@ inline constexpr int kResampleBits = 22;   // fraction bits of a coefficient
 inline constexpr int64_t kPixelGroup = 4;  // source pixels that one step of the horizontal loop takes
 
 // out[x, c] = clip((2^21 + sum_k coefficients[x, k] * row[first[x] + k, c]) >> 22), c = red, green, blue.
-//   row           RGBX bytes; readable for 4 pixels beyond the last window's first pixel, whatever lies there meets zero coefficients
+//   row           RGBX bytes; readable for 4 pixels beyond the last window's first pixel, their values are multiplied by zero coefficients
 //   first         [outputs] int32, first source pixel of a window
-//   coefficients  [outputs, groups, 4 pixels, 4 channels] int32: each coefficient stands four times, once a channel
+//   coefficients  [outputs, groups, 4 pixels, 4 channels] int32: each coefficient is repeated four times, once per channel
 //   out           RGB bytes; one byte behind the last pixel may be written as well
 using HorizontalKernel = void (*)(const uint8_t* row, const int32_t* first, const int32_t* coefficients, int64_t groups, int64_t outputs,
                                   uint8_t* out);

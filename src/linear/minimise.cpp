@@ -44,7 +44,7 @@ int64_t minimise(const Function& objective, std::span<double> x, const MinimiseO
   parameters.max_linesearch = 50;
   Run run{objective, options};
   const auto count = static_cast<int>(x.size());
-  lbfgsfloatval_t* aligned = lbfgs_malloc(count);  // libLBFGS wants an alignment of its own
+  lbfgsfloatval_t* aligned = lbfgs_malloc(count);  // libLBFGS needs a special alignment
   if (aligned == nullptr) throw ResourceError(fmt::format("{}: memory ran out", options.title));
   std::copy_n(x.data(), count, aligned);
   const int status = lbfgs(count, aligned, nullptr, Run::evaluate, Run::progress, &run, &parameters);

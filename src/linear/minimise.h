@@ -12,7 +12,7 @@ using Function = std::function<double(const double* x, double* gradient)>;
 
 struct MinimiseOptions {
   int64_t max_iterations = 2000;
-  double tolerance = 1e-4;         // stops where the largest entry of the gradient is below it, whatever the count of numbers
+  double tolerance = 1e-4;         // stops where the largest entry of the gradient is below it, regardless of their number
   const char* title = "minimise";  // of messages
 };
 

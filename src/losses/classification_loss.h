@@ -1,4 +1,4 @@
-// The classifier's loss: cross-entropy, with what is asked for when classes are uneven or labels noisy. Defaults are plain cross-entropy.
+// The classifier's loss: cross-entropy with options for unbalanced classes and noisy labels. Defaults are plain cross-entropy.
 #pragma once
 
 #include <torch/types.h>

@@ -1,4 +1,4 @@
-// What to do with a model's probabilities: make them honest (temperature), know when to abstain (risk against coverage).
+// Calibration of a model's probabilities (temperature), and abstention (risk against coverage).
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <boost/math/distributions/binomial.hpp>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -159,14 +159,10 @@ McNemar mcnemar_exact(std::span<const int64_t> labels, std::span<const int64_t> 
     test.only_first += one && !other ? 1 : 0;
     test.only_second += other && !one ? 1 : 0;
   }
-  const auto n = static_cast<double>(test.only_first + test.only_second);
-  const int64_t fewer = std::min(test.only_first, test.only_second);
-  double tail = 0;
-  for (int64_t k = 0; k <= fewer; ++k) {
-    const auto x = static_cast<double>(k);
-    tail += std::exp(std::lgamma(n + 1) - std::lgamma(x + 1) - std::lgamma(n - x + 1) - n * std::log(2.0));
-  }
-  test.p_value = std::min(1.0, 2 * tail);
+  const int64_t differing = test.only_first + test.only_second;
+  if (differing == 0) return test;
+  const boost::math::binomial_distribution<double> fair(static_cast<double>(differing), .5);
+  test.p_value = std::min(1.0, 2 * boost::math::cdf(fair, static_cast<double>(std::min(test.only_first, test.only_second))));
   return test;
 }
 

@@ -1,5 +1,5 @@
-// How sure a score is: percentile bootstrap over posts, alone and for the difference of two models (Efron & Tibshirani 1993, chapters 13
-// and 16), and McNemar's exact test. Replicate r draws from the stream (seed, "bootstrap", r), so that the thread count changes nothing.
+// Uncertainty of a score: percentile bootstrap over posts, for one model and for the difference of two (Efron & Tibshirani 1993, chapters
+// 13 and 16), and McNemar's exact test. Replicate r draws from the stream (seed, "bootstrap", r), so that the thread count changes nothing.
 #pragma once
 
 #include <cstdint>

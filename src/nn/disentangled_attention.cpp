@@ -19,7 +19,7 @@ namespace infig {
 namespace {
 
 // distances [N, L, 2L-1], column c of row i is distance c - i (both shifted by L - 1) -> [N, L, L], element (i, j) from column
-// j - i + L - 1. A view: stepping one row down and one column back is a stride of its own, so nothing is gathered or copied.
+// j - i + L - 1. A view: one row down and one column back is a single stride, so nothing is gathered or copied.
 at::Tensor skew(const at::Tensor& distances) {
   const int64_t length = distances.size(1), width = distances.size(2);
   return distances.as_strided({distances.size(0), length, length}, {length * width, width - 1, 1}, distances.storage_offset() + length - 1);

@@ -35,7 +35,7 @@ class DropoutSource {
   void begin_part(int64_t first, int64_t posts, int64_t all, uint32_t stage = 0);
   // Where the calls of one stage of the present part begin.
   void begin_stage(uint32_t stage);
-  // A source of its own that goes on as this one will: what is to be computed again gets the same masks.
+  // An independent copy with the same state: a recomputation gets the same masks.
   DropoutSource fork() const { return *this; }
 
  private:

@@ -11,7 +11,7 @@
 namespace infig {
 namespace {
 
-// Drawn contiguously on the CPU whatever the parameter's layout and device, so that the values depend on seed, name and shape alone.
+// Drawn contiguously on the CPU regardless of the parameter's layout and device, so that the values depend on seed, name and shape alone.
 void fill_normal(at::Tensor parameter, double std, uint64_t seed, const std::string& name) {
   const at::Generator generator = at::detail::createCPUGenerator(derive_seed(seed, name));
   at::Tensor values = at::empty(parameter.sizes(), parameter.options().device(at::kCPU).memory_format(at::MemoryFormat::Contiguous));

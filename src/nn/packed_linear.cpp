@@ -14,7 +14,7 @@
 namespace infig {
 namespace {
 
-// libtorch's own packed products (its graph compiler uses them). They are no part of at::, hence the look-up by name; where a libtorch
+// libtorch's own packed products (its graph compiler uses them). They are not part of at::, hence the look-up by name; where a libtorch
 // lacks them, or has others under these names, the plain layers are used.
 struct PackedOperators {
   using Reorder = at::Tensor(const at::Tensor&, std::optional<c10::SymInt>);

@@ -13,7 +13,7 @@
 namespace infig {
 
 // y = x [W_1; W_2; ...]^T + [b_1; b_2; ...] of the parts side by side. The packed copy costs the memory of the weights once more; it is
-// made at the first use and again whenever a weight has changed. Safe to call from several threads while nobody changes the weights.
+// made at the first use and again whenever a weight has changed. Safe to call from several threads as long as the weights do not change.
 class PackedLinear {
  public:
   PackedLinear() = default;

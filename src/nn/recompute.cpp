@@ -16,8 +16,8 @@ thread_local bool recompute_active = false;
 // What the second pass needs besides tensors.
 struct RecomputeState : torch::CustomClassHolder {
   RecomputableLayer layer;
-  bool has_other = false;               // autograd takes no undefined input: an empty tensor stands for it
-  std::optional<DropoutSource> source;  // as it stood before the first pass
+  bool has_other = false;               // autograd takes no undefined input: replaced by an empty tensor
+  std::optional<DropoutSource> source;  // its state before the first pass
   c10::DeviceType device = c10::DeviceType::CPU;
   bool autocast = false;
   at::ScalarType autocast_dtype = at::kFloat;
@@ -52,7 +52,7 @@ at::Tensor leaf_of(const at::Tensor& tensor) { return tensor.detach().set_requir
 
 class Recomputed : public torch::autograd::Function<Recomputed> {
  public:
-  // `anchor` wants a gradient whatever x does, so that backward comes here also where only the layer's parameters want one.
+  // `anchor` always requires a gradient, so that backward runs even if only the layer's parameters require one.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& /*anchor*/, const at::Tensor& x,
                             const at::Tensor& other, const c10::intrusive_ptr<RecomputeState>& state, DropoutSource* source) {
     context->save_for_backward({x, other});

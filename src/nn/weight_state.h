@@ -1,5 +1,5 @@
-// Which state of a tensor something was computed from, so that what is kept beside it (folded, packed, joined weights) is made again
-// when it has changed.
+// Identifies the state of a tensor that cached values (folded, packed or joined weights) were computed from, so that they are recomputed
+// when the tensor has changed.
 #pragma once
 
 #include <torch/types.h>

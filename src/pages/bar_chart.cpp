@@ -81,7 +81,7 @@ class Drawing {
       for (size_t i = 0; i < series.values.size(); ++i) {
         if (series.values[i] == 0) continue;
         const double left = kBarsLeft + static_cast<double>(i) * slot_ + gap / 2 + static_cast<double>(s) * wide;
-        // What is there is seen, however small its share.
+        // Shares above zero stay visible, however small.
         const double tall = std::max(1.0, kBarsBottom - y(series.values[i]));
         svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{}: {} {}</title></rect>\n", left,
                            kBarsBottom - tall, std::max(0.8, wide - (count > 1 ? 1 : 0)), tall, html_escape(chart_.categories[i]),

@@ -1,4 +1,4 @@
-// A page of HTML that stands alone: style and script inside, a policy that lets the browser open no connection, light and dark scheme.
+// A self-contained HTML page: inline style and script, a policy that forbids every connection, light and dark scheme.
 // A page is a list of sections; a new kind of section is a function that returns one, and a line where the list is made.
 #pragma once
 
@@ -18,7 +18,7 @@ struct PageSection {
 
 struct Page {
   std::string title;   // plain text: of the browser's tab
-  std::string header;  // HTML: what stands above the sections, with the <h1>
+  std::string header;  // HTML above the sections, with the <h1>
   std::vector<PageSection> sections;
   std::string footer;  // HTML
 };

@@ -1,5 +1,5 @@
 // Charts as inline SVG. Colours come from the page's style (classes s0..s5), so that they follow the light and dark scheme; the numbers
-// stand in a data attribute, from which the page's script shows the values under the pointer. The charts read without it.
+// stand in a data attribute, from which the page's script shows the values under the pointer. The charts are readable without it.
 #pragma once
 
 #include <cstdint>

@@ -81,7 +81,7 @@ void write_text(Postcard& card, RandomStream& stream, std::set<std::string>& sen
   }
 }
 
-// Without a flush to the disk for each of thousands of small files: whoever needs the whole folder or nothing stages it.
+// No flush to disk for each of thousands of small files: callers that need an atomic folder stage it.
 void write_picture(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

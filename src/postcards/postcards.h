@@ -17,7 +17,7 @@
 //
 // The counts are exact, not expected values, when 50 divides the number of posts; otherwise each cell is off by less than one post.
 // Besides, each picture shows one coloured thing (a red umbrella) in the foreground, and three sentences in four name it. The thing says
-// nothing about the label; it is there for alignment and for explanations, which need words that have a place in the picture.
+// nothing about the label; it exists for alignment and explanations, which need words that correspond to a region of the picture.
 #pragma once
 
 #include <array>
@@ -50,7 +50,7 @@ struct PostcardCell {
 };
 const std::array<PostcardCell, 9>& postcard_table();
 
-// What a post is made from; `write_postcards` keeps the text, the label and the split, the rest is behind the scenes.
+// What a post is made from; `write_postcards` stores the text, the label and the split; the rest is internal.
 struct Postcard {
   std::string id;  // "pc-0001" ...; wider from 10,000 posts on
   int64_t number = 0;
@@ -75,8 +75,8 @@ std::vector<Postcard> plan_postcards(const PostcardsOptions& options);
 std::string draw_postcard(const Postcard& card, const PostcardsOptions& options);
 
 // Draws all pictures into `folder`/images (made if absent; pictures of the same name are replaced) and returns the posts, named "postcards"
-// with the labels above; posts.jsonl is left to write_data_set. Pictures are not flushed to the disk one by one: a caller who wants the
-// folder whole or not at all hands in a staging folder. Throws ConfigError for the options and ResourceError for the disk.
+// with the labels above; posts.jsonl is left to write_data_set. Pictures are not flushed to the disk one by one: a caller that wants the
+// folder atomically passes a staging folder. Throws ConfigError for the options and ResourceError for the disk.
 DataSet write_postcards(const PostcardsOptions& options, const std::filesystem::path& folder);
 
 }  // namespace infig

@@ -1,8 +1,8 @@
 // The pictures of Postcards: five scenes for each picture kind, and the coloured thing in the foreground. Bright scenes are light and of
 // full colours, plain ones of middling greys and browns, gloomy ones dark and dull; places, sizes, colours and details are drawn.
 //
-// Every draw stands in a statement of its own or in a braced list: the order in which arguments of a call are evaluated is the
-// compiler's choice, and another order would be another picture.
+// Every draw is a separate statement or an element of a braced list: the order in which arguments of a call are evaluated is the
+// compiler's choice, and another order would give another picture.
 // Implemented in bright.cpp, plain.cpp, gloomy.cpp (scenes), things.cpp (the foreground) and scenes.cpp (clouds, trees, weather).
 #pragma once
 
@@ -23,7 +23,7 @@ struct Painter {
   Colour near(Colour colour, int amount = 10) { return jitter(colour, amount, stream); }
 };
 
-// What is laid over the scene and the thing once both are there.
+// Drawn over the scene and the thing at the end.
 struct Weather {
   Colour haze{};
   int haze_alpha = 0;

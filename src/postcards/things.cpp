@@ -9,7 +9,7 @@ namespace {
 constexpr Colour kBlack{0, 0, 0};
 constexpr Colour kWhite{255, 255, 255};
 
-// Where a thing stands and how large it is: everything below is in parts of `height`.
+// Position and size of a thing: everything below is in parts of `height`.
 struct Stand {
   Point foot;
   int height;

@@ -9,7 +9,7 @@
 
 namespace infig {
 
-// The posts of `source` with every text through clean_text(). `word` is how the user asked for it ("raw", "clean"); both stand in the
+// The posts of `source` with every text through clean_text(). `word` is the user's choice ("raw", "clean"); both are recorded in the
 // rules.
 std::unique_ptr<PostSource> clean_texts(std::unique_ptr<PostSource> source, TextCleaning cleaning, const std::string& word);
 

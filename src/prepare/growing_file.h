@@ -1,4 +1,4 @@
-// A text file that grows at its end, and goes on from a noted length after its writer was killed.
+// An append-only text file that is resumed from a recorded length after its writer was killed.
 #pragma once
 
 #include <cstdint>

@@ -120,7 +120,7 @@ class HfmSource : public PostSource {
       for_each_literal(file, [&, split = split](std::string_view line, int64_t number, const std::string& place) {
         HfmRow row = parse_hfm_row(line, number, place);
         const auto [first, fresh] = places.try_emplace(row.id, place);
-        if (!fresh) throw DataError(fmt::format("{}: id {} stands already in {}; every id must occur once", place, row.id, first->second));
+        if (!fresh) throw DataError(fmt::format("{}: id {} is already in {}; every id must occur once", place, row.id, first->second));
         ++rows;
         const auto words = hfm_filter_hits(row.text);
         for (const auto& word : words) ++hits[word];
@@ -200,7 +200,7 @@ class HfmSource : public PostSource {
       const auto found = rows.find(attributes.id);
       if (found == rows.end()) return;  // the file also names posts that the filter drops
       auto& kept = posts_[found->second].attributes;
-      if (kept) throw DataError(fmt::format("{}: id {} stands already above; every id must occur once", place, attributes.id));
+      if (kept) throw DataError(fmt::format("{}: id {} is already above; every id must occur once", place, attributes.id));
       kept = std::move(attributes.words);
       ++with;
     });

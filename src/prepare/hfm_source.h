@@ -15,7 +15,7 @@ struct HfmOptions {
 };
 
 // With `raw`: the rows of the three text files that hold none of the filter's words, labelled by their last element, the five attribute
-// words of a picture as field "attributes". With `splits` alone: the posts of those files. Both roads give the same posts in the same
+// words of a picture as field "attributes". With `splits` alone: the posts of those files. Both give the same posts in the same
 // order. With both: the posts, order and labels of the split files, differences from the raw rows noted, and the attributes. A post absent
 // from extract_all has no such field, and is noted where the file is there. Throws ConfigError where both are empty, DataError for what is
 // absent or broken (hfm.h, public_split.h).

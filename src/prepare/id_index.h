@@ -16,7 +16,7 @@ class IdIndex {
 
   struct Repeat {
     int64_t first = 0;  // the row of the id's first occurrence
-    int64_t again = 0;  // the row that has it again
+    int64_t again = 0;  // the row that repeats it
   };
   // The repeat whose `again` comes first; nothing where all ids are distinct. Ids are compared by 128 bits of their SHA-256.
   std::optional<Repeat> first_repeat();

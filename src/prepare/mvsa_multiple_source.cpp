@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kLabelFile = "labelResultAll.txt";
-// The download has 19,600 rows; known copies lack up to three of them. A file of so many is no part of it: the rules must leave 17,024
+// The download has 19,600 rows; known copies lack up to three of them. A file of that size is complete: the rules must leave 17,024
 // posts.
 constexpr int64_t kFullRows = 19500;
 

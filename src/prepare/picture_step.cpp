@@ -34,7 +34,7 @@ std::string in_words(std::string status) {
 
 FileSpan span_of(const PictureRef& picture) { return {picture.file, picture.offset, picture.length}; }
 
-// The extension of a picture that came without a name.
+// The extension of a picture without a file name.
 std::string extension_of(std::span<const uint8_t> bytes) {
   const char* format = image_format(bytes);
   const std::string name = format == nullptr ? "img" : format;

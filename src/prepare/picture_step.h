@@ -1,4 +1,4 @@
-// What becomes of one post's picture: brought into images/, or decoded, shrunk and encoded for the pack. Several threads at once.
+// Processes one post's picture: transfers it to images/, or decodes, shrinks and encodes it for the pack. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace infig {
 
 struct PictureOutcome {
-  std::string status;  // a word of image_status_name(); empty: the raw files name no picture, or it was not looked at
+  std::string status;  // a word of image_status_name(); empty: the raw files name no picture, or it was not opened
   std::string image;   // what posts.jsonl says; empty: no picture, or one that goes into the pack
   std::string jpeg;    // for the pack
   int64_t width = 0;   // of `jpeg`

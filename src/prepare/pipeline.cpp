@@ -160,7 +160,7 @@ void Pipeline::note(const std::string& id, const RawNote& note) {
   tallies_.note(id, note, text);
 }
 
-// The files first, then the note that says how long they are: what was noted is there, whatever happens.
+// Files first, then the record of their lengths, so that recorded data always exist.
 void Pipeline::save() {
   posts_.sync();
   dropped_.sync();

@@ -19,11 +19,11 @@ namespace infig {
 
 class Pipeline {
  public:
-  // Starts, or goes on where work.progress() says. Throws DataError where the files do not fit what was noted.
+  // Starts, or resumes at work.progress(). Throws DataError if the files do not match the record.
   Pipeline(const PostSource& source, const PrepareOptions& options, WorkFolder& work);
 
-  // Works on every post that is left. A block is worked on by options.threads threads and then written by one, in order, so that the bytes
-  // do not depend on the threads. Throws Interrupted once options.stop is set, after noting how far the work is.
+  // Processes all remaining posts. A block is processed by options.threads threads and then written by one, in order, so that the bytes
+  // do not depend on the threads. Throws Interrupted once options.stop is set, after recording the progress.
   void run();
 
   // Ends the files: the pack gets its index, notes.csv goes where it is empty.

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 namespace {
 
-constexpr int kFormat = 1;  // of what stands in the folder of unfinished work
+constexpr int kFormat = 1;  // version of the folder of unfinished work
 
 void check_options(const PrepareJob& job, const PrepareOptions& options) {
   if (options.threads < 1) throw ConfigError(fmt::format("threads: {}, expected 1 or more", options.threads));
@@ -25,10 +25,10 @@ void check_options(const PrepareJob& job, const PrepareOptions& options) {
   const bool archive = !job.raw.empty() && !job.raw_is_file && is_archive(job.raw);
   if (archive && options.images.empty() && !options.pack && options.pictures == PictureTransfer::kSymlink)
     throw ConfigError(fmt::format(
-        "link-images: the pictures lie in the archive {}, where no link reaches; unpack it, or leave the flag out", job.raw.string()));
+        "link-images: the pictures are in the archive {}, to which no link can point; unpack it, or leave the flag out", job.raw.string()));
 }
 
-// Options that go on record: nothing of this machine.
+// Options recorded in dataset.json: nothing that depends on this machine.
 Json recorded_options(const PrepareJob& job, const PrepareOptions& options) {
   Json record = job.options;
   if (job.clean_text != TextCleaning::kNone) record["text"] = options.clean_text ? "clean" : "raw";
@@ -141,7 +141,7 @@ PrepareReport placed_report(const WorkFolder& work) {
 void take_up(const PostSource& source, WorkFolder& work) {
   const std::string mark = source_mark(source);
   if (work.progress().contains("next") && work.progress().value("source", "") != mark) {
-    log_warning("{}: the inputs changed since; starting anew", work.path().string());
+    log_warning("{}: the inputs changed since; starting over", work.path().string());
     work.start_anew();
   }
   Json progress = work.progress();
@@ -181,7 +181,7 @@ PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareO
     pipeline.emplace(*source, options, work);
   } catch (const DataError& error) {  // a machine that lost power may have noted more than its disk kept
     if (!work.progress().contains("next")) throw;
-    log_warning("{}; starting anew", error.what());
+    log_warning("{}; starting over", error.what());
     work.start_anew();
     take_up(*source, work);
     pipeline.emplace(*source, options, work);
@@ -200,13 +200,13 @@ PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareO
   return report;
 }
 
-// Keeps what was done, if anything was, and says so behind the message.
+// Keeps finished work, if any, and adds that to the message.
 template <typename E>
 [[noreturn]] void keep_for_later(const E& error, WorkFolder& work) {
   const bool begun = work.progress().contains("next") || work.progress().contains("unpacked") || fs::exists(work.raw());
   if (!begun) throw E(fmt::format("{}; nothing was written", error.what()), error.exit_code());
   work.leave();
-  throw E(fmt::format("{}; the same command goes on from there (what was done is kept in {})", error.what(), work.path().string()),
+  throw E(fmt::format("{}; the same command resumes from there (what was done is kept in {})", error.what(), work.path().string()),
           error.exit_code());
 }
 

@@ -62,13 +62,13 @@ struct PrepareOptions {
   std::optional<BadPictures> bad_pictures = {};
   int64_t max_pixels = 100'000'000;        // width x height of a picture; above it nothing is decoded
   bool clean_text = false;                 // texts as the data set's reference code cleans them (PrepareJob::clean_text)
-  ResplitOptions split = {};               // a split of one's own; its seed, threads and stop are those of this struct
+  ResplitOptions split = {};               // another split than the published one; its seed, threads and stop are those of this struct
   UnpackLimits unpack = {};                // of an archive as raw files
-  bool overwrite = false;                  // replace a data set that is there already
+  bool overwrite = false;                  // replace an existing data set
   int64_t threads = 1;                     // changes no byte
-  const std::atomic<int>* stop = nullptr;  // looked at between posts; a signal's number ends the work with Interrupted
+  const std::atomic<int>* stop = nullptr;  // checked between posts; a signal's number ends the work with Interrupted
   int64_t block = 0;                       // posts that are worked on together; 0: 16 a thread, at least 64; changes no byte
-  double save_seconds = 0.5;               // between two notes of how far the work is; 0: after every block
+  double save_seconds = 0.5;               // between two records of the progress; 0: after every block
 };
 
 // A request to prepare one kind of raw data.
@@ -82,8 +82,8 @@ struct PrepareJob {
   nlohmann::ordered_json options = nlohmann::ordered_json::object();  // the kind's own, on record in dataset.json under "options"
   nlohmann::ordered_json paths =
       nlohmann::ordered_json::object();  // its other inputs ("splits": ...): part of what makes two requests equal
-  // Makes the source; gets the raw folder, or the one that the archive was unpacked to, and a folder for files of its own, which goes with
-  // all it holds at the end.
+  // Makes the source; gets the raw folder, or the one that the archive was unpacked to, and a scratch folder, which is deleted with
+  // its contents at the end.
   std::function<std::unique_ptr<PostSource>(const std::filesystem::path& raw, const std::filesystem::path& scratch)> open = {};
 };
 
@@ -91,8 +91,8 @@ struct PrepareJob {
 // writes posts.jsonl (posts of the source in their order, but for those that end with neither text nor picture), dropped.csv, notes.csv,
 // images/ or images.pack, and dataset.json. Memory does not grow with the number of posts beyond the source's index.
 // The work is done in `out`.unfinished and moved to `out` at the end. If the process is killed, at any moment, or stopped (options.stop,
-// a full disk), the folder stays, and an equal request goes on from the last note of how far the work was, to the same bytes; a request
-// with other options or inputs starts anew and says so in the log. What is not looked at for that: pictures and the texts of single posts.
+// a full disk), the folder is kept, and an equal request resumes from the last recorded progress, with the same final bytes; a request
+// with other options or inputs starts over and logs that. Changes of pictures and of texts of single posts are not detected.
 // Throws what the source throws; DataError for an `out` that must not be replaced (target.h), for a bad picture under kError, for no post
 // left, for `out`.unfinished that is not of this program or at which another process works; and Interrupted. After a DataError
 // nothing stays.

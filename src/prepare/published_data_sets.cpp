@@ -10,7 +10,7 @@ namespace {
 
 std::string whole_path(const fs::path& path) { return path.empty() ? "" : fs::absolute(path).lexically_normal().string(); }
 
-// A kind's own options with where its raw files lie by now and what all kinds are told; HFM's texts are UTF-8 and its splits given.
+// A kind's options with the folder of its (unpacked) raw files and the common options; HFM's texts are UTF-8 and its splits given.
 template <typename Kind>
 Kind with_common(Kind kind, const fs::path& raw, const PrepareOptions& options) {
   kind.raw = raw;

@@ -1,4 +1,4 @@
-// prepare for the data sets whose sources stand in files of their own.
+// prepare for published data sets: HFM, MVSA-Multiple and TumEmo.
 #pragma once
 
 #include <filesystem>

@@ -16,7 +16,7 @@ std::string read_raw_text(const std::filesystem::path& file, TextDecode decode);
 std::string lower_extension(std::string_view name);
 
 // Members of an archive that a data set of posts may hold: pictures (.jpg .jpeg .png .webp .gif .bmp) and what is read beside them (.txt
-// .json .jsonl .ndjson .csv .tsv .tab). Files that a desktop leaves in archives (__MACOSX/, ._name) are none.
+// .json .jsonl .ndjson .csv .tsv .tab). Files that a desktop adds to archives (__MACOSX/, ._name) are excluded.
 bool wants_posts(std::string_view member);
 bool is_picture_name(std::string_view name);
 bool is_table_name(std::string_view name);  // .csv .tsv .tab .jsonl .ndjson

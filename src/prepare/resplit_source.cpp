@@ -104,7 +104,7 @@ std::vector<Named> read_manifest(const fs::path& file) {
   for (size_t i = 1; i < rows.size(); ++i) {
     if (rows[i].hash == rows[i - 1].hash)
       throw DataError(
-          fmt::format("{}: its id stands already in row {}; every id has one split", row_place(file, rows[i].line), rows[i - 1].line));
+          fmt::format("{}: its id is already in row {}; every id has one split", row_place(file, rows[i].line), rows[i - 1].line));
   }
   return rows;
 }

@@ -1,4 +1,4 @@
-// A source whose posts get another split than their own: drawn anew, by groups of equal texts, in folds, or from a manifest.
+// A source whose posts get a new split: random, by groups of equal texts, in folds, or from a manifest.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@
 namespace infig {
 
 struct ResplitOptions {
-  bool draw = false;                    // draw anew: 80/10/10 by label
+  bool draw = false;                    // random: 80/10/10 by label
   bool group_by_text = false;           // drawn, and posts of one text (normal_form() of text/normal_form.h) in one split
   int64_t folds = 0;                    // >= 3: drawn as so many equal folds, stratified by label; 0: none
   int64_t fold = 0;                     // 1..folds: test is this fold, dev the next one (after the last, the first), train all others

@@ -1,4 +1,4 @@
-// Rows of a table in a file without a name, to be read again in any order: what a table says of 200,000 posts stays out of memory.
+// Rows of a table in an unnamed file, to be read again in any order: the rows of 200,000 posts are not held in memory.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct SpooledRow {
 
 class RowSpool {
  public:
-  // The file lies in `folder` (made if absent) and goes with the object, whatever becomes of the process. Throws ResourceError.
+  // The file is in `folder` (made if absent) and disappears with the object, even if the process is killed. Throws ResourceError.
   explicit RowSpool(const std::filesystem::path& folder);
   ~RowSpool();
   RowSpool(const RowSpool&) = delete;

@@ -1,9 +1,9 @@
-// What a kind of raw data brings to `prepare`: a small index of its posts, and each post when it is asked for.
+// A kind of raw data as `prepare` reads it: a small index of its posts, and each post on request.
 //
 // A source is made once, on one thread: it reads labels, splits and tables, applies the rules of its data set and keeps an index with a few
 // bytes a post: never the texts or pictures of all posts. Then prepare_data_set() (prepare/prepare.h) calls read() from several threads,
-// and writes the posts in the order of the index. What a source says must depend on nothing but its files and options: after a kill it is
-// made again, and the work goes on at the post where it stopped.
+// and writes the posts in the order of the index. What a source returns must depend on nothing but its files and options: after a kill it
+// is created again, and the work resumes at the post where it stopped.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct PictureRef {
   std::filesystem::path file;  // empty: the raw files name no picture for this post
   int64_t offset = 0;
   int64_t length = -1;      // -1: the whole file
-  std::string member = {};  // its name inside the larger file; gives the extension, and stands in messages
+  std::string member = {};  // its name inside the larger file; gives the extension, and is used in messages
 
   bool none() const { return file.empty(); }
   bool whole_file() const { return length < 0; }
@@ -31,7 +31,7 @@ struct PictureRef {
 // Something odd about a post that is kept all the same. Kinds are tallied in dataset.json; every note is a line of notes.csv.
 struct RawNote {
   std::string kind;         // of few: "label differs from the label rule's"
-  std::string detail = {};  // what stands behind it for this post
+  std::string detail = {};  // details for this post
 };
 
 // One post as the raw files hold it.
@@ -65,9 +65,9 @@ struct SourceFacts {
   std::string name;                 // of the data set, unless the user gives another: "mvsa-single"
   std::vector<std::string> labels;  // names in id order, distinct
   std::vector<RuleCount> counts;    // in the order the rules were applied; the last one is size()
-  nlohmann::ordered_json rules;     // an object: what was applied, with its options; stands under "rules" in dataset.json
+  nlohmann::ordered_json rules;     // an object: what was applied, with its options; "rules" in dataset.json
   std::vector<InputFile> inputs;    // every input file that is neither a picture nor the text of one post
-  std::string pictures_absent;      // not empty: why no post has a picture ("the folder x is absent"), said once instead of once a post
+  std::string pictures_absent;  // not empty: why no post has a picture ("the folder x is absent"), reported once instead of once per post
 };
 
 using DroppedSink = std::function<void(const std::string& id, const std::string& reason)>;

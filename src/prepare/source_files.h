@@ -1,4 +1,4 @@
-// What the sources of posts do alike with raw files.
+// Handling of raw files that sources of posts share.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct PictureFolder {
 // `given` where the user names one, else the first of `usual` that exists.
 PictureFolder find_pictures(const std::filesystem::path& given, const std::vector<std::filesystem::path>& usual);
 
-// The public split files as inputs ("splits/train.json"), and as what stands under "split" in the rules.
+// The public split files as inputs ("splits/train.json"), and as "split" in the rules.
 std::vector<InputFile> hash_splits(const std::vector<PublicSplit>& splits);
 nlohmann::ordered_json describe_splits(const std::vector<PublicSplit>& splits);
 

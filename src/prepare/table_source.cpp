@@ -140,7 +140,7 @@ class TableSource : public PostSource {
 
   void check_rows() {
     if (const auto repeat = ids_.first_repeat()) {
-      throw DataError(fmt::format("{}: field \"id\" \"{}\" stands already in {}; every id must occur once", place_of(repeat->again),
+      throw DataError(fmt::format("{}: field \"id\" \"{}\" is already in {}; every id must occur once", place_of(repeat->again),
                                   id_of_row(repeat->again), row_of(repeat->first)));
     }
     if (first_with_split_ >= 0 && first_without_split_ >= 0) {
@@ -267,7 +267,8 @@ PrepareReport prepare_webdataset(const fs::path& raw, const fs::path& out, const
   if (shards.empty()) throw DataError(fmt::format("{}: holds no .tar; --raw names a shard, a folder of shards or a pattern", raw.string()));
   for (const auto& shard : shards) {
     if (!is_tar(shard))
-      throw DataError(fmt::format("{}: is no .tar; shards of WebDataset are plain tars (unpack a .tar.gz with gzip -d)", shard.string()));
+      throw DataError(
+          fmt::format("{}: is not a .tar; shards of WebDataset are plain tars (unpack a .tar.gz with gzip -d)", shard.string()));
   }
   PrepareJob job = table_job("webdataset", raw, options);
   job.raw_is_file = true;

@@ -1,4 +1,4 @@
-// What is counted while posts go by; noted with every step, so that work that goes on counts on.
+// Counts over the posts processed so far; saved with every step, so that resumed work continues them.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ class Tallies {
   void note(const std::string& id, const RawNote& note, const std::string& line);
   void keep(Split split, int64_t label_id, bool with_text, bool with_image);
   void picture(const std::string& status) { ++pictures_[status]; }
-  void add_picture_hash(const std::string& sha256);  // of a picture's bytes as they came
+  void add_picture_hash(const std::string& sha256);  // of a picture's bytes, in order
 
   int64_t kept() const;
   int64_t dropped() const { return dropped_count_; }

@@ -28,11 +28,12 @@ fs::path check_target(fs::path out, bool overwrite) {
   if (!out.has_filename()) out = out.parent_path();  // "out/" is "out"
   std::error_code code;
   if (!fs::exists(fs::symlink_status(out, code))) return out;
-  if (!fs::is_directory(out)) throw DataError(fmt::format("{}: exists and is no folder; choose another --out", out.string()));
+  if (!fs::is_directory(out)) throw DataError(fmt::format("{}: exists and is not a folder; choose another --out", out.string()));
   if (fs::is_empty(out)) return out;
   if (!overwrite) throw DataError(fmt::format("{}: exists already; choose another --out, or give --overwrite to replace it", out.string()));
   if (!fs::exists(out / "dataset.json")) {
-    throw DataError(fmt::format("{}: holds no dataset.json, so it is no data set and is not replaced; choose another --out", out.string()));
+    throw DataError(
+        fmt::format("{}: holds no dataset.json, so it is not a data set and is not replaced; choose another --out", out.string()));
   }
   return out;
 }

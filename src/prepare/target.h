@@ -21,10 +21,10 @@ const char* picture_transfer_name(PictureTransfer transfer);  // "hard_link", "c
 // also a folder that holds a data set (a dataset.json). Any other folder or file is never touched.
 std::filesystem::path check_target(std::filesystem::path out, bool overwrite);
 
-// Brings the file `source` to `target` (replacing what is there). False where `source` is no readable file. Throws ResourceError.
+// Transfers the file `source` to `target` (replacing it). False if `source` is not a readable file. Throws ResourceError.
 bool transfer_picture(const std::filesystem::path& source, const std::filesystem::path& target, PictureTransfer transfer);
 
-// For data sets that are made in one go.
+// For data sets that are made in one step, without resuming.
 class DataSetTarget {
  public:
   DataSetTarget(const std::filesystem::path& out, bool overwrite);  // throws as check_target
@@ -35,7 +35,7 @@ class DataSetTarget {
   // Puts `source` into images/`name` and returns its path; an empty path where `source` is no readable file. Throws ResourceError.
   std::filesystem::path add_picture(const std::filesystem::path& source, const std::string& name, PictureTransfer transfer);
 
-  // Moves everything to `out`, replacing a data set that is there as a whole. Throws ResourceError; the old folder is then where it was.
+  // Moves everything to `out`, replacing an existing data set as a whole. Throws ResourceError and then leaves the old folder in place.
   void keep();
 
  private:

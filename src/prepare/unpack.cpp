@@ -32,7 +32,7 @@ struct ReaderFree {
 };
 using Reader = std::unique_ptr<archive, ReaderFree>;
 
-// What libarchive says; for some damage it says nothing.
+// libarchive's message; for some damage it has none.
 std::string reason_of(const Reader& reader) {
   const char* reason = archive_error_string(reader.get());
   return reason != nullptr ? reason : "no reason given";
@@ -69,7 +69,7 @@ std::string name_fault(const std::string& name) {
   return "";
 }
 
-// Why the member is none that is unpacked, by what it is.
+// Why this kind of member is not unpacked.
 std::string kind_fault(archive_entry* entry) {
   if (archive_entry_hardlink(entry) != nullptr) return "a hard link";
   switch (archive_entry_filetype(entry)) {

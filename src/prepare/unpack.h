@@ -36,12 +36,12 @@ struct UnpackReport {
 // Whether `path` is an archive by what it holds: a zip, a gzip or a tar.
 bool is_archive(const std::filesystem::path& path);
 
-// Unpacks the wanted regular files of `archive` into `folder`, member by member: memory stays at one block. A member is there whole or not
-// at all, so that unpacking into a folder in which an earlier call was stopped goes on with what is missing.
-// Skipped and named: links of both kinds, devices and pipes; absolute names and names with ".." in them (nothing is ever written outside
-// `folder`); names that are no UTF-8 or hold control characters or backslashes; a second member of one name (the first stays); a name under
-// which another member is a file; names that make a path below `folder` too long; encrypted members. Throws DataError for a file that is no
-// archive or is broken, for one that exceeds a limit; ResourceError for a full disk; Interrupted on `stop`. Shows a progress bar.
+// Unpacks the wanted regular files of `archive` into `folder`, member by member: memory stays at one block. A member is written completely
+// or not at all, so that unpacking into the folder of an interrupted call adds only what is missing. Skipped and named: links of both
+// kinds, devices and pipes; absolute names and names with ".." in them (nothing is ever written outside `folder`); names that are no UTF-8
+// or hold control characters or backslashes; a second member of one name (the first stays); a name under which another member is a file;
+// names that make a path below `folder` too long; encrypted members. Throws DataError for a file that is no archive or is broken, for one
+// that exceeds a limit; ResourceError for a full disk; Interrupted on `stop`. Shows a progress bar.
 UnpackReport unpack_archive(const std::filesystem::path& archive, const std::filesystem::path& folder, const MemberFilter& wants,
                             const UnpackLimits& limits, const std::atomic<int>* stop);
 

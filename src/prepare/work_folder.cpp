@@ -24,7 +24,7 @@ constexpr const char* kProgressFile = "progress.json";
 
 fs::path work_path(const fs::path& out) { return out.string() + ".unfinished"; }
 
-// progress.json, or null where there is none that can be read.
+// progress.json, or null if it is absent or unreadable.
 Json read_progress(const fs::path& folder) {
   std::error_code code;
   if (!fs::is_regular_file(folder / kProgressFile, code)) return nullptr;
@@ -74,7 +74,7 @@ WorkFolder::WorkFolder(const fs::path& out, const Json& request) : out_(out), pa
   }
   try {
     if (found.is_object()) {
-      log_warning("{}: holds unfinished work of another request (other: {}); starting anew", path_.string(),
+      log_warning("{}: holds unfinished work of another request (other: {}); starting over", path_.string(),
                   differences(found["request"], request_));
     }
     clear();

@@ -1,4 +1,4 @@
-// Where a data set is made before it stands at its place: `out`.unfinished, found again after the process was killed.
+// Where a data set is built before it is moved to its final place: `out`.unfinished, resumed after the process was killed.
 //
 //   OUT.unfinished/  progress.json  data/ (what becomes OUT)  raw/ (an unpacked archive)  scratch/  old/ (what OUT held, while the two
 //   change places)
@@ -33,7 +33,7 @@ class WorkFolder {
   // Empties data/ and forgets all that was noted but "unpacked".
   void start_anew();
 
-  // Whether the data set already stands at its place, and only tidying up was left.
+  // Whether the data set is already in its final place and only cleaning up remains.
   bool placed() const;
   // Moves data/ to its place (replacing a folder there as a whole) and deletes the work folder. Killed in between, the next call for an
   // equal request goes on with it. Throws ResourceError; a folder that was at that place is then there again.

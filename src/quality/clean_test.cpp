@@ -69,7 +69,7 @@ CleanTest read_clean_test(const fs::path& path) {
     }
     return clean;
   } catch (const nlohmann::json::exception& problem) {
-    throw DataError(fmt::format("{}: not a clean test list: {}; write it anew with infig verify-data DATA --write-clean-test",
+    throw DataError(fmt::format("{}: not a clean test list: {}; write it again with infig verify-data DATA --write-clean-test",
                                 path.string(), problem.what()));
   }
 }

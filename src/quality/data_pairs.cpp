@@ -81,7 +81,7 @@ PageSection pairs_section(const VerifyReport& report, const DataReportOptions& o
     html += "</div>\n</details>\n";
   }
   return {"pairs", "Twins side by side",
-          "Across splits first, then pairs whose labels differ, the least similar ones in front: there the doubtful ones stand. leaks.csv "
+          "Across splits first, then pairs whose labels differ, the least similar first, since those are the doubtful ones. leaks.csv "
           "lists all.",
           html};
 }

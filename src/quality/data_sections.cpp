@@ -210,7 +210,7 @@ PageSection pictures_section(const VerifyReport& report, const DataReportOptions
   }
   std::string lead = "What became of each post's picture.";
   for (const auto& [format, count] : formats) lead += fmt::format(" {}: {}.", html_escape(format), with_thousands(count));
-  if (misnamed > 0) lead += fmt::format(" {} files bear the extension of another format.", with_thousands(misnamed));
+  if (misnamed > 0) lead += fmt::format(" {} files have the extension of another format.", with_thousands(misnamed));
   rows.clear();
   int64_t bad = 0;
   for (size_t i = 0; i < report.pictures.size(); ++i) {

@@ -25,7 +25,7 @@ inline constexpr LeakKind kLeakKinds[] = {LeakKind::kText, LeakKind::kNormalised
                                           LeakKind::kNearPicture};
 const char* leak_kind_name(LeakKind kind);  // "text", "normalised_text", "near_text", "picture", "near_picture"
 
-// Posts by a content. Contents, and the rows in each, stand in reading order: train, dev, test, and file order within a split.
+// Posts grouped by content. Contents, and the rows of each, are in reading order: train, dev, test, and file order within a split.
 struct Contents {
   std::vector<std::vector<int64_t>> rows;  // of each content
   std::vector<int64_t> content_of;         // [posts] index into `rows`; -1: the post has none
@@ -34,9 +34,9 @@ struct Contents {
 // Groups rows by equal keys; an empty key is no content.
 Contents group_contents(const DataSet& data, std::span<const std::string> keys);
 
-// A post that was there before. `other` stands before `row` in reading order. Of several earlier posts of one split it is one with the same
-// label where there is one, of these the most similar, of these the first; so a row whose labels differ says that no earlier twin of that
-// split has its label.
+// A repeated post. `other` precedes `row` in reading order. Of several earlier posts of one split it is one with the same
+// label if there is one, of these the most similar, of these the first; so differing labels mean that no earlier twin of that
+// split has the row's label.
 struct Leak {
   LeakKind kind = LeakKind::kText;
   int64_t row = 0, other = 0;  // indices into DataSet::posts

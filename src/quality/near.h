@@ -1,4 +1,4 @@
-// Pairs of like contents among many, without comparing all with all.
+// Pairs of similar contents, without comparing all pairs.
 // Implemented in near_pictures.cpp and near_texts.cpp.
 #pragma once
 
@@ -28,7 +28,7 @@ struct NearTextOptions {
 // |A and B| / |A or B| of the sets of their shingles: every run of four characters, or the whole of a shorter text. Two empty texts: 0.
 double shingle_similarity(const std::string& a, const std::string& b);
 
-// How a signature is cut: a pair meets in one of `bands` groups of `rows` values each.
+// How a signature is divided: a pair becomes a candidate if one of `bands` groups of `rows` values is equal.
 struct SignatureBands {
   int64_t bands = 0, rows = 0;
 };
@@ -43,11 +43,11 @@ SignatureBands choose_bands(double threshold);
 std::vector<Match> near_texts(std::span<const std::string> texts, const NearTextOptions& options);
 
 // Pairs of pictures that same_picture() takes for one, sorted. Candidates share one of four 16-bit parts of the hash up to two bits; then
-// the whole print decides. Where more than 1024 pictures share a part, only the first 1024 are looked at.
+// the whole print decides. Where more than 1024 pictures share a part, only the first 1024 are compared.
 std::vector<Match> near_pictures(std::span<const PicturePrint> prints, int64_t threads);
 
-// The same pairs handed on as they are found, in no order, one call at a time: N pictures of one motif are N^2 / 2 pairs, which nobody has
-// to hold.
+// The same pairs passed on as they are found, in no particular order, one call at a time: N pictures of one motif are N^2 / 2 pairs, too
+// many to keep in memory.
 using MatchSink = std::function<void(std::span<const Match>)>;
 void each_near_picture(std::span<const PicturePrint> prints, int64_t threads, const MatchSink& sink);
 

@@ -10,7 +10,7 @@ namespace infig {
 namespace {
 
 constexpr int64_t kParts = 4, kPartBits = 16, kKeys = int64_t{1} << kPartBits, kRadius = 2;
-constexpr int64_t kCrowd = 1024;  // pictures of one part that are looked at
+constexpr int64_t kCrowd = 1024;  // pictures of one part that are compared
 
 // The coarse half of the signs is cut into four parts.
 uint32_t part_of(const PicturePrint& print, int64_t part) {

@@ -1,4 +1,4 @@
-// A picture's print: what stays the same when it is scaled, recompressed or cropped a little.
+// A picture's fingerprint: features that survive scaling, recompression and slight cropping.
 #pragma once
 
 #include <array>

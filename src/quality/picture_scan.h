@@ -12,7 +12,7 @@ namespace infig {
 
 struct PictureFacts {
   std::string status = {};  // a word of the table "Pictures" in interface.md ("ok", "truncated", "absent", ...), or "none": none is named
-  std::string reason = {};  // empty where there is nothing to say
+  std::string reason = {};  // empty if there is nothing to report
   bool usable = false;      // decoded
   std::string format = {};  // "JPEG", ...; empty where unknown
   bool wrong_extension = false;  // the name ends on another known format's extension

@@ -83,7 +83,7 @@ class Judge {
     const bool alike =
         std::all_of(answers_of.begin(), answers_of.end(), [&](const auto& one) { return one.second == answers_of.begin()->second; });
     if (alike) {
-      shortcut.detail = "always " + label_name(answers_of.begin()->second);  // the trait tells nothing
+      shortcut.detail = "always " + label_name(answers_of.begin()->second);  // the trait does not help
     } else if (answers_of.size() == 2) {
       for (const auto& [value, label] : answers_of)
         shortcut.detail += fmt::format("{}{}: {}", shortcut.detail.empty() ? "" : ", ", value, label_name(label));

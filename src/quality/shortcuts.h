@@ -1,4 +1,4 @@
-// What rules score that look at one trait of a post: a number to read a model's score against. Each rule is chosen on train alone.
+// Scores of rules that use one trait of a post, as a reference for a model's score. Each rule is chosen on train alone.
 #pragma once
 
 #include <cstdint>
@@ -27,17 +27,20 @@ struct Shortcut {
 };
 
 struct ShortcutOptions {
-  int64_t max_words = 50'000;  // the most frequent words of train that "best word" and the bag of words look at; >= 1
+  int64_t max_words = 50'000;  // the most frequent words of train that "best word" and the bag of words consider; >= 1
   int64_t threads = 1;         // changes no result
 };
 
 // For every value of the trait a rule answers the most frequent label that train's posts of this value have (the first in label order where
 // several have as many), and train's most frequent label for values that train lacks. The rules, in order:
-//   majority            no trait
-//   has #, has URL, starts with RT, has @, has !, has ?      of the text
-//   best word           whether the post has one word, the one whose rule is right most often on train (the alphabetically first of
-//   several) words               how many words the text has picture missing, picture size        no usable picture; width x height; only
-//   where `pictures` has been scanned (not empty) bag of words        TF-IDF of single words and logistic regression (c = 1)
+//   majority           no trait
+//   has #, has URL, starts with RT, has @, has !, has ?     of the text
+//   best word          whether the post has one word: the one whose rule is right most often on train
+//                      (of several, the alphabetically first)
+//   words              how many words the text has
+//   picture missing    no usable picture; only if `pictures` has been scanned (not empty)
+//   picture size       width x height; likewise
+//   bag of words       TF-IDF of single words and logistic regression (c = 1)
 // Empty where train or both of dev and test have no posts.
 std::vector<Shortcut> find_shortcuts(const DataSet& data, const std::vector<PictureFacts>& pictures, const ShortcutOptions& options);
 

@@ -32,7 +32,7 @@ uint8_t shown_byte(char32_t c) {
 }
 
 // Letters that are UTF-8 read as Windows-1252. "Â" and "Ã" before a continuation byte are enough, as are sequences of three and four bytes;
-// of the other leads two in a row are asked for, since capitals with accents stand before quotation marks in good texts too.
+// of the other lead bytes two in a row are required, since accented capitals also precede quotation marks in valid texts.
 bool looks_like_mojibake(const std::u32string& text) {
   std::string bytes(text.size(), '\0');
   for (size_t i = 0; i < text.size(); ++i) bytes[i] = static_cast<char>(shown_byte(text[i]));

@@ -1,4 +1,4 @@
-// What can be seen of texts without a model: oddities, scripts, lengths.
+// Properties of texts that need no model: oddities, scripts, lengths.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What a data set holds, against what it says it holds, and what in it makes scores look better than they are.
+// Compares a data set with its stated counts and hashes, and finds what inflates scores.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ struct VerifyReport {
   std::vector<LeakCount> leak_counts;  // the same, counted
   std::vector<Shortcut> shortcuts;
   std::vector<std::string> row_faults;  // broken rows, unknown labels, repeated ids, ...
-  std::vector<std::string> misses;      // everything for which the data set fails, row_faults summed up among them
+  std::vector<std::string> misses;      // every reason for which the data set fails, with row_faults as one summary line
   bool good() const { return misses.empty(); }
 };
 
@@ -51,7 +51,7 @@ struct VerifyReport {
 // cannot be read at all (no folder, no posts.jsonl, a broken dataset.json) and ConfigError for an option or an unknown `expect`.
 VerifyReport verify_data(const std::filesystem::path& path, const VerifyOptions& options);
 
-// Posts by what became of their picture: "ok", "absent", ..., "none" where a post names no picture.
+// Posts by the status of their picture: "ok", "absent", ..., "none" if a post names no picture.
 std::map<std::string, int64_t> picture_statuses(const VerifyReport& report);
 int64_t count_unusable(const VerifyReport& report);  // pictures that are named and cannot be used
 

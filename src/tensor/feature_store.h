@@ -39,7 +39,7 @@ class FeatureStore {
   std::map<int64_t, BadPicture> bad_;
 };
 
-// Writes one, row by row in order. Until commit() nothing stands at the folder's place.
+// Writes one, row by row in order. The folder does not exist until commit().
 class FeatureWriter {
  public:
   FeatureWriter(const std::filesystem::path& folder, int64_t rows, bool half);

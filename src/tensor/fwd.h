@@ -1,4 +1,4 @@
-// Forward declaration of at::Tensor: what a header needs that only names tensors. (Including torch costs seconds a file.)
+// Forward declaration of at::Tensor for headers that only name tensors. (Including torch costs seconds per file.)
 #pragma once
 
 namespace at {

@@ -25,7 +25,7 @@ enum class Without { kNothing, kImage, kText };
 struct LoaderOptions {
   int64_t workers = 2;                      // threads that make batches; 0: the one that asks for them
   int64_t prefetch = 4;                     // batches made ahead; >= 1
-  int64_t cache_mb = 2048;                  // MiB for pictures already resized (augment none or flip); beyond it they are decoded anew
+  int64_t cache_mb = 2048;                  // MiB for pictures already resized (augment none or flip); beyond it they are decoded again
   BadImage bad_image = BadImage::kMissing;  // what happens to a post whose picture cannot be used (table "Pictures")
   Without without = Without::kNothing;      // hide one side of every post
 };

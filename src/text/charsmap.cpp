@@ -92,11 +92,11 @@ std::string table_fault(std::string_view table) {
   const size_t units = trie_bytes / sizeof(uint32_t);
   for (size_t i = 0; i < units; ++i) {
     const uint32_t unit = unit_at(trie, i);
-    // A value is no node: a search never enters it, for its label is none of a byte. The root it enters without asking.
+    // A value is not a node: its label is not a byte, so a search never enters it. The root is entered without a check.
     if (i > 0 && (unit >> 31) != 0) continue;
     const size_t child = i ^ (static_cast<size_t>(unit >> 10) << ((unit & (1U << 9)) >> 6));
     if (child >= units) return fmt::format("its normalisation table leads to node {} of {}", child, units);
-    const bool has_value = (unit >> 8 & 1) != 0;  // then the search takes the first child for one, whatever it is
+    const bool has_value = (unit >> 8 & 1) != 0;  // then the search takes the first child as the value
     const size_t value = unit_at(trie, child) & 0x7fffffff;
     if (has_value && value >= replacements.size()) {
       return fmt::format("its normalisation table points at replacement {} of {}", value, replacements.size());
@@ -109,7 +109,7 @@ std::string table_fault(std::string_view table) {
 
 std::string charsmap_fault(std::string_view model) {
   constexpr uint64_t kNormalizerSpec = 3, kPrecompiledCharsmap = 2;  // field numbers of ModelProto and NormalizerSpec
-  const char* damaged = "it is no sequence of protobuf fields";
+  const char* damaged = "it is not a sequence of protobuf fields";
   MessageReader fields(model);
   while (const auto field = fields.next()) {
     if (field->number != kNormalizerSpec) continue;

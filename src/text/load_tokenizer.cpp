@@ -188,7 +188,7 @@ std::unique_ptr<Tokenizer> load_byte_pairs(const TokenizerFolder& folder, const 
   std::string where = folder.where();
   if (folder.has("vocab.json")) {
     if (!folder.has("merges.txt")) {
-      throw CheckpointError(fmt::format("{}: the file is missing, though vocab.json is there; copy it from where that came from",
+      throw CheckpointError(fmt::format("{}: the file is missing, although vocab.json exists; copy it from the same source",
                                         folder.file("merges.txt").string()));
     }
     std::string tokens = folder.read("vocab.json"), merges = folder.read("merges.txt");

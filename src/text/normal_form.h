@@ -7,9 +7,9 @@
 namespace infig {
 
 // Lower case; URLs (http://, https:// anywhere, www. at a word's start, up to the next white space) taken out; "rt @name" with or without a
-// colon taken off the front, as often as it stands there; punctuation and symbols other than pictographs (Unicode P*, Sm, Sc, Sk) and
+// colon removed from the front, repeatedly; punctuation and symbols other than pictographs (Unicode P*, Sm, Sc, Sk) and
 // control characters read as white space, format characters dropped; white space squeezed to one space and stripped. Emoji stay: they carry
-// the tone. Empty where nothing else is left, which compares to nothing.
+// the tone. Empty if nothing else is left; an empty form equals no other.
 std::string normal_form(std::string_view text);
 
 // The text has a URL and nothing else but white space.

@@ -8,7 +8,7 @@
 
 namespace infig {
 
-// UTF-8 and, for each of its bytes, the number of the original character it stands for.
+// UTF-8 and, for each byte, the index of the original character it was derived from.
 struct NormalizedText {
   std::string bytes;
   std::vector<uint32_t> source;
@@ -28,8 +28,8 @@ struct BertNormalizerOptions {
 };
 
 // Each of these appends to `out` the normalised form of well-formed UTF-8 whose first character has the number `first`, and returns
-// the number behind its last. A character that came of another stands for that one; of letter and combining mark that become one
-// character only the letter is stood for, as the fast tokenizers have it.
+// the number behind its last. A character derived from another refers to that one; when a letter and a combining mark become one
+// character, it refers to the letter, as in the fast tokenizers.
 uint32_t normalize_bert(std::string_view text, uint32_t first, const BertNormalizerOptions& options, NormalizedText& out);
 uint32_t normalize_clip(std::string_view text, uint32_t first, NormalizedText& out);  // NFC, white space to one space, lower case
 uint32_t normalize_none(std::string_view text, uint32_t first, NormalizedText& out);

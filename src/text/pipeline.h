@@ -22,8 +22,8 @@ enum class WordRule {
 struct PipelineOptions {
   WordRule rule = WordRule::kBert;
   BertNormalizerOptions bert;     // for kBert
-  bool add_prefix_space = false;  // for kByteLevel: a text is read as if a space stood before it
-  bool trim_offsets = false;      // white space at the ends of a token is no part of its place
+  bool add_prefix_space = false;  // for kByteLevel: a text is read as if it began with a space
+  bool trim_offsets = false;      // leave white space at the ends of a token out of its offsets
 };
 
 struct PipelineParts {

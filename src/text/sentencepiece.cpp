@@ -64,18 +64,19 @@ class SentencePieceTokenizer final : public Tokenizer {
   SentencePieceTokenizer(std::string model, const std::string& where, SentencePieceReading reading)
       : model_(std::move(model)), reading_(reading) {
     if (const std::string fault = load_fault(); !fault.empty()) {
-      throw CheckpointError(fmt::format("{}: is no SentencePiece model, or a damaged one ({}); copy the file again", where, fault));
+      throw CheckpointError(fmt::format("{}: is not a SentencePiece model, or a damaged one ({}); copy the file again", where, fault));
     }
     special_ = {.pad = find_special(kPad, where),
                 .cls = find_special(kCls, where),
                 .sep = find_special(kSep, where),
                 .unk = find_special(kUnk, where),
                 .mask = find_special(kMask, where)};
-    // The id is -1 where the piece that the model's settings name is none of its pieces, or not the unknown one.
+    // The id is -1 if the piece named in the model's settings does not exist or is not the unknown piece.
     const int unknown_id = processor_.unk_id();
     const std::string unknown = unknown_id < 0 ? "" : processor_.IdToPiece(unknown_id);
     if (unknown != "[UNK]") {
-      throw CheckpointError(fmt::format("{}: the unknown piece is '{}', expected '[UNK]'; this is no DeBERTa vocabulary", where, unknown));
+      throw CheckpointError(
+          fmt::format("{}: the unknown piece is '{}', expected '[UNK]'; this is not a DeBERTa vocabulary", where, unknown));
     }
   }
 
@@ -86,7 +87,7 @@ class SentencePieceTokenizer final : public Tokenizer {
     std::vector<int32_t> before = code_points_before(text);
     spans.clear();
     spans.push_back({.id = special_.cls});
-    // A special token typed in the text is that token, as transformers has it; what lies between them is encoded by itself.
+    // A special token typed in the text becomes that token, as in transformers; the text between two of them is encoded separately.
     size_t start = 0;
     while (start < text.size()) {
       const SpecialTokenMatch match = find_special_token(text, start);
@@ -142,7 +143,7 @@ class SentencePieceTokenizer final : public Tokenizer {
     if (processor_.IdToPiece(id) == piece) return id;
     // DeBERTa-v3's model has no [MASK]: it is the id behind the last piece.
     if (special == kMask) return processor_.GetPieceSize();
-    throw CheckpointError(fmt::format("{}: the special piece '{}' is missing; this is no DeBERTa vocabulary", where, piece));
+    throw CheckpointError(fmt::format("{}: the special piece '{}' is missing; this is not a DeBERTa vocabulary", where, piece));
   }
 
   int32_t special_id(size_t special) const {

@@ -1,4 +1,4 @@
-// A tokenizer from the bytes of a SentencePiece model: what loading and training share.
+// A tokenizer from the bytes of a SentencePiece model, shared by loading and training.
 #pragma once
 
 #include <array>

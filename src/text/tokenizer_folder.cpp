@@ -48,7 +48,7 @@ std::string text_of(const Json& entry) {
 
 int32_t checked_id(const Json& id, const std::string& where) {
   if (id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() < std::numeric_limits<int32_t>::max()) return id.get<int32_t>();
-  throw CheckpointError(fmt::format("{}: the id {} of an added token is no whole number >= 0", where, id.dump()));
+  throw CheckpointError(fmt::format("{}: the id {} of an added token is not a whole number >= 0", where, id.dump()));
 }
 
 const AddedToken* with_text(const std::vector<AddedToken>& tokens, std::string_view text) {
@@ -94,7 +94,7 @@ std::string TokenizerFolder::read(std::string_view name) const {
 Json TokenizerFolder::object(const char* name) const {
   if (!has(name)) return nullptr;
   Json content = parse_foreign_json(read(name));
-  if (!content.is_object()) throw CheckpointError(fmt::format("{}: is no JSON object; copy the file again", file(name).string()));
+  if (!content.is_object()) throw CheckpointError(fmt::format("{}: is not a JSON object; copy the file again", file(name).string()));
   return content;
 }
 

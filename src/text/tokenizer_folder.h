@@ -31,7 +31,7 @@ class TokenizerFolder {
   std::string read(std::string_view name) const;  // throws CheckpointError
   std::string where() const { return folder_.string(); }
 
-  // tokenizer_class without "Fast"; empty where none, or one that says nothing (PreTrainedTokenizerFast), is named.
+  // tokenizer_class without "Fast"; empty if absent or generic (PreTrainedTokenizerFast).
   std::string tokenizer_class() const;
   std::string model_type() const;  // of config.json; empty where there is none
   // A switch of tokenizer_config.json, else of the part of tokenizer.json that `normalizer_key` names, else `fallback`. null is `fallback`.

@@ -21,7 +21,7 @@ struct Range {
   char32_t first, last;
 };
 
-// What came after Unicode 15, which every ICU from 72 on knows.
+// Characters added after Unicode 15, which every ICU from 72 on contains.
 constexpr Range kLateLetters[] = {
     {0x1C89, 0x1C8A},   {0xA7CB, 0xA7CD},   {0xA7DA, 0xA7DC},   {0x105C0, 0x105F3}, {0x10D4A, 0x10D65}, {0x10D6F, 0x10D85},
     {0x10EC2, 0x10EC4}, {0x11380, 0x11389}, {0x1138B, 0x1138B}, {0x1138E, 0x1138E}, {0x11390, 0x113B5}, {0x113B7, 0x113B7},

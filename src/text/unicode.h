@@ -1,7 +1,7 @@
 // Characters as the published tokenizers see them. Their libraries stopped at different versions of Unicode, and the ids depend on it:
 //   categories of BERT's cleaning, accents and punctuation: Unicode 8     decompositions, compositions, combining classes: Unicode 9
 //   letters and numbers of the byte-pair patterns: Unicode 16            lower case: Unicode 17
-// ICU holds the data; a character younger than such a version counts as unassigned, one younger than ICU 72 stands in a table here.
+// ICU holds the data; a character newer than such a version counts as unassigned; characters newer than ICU 72 are in a table here.
 // tests/conformance compares all 1,112,064 code points with the originals; docs/tokenizers.md lists what was found.
 #pragma once
 

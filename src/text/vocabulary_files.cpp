@@ -60,7 +60,7 @@ std::string unpack(std::string_view gzip, const std::string& where) {
     text.resize(text.size() - stream.avail_out);
   }
   inflateEnd(&stream);
-  if (status != Z_STREAM_END) throw CheckpointError(fmt::format("{}: is no gzip file, or a damaged one; copy it again", where));
+  if (status != Z_STREAM_END) throw CheckpointError(fmt::format("{}: is not a gzip file, or a damaged one; copy it again", where));
   return text;
 }
 
@@ -77,7 +77,7 @@ std::vector<std::string> parse_vocabulary_lines(std::string_view text, const std
 std::vector<std::string> parse_vocabulary_json(std::string_view text, const std::string& where) {
   const Json content = parse_foreign_json(text);
   if (!content.is_object() || content.empty()) {
-    throw CheckpointError(fmt::format("{}: is no JSON object of tokens and ids; copy the file again", where));
+    throw CheckpointError(fmt::format("{}: is not a JSON object of tokens and ids; copy the file again", where));
   }
   std::vector<std::string> tokens;
   const int64_t largest = std::min(kMaxId - 1, kMaxUnused + kMaxUnusedPerToken * static_cast<int64_t>(content.size()));

@@ -16,7 +16,7 @@ std::vector<std::string> parse_vocabulary_json(std::string_view text, const std:
 // merges.txt: "left right" a line, an optional "#version" first.
 std::vector<std::pair<std::string, std::string>> parse_merges(std::string_view text, const std::string& where);
 
-// bpe_simple_vocab_16e6.txt.gz: a first line that says nothing, then CLIP's 48,894 merges and more that it does not use. The vocabulary:
+// bpe_simple_vocab_16e6.txt.gz: a first line without meaning, then CLIP's 48,894 merges and others that it does not use. The vocabulary:
 // 256 bytes, the same at a word's end, what each merge joins, <|startoftext|>, <|endoftext|>.
 BytePairVocabulary parse_clip_merges(std::string_view gzip, const std::string& where);
 

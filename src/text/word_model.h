@@ -1,4 +1,4 @@
-// Words to pieces, with a memory of words met before.
+// Words to pieces, with a cache of words seen before.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ class WordModel {
   virtual int64_t size() const = 0;                        // largest id + 1
 };
 
-// One thread's memory of short words. An entry is a cache line, and a word has one place: what is there is replaced.
+// One thread's cache of short words. An entry fills a cache line; each word maps to one slot and replaces its previous entry.
 class WordCache {
  public:
   struct Entry {

@@ -10,10 +10,10 @@
 namespace infig {
 namespace {
 
-// The vocabulary's tokens as paths of bytes. All edges stand in one open-addressed table: (node, byte) -> node.
+// The vocabulary's tokens as paths of bytes. All edges are in one open-addressed table: (node, byte) -> node.
 class Trie {
  public:
-  static constexpr uint32_t kNone = 0;  // no node: the root is nobody's child
+  static constexpr uint32_t kNone = 0;  // no node: the root is never a child
   static constexpr size_t kMaxNodes = 1 << 24;
 
   explicit Trie(size_t bytes) : edges_(std::bit_ceil(2 * bytes + 16)), ids_(1, -1) {}

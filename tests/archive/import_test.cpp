@@ -84,7 +84,7 @@ TEST(Import, RefusesToOverwrite) {
   EXPECT_THAT(run(out, true), HasSubstr("thesis.tex"));
   EXPECT_TRUE(fs::exists(out / "thesis.tex"));
   EXPECT_THAT(run(source, true), HasSubstr("come from this folder"));
-  EXPECT_THAT(run(source / "model.safetensors", true), HasSubstr("is no folder"));
+  EXPECT_THAT(run(source / "model.safetensors", true), HasSubstr("is not a folder"));
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 2);  // nothing half-made beside them
 }
 

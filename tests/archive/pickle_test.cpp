@@ -135,8 +135,8 @@ TEST(Pickle, RefusesDamage) {
       {"NNa.", "APPEND on a None"},
       {"\xff.", "0xff"},
       {"\x80\x09N.", "protocol 9"},
-      {op::global("torch", "FloatStorage") + "NR.", "no tuple"},
-      {"NN\x93.", "no string"},
+      {op::global("torch", "FloatStorage") + "NR.", "not a tuple"},
+      {"NN\x93.", "not a string"},
       {op::global("collections", "OrderedDict") + op::list({"N"}) + "\x85R.", "other than pairs"},
   };
   for (const auto& [bytes, named] : cases) EXPECT_THAT(pickle_error(bytes), HasSubstr(named)) << testing::PrintToString(bytes);

@@ -271,7 +271,7 @@ TEST(Safetensors, NamesFilesThatCannotBeOpened) {
     return "";
   };
   EXPECT_THAT(error_of("absent.safetensors"), HasSubstr("absent.safetensors"));
-  EXPECT_THAT(error_of(fs::temp_directory_path()), HasSubstr("no regular file"));
+  EXPECT_THAT(error_of(fs::temp_directory_path()), HasSubstr("not a regular file"));
   write_file_atomic(path, "");
   EXPECT_THAT(error_of(path), HasSubstr("0 bytes"));
   const std::string good = read_file(kGolden / "every_dtype.safetensors");

@@ -151,10 +151,10 @@ TEST(TorchArchive, RefusesHostileObjects) {
       {named(op::global("os", "system") + op::tuple({op::str("true")}) + "R"), "'os.system'"},
       {named(op::global("torch", "FloatStorage") + op::tuple({}) + "R"), "a call of torch.FloatStorage"},
       {named(op::global("torch._utils", "_rebuild_tensor_v2") + op::tuple({storage}) + "R"), "made of 1 arguments"},
-      {named(op::global("torch._utils", "_rebuild_tensor_v2") + op::tuple({"N", "N", "N", "N", "N", "N"}) + "R"), "no storage"},
+      {named(op::global("torch._utils", "_rebuild_tensor_v2") + op::tuple({"N", "N", "N", "N", "N", "N"}) + "R"), "not a storage"},
       {named(op::global("torch._utils", "_rebuild_parameter") + op::tuple({storage, "\x88", "N"}) + "R"), "not made of a tensor"},
-      {named(op::tuple({op::str("storage"), "N", "N"}) + "Q"), "no storage"},
-      {named(op::str("id") + "Q"), "no storage"},
+      {named(op::tuple({op::str("storage"), "N", "N"}) + "Q"), "not a storage"},
+      {named(op::str("id") + "Q"), "not a storage"},
       {op::dict({{"N", op::tensor(storage, 0, {1}, {1})}}), "key is a None"},
       {op::dict({{op::str("a\xff"), op::tensor(storage, 0, {1}, {1})}}), "a\\xff' is not UTF-8"},
       {op::dict({{op::str("x"), op::tensor(storage, 0, {1}, {1})}, {op::str("x"), op::tensor(storage, 0, {1}, {1})}}), "occurs twice"},
@@ -212,7 +212,7 @@ TEST(TorchArchive, RefusesBrokenLegacyFiles) {
   const std::string good = torch_legacy(object, {{"0", kFour}}, 4);
   EXPECT_EQ(archive_error(good), "");
   for (size_t length = 0; length < good.size(); ++length) EXPECT_NE(archive_error(good.substr(0, length)), "") << length;
-  EXPECT_THAT(archive_error(good + "x"), HasSubstr("1 bytes stand behind"));
+  EXPECT_THAT(archive_error(good + "x"), HasSubstr("1 bytes follow"));
   EXPECT_THAT(archive_error(torch_legacy(object, {{"0", kFour}}, 4, "\x89")), HasSubstr("big-endian"));
   EXPECT_THAT(archive_error(torch_legacy(object, {{"0", kFour}, {"1", kFour}}, 4)), HasSubstr("no tensor names storage '1'"));
   EXPECT_THAT(archive_error(torch_legacy(object, {}, 4)), HasSubstr("'0' is not in the file's list"));

@@ -91,10 +91,10 @@ TEST(WeightArchive, BrokenIndexes) {
   EXPECT_EQ(error_of(good), "");
   nlohmann::json changed = good;
   changed["weight_map"]["absent"] = first;
-  EXPECT_THAT(error_of(changed), HasSubstr("tensor 'absent' should lie in the shard " + first));
+  EXPECT_THAT(error_of(changed), HasSubstr("tensor 'absent' should be in the shard " + first));
   changed = good;
   changed["weight_map"].erase("tied.a");
-  EXPECT_THAT(error_of(changed), HasSubstr("tensor 'tied.a' lies in the shard " + second));
+  EXPECT_THAT(error_of(changed), HasSubstr("tensor 'tied.a' is in the shard " + second));
   changed = good;
   changed["weight_map"]["tied.a"] = first;
   EXPECT_THAT(error_of(changed), HasSubstr("the index says " + first));

@@ -143,9 +143,9 @@ TEST(Config, ALeadingZeroIsNoOctalNumber) {
 }
 
 TEST(Config, DuplicatesAreErrors) {
-  EXPECT_THAT(refusal("seed: 1\nseed: 2\n"), AllOf(HasSubstr("tiny.yaml:2"), HasSubstr("'seed' stands twice")));
-  EXPECT_THAT(refusal("gam: {layer: 1}\ngam: {temperature: 1}\n"), HasSubstr("'gam' stands twice"));
-  EXPECT_THAT(refusal("gam: {layer: 1}\ngam.layer: 2\n"), HasSubstr("'gam.layer' stands twice"));
+  EXPECT_THAT(refusal("seed: 1\nseed: 2\n"), AllOf(HasSubstr("tiny.yaml:2"), HasSubstr("'seed' occurs twice")));
+  EXPECT_THAT(refusal("gam: {layer: 1}\ngam: {temperature: 1}\n"), HasSubstr("'gam' occurs twice"));
+  EXPECT_THAT(refusal("gam: {layer: 1}\ngam.layer: 2\n"), HasSubstr("'gam.layer' occurs twice"));
 }
 
 TEST(Config, WrongYamlNamesTheLine) {

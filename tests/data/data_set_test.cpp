@@ -53,7 +53,7 @@ TEST(DataSet, ErrorsNameFileRowAndField) {
   EXPECT_THAT(error_of("{\"id\": \"a\", \"text\": \"x\", \"label\": \"happy\", \"split\": \"train\"}\n"),
               HasSubstr("row 1: field \"label\" is \"happy\", expected one of positive, neutral, negative"));
   EXPECT_THAT(error_of("{\"id\": \"a\", \"text\": \"x\", \"split\": \"train\"}\n"), HasSubstr("row 1: field \"label\" is missing"));
-  EXPECT_THAT(error_of(kGood + kGood), HasSubstr("row 2: field \"id\" \"a\" stands already in row 1"));
+  EXPECT_THAT(error_of(kGood + kGood), HasSubstr("row 2: field \"id\" \"a\" is already in row 1"));
   EXPECT_THAT(error_of("{\"text\": \"x\", \"label\": \"neutral\", \"split\": \"train\"}\n"), HasSubstr("row 1: field \"id\" is missing"));
   EXPECT_THAT(error_of("{\"id\": \"a\", \"label\": \"neutral\"}\n"), HasSubstr("row 1: field \"split\" is missing"));
   EXPECT_THAT(error_of("{\"id\": \"a\", \"label\": \"neutral\", \"split\": \"exam\"}\n"),

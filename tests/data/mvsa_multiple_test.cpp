@@ -29,7 +29,7 @@ TEST(MvsaMultiple, LabelFileFaults) {
   EXPECT_THAT(message("1\tneutral,neutral\tneutral\tneutral,neutral"), HasSubstr("annotator 2's cell is \"neutral\""));
   EXPECT_THAT(message("1\tneutral,neutral\tneutral,neutral\tneutral,glad"), HasSubstr("the image label is \"glad\""));
   EXPECT_THAT(message("1\tneutral,neutral\tglad,neutral\tneutral,neutral"), HasSubstr("the text label is \"glad\""));
-  EXPECT_THAT(message(("1\t" + good + "\n1\t" + good).c_str()), HasSubstr("row 2: id 1 stands already in row 1"));
+  EXPECT_THAT(message(("1\t" + good + "\n1\t" + good).c_str()), HasSubstr("row 2: id 1 is already in row 1"));
   EXPECT_THAT(message(("../1\t" + good).c_str()), HasSubstr("row 1: the id"));
   EXPECT_THAT(message("ID\ttext,image\ttext,image\ttext,image\n"), HasSubstr("holds no row"));
   EXPECT_THAT(message(""), HasSubstr("holds no row"));

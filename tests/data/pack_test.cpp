@@ -110,9 +110,9 @@ TEST(Pack, Refusals) {
     bytes[at] = byte;
     return bytes;
   };
-  EXPECT_THAT(message(""), HasSubstr("is no pack of pictures"));
-  EXPECT_THAT(message("INFIGPCK"), HasSubstr("is no pack of pictures"));
-  EXPECT_THAT(message(changed(0, 'X')), HasSubstr("is no pack of pictures"));
+  EXPECT_THAT(message(""), HasSubstr("is not a pack of pictures"));
+  EXPECT_THAT(message("INFIGPCK"), HasSubstr("is not a pack of pictures"));
+  EXPECT_THAT(message(changed(0, 'X')), HasSubstr("is not a pack of pictures"));
   EXPECT_THAT(message(changed(8, '\2')), HasSubstr("version 2"));
   EXPECT_THAT(message(good.substr(0, good.size() - 1)), HasSubstr("cut short"));
   EXPECT_THAT(message(good.substr(0, 40)), HasSubstr("cut short"));

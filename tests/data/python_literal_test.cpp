@@ -36,15 +36,15 @@ TEST(PythonLiteral, EveryFaultNamesItsColumn) {
   EXPECT_THAT(message("['a', None]"), HasSubstr("column 7: expected a quoted text or a whole number"));
   EXPECT_THAT(message("['a', 1.5]"), HasSubstr("column 8: expected a comma or ]"));
   EXPECT_THAT(message("['a',, 1]"), HasSubstr("column 6: expected a quoted text"));
-  EXPECT_THAT(message("[99999999999999999999]"), HasSubstr("column 2: 99999999999999999999 is no whole number of 64 bits"));
-  EXPECT_THAT(message("[-]"), HasSubstr("column 2: - is no whole number"));
-  EXPECT_THAT(message("['a'] x"), HasSubstr("column 7: text stands behind the list"));
+  EXPECT_THAT(message("[99999999999999999999]"), HasSubstr("column 2: 99999999999999999999 is not a whole number of 64 bits"));
+  EXPECT_THAT(message("[-]"), HasSubstr("column 2: - is not a whole number"));
+  EXPECT_THAT(message("['a'] x"), HasSubstr("column 7: text follows the list"));
   EXPECT_THAT(message("['a'"), HasSubstr("column 5: expected a comma or ]"));
   EXPECT_THAT(message("['\\u20', 1]"), HasSubstr("column 3: the escape wants 4 hexadecimal digits"));
   EXPECT_THAT(message("['\\x+1']"), HasSubstr("column 3: the escape wants 2 hexadecimal digits"));
-  EXPECT_THAT(message("['\\ud83d']"), HasSubstr("column 3: the escape names U+D83D, which is no character"));
-  EXPECT_THAT(message("['\\ud83d\\u0041']"), HasSubstr("is no pair of surrogates"));
-  EXPECT_THAT(message("['\\U00110000']"), HasSubstr("U+110000, which is no character"));
+  EXPECT_THAT(message("['\\ud83d']"), HasSubstr("column 3: the escape names U+D83D, which is not a character"));
+  EXPECT_THAT(message("['\\ud83d\\u0041']"), HasSubstr("is not a surrogate pair"));
+  EXPECT_THAT(message("['\\U00110000']"), HasSubstr("U+110000, which is not a character"));
   EXPECT_THAT(message("['a\\"), HasSubstr("column 4: a backslash ends the row"));
   EXPECT_THAT(message("['a\xFF']"), HasSubstr("column 4: byte 0xFF is not UTF-8"));
 }

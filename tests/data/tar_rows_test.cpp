@@ -203,7 +203,7 @@ TEST(TarDataSet, FaultsNameShardAndPost) {
   scratch.file("train-0.tar", ustar({{"a.cls", "glad"}}));
   scratch.file("train-1.tar", ustar({{"b.cls", "sad"}, {"a.cls", "sad"}}));
   EXPECT_THAT(thrown<DataError>([&] { with_labels(scratch, scratch.path()); }),
-              HasSubstr("train-1.tar, row 2: field \"id\" \"a\" stands already in "));
+              HasSubstr("train-1.tar, row 2: field \"id\" \"a\" is already in "));
   EXPECT_THAT(thrown<DataError>([&] { with_labels(scratch, scratch.path()); }), HasSubstr("train-0.tar, row 1"));
   const Scratch other;
   other.file("train-0.tar", ustar({{"a.cls", "2"}}));

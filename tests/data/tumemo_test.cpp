@@ -34,7 +34,7 @@ TEST(Tumemo, LabelFileFaults) {
   EXPECT_THAT(message("0 Angry 1\n"), HasSubstr("row 1: the label is \"Angry 1\""));
   EXPECT_THAT(message("0 Angry\n-1 Angry\n"), HasSubstr("row 2: the id is \"-1\""));
   EXPECT_THAT(message("0 Angry\n4294967296 Angry\n"), HasSubstr("row 2: the id is \"4294967296\""));
-  EXPECT_THAT(message("3 Angry\n4 Angry\n3 Angry\n"), HasSubstr("row 3: id 3 stands already in row 1"));
+  EXPECT_THAT(message("3 Angry\n4 Angry\n3 Angry\n"), HasSubstr("row 3: id 3 is already in row 1"));
   EXPECT_THAT(message("id label\n"), HasSubstr("holds no row"));
   EXPECT_THAT(message(""), HasSubstr("holds no row"));
 }
@@ -82,7 +82,7 @@ TEST(Tumemo, Lists) {
   EXPECT_THAT(message("train.json", "{\"name\": 2}\n"), HasSubstr("row 1: field \"id\" is missing"));
   EXPECT_THAT(message("train.json", "{\"id\": 2, \"label\": \"glad\"}\n"), HasSubstr("field \"label\" is \"glad\""));
   EXPECT_THAT(message("train.json", "{\"id\": 2, \"label\": 3}\n"), HasSubstr("field \"label\" is 3"));
-  EXPECT_THAT(message("train.txt", "2\n1\n"), HasSubstr("test.txt: id 1 stands already in train.txt"));
+  EXPECT_THAT(message("train.txt", "2\n1\n"), HasSubstr("test.txt: id 1 is already in train.txt"));
   EXPECT_THAT(message("train.txt", "2\nx\n"), HasSubstr("train.txt, row 2: the id is \"x\""));
   EXPECT_THAT(message("train.txt", "\n"), HasSubstr("train.txt: holds no id"));
   EXPECT_THAT(message("test.json", "{\"id\": 2}\n"), HasSubstr("is the same split"));

@@ -120,7 +120,7 @@ def test_interrupt_keeps_the_work(raw, whole, tmp_path, number, code):
     assert "stopped by signal" in err and not out.exists()
     # Another request does not take that work up, and says so where there is some.
     if work.exists():
-        assert "goes on from there" in err
+        assert "resumes from there" in err
     done = infig(*words(raw, out))
     assert done.code == 0, done.all
     assert contents(out) == whole[1]
@@ -138,7 +138,7 @@ def test_another_request_starts_anew(raw, tmp_path):
     assert busy is None or (busy.code == 1 and "another infig prepare is at work" in busy.err) or busy.code == 0
     if work.exists():
         done = infig(*words(raw, out, "--pack-quality", 50))
-        assert done.code == 0 and "starting anew" in done.err and "options" in done.err, done.all
+        assert done.code == 0 and "starting over" in done.err and "options" in done.err, done.all
         assert json.loads((out / "dataset.json").read_text())["options"]["pack"]["quality"] == 50
 
 

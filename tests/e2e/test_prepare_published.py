@@ -172,7 +172,7 @@ def test_hfm_faults(hfm, tmp_path):
         (folder / name).write_bytes((hfm / "text" / name).read_bytes())
     (folder / "test2.txt").write_bytes(b"['7', 'seven', 0, 1]\r\n['2', 'again', 0, 1]\r\n")
     done = infig("prepare", "hfm", "--raw", tmp_path, "--out", tmp_path / "out")
-    assert done.code == 1 and "test2.txt, row 2: id 2 stands already" in done.err and not (tmp_path / "out").exists()
+    assert done.code == 1 and "test2.txt, row 2: id 2 is already" in done.err and not (tmp_path / "out").exists()
     assert infig("prepare", "hfm", "--out", tmp_path / "out").code == 2
 
 
@@ -225,7 +225,7 @@ def test_tumemo_keeps_public_lists(tumemo, tmp_path):
     assert description["rules"]["split"]["kind"] == "lists, filled up by drawing"
     (splits / "test.txt").write_text("3\n")
     twice = infig("prepare", "tumemo", "--raw", tumemo, "--splits", splits, "--out", tmp_path / "x")
-    assert twice.code == 1 and "id 3 stands already in val_all_anno.json" in twice.err and not (tmp_path / "x").exists()
+    assert twice.code == 1 and "id 3 is already in val_all_anno.json" in twice.err and not (tmp_path / "x").exists()
 
 
 def test_tumemo_faults_and_drops(tumemo, tmp_path):

@@ -54,7 +54,7 @@ TEST(Hub, Listing) {
   for (const char* name : {"../x", "/etc/passwd", "a/../../x", "a//b", "a\\\\b", "a\\u0000b", "", ".", "a/\\u001b[0m"}) {
     EXPECT_THAT(error_of([&] { parse_hub_listing(listing(name), "a/b", "url"); }), HasSubstr("leads out of the folder")) << name;
   }
-  EXPECT_THAT(error_of([&] { parse_hub_listing("<html>", "a/b", "url"); }), HasSubstr("no JSON object"));
+  EXPECT_THAT(error_of([&] { parse_hub_listing("<html>", "a/b", "url"); }), HasSubstr("not a JSON object"));
   EXPECT_THAT(error_of([&] { parse_hub_listing(R"({"sha": "main"})", "a/b", "url"); }), HasSubstr("no commit"));
   EXPECT_THAT(error_of([&] { parse_hub_listing(R"({"sha": ")" + kCommit + "\"}", "a/b", "url"); }), HasSubstr("no files"));
   EXPECT_THAT(error_of([&] { parse_hub_listing(R"({"sha": ")" + kCommit + R"(", "siblings": [3]})", "a/b", "url"); }),

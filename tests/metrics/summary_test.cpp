@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace infig {
 namespace {
@@ -25,7 +28,25 @@ TEST(Student, QuantilesAsTabulated) {
   EXPECT_NEAR(student_cdf(-1, 1), .25, 1e-12);  // Cauchy
   EXPECT_NEAR(student_cdf(1, 2), .5 + 1 / (2 * std::sqrt(3.0)), 1e-12);
   EXPECT_THROW(student_cdf(1, 0), ShapeError);
+  EXPECT_THROW(student_cdf(std::numeric_limits<double>::quiet_NaN(), 3), ShapeError);
   EXPECT_THROW(student_quantile(1, 3), ShapeError);
+  EXPECT_THROW(student_quantile(0, 3), ShapeError);
+  EXPECT_THROW(student_quantile(std::numeric_limits<double>::quiet_NaN(), 3), ShapeError);
+  EXPECT_THROW(student_quantile(.95, 0), ShapeError);
+}
+
+TEST(Student, EqualsScipys) {
+  const auto cases = nlohmann::json::parse(read_file(std::filesystem::path(INFIG_SOURCE_DIR) / "tests/golden/metrics/student.json"));
+  ASSERT_EQ(cases.size(), 48U);
+  for (const auto& one : cases) {
+    const int64_t freedom = one["freedom"];
+    const double cdf = one["cdf"], quantile = one["quantile"];
+    EXPECT_NEAR(student_cdf(one["t"], freedom) / cdf, 1, 1e-11) << one;  // relative: down to 4e-304
+    EXPECT_NEAR(student_quantile(one["level"], freedom) / quantile, 1, 1e-11) << one;
+  }
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(student_cdf(-infinity, 3), 0);
+  EXPECT_EQ(student_cdf(infinity, 3), 1);
 }
 
 TEST(Summary, ByHand) {

@@ -200,7 +200,7 @@ TEST(Prepare, GoesOnWhereItWasStopped) {
         done = true;
       } catch (const Interrupted& error) {
         EXPECT_EQ(error.exit_code(), 130);
-        EXPECT_THAT(error.what(), HasSubstr("the same command goes on from there"));
+        EXPECT_THAT(error.what(), HasSubstr("the same command resumes from there"));
         EXPECT_FALSE(fs::exists(scratch / "out"));
         // A kill may leave more than was noted.
         for (const char* name : {"posts.jsonl", "dropped.csv", "notes.csv", "images.pack", "images.pack.index"}) {

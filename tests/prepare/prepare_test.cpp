@@ -50,7 +50,7 @@ TEST(Mvsa, LabelFile) {
   EXPECT_THAT(message("1 neutral,positive\n"), HasSubstr("row 1"));
   EXPECT_THAT(message("1\tneutral,happy\n"), HasSubstr("row 1: the image label is \"happy\""));
   EXPECT_THAT(message("1\tneutral,positive\tneutral,neutral\tpositive,neutral\n"), HasSubstr("MVSA-Multiple"));
-  EXPECT_THAT(message("1\tneutral,neutral\n1\tneutral,neutral\n"), HasSubstr("row 2: id 1 stands already in row 1"));
+  EXPECT_THAT(message("1\tneutral,neutral\n1\tneutral,neutral\n"), HasSubstr("row 2: id 1 is already in row 1"));
   EXPECT_THAT(message("../1\tneutral,neutral\n"), HasSubstr("row 1: the id"));
   EXPECT_THAT(message("ID\ttext,image\n"), HasSubstr("holds no row"));
 }
@@ -69,7 +69,7 @@ TEST(Mvsa, PublicSplitFaults) {
               HasSubstr("is 3, expected a whole number from 0 to 2"));
   EXPECT_THAT(message("dev.json", R"([{"id": "2", "text": null, "emotion_label": 1}])"), HasSubstr("field \"text\" is null"));
   EXPECT_THAT(message("dev.json", R"([{"id": "a/b", "text": "", "emotion_label": 1}])"), HasSubstr("field \"id\""));
-  EXPECT_THAT(message("test.json", R"([{"id": "1", "text": "x", "emotion_label": 0}])"), HasSubstr("id 1 stands already in"));
+  EXPECT_THAT(message("test.json", R"([{"id": "1", "text": "x", "emotion_label": 0}])"), HasSubstr("id 1 is already in"));
   const Scratch scratch;
   EXPECT_THAT(thrown<DataError>([&] { read_public_splits(scratch.path(), 3); }), HasSubstr("holds none of train.json"));
   EXPECT_THAT(thrown<DataError>([&] { read_public_splits(scratch / "none", 3); }), HasSubstr("no such folder"));
@@ -198,7 +198,7 @@ TEST(PrepareTarget, OverwritesOnlyADataSetAndOnlyWhenAsked) {
   EXPECT_THAT(thrown<DataError>([&] { prepare("letters", true); }), HasSubstr("is not replaced"));
   EXPECT_EQ(slurp(scratch / "letters/mine.txt"), "precious");
   scratch.file("file", "");
-  EXPECT_THAT(thrown<DataError>([&] { prepare("file", true); }), HasSubstr("is no folder"));
+  EXPECT_THAT(thrown<DataError>([&] { prepare("file", true); }), HasSubstr("is not a folder"));
   fs::create_directories(scratch / "hollow");
   prepare("hollow", false);
   EXPECT_EQ(read_data_set(scratch / "hollow").posts.size(), 4U);
@@ -262,7 +262,7 @@ TEST(PrepareTable, Faults) {
   EXPECT_THAT(message("text,label\nx,up\n"), HasSubstr("header: column \"id\" is missing"));
   EXPECT_THAT(message("id,text\n1,up\n"), HasSubstr("header: column \"label\" is missing"));
   EXPECT_THAT(message("id,label\n1,up\n"), HasSubstr("neither a column \"text\" nor"));
-  EXPECT_THAT(message("id,text,label\n1,x,up\n1,y,up\n"), HasSubstr("t.csv, row 3: field \"id\" \"1\" stands already in row 2"));
+  EXPECT_THAT(message("id,text,label\n1,x,up\n1,y,up\n"), HasSubstr("t.csv, row 3: field \"id\" \"1\" is already in row 2"));
   EXPECT_THAT(message("id,text,label\n../1,x,up\n"), HasSubstr("row 2: field \"id\""));
   EXPECT_THAT(message("id,text,label,split\n1,x,up,train\n2,x,up,\n"), HasSubstr("row 2 has a split but row 3 has none"));
   EXPECT_THAT(message("id,text,label,split\n1,x,up,exam\n"), HasSubstr("row 2: field \"split\" is \"exam\""));

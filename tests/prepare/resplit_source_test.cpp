@@ -99,7 +99,7 @@ TEST(Resplit, ManifestFaults) {
   EXPECT_THAT(message("a.csv", "id,split\np1,exam\n"), HasSubstr("a.csv, row 2: field \"split\""));
   EXPECT_THAT(message("a.csv", "id,split\np1,\n"), HasSubstr("row 2: field \"split\" is missing"));
   EXPECT_THAT(message("a.csv", "id,split\n,test\n"), HasSubstr("row 2: field \"id\" is missing"));
-  EXPECT_THAT(message("a.csv", "id,split\np1,test\np2,dev\np1,dev\n"), HasSubstr("row 4: its id stands already in row 2"));
+  EXPECT_THAT(message("a.csv", "id,split\np1,test\np2,dev\np1,dev\n"), HasSubstr("row 4: its id is already in row 2"));
   EXPECT_THAT(message("a.csv", "id,split\nq,test\n"), HasSubstr("names none of the 150 posts"));
   EXPECT_THAT(thrown<DataError>([&] { resplit(made_up(), {.manifest = scratch / "none.csv"}); }), HasSubstr("no such file"));
 }

@@ -166,7 +166,7 @@ TEST(PrepareWebDataset, Refusals) {
   EXPECT_THAT(thrown<DataError>([&] { prepare_webdataset(zipped, scratch / "out", {}); }), HasSubstr("gzip -d"));
   scratch.file("shards/train-001.tar", reference::ustar({{"one.txt", "again"}, {"one.cls", "2"}}));
   EXPECT_THAT(thrown<DataError>([&] { prepare_webdataset(scratch / "shards", scratch / "out", {}); }),
-              HasSubstr("train-001.tar, row 1: field \"id\" \"one\" stands already in"));
+              HasSubstr("train-001.tar, row 1: field \"id\" \"one\" is already in"));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ import pathlib
 import numpy
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef, precision_recall_fscore_support
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "metrics"
@@ -54,10 +54,12 @@ def main():
         case(draw, 1, 3, [2], [0, 1, 2], 1.0),
         case(draw, 10, 1, [0], [0], 1.0),                 # one class
     ]
-    pairs = [(0, 0), (1, 0), (5, 5), (3, 11), (40, 22), (121, 59), (900, 1000), (0, 30)]
+    pairs = [(0, 0), (1, 0), (5, 5), (5, 6), (3, 11), (40, 22), (121, 59), (900, 1000), (0, 30), (0, 1000), (20000, 19000)]
     mcnemar = [{"only_first": a, "only_second": b, "p_value": binomtest(a, a + b, .5).pvalue if a + b else 1.0} for a, b in pairs]
+    student = [{"freedom": freedom, "t": x, "cdf": float(t.cdf(x, freedom)), "level": level, "quantile": float(t.interval(level, freedom)[1])}
+               for freedom in (1, 2, 3, 4, 9, 29, 120, 5000) for x, level in ((-40.0, .1), (-2.5, .5), (-.3, .8), (.01, .9), (1.7, .95), (6.0, .999))]
     OUT.mkdir(parents=True, exist_ok=True)
-    for name, content in (("classification.json", cases), ("mcnemar.json", mcnemar)):
+    for name, content in (("classification.json", cases), ("mcnemar.json", mcnemar), ("student.json", student)):
         (OUT / name).write_text(json.dumps(content) + "\n")
         print(f"{OUT / name}: {len(content)} cases, {(OUT / name).stat().st_size} bytes")
 
