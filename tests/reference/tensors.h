@@ -37,6 +37,23 @@ inline ::testing::AssertionResult close(const at::Tensor& actual, const at::Tens
                                                       a.flatten()[at].item<double>(), e.flatten()[at].item<double>());
 }
 
+// |actual - expected| <= tolerance |expected|, as norms of the whole tensors: what gradients are compared by, however large or small they
+// are. An expected tensor of zeros fails: it would be equal to a gradient that was never computed.
+inline ::testing::AssertionResult close_to_norm(const at::Tensor& actual, const at::Tensor& expected, double tolerance) {
+  if (!actual.defined() || !expected.defined()) return ::testing::AssertionFailure() << "an undefined tensor";
+  if (actual.sizes() != expected.sizes()) {
+    return ::testing::AssertionFailure() << fmt::format("shape [{}] instead of [{}]", fmt::join(actual.sizes(), ", "),
+                                                        fmt::join(expected.sizes(), ", "));
+  }
+  const at::Tensor a = actual.detach().to(at::kDouble), e = expected.detach().to(at::kDouble);
+  const double norm = e.norm().item<double>(), error = (a - e).norm().item<double>();
+  if (!std::isfinite(norm) || !std::isfinite(error)) return ::testing::AssertionFailure() << "NaN or infinity";
+  if (norm == 0) return ::testing::AssertionFailure() << "an empty tensor, or only zeros are expected";
+  if (error <= tolerance * norm) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << fmt::format("off by {} of the norm {}; its own norm is {}", error / norm, norm,
+                                                      a.norm().item<double>());
+}
+
 struct Golden {
   TensorMap tensors;
   nlohmann::json settings;
