@@ -197,6 +197,7 @@ def try_case(name, seed, architecture="small", batches=None, clip=False, rate=0.
 
 
 def main():
+    torch.set_num_threads(1)
     for architecture, seed in (("small", 1), ("deep", 2), ("pixels", 3)):
         WEIGHTS[architecture] = draw_weights(architecture, seed)
         save(f"weights_{architecture}", WEIGHTS[architecture], {})
