@@ -2,9 +2,8 @@
 // stands here.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <map>
 #include <string>
@@ -29,14 +28,15 @@ inline InfigOptions golden_options(const nlohmann::json& settings) {
 
 inline Batch golden_batch(const TensorMap& step) {
   const auto maybe = [&](const char* name) { return step.contains(name) ? step.at(name) : at::Tensor(); };
-  Batch batch{.input_ids = step.at("ids"),
-              .attention_mask = step.at("mask"),
-              .pixel_values = maybe("pixels"),
-              .feature_map = maybe("map"),
-              .labels = step.at("labels"),
-              .has_text = step.at("has_text").to(at::kBool),
-              .has_image = step.at("has_image").to(at::kBool),
-              .post_ids = step.at("post_ids")};
+  Batch batch;
+  batch.input_ids = step.at("ids");
+  batch.attention_mask = step.at("mask");
+  batch.pixel_values = maybe("pixels");
+  batch.feature_map = maybe("map");
+  batch.labels = step.at("labels");
+  batch.has_text = step.at("has_text").to(at::kBool);
+  batch.has_image = step.at("has_image").to(at::kBool);
+  batch.post_ids = step.at("post_ids");
   if (step.contains("clip_image")) batch.clip_embeds = at::stack({step.at("clip_image"), step.at("clip_text")}, 1);
   for (int64_t i = 0; i < batch.post_ids.numel(); ++i) batch.rows.push_back(batch.post_ids[i].item<int64_t>());
   return batch;

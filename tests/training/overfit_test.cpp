@@ -133,8 +133,8 @@ TEST_P(Preset, LearnsEightPostsByHeart) {
   EXPECT_LT(loss, .01) << "after " << step << " steps";
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Preset, ::testing::ValuesIn(presets()), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(All, Preset, ::testing::ValuesIn(presets()), [](const auto& instance) {
+  std::string name = instance.param;
   std::ranges::replace(name, '-', '_');
   return name;
 });
