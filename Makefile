@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup program build demo test conformance bench bench-tokenizers bench-encoders bench-training lint format ci clean asan fuzz e2e lite-weights base-weights
+.PHONY: help setup program build demo test conformance bench bench-tokenizers bench-encoders bench-training bench-memory lint format ci clean asan fuzz e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -95,6 +95,9 @@ bench-encoders: setup  ## encoders and pictures against transformers, ONNX Runti
 bench-training: program  ## lite's training against the same step in Python with PyTorch, side by side (DATA=data/mvsa, make lite-weights)
 	@tools/setup_conformance.sh
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_training.py --data $(or $(DATA),data/mvsa)
+
+bench-memory: program  ## peak memory of every preset's training against its ceiling (PRESETS="tiny lite")
+	@$(PYTHON) bench/bench_memory.py --infig $(INFIG) $(PRESETS)
 
 lint: setup  ## the house's rules, clang-format and clang-tidy (on what changed)
 	@test -f build/build.ninja || cmake --preset $(PRESET)

@@ -15,6 +15,7 @@ namespace infig {
 namespace {
 
 using reference::close;
+using reference::close_to_norm;
 
 // Lengths 1 .. T in turn, and holes inside the mask: what counts need not be a prefix.
 at::Tensor mask_of(int64_t texts, int64_t tokens) {
@@ -50,9 +51,12 @@ TEST_P(FineGrainedAgainstLoops, ValuesAndGradients) {
   EXPECT_EQ(found.image_to_text.scalar_type(), type);
   EXPECT_TRUE(close(found.image_to_text, reference::to_tensor(naive.image_to_text), tolerance));
   EXPECT_TRUE(close(found.text_to_image, reference::to_tensor(naive.text_to_image), tolerance));
-  ((found.image_to_text * to_text).sum() + (found.text_to_image * to_image).sum()).backward();
-  EXPECT_TRUE(close(image.grad(), reference::to_tensor(naive.image_gradient), tolerance));
-  EXPECT_TRUE(close(text.grad(), reference::to_tensor(naive.text_gradient), tolerance));
+  for (const double scale : reference::kUpstreamScales) {
+    image.mutable_grad() = text.mutable_grad() = at::Tensor();
+    (((found.image_to_text * to_text).sum() + (found.text_to_image * to_image).sum()) * scale).backward({}, true);
+    EXPECT_TRUE(close_to_norm(image.grad() / scale, reference::to_tensor(naive.image_gradient), tolerance)) << scale;
+    EXPECT_TRUE(close_to_norm(text.grad() / scale, reference::to_tensor(naive.text_gradient), tolerance)) << scale;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FineGrainedAgainstLoops,
@@ -75,12 +79,15 @@ TEST_P(FineGrainedLossAgainstLoops, LossGradientsAndTemperature) {
       reference::naive_fine_grained_loss(reference::to_tokens(image), reference::to_tokens(text), mask, top_j, 0.25, decoupled);
   const FineGrainedOptions options{.top_j = top_j, .decoupled = decoupled, .chunk_texts = 2};
   const LossTerm loss = fine_grained_loss(fine_grained_similarity(image, text, mask, options), tau, options);
-  loss.sum.backward();
   EXPECT_EQ(loss.count, naive.count);
   EXPECT_NEAR(loss.sum.item<double>(), naive.sum, tolerance * (1 + std::abs(naive.sum)));
-  EXPECT_TRUE(close(image.grad(), reference::to_tensor(naive.parts.image_gradient), tolerance));
-  EXPECT_TRUE(close(text.grad(), reference::to_tensor(naive.parts.text_gradient), tolerance));
-  EXPECT_TRUE(close(tau.grad(), at::tensor(naive.temperature_gradient, at::kDouble), tolerance));
+  for (const double scale : reference::kUpstreamScales) {
+    image.mutable_grad() = text.mutable_grad() = tau.mutable_grad() = at::Tensor();
+    (loss.sum * scale).backward({}, true);
+    EXPECT_TRUE(close_to_norm(image.grad() / scale, reference::to_tensor(naive.parts.image_gradient), tolerance)) << scale;
+    EXPECT_TRUE(close_to_norm(text.grad() / scale, reference::to_tensor(naive.parts.text_gradient), tolerance)) << scale;
+    EXPECT_TRUE(close_to_norm(tau.grad() / scale, at::tensor(naive.temperature_gradient, at::kDouble), tolerance)) << scale;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FineGrainedLossAgainstLoops,
@@ -88,22 +95,16 @@ INSTANTIATE_TEST_SUITE_P(All, FineGrainedLossAgainstLoops,
 
 TEST(FineGrained, TheLoopsThemselvesAgreeWithCentralDifferences) {
   at::manual_seed(11);
-  at::Tensor image = at::randn({2, 3, 4}, at::kDouble);
-  const at::Tensor text = at::randn({2, 4, 4}, at::kDouble), mask = mask_of(2, 4);
+  const at::Tensor image = at::randn({2, 3, 4}, at::kDouble), text = at::randn({2, 4, 4}, at::kDouble), mask = mask_of(2, 4);
+  const at::Tensor tau = at::tensor({0.2}, at::kDouble);
   const auto loss = [&] {
-    return reference::naive_fine_grained_loss(reference::to_tokens(image), reference::to_tokens(text), mask, 2, 0.2, false);
+    return reference::naive_fine_grained_loss(reference::to_tokens(image), reference::to_tokens(text), mask, 2, tau.item<double>(), false);
   };
-  const auto gradient = reference::to_tensor(loss().parts.image_gradient);
-  at::Tensor flat = image.view(-1);
-  for (int64_t i = 0; i < flat.numel(); ++i) {
-    const double here = flat[i].item<double>();
-    flat[i] = here + 1e-6;
-    const double above = loss().sum;
-    flat[i] = here - 1e-6;
-    const double below = loss().sum;
-    flat[i] = here;
-    EXPECT_NEAR(gradient.view(-1)[i].item<double>(), (above - below) / 2e-6, 1e-7);
-  }
+  const auto differences =
+      reference::central_differences([&] { return at::tensor(loss().sum, at::kDouble); }, at::ones({}, at::kDouble), {image, text, tau});
+  EXPECT_TRUE(close_to_norm(reference::to_tensor(loss().parts.image_gradient), differences[0], 1e-7));
+  EXPECT_TRUE(close_to_norm(reference::to_tensor(loss().parts.text_gradient), differences[1], 1e-7));
+  EXPECT_TRUE(close_to_norm(at::tensor({loss().temperature_gradient}, at::kDouble), differences[2], 1e-7));
 }
 
 TEST(FineGrained, ByHand) {
@@ -146,8 +147,9 @@ TEST(FineGrained, PaddingContentChangesNothing) {
     EXPECT_TRUE(at::equal(clean.image_to_text, dirty.image_to_text));
     EXPECT_TRUE(at::equal(clean.text_to_image, dirty.text_to_image));
     other.mutable_grad() = at::Tensor();
-    dirty.image_to_text.sum().backward();
+    dirty.image_to_text.backward(reference::random({4, 4}, 3, at::kFloat));
     EXPECT_EQ((other.grad() * (mask.unsqueeze(2) == 0)).abs().max().item<double>(), 0.0);
+    EXPECT_GT(other.grad().abs().max().item<double>(), 0.01);
   }
   // Longer padding neither.
   const at::Tensor wide = at::cat({text, at::ones({4, 3, 8})}, 1), wide_mask = at::cat({mask, at::zeros({4, 3}, at::kLong)}, 1);
@@ -171,7 +173,7 @@ TEST(FineGrained, ChunksThreadsAndBackendsAgree) {
   others.push_back(run(16, FineGrainedBackend::kAutomatic));
   at::set_num_threads(threads);
   for (const auto& other : others) {
-    for (size_t i = 0; i < base.size(); ++i) EXPECT_TRUE(close(other[i], base[i], 1e-6));
+    for (size_t i = 0; i < base.size(); ++i) EXPECT_TRUE(close_to_norm(other[i], base[i], 1e-6));
   }
 }
 
@@ -180,7 +182,7 @@ TEST(FineGrained, DeadTokensHaveNoSimilarityAndNoGradient) {
     const at::Tensor image = at::zeros({2, 3, 4}).requires_grad_(true), text = at::ones({2, 5, 4}).requires_grad_(true);
     const auto found = fine_grained_similarity(image, text, at::ones({2, 5}, at::kLong), {}, backend);
     EXPECT_EQ(found.image_to_text.abs().max().item<double>(), 0.0);
-    found.image_to_text.sum().backward();
+    found.image_to_text.backward(reference::random({2, 2}, 3, at::kFloat));
     EXPECT_EQ(image.grad().abs().max().item<double>(), 0.0);
   }
 }
@@ -224,8 +226,8 @@ TEST(FineGrained, GradientOfOneSideAlone) {
     return std::pair{i.grad(), t.grad()};
   };
   const auto both = gradient(true, true), left = gradient(true, false), right = gradient(false, true);
-  EXPECT_TRUE(close(left.first, both.first, 1e-7));
-  EXPECT_TRUE(close(right.second, both.second, 1e-7));
+  EXPECT_TRUE(close_to_norm(left.first, both.first, 1e-7));
+  EXPECT_TRUE(close_to_norm(right.second, both.second, 1e-7));
   EXPECT_FALSE(left.second.defined());
 }
 

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -37,6 +38,23 @@ inline ::testing::AssertionResult close(const at::Tensor& actual, const at::Tens
                                                       a.flatten()[at].item<double>(), e.flatten()[at].item<double>());
 }
 
+// |actual - expected| <= tolerance |expected|, as norms of the whole tensors: what gradients are compared by, however large or small they
+// are. An expected tensor of zeros fails: it would be equal to a gradient that was never computed.
+inline ::testing::AssertionResult close_to_norm(const at::Tensor& actual, const at::Tensor& expected, double tolerance) {
+  if (!actual.defined() || !expected.defined()) return ::testing::AssertionFailure() << "an undefined tensor";
+  if (actual.sizes() != expected.sizes()) {
+    return ::testing::AssertionFailure() << fmt::format("shape [{}] instead of [{}]", fmt::join(actual.sizes(), ", "),
+                                                        fmt::join(expected.sizes(), ", "));
+  }
+  const at::Tensor a = actual.detach().to(at::kDouble), e = expected.detach().to(at::kDouble);
+  const double norm = e.norm().item<double>(), error = (a - e).norm().item<double>();
+  if (!std::isfinite(norm) || !std::isfinite(error)) return ::testing::AssertionFailure() << "NaN or infinity";
+  if (norm == 0) return ::testing::AssertionFailure() << "an empty tensor, or only zeros are expected";
+  if (error <= tolerance * norm) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << fmt::format("off by {} of the norm {}; its own norm is {}", error / norm, norm,
+                                                      a.norm().item<double>());
+}
+
 struct Golden {
   TensorMap tensors;
   nlohmann::json settings;
@@ -60,29 +78,45 @@ inline Golden load_golden(const std::string& name) {  // "encoders/deberta_v3"
   return golden;
 }
 
-// Compares the gradient of each parameter with grad.NAME of the golden file; a parameter without a gradient must have none there.
-inline void expect_gradients(const torch::nn::Module& module, const Golden& golden, double tolerance) {
-  const TensorMap expected = golden.under("grad.");
-  ASSERT_FALSE(expected.empty());
-  for (const auto& item : module.named_parameters()) {
-    const auto found = expected.find(item.key());
-    if (found == expected.end()) {
-      EXPECT_FALSE(item.value().grad().defined()) << item.key();
-    } else {
-      EXPECT_TRUE(close(item.value().grad(), found->second, tolerance)) << item.key();
-    }
-  }
+// Upstream gradients of a comparison: a backward pass that adds or compares with anything absolute is right at one of them at most.
+inline constexpr double kUpstreamScales[] = {1e-4, 1, 1e4};
+
+// Normal draws. Upstream gradients are random: of a plain sum, whatever ends in a softmax or a LayerNorm has a gradient of zero.
+inline at::Tensor random(at::IntArrayRef shape, uint64_t seed, at::ScalarType type = at::kDouble) {
+  return at::randn(shape, at::detail::createCPUGenerator(seed), at::TensorOptions(at::kDouble)).to(type);
 }
 
-// The same where every parameter has a gradient: errors relative to 1 + the largest entry of it, since gradients add up some hundred float
-// terms of either sign.
-inline void expect_all_gradients(const torch::nn::Module& module, const Golden& golden, double tolerance) {
+// The gradient of `scalar`, at several scales of it, with respect to each parameter of the module against grad.NAME of the golden file, off
+// by at most `tolerance` of that tensor's norm. A parameter without an answer must have no gradient. Names that end in one of `zero` are
+// those whose gradient is zero whatever the upstream one is (a bias that a softmax does not see): there, and in the file, is rounding.
+inline void expect_gradients(torch::nn::Module& module, const Golden& golden, const std::function<at::Tensor()>& scalar, double tolerance,
+                             const std::vector<std::string>& zero = {}) {
   const TensorMap expected = golden.under("grad.");
   ASSERT_FALSE(expected.empty());
-  for (const auto& item : module.named_parameters()) {
-    const double largest = 1 + expected.at(item.key()).abs().max().item<double>();
-    ASSERT_TRUE(item.value().grad().defined()) << item.key();
-    EXPECT_TRUE(close(item.value().grad() / largest, expected.at(item.key()) / largest, tolerance)) << item.key();
+  double largest = 0;
+  for (const auto& [name, gradient] : expected) largest = std::max(largest, gradient.norm().item<double>());
+  for (const double scale : kUpstreamScales) {
+    SCOPED_TRACE(fmt::format("upstream gradient times {}", scale));
+    for (auto& parameter : module.parameters()) parameter.mutable_grad() = at::Tensor();
+    (scalar() * scale).backward();
+    size_t compared = 0;
+    for (const auto& item : module.named_parameters()) {
+      const at::Tensor gradient = item.value().grad();
+      const auto found = expected.find(item.key());
+      if (found == expected.end()) {
+        EXPECT_FALSE(gradient.defined()) << item.key();
+        continue;
+      }
+      ++compared;
+      ASSERT_TRUE(gradient.defined()) << item.key();
+      if (std::ranges::any_of(zero, [&](const std::string& end) { return item.key().ends_with(end); })) {
+        EXPECT_LT(found->second.norm().item<double>(), 1e-5 * largest) << item.key() << " is not zero";
+        EXPECT_LT(gradient.norm().item<double>() / scale, 1e-5 * largest) << item.key();
+      } else {
+        EXPECT_TRUE(close_to_norm(gradient / scale, found->second, tolerance)) << item.key();
+      }
+    }
+    EXPECT_EQ(compared, expected.size());
   }
 }
 
@@ -93,26 +127,52 @@ inline at::Tensor weighted_sum(const std::vector<at::Tensor>& states, const at::
   return sum;
 }
 
-// Gradients of f(inputs).sum() against central differences. Inputs are double leaves.
-inline void expect_central_differences(const std::function<at::Tensor()>& f, const std::vector<at::Tensor>& inputs,
-                                       double tolerance = 1e-7) {
-  for (const at::Tensor& input : inputs) input.mutable_grad() = at::Tensor();
-  f().sum().backward();
+// Central differences of sum(u f(inputs)) with respect to each input. Inputs are double leaves.
+inline std::vector<at::Tensor> central_differences(const std::function<at::Tensor()>& f, const at::Tensor& u,
+                                                   const std::vector<at::Tensor>& inputs) {
   const at::NoGradGuard no_grad;
   constexpr double kStep = 1e-5;
+  std::vector<at::Tensor> differences;
   for (const at::Tensor& input : inputs) {
     at::Tensor flat = input.view({-1});
-    at::Tensor expected = at::empty_like(flat);
+    at::Tensor slopes = at::empty_like(flat);
     for (int64_t i = 0; i < flat.numel(); ++i) {
       const double here = flat[i].item<double>();
       flat[i].fill_(here + kStep);
-      const double above = f().sum().item<double>();
+      const at::Tensor above = f().clone();
       flat[i].fill_(here - kStep);
-      const double below = f().sum().item<double>();
+      slopes[i] = ((above - f()) * u).sum().item<double>() / (2 * kStep);
       flat[i].fill_(here);
-      expected[i] = (above - below) / (2 * kStep);
     }
-    EXPECT_TRUE(close(input.grad(), expected.view_as(input), tolerance));
+    differences.push_back(slopes.view_as(input));
+  }
+  return differences;
+}
+
+// Gradients of f(inputs) for a random upstream gradient, at several scales of it, against central differences: off by at most `tolerance` of
+// each input's own norm. Exactly `zeros` of the inputs have a gradient that is zero whatever the upstream one is: rounding beside the largest.
+inline void expect_central_differences(const std::function<at::Tensor()>& f, const std::vector<at::Tensor>& inputs,
+                                       double tolerance = 1e-7, int64_t zeros = 0) {
+  const at::Tensor u = random(f().sizes(), 77);
+  const std::vector<at::Tensor> expected = central_differences(f, u, inputs);
+  ASSERT_FALSE(expected.empty());
+  double largest = 0;
+  for (const at::Tensor& gradient : expected) largest = std::max(largest, gradient.norm().item<double>());
+  ASSERT_GT(largest, 1e-3);
+  for (const double scale : kUpstreamScales) {
+    for (const at::Tensor& input : inputs) input.mutable_grad() = at::Tensor();
+    f().backward(u * scale);
+    int64_t without = 0;
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      const at::Tensor gradient = inputs[k].grad() / scale;
+      if (expected[k].norm().item<double>() < 1e-8 * largest) {
+        ++without;
+        EXPECT_LT(gradient.norm().item<double>(), 1e-8 * largest) << "input " << k;
+      } else {
+        EXPECT_TRUE(close_to_norm(gradient, expected[k], tolerance)) << "input " << k << ", upstream gradient times " << scale;
+      }
+    }
+    EXPECT_EQ(without, zeros) << "inputs without a gradient";
   }
 }
 
