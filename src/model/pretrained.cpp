@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "run/stored_model.h"
 #include "tensor/archive.h"
 
 namespace infig {
@@ -30,37 +31,21 @@ void save_model(const InfigModel& model, const Tokenizer& tokenizer, const std::
   save_tensors(folder / "model.safetensors", state_dict(*model), {{"format", "pt"}});
 }
 
-LoadedModel load_model(const fs::path& folder) {
-  const fs::path config_path = folder / "config.json";
-  if (!fs::exists(config_path)) {
-    throw CheckpointError(fmt::format("{}: not a model folder: config.json is missing", folder.string()));
-  }
-  const json config = json::parse(read_file(config_path), nullptr, false);
-  if (config.is_discarded() || !config.is_object() || config.value("model_type", "") != "infig" || !config.contains("infig") ||
-      !config.contains("id2label")) {
-    throw CheckpointError(
-        fmt::format("{}: not the config of an infig model (model_type, id2label and infig are expected)", config_path.string()));
-  }
+namespace {
+
+LoadedModel build_model(const fs::path& folder, const StoredModel& stored) {
   LoadedModel loaded;
+  loaded.labels = stored.labels;
   InfigOptions options;
   ConfigBinder binder;
   bind_options(binder, options);
-  read_config_text(binder, config["infig"].dump(), config_path.string());
-  for (size_t i = 0; i < config["id2label"].size(); ++i) {
-    const std::string key = std::to_string(i);
-    if (!config["id2label"].contains(key)) throw CheckpointError(fmt::format("{}: id2label has no entry {}", config_path.string(), key));
-    loaded.labels.push_back(config["id2label"][key].get<std::string>());
-  }
+  read_config_text(binder, stored.options.dump(), stored.where);
   loaded.tokenizer = load_tokenizer(folder);
-  const auto part = [&](const char* key) {
-    if (!config.contains(key)) throw CheckpointError(fmt::format("{}: has no {}", config_path.string(), key));
-    return config[key];
-  };
   // The checkpoint alone says what its encoders are; the folders that the run started from may be gone.
-  if (!options.text.model.empty()) set_published_text(options.text, part("text_encoder"));
-  if (!options.image.model.empty()) set_published_image(options.image, part("image_backbone"));
-  options.clip.embed_dim = config.value("clip_embed_dim", int64_t{0});
-  options.text.encoder.vocab_size = text_encoder_facts(part("text_encoder")).vocab_size;
+  if (!options.text.model.empty()) set_published_text(options.text, stored.text_encoder);
+  if (!options.image.model.empty()) set_published_image(options.image, stored.image_backbone);
+  options.clip.embed_dim = stored.clip_embed_dim;
+  options.text.encoder.vocab_size = text_encoder_facts(stored.text_encoder).vocab_size;
   options.text.encoder.pad_token_id = loaded.tokenizer->pad_id();
   options.finish();
   loaded.model = InfigModel(options, static_cast<int64_t>(loaded.labels.size()), 0);
@@ -69,15 +54,17 @@ LoadedModel load_model(const fs::path& folder) {
   return loaded;
 }
 
-fs::path find_checkpoint(const fs::path& run) {
-  if (!fs::exists(run)) throw CheckpointError(fmt::format("{}: no such run folder", run.string()));
-  if (fs::exists(run / "model.safetensors")) return run;
-  const fs::path best = run / "checkpoints" / "best";
-  if (fs::exists(best / "model.safetensors")) return best;
-  throw CheckpointError(fmt::format("{}: holds no checkpoints/best; {}", run.string(),
-                                    fs::exists(run / "checkpoints")
-                                        ? "the run was stopped before its first evaluation: continue it with train --resume latest"
-                                        : "give the folder that train --output-dir wrote"));
+}  // namespace
+
+LoadedModel load_model(const fs::path& folder) {
+  const StoredModel stored = read_checked_model(folder);  // sizes are those of the weights before anything is made
+  if (stored.model_type != "infig")
+    throw CheckpointError(fmt::format("{}: key model_type: is \"{}\", expected \"infig\"", stored.where, stored.model_type));
+  try {
+    return build_model(folder, stored);
+  } catch (const ConfigError& error) {  // nothing that the user typed or wrote
+    throw CheckpointError(fmt::format("{}: {}", stored.where, error.what()));
+  }
 }
 
 }  // namespace infig

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/infig.h"
+#include "run/checkpoints.h"  // find_checkpoint
 #include "text/tokenizer.h"
 
 namespace infig {
@@ -23,9 +24,5 @@ void save_model(const InfigModel& model, const Tokenizer& tokenizer, const std::
 
 // Throws CheckpointError naming the missing or broken file or key.
 LoadedModel load_model(const std::filesystem::path& folder);
-
-// The checkpoint that evaluate, predict and serve use: RUN/checkpoints/best. Also takes a checkpoint folder itself.
-// Throws CheckpointError saying what is there instead.
-std::filesystem::path find_checkpoint(const std::filesystem::path& run);
 
 }  // namespace infig
