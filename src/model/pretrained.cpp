@@ -64,6 +64,8 @@ LoadedModel load_model(const fs::path& folder) {
     return build_model(folder, stored);
   } catch (const ConfigError& error) {  // nothing that the user typed or wrote
     throw CheckpointError(fmt::format("{}: {}", stored.where, error.what()));
+  } catch (const json::exception& error) {
+    throw CheckpointError(fmt::format("{}: {}", stored.where, error.what()));
   }
 }
 
