@@ -20,7 +20,8 @@ std::map<int64_t, FeatureFault> read_faults(const std::filesystem::path& path, i
       const JsonFields fields(item, fmt::format("{}: entry {} of bad", path.string(), entry++));
       const int64_t row = fields.integer("row");
       if (row < 0 || row >= rows) fields.refuse("row", fmt::format("0 to {}", rows - 1));
-      faults[row] = {.id = fields.text("id"), .file = fields.text("file"), .status = fields.text("status"), .reason = fields.text("reason")};
+      faults[row] = {
+          .id = fields.text("id"), .file = fields.text("file"), .status = fields.text("status"), .reason = fields.text("reason")};
     }
   } catch (const CheckpointError& problem) {
     throw CheckpointError(fmt::format("{}; remove the folder", problem.what()));
@@ -62,9 +63,10 @@ void FeatureFile::read(std::span<const int64_t> rows, std::byte* to) const {
     const auto wanted = static_cast<int64_t>(row_bytes_);
     const int64_t got = file_->read(static_cast<int64_t>(begin_) + rows[i] * wanted, wanted, to + i * row_bytes_);
     if (got == wanted) continue;
-    throw CheckpointError(fmt::format("{}: row {}: {} of {} bytes can be read; the file was cut off, or the disk fails: remove the folder, "
-                                      "and the features are computed anew",
-                                      where_, rows[i], std::max<int64_t>(got, 0), wanted));
+    throw CheckpointError(
+        fmt::format("{}: row {}: {} of {} bytes can be read; the file was cut off, or the disk fails: remove the folder, "
+                    "and the features are computed anew",
+                    where_, rows[i], std::max<int64_t>(got, 0), wanted));
   }
 }
 

@@ -107,8 +107,8 @@ const char* dtype_name(DType type) { return row_of(type).name; }
 
 uint64_t safetensors_front(std::span<const std::byte> start, uint64_t size, const std::string& where) {
   if (size < 8 || start.size() < 8) {
-    throw CheckpointError(fmt::format("{}: {} bytes, expected the 8 bytes of a safetensors header length; the file is cut off or empty",
-                                      where, size));
+    throw CheckpointError(
+        fmt::format("{}: {} bytes, expected the 8 bytes of a safetensors header length; the file is cut off or empty", where, size));
   }
   uint64_t length = 0;
   for (size_t i = 8; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(start[i]);
@@ -117,8 +117,8 @@ uint64_t safetensors_front(std::span<const std::byte> start, uint64_t size, cons
                                       kSafetensorsMaxHeader));
   }
   if (length > size - 8) {
-    throw CheckpointError(fmt::format("{}: the header claims {} bytes, the file holds {} behind its length; the file is cut off", where,
-                                      length, size - 8));
+    throw CheckpointError(
+        fmt::format("{}: the header claims {} bytes, the file holds {} behind its length; the file is cut off", where, length, size - 8));
   }
   return 8 + length;
 }
@@ -139,9 +139,9 @@ std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> b
                                                     std::map<std::string, std::string>* metadata) {
   std::map<std::string, TensorView> tensors;
   for (auto& [name, place] : locate_safetensors(bytes, bytes.size(), where, metadata)) {
-    tensors.emplace(name, TensorView{.dtype = place.dtype,
-                                     .shape = std::move(place.shape),
-                                     .data = bytes.subspan(place.begin, place.end - place.begin)});
+    tensors.emplace(
+        name,
+        TensorView{.dtype = place.dtype, .shape = std::move(place.shape), .data = bytes.subspan(place.begin, place.end - place.begin)});
   }
   return tensors;
 }

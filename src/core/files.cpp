@@ -87,15 +87,13 @@ AtomicFile::AtomicFile(const fs::path& target) : target_(target), name_(target.f
   }
   const fs::path around = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
   if (!fs::is_directory(around, code)) {
-    throw ResourceError(fmt::format("{}: cannot be created: {}", target_.string(),
-                                    reason(fs::exists(around, code) ? ENOTDIR : ENOENT)));
+    throw ResourceError(fmt::format("{}: cannot be created: {}", target_.string(), reason(fs::exists(around, code) ? ENOTDIR : ENOENT)));
   }
   folder_.emplace(around);
   create();
 }
 
-AtomicFile::AtomicFile(const GuardedFolder& folder, const fs::path& name)
-    : target_(folder.path() / name), name_(name.filename().string()) {
+AtomicFile::AtomicFile(const GuardedFolder& folder, const fs::path& name) : target_(folder.path() / name), name_(name.filename().string()) {
   folder_ = name.has_parent_path() ? folder.folder(name.parent_path()) : folder;
   const auto kind = folder_->kind(name_);
   if (kind == GuardedFolder::Kind::kLink) refuse_link(target_);
@@ -108,8 +106,7 @@ void AtomicFile::create() {
   temporary_ = temporary_name(name_);
   folder_->remove(temporary_);  // a killed process of the same number (containers repeat them) may have left its own
   const int descriptor = folder_->open(temporary_, O_WRONLY | O_CREAT | O_EXCL);
-  if (descriptor < 0)
-    throw ResourceError(fmt::format("{}: cannot be created: {}", (folder_->path() / temporary_).string(), reason()));
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", (folder_->path() / temporary_).string(), reason()));
   stream_.emplace(descriptor);
 }
 

@@ -1,7 +1,6 @@
 #include "core/guarded_folder.h"
 
 #include <dirent.h>
-#include <ext/stdio_filebuf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <ext/stdio_filebuf.h>
 #include <system_error>
 
 #include "core/error.h"
@@ -40,9 +40,8 @@ std::vector<std::string> plain_names(const fs::path& folder, const fs::path& nam
   for (const fs::path& part : name) names.push_back(part.string());
   const auto odd = [](const std::string& part) { return part.empty() || part == "." || part == ".." || part == "/"; };
   if (names.empty() || std::any_of(names.begin(), names.end(), odd)) {
-    throw ResourceError(
-        fmt::format("{}: '{}' is no name inside this folder; expected names without '.', '..' and a slash in front", folder.string(),
-                    name.string()));
+    throw ResourceError(fmt::format("{}: '{}' is no name inside this folder; expected names without '.', '..' and a slash in front",
+                                    folder.string(), name.string()));
   }
   return names;
 }

@@ -1,5 +1,5 @@
-// A folder that may come from somebody else, such as a run folder. What lies in it is reached from its descriptor, one name at a time, and no
-// name on the way may be a symbolic link: nothing outside the folder is written or deleted (docs/security.md).
+// A folder that may come from somebody else, such as a run folder. What lies in it is reached from its descriptor, one name at a time, and
+// no name on the way may be a symbolic link: nothing outside the folder is written or deleted (docs/security.md).
 #pragma once
 
 #include <filesystem>
@@ -33,9 +33,10 @@ class GuardedFolder {
   int open(const std::filesystem::path& name, int flags) const;
   std::string read(const std::filesystem::path& name) const;  // throws ResourceError as open() does, DataError where it cannot be read
 
-  void rename(const std::string& from, const std::string& to) const;     // both in this folder; throws ResourceError
-  void point_link(const std::string& link, const std::string& to) const;  // sets the link `link` to `to`, at one stroke; throws ResourceError
-  std::string link_target(const std::string& name) const;                // empty where it is no link
+  void rename(const std::string& from, const std::string& to) const;  // both in this folder; throws ResourceError
+  void point_link(const std::string& link,
+                  const std::string& to) const;            // sets the link `link` to `to`, at one stroke; throws ResourceError
+  std::string link_target(const std::string& name) const;  // empty where it is no link
   // Deletes a file, a link itself, or a folder with all it holds. Throws ResourceError; what is absent is no error.
   void remove(const std::filesystem::path& name) const;
   void sync() const;  // flushes the folder to the disk itself

@@ -13,7 +13,7 @@ enum class LogLevel { kInfo, kWarning, kError };
 void log_message(LogLevel level, const std::string& message);
 // Appends; an empty path stops it. Throws ResourceError, also where the file is a link (core/guarded_folder.h).
 void log_to_file(const std::filesystem::path& path);
-void log_from(LogLevel least);                        // keep what is below off stderr (the file still gets it)
+void log_from(LogLevel least);  // keep what is below off stderr (the file still gets it)
 
 template <typename... Args>
 void log_info(fmt::format_string<Args...> format, Args&&... args) {

@@ -223,7 +223,8 @@ void read_json_lines(const fs::path& path, const RowTake& take) {
     if (content.empty() && !lines.too_long()) continue;
     if (lines.too_long()) {
       take(lines.number(), []() -> PostRow {
-        throw RowFault{fmt::format("the line has over {} MiB; expected one object a line with id, text, image, label, split", kMaxRowBytes >> 20)};
+        throw RowFault{
+            fmt::format("the line has over {} MiB; expected one object a line with id, text, image, label, split", kMaxRowBytes >> 20)};
       });
       continue;
     }

@@ -43,7 +43,8 @@ using RowFaultSink = std::function<void(const std::string& message)>;
 // gives one. Pictures are not read: `image` is "NAME.tar#OFFSET+LENGTH" (core/file_span.h). Members of other kinds are ignored.
 // Throws DataError for a file that cannot be read, an extension that is none of .jsonl .ndjson .csv .tsv .tar, a header without any of the
 // five names or with one twice, a row of CSV or TSV of more than kMaxRowBytes. A broken row (no JSON, a field of another type, text that is
-// not UTF-8, another number of cells than the header, a line of JSONL of more than kMaxRowBytes) goes to `fault` where one is given and is left out, else it is thrown as DataError.
+// not UTF-8, another number of cells than the header, a line of JSONL of more than kMaxRowBytes) goes to `fault` where one is given and is
+// left out, else it is thrown as DataError.
 void for_each_row(const std::filesystem::path& path, const RowSink& row, const RowFaultSink& fault = nullptr);
 
 // Which of the five columns a CSV or TSV has; for JSONL and tar all five, since each row says for itself.

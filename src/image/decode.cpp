@@ -145,8 +145,10 @@ ImageFile read_image_file(const FileSpan& picture) {
     return {{}, unknown.status, unknown.reason};
   }
   if (length > kMaxPictureBytes) {
-    return {{}, ImageStatus::kTooLarge,
-            fmt::format("the picture's file has {} bytes, more than the {} MiB that are read; save it smaller", length, kMaxPictureBytes >> 20)};
+    return {{},
+            ImageStatus::kTooLarge,
+            fmt::format("the picture's file has {} bytes, more than the {} MiB that are read; save it smaller", length,
+                        kMaxPictureBytes >> 20)};
   }
   std::vector<uint8_t> bytes(static_cast<size_t>(length));
   const int64_t got = file->read(picture.offset, length, bytes.data());

@@ -102,8 +102,8 @@ void PictureStep::place_span(const RawPost& post, PictureOutcome& outcome) const
     return;
   }
   if (post.picture.length > kMaxPictureBytes) {
-    outcome.why_missing = fmt::format("{}: {} bytes, more than the {} MiB of a picture", called(post.picture), post.picture.length,
-                                      kMaxPictureBytes >> 20);
+    outcome.why_missing =
+        fmt::format("{}: {} bytes, more than the {} MiB of a picture", called(post.picture), post.picture.length, kMaxPictureBytes >> 20);
     return;
   }
   std::string bytes;

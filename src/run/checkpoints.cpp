@@ -17,7 +17,7 @@ using Kind = GuardedFolder::Kind;
 
 constexpr std::string_view kStep = "step-";
 constexpr std::array<const char*, 4> kFolders = {"cache", "checkpoints", "eval", "tensorboard"};
-constexpr std::array<const char*, 9> kFiles = {".lock",          "config.yaml",      "description.json", "train.log",    "metrics.jsonl",
+constexpr std::array<const char*, 9> kFiles = {".lock",         "config.yaml",      "description.json", "train.log",    "metrics.jsonl",
                                                "timings.jsonl", "bad-pictures.csv", "report.html",      "model-card.md"};
 
 // -1 for what is no number of a step.

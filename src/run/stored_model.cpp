@@ -15,8 +15,7 @@ constexpr size_t kMostLabels = 100'000;
 
 std::vector<std::string> read_labels(const JsonFields& config) {
   const JsonFields names = config.object("id2label");
-  if (names.json().size() < 2 || names.json().size() > kMostLabels)
-    config.refuse("id2label", fmt::format("2 to {} labels", kMostLabels));
+  if (names.json().size() < 2 || names.json().size() > kMostLabels) config.refuse("id2label", fmt::format("2 to {} labels", kMostLabels));
   std::vector<std::string> labels;
   for (size_t i = 0; i < names.json().size(); ++i) labels.push_back(names.text(std::to_string(i)));
   return labels;

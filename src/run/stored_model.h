@@ -14,12 +14,12 @@ namespace infig {
 
 struct StoredModel {
   std::string model_type;
-  std::string where;                  // of config.json, for messages
-  std::vector<std::string> labels;    // in id order
-  nlohmann::json options;             // the model's own section ("infig"), an object; an object of nothing where it has none
-  nlohmann::json text_encoder;        // config of the text encoder; null where it has none
-  nlohmann::json image_backbone;      // of the image backbone; likewise
-  int64_t clip_embed_dim = 0;         // width of CLIP's embeddings; 0: none
+  std::string where;                // of config.json, for messages
+  std::vector<std::string> labels;  // in id order
+  nlohmann::json options;           // the model's own section ("infig"), an object; an object of nothing where it has none
+  nlohmann::json text_encoder;      // config of the text encoder; null where it has none
+  nlohmann::json image_backbone;    // of the image backbone; likewise
+  int64_t clip_embed_dim = 0;       // width of CLIP's embeddings; 0: none
 };
 
 // Reads `folder`/config.json. Throws CheckpointError naming file and key.

@@ -47,8 +47,8 @@ class SizeCheck {
   int64_t size_of(const JsonFields& fields, const std::string& key, const std::string& tensor, size_t side) const {
     const auto found = tensors_.find(tensor);
     if (found == tensors_.end() || found->second.shape.size() <= side) {
-      throw CheckpointError(fmt::format("{}: key {}: is the size of {}, which {} does not hold{}", fields.where(), fields.key_of(key), tensor,
-                                        weights_, found == tensors_.end() ? "" : " in that shape"));
+      throw CheckpointError(fmt::format("{}: key {}: is the size of {}, which {} does not hold{}", fields.where(), fields.key_of(key),
+                                        tensor, weights_, found == tensors_.end() ? "" : " in that shape"));
     }
     return found->second.shape[side];
   }

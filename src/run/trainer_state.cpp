@@ -109,7 +109,8 @@ void check_checkpoint_format(const fs::path& checkpoint) {
   }
   const json& all = state->json();
   if (!all.contains("format") || all["format"] == kFormat) return;
-  const std::string version = all.contains("infig_version") && all["infig_version"].is_string() ? all["infig_version"].get<std::string>() : "?";
+  const std::string version =
+      all.contains("infig_version") && all["infig_version"].is_string() ? all["infig_version"].get<std::string>() : "?";
   throw CheckpointError(
       fmt::format("{}: written by infig {} in format {}, this is infig {}, which reads format {}; continue the run with that version, "
                   "or start another from its weights with --init-from",

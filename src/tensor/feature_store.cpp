@@ -35,8 +35,8 @@ void FeatureWriter::append(const at::Tensor& features) {
   if (stream_ == nullptr) {
     std::vector<int64_t> shape = rows.sizes().vec();
     shape[0] = rows_;
-    stream_ = std::make_unique<SafetensorsStream>(staging_.path() / kFeatureTensors, kFeatureTensor, half_ ? DType::kF16 : DType::kF32, shape,
-                                                  std::map<std::string, std::string>{});
+    stream_ = std::make_unique<SafetensorsStream>(staging_.path() / kFeatureTensors, kFeatureTensor, half_ ? DType::kF16 : DType::kF32,
+                                                  shape, std::map<std::string, std::string>{});
   }
   stream_->append({static_cast<const std::byte*>(rows.data_ptr()), static_cast<size_t>(rows.numel()) * rows.element_size()});
 }

@@ -60,7 +60,8 @@ std::vector<int64_t> best_steps(const json& log_history, BestMetric metric, int6
   for (const json& line : log_history) {
     const auto value = line.find(metric_key(metric)), f1 = line.find("eval_f1_weighted");
     if (value == line.end() || f1 == line.end())
-      throw CheckpointError(fmt::format("trainer_state.json: key log_history: an evaluation has no {} or eval_f1_weighted", metric_key(metric)));
+      throw CheckpointError(
+          fmt::format("trainer_state.json: key log_history: an evaluation has no {} or eval_f1_weighted", metric_key(metric)));
     // What diverged is no candidate (JSON has no NaN: it reads back as null).
     if (value->is_number() && f1->is_number() && std::isfinite(value->get<double>())) entries.push_back({line.at("step"), *value, *f1});
   }

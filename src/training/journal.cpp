@@ -37,8 +37,8 @@ void keep_lines(const GuardedFolder& run, const char* name, int64_t last_step) {
 int open_journal(const GuardedFolder& run, const char* name, bool append) {
   const int descriptor = run.open(name, O_WRONLY | O_CREAT | O_APPEND | (append ? 0 : O_TRUNC));
   if (descriptor >= 0) return descriptor;
-  throw ResourceError(
-      fmt::format("{}: cannot be written: {}; is the folder read-only?", (run.path() / name).string(), std::generic_category().message(errno)));
+  throw ResourceError(fmt::format("{}: cannot be written: {}; is the folder read-only?", (run.path() / name).string(),
+                                  std::generic_category().message(errno)));
 }
 
 void append_line(std::ostream& out, const fs::path& path, const json& line) {

@@ -90,7 +90,8 @@ TEST_F(HostileConfig, WhatTheWeightsHaveIsNamed) {
   json config = config_;
   config["infig"]["text"]["hidden_size"] = 1'000'000'000;
   const std::string message = outcome(config);
-  EXPECT_NE(message.find("key infig.text.hidden_size: is 1000000000, but text_encoder.embeddings.LayerNorm.weight in "), std::string::npos) << message;
+  EXPECT_NE(message.find("key infig.text.hidden_size: is 1000000000, but text_encoder.embeddings.LayerNorm.weight in "), std::string::npos)
+      << message;
   EXPECT_NE(message.find(" has 16"), std::string::npos) << message;
 }
 

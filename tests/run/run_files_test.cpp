@@ -51,8 +51,8 @@ TEST_F(RunFiles, NamesOfSteps) {
   EXPECT_EQ(checkpoint_name(500), "step-000500");
   EXPECT_EQ(checkpoint_name(12345678), "step-12345678");
   for (const char* good : {"step-000500", "step-1", "step-9223372036854775807"}) EXPECT_TRUE(is_checkpoint_name(good)) << good;
-  for (const char* bad : {"", "step-", "step--1", "step-+1", "step-1 ", "step-1/", "step-9223372036854775808", "step-000500.broken", "Step-1",
-                          "../step-1", "average"})
+  for (const char* bad : {"", "step-", "step--1", "step-+1", "step-1 ", "step-1/", "step-9223372036854775808", "step-000500.broken",
+                          "Step-1", "../step-1", "average"})
     EXPECT_FALSE(is_checkpoint_name(bad)) << bad;
   fs::create_directory(run() / "checkpoints/step-99999999999999999999999");  // no number of a step
   std::ofstream(run() / "checkpoints/step-5") << "no folder";
@@ -81,11 +81,12 @@ TEST_F(RunFiles, NoneOfTheNamesIsALink) {
   check_no_links(GuardedFolder(run()));
   link("notes", folder_ / "outside");  // nothing of infig's
   check_no_links(GuardedFolder(run()));
-  for (const char* name : {"cache", "eval", "tensorboard", ".lock", "config.yaml", "description.json", "train.log", "metrics.jsonl",
-                           "timings.jsonl", "bad-pictures.csv", "report.html", "model-card.md", "checkpoints/step-000004",
-                           "checkpoints/average"}) {
+  for (const char* name :
+       {"cache", "eval", "tensorboard", ".lock", "config.yaml", "description.json", "train.log", "metrics.jsonl", "timings.jsonl",
+        "bad-pictures.csv", "report.html", "model-card.md", "checkpoints/step-000004", "checkpoints/average"}) {
     link(name, folder_ / "outside");
-    EXPECT_THAT(thrown<ResourceError>([&] { check_no_links(GuardedFolder(run())); }), HasSubstr(std::string(name) + ": is a symbolic link"));
+    EXPECT_THAT(thrown<ResourceError>([&] { check_no_links(GuardedFolder(run())); }),
+                HasSubstr(std::string(name) + ": is a symbolic link"));
     fs::remove(run() / name);
   }
   for (const char* name : {"checkpoints/latest", "checkpoints/best"}) {
@@ -117,22 +118,24 @@ TEST_F(RunFiles, TrainerStateThereAndBack) {
 
 TEST_F(RunFiles, TrainerStateNamesTheKey) {
   const json good = TrainerState{}.to_json();
-  for (const auto& [key, values] : std::map<std::string, std::vector<json>>{
-           {"global_step", {"7", -1, 1.5, nullptr, UINT64_MAX}},
-           {"epoch", {-1, json::array()}},
-           {"batch_in_epoch", {-1, INT64_MAX}},
-           {"best_metric", {"x", json::object()}},
-           {"best_step", {-2, true}},
-           {"skipped_steps", {-1, "x"}},
-           {"loss_scale", {0, -1, "x"}},
-           {"finished", {0, "yes"}},
-           {"window", {1, json::array({"x"}), json::object()}},
-           {"log_history", {1, json::array({1}), json::array({json::object()}), json::array({{{"step", "x"}}}),
-                            json::array({{{"step", 1}, {"eval_loss", "x"}}})}}}) {
+  for (const auto& [key, values] :
+       std::map<std::string, std::vector<json>>{{"global_step", {"7", -1, 1.5, nullptr, UINT64_MAX}},
+                                                {"epoch", {-1, json::array()}},
+                                                {"batch_in_epoch", {-1, INT64_MAX}},
+                                                {"best_metric", {"x", json::object()}},
+                                                {"best_step", {-2, true}},
+                                                {"skipped_steps", {-1, "x"}},
+                                                {"loss_scale", {0, -1, "x"}},
+                                                {"finished", {0, "yes"}},
+                                                {"window", {1, json::array({"x"}), json::object()}},
+                                                {"log_history",
+                                                 {1, json::array({1}), json::array({json::object()}), json::array({{{"step", "x"}}}),
+                                                  json::array({{{"step", 1}, {"eval_loss", "x"}}})}}}) {
     for (const json& value : values) {
       json bad = good;
       bad[key] = value;
-      EXPECT_THAT(thrown<CheckpointError>([&] { TrainerState::from_json(bad, "where"); }), HasSubstr("where: key " + key + ": is ")) << value;
+      EXPECT_THAT(thrown<CheckpointError>([&] { TrainerState::from_json(bad, "where"); }), HasSubstr("where: key " + key + ": is "))
+          << value;
     }
   }
   json absent = good;

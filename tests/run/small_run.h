@@ -45,7 +45,9 @@ inline nlohmann::json small_config() {
 // Shapes without data: no size of config.json may be compared with anything else.
 inline std::map<std::string, TensorView> small_tensors() {
   std::map<std::string, TensorView> tensors;
-  const auto add = [&](const std::string& name, std::vector<int64_t> shape) { tensors[name] = {.dtype = DType::kF32, .shape = shape, .data = {}}; };
+  const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
+    tensors[name] = {.dtype = DType::kF32, .shape = shape, .data = {}};
+  };
   add("text_encoder.embeddings.word_embeddings.weight", {20, 4});
   add("text_encoder.embeddings.LayerNorm.weight", {4});
   add("text_encoder.encoder.rel_embeddings.weight", {6, 4});

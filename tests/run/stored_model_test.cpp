@@ -71,10 +71,10 @@ TEST_F(Stored, NamesFileAndKeyOfWhatCannotBeRead) {
 
 // Every whole number that decides how much is allocated: any other than the weights' own is refused, by its key.
 TEST_F(Stored, SizesAreThoseOfTheWeights) {
-  for (const char* key : {"/infig/text/hidden_size", "/infig/text/num_hidden_layers", "/infig/text/intermediate_size",
-                          "/text_encoder/vocab_size", "/infig/text/position_buckets", "/infig/image/num_hidden_layers",
-                          "/infig/image/intermediate_size", "/infig/image/stem_width", "/infig/image/stem_kernel",
-                          "/infig/fusion/num_hidden_layers", "/infig/fusion/intermediate_size"}) {
+  for (const char* key :
+       {"/infig/text/hidden_size", "/infig/text/num_hidden_layers", "/infig/text/intermediate_size", "/text_encoder/vocab_size",
+        "/infig/text/position_buckets", "/infig/image/num_hidden_layers", "/infig/image/intermediate_size", "/infig/image/stem_width",
+        "/infig/image/stem_kernel", "/infig/fusion/num_hidden_layers", "/infig/fusion/intermediate_size"}) {
     for (const json& value : {json(0), json(-1), json(1'000'000'000), json(INT64_MAX), json(UINT64_MAX), json(1e30)}) {
       std::string dotted = std::string(key).substr(1);
       std::replace(dotted.begin(), dotted.end(), '/', '.');
@@ -104,16 +104,16 @@ TEST_F(Stored, SizesOfPublishedEncoders) {
   json config = small_config();
   config["infig"]["text"]["model"] = "bert";
   config["infig"]["image"]["model"] = "resnet";
-  config["text_encoder"] = {{"model_type", "deberta-v2"},  {"vocab_size", 20},         {"hidden_size", 4},
-                            {"num_hidden_layers", 2},      {"intermediate_size", 8},   {"max_position_embeddings", 16},
+  config["text_encoder"] = {{"model_type", "deberta-v2"},     {"vocab_size", 20},           {"hidden_size", 4},
+                            {"num_hidden_layers", 2},         {"intermediate_size", 8},     {"max_position_embeddings", 16},
                             {"position_biased_input", false}, {"relative_attention", true}, {"position_buckets", 3}};
-  config["image_backbone"] = {{"model_type", "resnet"},        {"layer_type", "basic"}, {"depths", {1, 1, 2, 1}},
+  config["image_backbone"] = {{"model_type", "resnet"},       {"layer_type", "basic"}, {"depths", {1, 1, 2, 1}},
                               {"hidden_sizes", {4, 4, 6, 8}}, {"embedding_size", 4},   {"stem_kernel", 3}};
   EXPECT_EQ(message(config), "fits");
-  for (const char* key : {"/text_encoder/hidden_size", "/text_encoder/num_hidden_layers", "/text_encoder/intermediate_size",
-                          "/text_encoder/position_buckets", "/text_encoder/embedding_size", "/text_encoder/type_vocab_size",
-                          "/text_encoder/conv_kernel_size", "/image_backbone/depths/1", "/image_backbone/hidden_sizes/3",
-                          "/image_backbone/embedding_size", "/image_backbone/stem_kernel"}) {
+  for (const char* key :
+       {"/text_encoder/hidden_size", "/text_encoder/num_hidden_layers", "/text_encoder/intermediate_size", "/text_encoder/position_buckets",
+        "/text_encoder/embedding_size", "/text_encoder/type_vocab_size", "/text_encoder/conv_kernel_size", "/image_backbone/depths/1",
+        "/image_backbone/hidden_sizes/3", "/image_backbone/embedding_size", "/image_backbone/stem_kernel"}) {
     EXPECT_NE(with(key, 1'000'000'000, config), "fits") << key;
   }
   config["text_encoder"]["model_type"] = "mpnet";
