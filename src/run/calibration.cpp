@@ -34,7 +34,8 @@ void write_calibration(const std::filesystem::path& run, const Calibration& cali
 
 std::optional<Calibration> read_calibration(const std::filesystem::path& run) {
   const std::filesystem::path path = find_checkpoint(run) / kFile;
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  std::error_code code;
+  if (!std::filesystem::exists(path, code)) return std::nullopt;
   try {
     const JsonFields fields = JsonFields::of_file(path);
     const Calibration calibration = {.temperature = fields.number("temperature"),

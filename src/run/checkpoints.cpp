@@ -29,6 +29,12 @@ int64_t step_of(const std::string& name) {
   return error == std::errc() && stop == end && *begin != '-' ? step : -1;
 }
 
+// A link that leads to itself is not there, where exists() alone would throw.
+bool there(const fs::path& path) {
+  std::error_code code;
+  return fs::exists(path, code);
+}
+
 std::optional<GuardedFolder> checkpoints_of(const fs::path& run) {
   std::error_code code;
   if (!fs::is_directory(run, code)) throw CheckpointError(fmt::format("{}: is no folder; give the folder of a run", run.string()));
@@ -66,13 +72,13 @@ std::optional<std::string> linked_checkpoint(const GuardedFolder& checkpoints, c
 }
 
 fs::path find_checkpoint(const fs::path& run) {
-  if (!fs::exists(run)) throw CheckpointError(fmt::format("{}: no such run folder", run.string()));
-  if (fs::exists(run / "model.safetensors")) return run;
+  if (!there(run)) throw CheckpointError(fmt::format("{}: no such run folder", run.string()));
+  if (there(run / "model.safetensors")) return run;
   const auto checkpoints = checkpoints_of(run);
   if (checkpoints) {
     // An archive may have turned the link into a folder of its own.
     const std::string best = linked_checkpoint(*checkpoints, "best").value_or("best");
-    if (checkpoints->kind(best) == Kind::kFolder && fs::exists(checkpoints->path() / best / "model.safetensors"))
+    if (checkpoints->kind(best) == Kind::kFolder && there(checkpoints->path() / best / "model.safetensors"))
       return checkpoints->path() / best;
   }
   throw CheckpointError(fmt::format("{}: holds no checkpoints/best; {}", run.string(),

@@ -25,7 +25,8 @@ std::vector<std::string> read_labels(const JsonFields& config) {
 
 StoredModel read_stored_model(const fs::path& folder) {
   const fs::path path = folder / "config.json";
-  if (!fs::exists(path)) throw CheckpointError(fmt::format("{}: not a model folder: config.json is missing", folder.string()));
+  std::error_code code;
+  if (!fs::exists(path, code)) throw CheckpointError(fmt::format("{}: not a model folder: config.json is missing", folder.string()));
   const JsonFields config = JsonFields::of_file(path);
   if (!config.has("model_type") || !config.has("id2label")) {
     throw CheckpointError(

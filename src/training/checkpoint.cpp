@@ -20,9 +20,13 @@ constexpr const char* kBroken = ".broken";
 // A folder that is being deleted gets another name first: a kill in between must not leave half a checkpoint under a checkpoint's name.
 void delete_checkpoint(const GuardedFolder& checkpoints, const std::string& name) {
   const std::string doomed = name + ".partial-deleted";
-  checkpoints.remove(doomed);
-  checkpoints.rename(name, doomed);
-  checkpoints.remove(doomed);
+  try {
+    checkpoints.remove(doomed);
+    checkpoints.rename(name, doomed);
+    checkpoints.remove(doomed);
+  } catch (const ResourceError& problem) {  // an old checkpoint that stays is no reason to stop
+    log_warning("{}", problem.what());
+  }
 }
 
 void delete_old(const GuardedFolder& folder, const std::string& latest, int64_t best_step, int64_t keep,

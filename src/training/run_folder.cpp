@@ -36,7 +36,11 @@ void delete_leftovers_in(const GuardedFolder& folder) {
   for (const std::string& name : folder.names()) {
     if (!is_leftover(name)) continue;
     log_info("{}: left by a process that was killed; deleted", (folder.path() / name).string());
-    folder.remove(name);
+    try {
+      folder.remove(name);
+    } catch (const ResourceError& problem) {  // it takes space, and no more
+      log_warning("{}", problem.what());
+    }
   }
 }
 
