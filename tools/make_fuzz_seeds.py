@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import pickle
 import struct
 import sys
@@ -131,6 +132,47 @@ def archives(torch):
                                                 "b": seeds["torch_archive"]["plain_whole_legacy"]})}
     seeds["zip"] = {"two": stored_zip({"a": b"text", "d/": b"", "d/b": b""}), "comment": stored_zip({"a": b""}, b"words behind"), "zip64": zip64(b"a/b", b"bytes")}
     return seeds
+
+
+def run_folders():
+    """Small checkpoints: what a run folder says of itself, the shapes of its weights, links that lead somewhere."""
+    text = {"model": "", "hidden_size": 4, "num_hidden_layers": 1, "intermediate_size": 8, "max_position_embeddings": 16, "position_biased_input": False,
+            "relative_attention": True, "max_relative_positions": -1, "position_buckets": 3}
+    image = {"model": "", "size": 32, "pos": "none", "num_hidden_layers": 1, "intermediate_size": 8, "stage_blocks": [1, 1, 1, 1], "stage_widths": [4, 4, 6, 8],
+             "stem_width": 4, "stem_kernel": 3, "stem_stride": 2, "stem_pool": True}
+    config = {"model_type": "infig", "id2label": {"0": "no", "1": "yes"}, "text_encoder": {"model_type": "deberta-v2", "vocab_size": 8},
+              "image_backbone": {"model_type": "resnet"},
+              "infig": {"text": text, "image": image, "gam": {"proj_dim": 0, "clip_dim": 2}, "hfam": {"proj_dim": 0}, "fusion": {"num_hidden_layers": 1, "intermediate_size": 8}}}
+    encoder = {**text, "model_type": "deberta-v2", "vocab_size": 8, "embedding_size": 4}
+    resnet = {"model_type": "resnet", "layer_type": "basic", "depths": [1, 1, 1, 1], "hidden_sizes": [4, 4, 6, 8], "embedding_size": 4, "stem_kernel": 3}
+    published = {**config, "text_encoder": encoder, "image_backbone": resnet, "clip_embed_dim": 3,
+                 "infig": {**config["infig"], "text": {**text, "model": "x"}, "image": {**image, "model": "y", "pos": "learned"}}}
+    shapes = {"text_encoder.embeddings.word_embeddings.weight": [8, 4], "text_encoder.embeddings.LayerNorm.weight": [4],
+              "text_encoder.encoder.rel_embeddings.weight": [6, 4], "image_encoder.backbone.conv1.weight": [4, 3, 3, 3], "head.classifier.weight": [2, 4],
+              "gam.clip_image_projection.weight": [2, 3], "image_encoder.position_embeddings": [2, 4]}
+    shapes.update({f"{layer}.intermediate.dense.weight": [8, 4] for layer in ("text_encoder.encoder.layer.0", "image_encoder.layer.0", "fusion.layer.0")})
+    shapes.update({f"image_encoder.backbone.layer{i + 1}.0.conv1.weight": [width, 4, 3, 3] for i, width in enumerate([4, 4, 6, 8])})
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    state = {"format": 1, "infig_version": "0.1.0", "global_step": 6, "epoch": 1, "batch_in_epoch": 2, "best_metric": 0.5, "best_f1_weighted": None, "best_step": 4,
+             "evaluations_without_gain": 0, "skipped_steps": 0, "loss_scale": 65536.0, "finished": False, "window": [1, 2, 3, 0.5, 0.5, 0.5, 0.5, 0.5],
+             "log_history": [{"step": 4, "epoch": 1.0, "eval_loss": None, "eval_accuracy": 0.5, "eval_f1_weighted": 0.5}]}
+    calibration = {"temperature": 1.5, "split": "dev", "posts": 3, "data_sha256": "ab", "loss_before": 1, "loss_after": 0.5, "ece_before": 0.5, "ece_after": None}
+    description = {"version": "0.1.0", "data_sha256": "ab", "weights_sha256": {"text.model": {"model.safetensors": "cd"}}}
+    bad = {"bad": [{"row": 2, "id": "p", "file": "a.jpg", "status": "broken", "reason": "why"}]}
+    tokenizer = {"vocab.txt": b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n", "tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}
+    features = {"features.json": bad, "features_header": {"features": {"dtype": "F32", "shape": [4, 2, 2], "data_offsets": [0, 64]}}}
+    links = b"config.yaml ../outside/file\neval ../outside\ncheckpoints/best step-000001\ncheckpoints/latest ../../outside\ncache/a.partial ../../outside\n"
+    return {"run_folder": {
+        "checkpoint": folder({"config.json": config, "header": header, "trainer_state.json": state, "calibration.json": calibration, "description.json": description, **tokenizer}),
+        "published": folder({"config.json": published, "header": header}),
+        "whole": folder({"config.json": config, "model.safetensors": safetensors({"head.classifier.weight": ("F32", [2, 4], bytes(32))})}),
+        "features": folder({**features, "features_header": {"features": {"dtype": "F16", "shape": [4, 8], "data_offsets": [0, 64]}}}),
+        "features32": folder({"features.json": {"bad": []}, "features.safetensors": safetensors({"features": ("F32", [4, 2, 2], bytes(64))})}),
+        "links": folder({"links": links}),
+        "more_links": folder({"links": b"checkpoints ../outside\ntrain.log ../outside/file\neval/inner ../../outside\n"})}}
 
 
 def tokenizers():
@@ -288,7 +330,7 @@ def tars():
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for target, seeds in {**archives(pretend_torch()), **tokenizers(), **answers(), **pictures(), **packs(), **tables(), **tars(), **raw_archives()}.items():
+    for target, seeds in {**archives(pretend_torch()), **run_folders(), **tokenizers(), **answers(), **pictures(), **packs(), **tables(), **tars(), **raw_archives()}.items():
         place = Path(sys.argv[1]) / target
         place.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

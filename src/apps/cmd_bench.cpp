@@ -6,6 +6,7 @@
 
 #include "apps/commands.h"
 #include "apps/ranks_of_verb.h"
+#include "apps/signals.h"
 #include "core/error.h"
 #include "core/process_memory.h"
 #include "data/data_set.h"
@@ -22,11 +23,14 @@ struct BenchFlags {
 };
 
 void bench_verb(const BenchFlags& flags) {
+  const FolderUntilTheEnd folder("bench");  // first of all: see there
   Ranks& ranks = ranks_of_verb();
   const RunConfig config = load_run_config(flags.config, flags.overrides, flags.random_init);
   const DataSet data = read_data_set(flags.data);
   StageTimer timer;
-  const double rate = time_training(config, data, flags.warmup, flags.steps, timer, ranks);
+  std::filesystem::path cache = ranks.broadcast(folder.path().string());
+  if (!std::filesystem::exists(cache)) cache = folder.path();  // a rank on another machine than the first one
+  const double rate = time_training(config, data, {.warmup = flags.warmup, .steps = flags.steps, .cache = cache}, timer, ranks);
   if (!ranks.first()) return;  // its stages are like the first one's
   const double total = static_cast<double>(flags.steps * config.train.batch_size) / rate;
   std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads%s, peak memory %.0f MiB%s, %s\n",

@@ -84,7 +84,7 @@ void check_tiling(const SafetensorsHeader& header, uint64_t buffer_size, const s
   }
 }
 
-TensorView make_view(const std::string& name, SafetensorsEntry& entry, std::span<const std::byte> buffer, const std::string& where) {
+TensorPlace place_of(const std::string& name, SafetensorsEntry& entry, uint64_t front, const std::string& where) {
   const auto* row = std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeRow& candidate) { return entry.dtype == candidate.name; });
   if (row == kDTypes.end()) {
     throw CheckpointError(fmt::format("{}: tensor '{}': dtype '{}' is not readable, expected one of {}; convert the tensor and save again",
@@ -97,7 +97,7 @@ TensorView make_view(const std::string& name, SafetensorsEntry& entry, std::span
                                       fmt::join(entry.shape, ", "), row->name, wanted ? fmt::format("{}", *wanted) : "over 2^64", begin,
                                       end, end - begin));
   }
-  return {.dtype = row->type, .shape = std::move(entry.shape), .data = buffer.subspan(begin, end - begin)};
+  return {.dtype = row->type, .shape = std::move(entry.shape), .begin = front + begin, .end = front + end};
 }
 
 }  // namespace
@@ -105,29 +105,44 @@ TensorView make_view(const std::string& name, SafetensorsEntry& entry, std::span
 int64_t dtype_size(DType type) { return row_of(type).size; }
 const char* dtype_name(DType type) { return row_of(type).name; }
 
-std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> bytes, const std::string& where,
-                                                    std::map<std::string, std::string>* metadata) {
-  if (bytes.size() < 8) {
-    throw CheckpointError(fmt::format("{}: {} bytes, expected the 8 bytes of a safetensors header length; the file is cut off or empty",
-                                      where, bytes.size()));
+uint64_t safetensors_front(std::span<const std::byte> start, uint64_t size, const std::string& where) {
+  if (size < 8 || start.size() < 8) {
+    throw CheckpointError(
+        fmt::format("{}: {} bytes, expected the 8 bytes of a safetensors header length; the file is cut off or empty", where, size));
   }
   uint64_t length = 0;
-  for (size_t i = 8; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(bytes[i]);
+  for (size_t i = 8; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(start[i]);
   if (length > kSafetensorsMaxHeader) {
     throw CheckpointError(fmt::format("{}: the header claims {} bytes, at most {} are allowed; this is not a safetensors file", where,
                                       length, kSafetensorsMaxHeader));
   }
-  if (length > bytes.size() - 8) {
-    throw CheckpointError(fmt::format("{}: the header claims {} bytes, the file holds {} behind its length; the file is cut off", where,
-                                      length, bytes.size() - 8));
+  if (length > size - 8) {
+    throw CheckpointError(
+        fmt::format("{}: the header claims {} bytes, the file holds {} behind its length; the file is cut off", where, length, size - 8));
   }
-  const std::string_view json(reinterpret_cast<const char*>(bytes.data()) + 8, length);
-  SafetensorsHeader header = parse_safetensors_header(json, where);
-  const std::span<const std::byte> buffer = bytes.subspan(8 + length);
-  check_tiling(header, buffer.size(), where);
-  std::map<std::string, TensorView> tensors;
-  for (auto& [name, entry] : header.entries) tensors.emplace(name, make_view(name, entry, buffer, where));
+  return 8 + length;
+}
+
+std::map<std::string, TensorPlace> locate_safetensors(std::span<const std::byte> front, uint64_t size, const std::string& where,
+                                                      std::map<std::string, std::string>* metadata) {
+  const uint64_t data = safetensors_front(front, size, where);
+  if (front.size() < data) throw ShapeError(fmt::format("{}: {} bytes of the front, expected {}", where, front.size(), data));
+  SafetensorsHeader header = parse_safetensors_header({reinterpret_cast<const char*>(front.data()) + 8, data - 8}, where);
+  check_tiling(header, size - data, where);
+  std::map<std::string, TensorPlace> places;
+  for (auto& [name, entry] : header.entries) places.emplace(name, place_of(name, entry, data, where));
   if (metadata != nullptr) *metadata = std::move(header.metadata);
+  return places;
+}
+
+std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> bytes, const std::string& where,
+                                                    std::map<std::string, std::string>* metadata) {
+  std::map<std::string, TensorView> tensors;
+  for (auto& [name, place] : locate_safetensors(bytes, bytes.size(), where, metadata)) {
+    tensors.emplace(
+        name,
+        TensorView{.dtype = place.dtype, .shape = std::move(place.shape), .data = bytes.subspan(place.begin, place.end - place.begin)});
+  }
   return tensors;
 }
 

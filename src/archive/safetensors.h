@@ -45,6 +45,19 @@ class SafetensorsFile {
   std::unique_ptr<Impl> impl_;
 };
 
+// Where a tensor lies in its file.
+struct TensorPlace {
+  DType dtype = DType::kF32;
+  std::vector<int64_t> shape;
+  uint64_t begin = 0, end = 0;  // bytes from the file's start
+};
+
+// The same checks on a file of `size` bytes of which only the front lies in memory: its first safetensors_front() bytes.
+std::map<std::string, TensorPlace> locate_safetensors(std::span<const std::byte> front, uint64_t size, const std::string& where,
+                                                      std::map<std::string, std::string>* metadata);
+// Bytes up to the end of the header, by the 8 bytes at the file's start.
+uint64_t safetensors_front(std::span<const std::byte> start, uint64_t size, const std::string& where);
+
 // Parses a header and buffer that lie in memory (the file reader uses it; so do the fuzzers). `where` names the source in errors;
 // `metadata` may be null. The views point into `bytes`. Throws CheckpointError as above.
 std::map<std::string, TensorView> parse_safetensors(std::span<const std::byte> bytes, const std::string& where,

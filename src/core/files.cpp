@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <fstream>
 #include <memory>
 #include <system_error>
 
@@ -36,11 +37,9 @@ void read_pieces(const fs::path& path, Use&& use) {
 }
 
 // What a file or folder is first written to. The count keeps two writers of one process apart.
-fs::path temporary_beside(const fs::path& target) {
+std::string temporary_name(const std::string& name) {
   static std::atomic<int64_t> count{0};
-  fs::path temporary = target;
-  temporary += fmt::format(".partial-{}-{}", ::getpid(), count++);
-  return temporary;
+  return fmt::format("{}.partial-{}-{}", name, ::getpid(), count++);
 }
 
 struct DigestFree {
@@ -78,7 +77,7 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
-AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
+AtomicFile::AtomicFile(const fs::path& target) : target_(target), name_(target.filename().string()) {
   std::error_code code;
   const fs::file_status there = fs::status(target_, code);
   // A rename would put a file in the place of a device, so /dev/stdout and its like are refused.
@@ -86,38 +85,64 @@ AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
     throw ResourceError(
         fmt::format("{}: is a {}, expected the name of a file", target_.string(), fs::is_directory(there) ? "folder" : "device or pipe"));
   }
-  temporary_ = temporary_beside(target_);
-  errno = 0;
-  stream_.open(temporary_, std::ios::binary | std::ios::trunc);
-  if (!stream_) throw ResourceError(fmt::format("{}: cannot be created: {}", temporary_.string(), reason()));
+  const fs::path around = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+  if (!fs::is_directory(around, code)) {
+    throw ResourceError(fmt::format("{}: cannot be created: {}", target_.string(), reason(fs::exists(around, code) ? ENOTDIR : ENOENT)));
+  }
+  folder_.emplace(around);
+  create();
+}
+
+AtomicFile::AtomicFile(const GuardedFolder& folder, const fs::path& name) : target_(folder.path() / name), name_(name.filename().string()) {
+  folder_ = name.has_parent_path() ? folder.folder(name.parent_path()) : folder;
+  const auto kind = folder_->kind(name_);
+  if (kind == GuardedFolder::Kind::kLink) refuse_link(target_);
+  if (kind == GuardedFolder::Kind::kFolder || kind == GuardedFolder::Kind::kOther)
+    throw ResourceError(fmt::format("{}: is no file; delete it, or move it away", target_.string()));
+  create();
+}
+
+void AtomicFile::create() {
+  temporary_ = temporary_name(name_);
+  folder_->remove(temporary_);  // a killed process of the same number (containers repeat them) may have left its own
+  const int descriptor = folder_->open(temporary_, O_WRONLY | O_CREAT | O_EXCL);
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", (folder_->path() / temporary_).string(), reason()));
+  stream_.emplace(descriptor);
 }
 
 AtomicFile::~AtomicFile() {
-  if (committed_) return;
-  stream_.close();
-  std::error_code ignored;
-  fs::remove(temporary_, ignored);
+  if (committed_ || !stream_) return;
+  stream_->close();
+  try {
+    folder_->remove(temporary_);
+  } catch (const Error&) {
+    return;  // what cannot be deleted is left over, under a name that says so
+  }
 }
 
 void AtomicFile::commit() {
   errno = 0;
-  stream_.flush();
-  const bool good = stream_.good();
-  const int error = errno;
-  stream_.close();
-  if (!good || stream_.fail()) {
+  stream_->flush();
+  int error = stream_->good() ? 0 : (errno != 0 ? errno : -1);
+  // Some file systems refuse fsync (EINVAL).
+  if (error == 0 && ::fsync(stream_->descriptor()) != 0 && errno != EINVAL) error = errno;
+  if (!stream_->close() && error == 0) error = -1;
+  if (error != 0) {
     throw ResourceError(fmt::format("{}: writing failed: {}; free some space or choose another folder (the old file, if any, is unchanged)",
-                                    target_.string(), error != 0 ? reason(error) : "the device took no more bytes"));
+                                    target_.string(), error > 0 ? reason(error) : "the device took no more bytes"));
   }
-  sync_path(temporary_);
-  std::error_code code;
-  fs::rename(temporary_, target_, code);
-  if (code) throw ResourceError(fmt::format("{}: cannot be put in place: {}", target_.string(), code.message()));
+  folder_->rename(temporary_, name_);
   committed_ = true;
 }
 
 void write_file_atomic(const fs::path& path, std::string_view bytes) {
   AtomicFile file(path);
+  file.stream().write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.commit();
+}
+
+void write_file_atomic(const GuardedFolder& folder, const fs::path& name, std::string_view bytes) {
+  AtomicFile file(folder, name);
   file.stream().write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.commit();
 }
@@ -171,47 +196,58 @@ std::array<uint64_t, 2> sha256_128(std::string_view bytes) {
 
 StagingFolder::StagingFolder(fs::path target) : target_(std::move(target)) {
   if (!target_.has_filename()) target_ = target_.parent_path();  // "out/" is "out"
-  temporary_ = temporary_beside(target_);
-  // A killed process of the same number (containers repeat them) may have left its own.
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
-  make_folder(temporary_);
+  name_ = target_.filename().string();
+  const fs::path around = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+  make_folder(around);
+  folder_.emplace(around);
+  create();
+}
+
+StagingFolder::StagingFolder(const GuardedFolder& folder, const std::string& name)
+    : target_(folder.path() / name), name_(name), folder_(folder) {
+  create();
+}
+
+void StagingFolder::create() {
+  if (folder_->kind(name_) == GuardedFolder::Kind::kLink) refuse_link(target_);
+  temporary_ = temporary_name(name_);
+  path_ = target_.parent_path() / temporary_;
+  folder_->remove(temporary_);  // a killed process of the same number (containers repeat them) may have left its own
+  folder_->make(temporary_);
 }
 
 StagingFolder::~StagingFolder() {
   if (kept_) return;
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
+  try {
+    folder_->remove(temporary_);
+  } catch (const Error&) {
+    return;  // what cannot be deleted is left over, under a name that says so
+  }
 }
 
 void StagingFolder::replace() {
-  if (!fs::exists(target_)) return keep();
-  const fs::path old = fmt::format("{}.replaced-{}", target_.string(), ::getpid());
-  std::error_code code;
-  fs::rename(target_, old, code);
-  if (code) throw ResourceError(fmt::format("{}: the old folder cannot be moved aside: {}", target_.string(), code.message()));
+  if (folder_->kind(name_) == GuardedFolder::Kind::kAbsent) return keep();
+  const std::string old = fmt::format("{}.replaced-{}", name_, ::getpid());
+  folder_->remove(old);
+  if (::renameat(folder_->descriptor(), name_.c_str(), folder_->descriptor(), old.c_str()) != 0)
+    throw ResourceError(fmt::format("{}: the old folder cannot be moved aside: {}", target_.string(), reason()));
   try {
     keep();
   } catch (...) {
-    std::error_code ignored;
-    fs::rename(old, target_, ignored);
+    ::renameat(folder_->descriptor(), old.c_str(), folder_->descriptor(), name_.c_str());
     throw;
   }
-  fs::remove_all(old, code);
-  if (code)
-    throw ResourceError(fmt::format("{}: the replaced folder cannot be deleted: {}; delete it by hand", old.string(), code.message()));
+  folder_->remove(old);
 }
 
 void StagingFolder::keep() {
-  for (const auto& entry : fs::recursive_directory_iterator(temporary_)) {
+  for (const auto& entry : fs::recursive_directory_iterator(path_)) {
     if ((entry.is_regular_file() || entry.is_directory()) && !entry.is_symlink()) sync_path(entry.path());
   }
-  sync_path(temporary_);
-  std::error_code code;
-  fs::rename(temporary_, target_, code);
-  if (code) throw ResourceError(fmt::format("{}: cannot be put in place: {}", target_.string(), code.message()));
+  sync_path(path_);
+  folder_->rename(temporary_, name_);
   kept_ = true;
-  if (target_.has_parent_path()) sync_path(target_.parent_path());
+  folder_->sync();
 }
 
 }  // namespace infig

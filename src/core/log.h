@@ -11,8 +11,9 @@ namespace infig {
 enum class LogLevel { kInfo, kWarning, kError };
 
 void log_message(LogLevel level, const std::string& message);
-void log_to_file(const std::filesystem::path& path);  // appends; an empty path stops it. Throws ResourceError
-void log_from(LogLevel least);                        // keep what is below off stderr (the file still gets it)
+// Appends; an empty path stops it. Throws ResourceError, also where the file is a link (core/guarded_folder.h).
+void log_to_file(const std::filesystem::path& path);
+void log_from(LogLevel least);  // keep what is below off stderr (the file still gets it)
 
 template <typename... Args>
 void log_info(fmt::format_string<Args...> format, Args&&... args) {

@@ -49,7 +49,11 @@ ResumableFile::ResumableFile(fs::path target, json command, bool restart)
     throw ResourceError(
         fmt::format("{}: is a {}, expected the name of a file", target_.string(), fs::is_directory(there) ? "folder" : "device or pipe"));
   }
-  lock_ = ::open(partial_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  // The output may be wanted inside a folder of somebody else: none of the names beside it may lead out of it.
+  const fs::path around = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+  if (!fs::is_directory(around, code)) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), words(ENOENT)));
+  folder_.emplace(around);
+  lock_ = folder_->open(partial_.filename(), O_RDWR | O_CREAT);
   if (lock_ < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), words(errno)));
   try {
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
@@ -92,12 +96,13 @@ void ResumableFile::take_up() {
   }
   if (::ftruncate(lock_, static_cast<off_t>(kept)) != 0)
     throw ResourceError(fmt::format("{}: cannot be cut to {} bytes: {}", partial_.string(), kept, words(errno)));
-  stream_.open(partial_, std::ios::binary | std::ios::app);
-  if (!stream_) throw ResourceError(fmt::format("{}: cannot be opened for writing", partial_.string()));
+  const int descriptor = folder_->open(partial_.filename(), O_WRONLY | O_APPEND);
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be opened for writing: {}", partial_.string(), words(errno)));
+  stream_.emplace(descriptor);
 }
 
 ResumableFile::~ResumableFile() {
-  stream_.close();
+  stream_.reset();
   std::error_code ignored;
   if (!committed_ && !fs::exists(note_, ignored)) fs::remove(partial_, ignored);
   ::close(lock_);  // frees the lock, last of all
@@ -105,8 +110,8 @@ ResumableFile::~ResumableFile() {
 
 void ResumableFile::flush() {
   errno = 0;
-  stream_.flush();
-  if (!stream_.good()) {
+  stream_->flush();
+  if (!stream_->good()) {
     throw ResourceError(
         fmt::format("{}: writing failed: {}; free some space, then give the same command again: it resumes from the last save",
                     partial_.string(), errno != 0 ? words(errno) : "the device took no more bytes"));
@@ -119,21 +124,21 @@ void ResumableFile::save(const json& state) {
   flush();
   const json note = {{"bytes", fs::file_size(partial_)}, {"command", command_}, {"state", state}};
   // The lock keeps other writers away, so the new note has a fixed name, which the next writer finds and removes after a kill.
-  const fs::path next = with_ending(note_, ".next");
+  const std::string next = note_.filename().string() + ".next";
+  const int descriptor = folder_->open(next, O_WRONLY | O_CREAT | O_TRUNC);
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be written: {}", note_.string(), words(errno)));
+  DescriptorStream out(descriptor);
   errno = 0;
-  std::ofstream out(next, std::ios::binary | std::ios::trunc);
-  out << note.dump(1) << "\n";
-  out.close();
-  std::error_code code;
-  if (out.fail()) {
-    const int reason = errno;
-    fs::remove(next, code);
+  out << note.dump(1) << "\n" << std::flush;
+  int reason = out.good() ? 0 : errno;
+  const bool written = out.good() && (::fsync(descriptor) == 0 || errno == EINVAL);
+  if (!written && reason == 0) reason = errno;
+  if (!out.close() || !written) {
+    folder_->remove(next);
     throw ResourceError(
         fmt::format("{}: writing failed: {}", note_.string(), reason != 0 ? words(reason) : "the device took no more bytes"));
   }
-  sync_path(next);
-  fs::rename(next, note_, code);
-  if (code) throw ResourceError(fmt::format("{}: cannot be put in place: {}", note_.string(), code.message()));
+  folder_->rename(next, note_.filename().string());
   state_ = state;
 }
 

@@ -39,18 +39,32 @@ class LineReader {
     if (!in_) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
   }
 
-  // The next line with its LF, if it has one.
+  // The next line with its LF, if it has one. Of one that is too long the beginning; the rest is passed over.
   bool next(std::string& line) {
     errno = 0;
-    if (!std::getline(in_, line)) {
+    line.clear();
+    too_long_ = false;
+    for (bool ended = false; !ended;) {
+      in_.getline(piece_.data(), static_cast<std::streamsize>(piece_.size()));
       if (in_.bad()) throw DataError(fmt::format("{}: reading stopped after line {}: {}", path_.string(), number_, std::strerror(errno)));
-      return false;
+      auto got = static_cast<size_t>(in_.gcount());
+      if (in_.eof()) {
+        if (line.empty() && got == 0) return false;
+        ended = true;
+      } else if (in_.fail()) {
+        in_.clear();  // the piece is full, the line goes on
+      } else {
+        piece_[got - 1] = '\n';  // where getline() has put its end of the piece
+        ended = true;
+      }
+      too_long_ = too_long_ || line.size() + got > kMaxRowBytes;
+      if (!too_long_) line.append(piece_.data(), got);
     }
-    if (!in_.eof()) line += '\n';
     if (++number_ == 1) skip_mark(line);
     return true;
   }
   int64_t number() const { return number_; }
+  bool too_long() const { return too_long_; }  // the last line
 
  private:
   void skip_mark(std::string& line) const {
@@ -61,7 +75,9 @@ class LineReader {
   }
   fs::path path_;
   std::ifstream in_;
+  std::vector<char> piece_ = std::vector<char>(size_t{1} << 16);
   int64_t number_ = 0;
+  bool too_long_ = false;
 };
 
 enum class TableKind { kJsonLines, kComma, kTab, kTar };
@@ -104,6 +120,7 @@ class DelimitedReader {
         feed(next_piece());
       } else if (lines_.next(line_)) {
         fed_ = 0;
+        if (lines_.too_long()) refuse_length(row_line_ > 0 ? row_line_ : number_ + 1);
       } else {
         finish();
       }
@@ -135,10 +152,17 @@ class DelimitedReader {
     if (row_line_ == 0) {
       if (piece.find_first_not_of("\r\n") == std::string_view::npos) return;  // a blank line between rows
       row_line_ = number_;
+      row_bytes_ = 0;
     }
+    if ((row_bytes_ += piece.size()) > kMaxRowBytes) refuse_length(row_line_);
     if (csv_parse(&parser_, piece.data(), piece.size(), on_cell, on_row, this) != piece.size()) {
       throw DataError(fmt::format("{}: cannot be parsed: {}", row_place(path_, number_), csv_strerror(csv_error(&parser_))));
     }
+  }
+  [[noreturn]] void refuse_length(int64_t line) const {
+    throw DataError(
+        fmt::format("{}: has over {} MiB; a quote that is never closed, or line ends that are none (expected LF or CRLF)? Correct the file",
+                    row_place(path_, line), kMaxRowBytes >> 20));
   }
   void finish() {
     at_end_ = true;
@@ -159,6 +183,7 @@ class DelimitedReader {
   size_t fed_ = 0;      // bytes of line_ that the parser has seen
   int64_t number_ = 0;  // of the present line, counted at LF and at CR without LF
   int64_t row_line_ = 0;
+  size_t row_bytes_ = 0;
   bool at_end_ = false;
 };
 
@@ -195,7 +220,14 @@ void read_json_lines(const fs::path& path, const RowTake& take) {
   std::string line;
   while (lines.next(line)) {
     const std::string_view content = strip_ascii_space(line);
-    if (content.empty()) continue;
+    if (content.empty() && !lines.too_long()) continue;
+    if (lines.too_long()) {
+      take(lines.number(), []() -> PostRow {
+        throw RowFault{
+            fmt::format("the line has over {} MiB; expected one object a line with id, text, image, label, split", kMaxRowBytes >> 20)};
+      });
+      continue;
+    }
     take(lines.number(), [&] { return parse_json_row(content); });
   }
 }

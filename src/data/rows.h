@@ -27,6 +27,10 @@ struct PostRow {
 // "/a/posts.jsonl, row 17": how messages of this folder name a row.
 std::string row_place(const std::filesystem::path& path, int64_t line);
 
+// A line of JSONL, and a whole row of CSV or TSV, has at most this many bytes: a file without line ends, or with a quote that is never
+// closed, is not read into memory.
+inline constexpr size_t kMaxRowBytes = size_t{16} << 20;
+
 using RowSink = std::function<void(PostRow&&)>;
 using RowFaultSink = std::function<void(const std::string& message)>;
 
@@ -39,8 +43,9 @@ using RowFaultSink = std::function<void(const std::string& message)>;
 // The id is the KEY unless the JSON gives one, the split is the word that the tar's name begins with ("train-0001.tar") unless the JSON
 // gives one. Pictures are not read: `image` is "NAME.tar#OFFSET+LENGTH" (core/file_span.h). Members of other kinds are ignored.
 // Throws DataError for a file that cannot be read, an extension that is none of .jsonl .ndjson .csv .tsv .tar, a header without any of the
-// five names or with one twice. A broken row (no JSON, a field of another type, text that is not UTF-8, another number of cells than the
-// header) goes to `fault` where one is given and is left out, else it is thrown as DataError.
+// five names or with one twice, a row of CSV or TSV of more than kMaxRowBytes. A broken row (no JSON, a field of another type, text that is
+// not UTF-8, another number of cells than the header, a line of JSONL of more than kMaxRowBytes) goes to `fault` where one is given and is
+// left out, else it is thrown as DataError.
 void for_each_row(const std::filesystem::path& path, const RowSink& row, const RowFaultSink& fault = nullptr);
 
 // Which of the five columns a CSV or TSV has; for JSONL and tar all five, since each row says for itself.

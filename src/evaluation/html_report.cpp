@@ -71,7 +71,7 @@ void write_report(const std::filesystem::path& run_folder, const DataSet& data, 
   if (!data.sha256.empty())
     page.footer += " Data set " + html_escape(data.name) + ", SHA-256 <code>" + html_escape(data.sha256) + "</code>.";
   page.footer += "</p>\n";
-  write_file_atomic(run_folder / "report.html", render_page(page));
+  write_file_atomic(GuardedFolder(run_folder), "report.html", render_page(page));
 }
 
 }  // namespace infig

@@ -220,8 +220,9 @@ void write_model_card(const std::filesystem::path& run_folder, const DataSet& da
       "`infig predict --run FOLDER --text T --image F` uses them.\n\n",
       labels);
   if (!run.version.empty()) text += "Trained with infig " + markdown(run.version) + (run.git.empty() ? "" : " (" + run.git + ")") + ".\n\n";
-  write_file_atomic(run_folder / "model-card.md", text + training_part(run, seeds_beside(run_folder)) + data_part(run, data) +
-                                                      leaks_part(data) + settings_part(run) + scores_part(result) + limits_part(result));
+  write_file_atomic(GuardedFolder(run_folder), "model-card.md",
+                    text + training_part(run, seeds_beside(run_folder)) + data_part(run, data) + leaks_part(data) + settings_part(run) +
+                        scores_part(result) + limits_part(result));
 }
 
 }  // namespace infig

@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "evaluation/details.h"
 
 namespace infig {
@@ -87,10 +88,10 @@ class JsonReader {
  public:
   explicit JsonReader(std::filesystem::path path) : path_(std::move(path)) {
     const std::string bytes = read_file(path_);
-    try {
-      json_ = nlohmann::json::parse(bytes);
-    } catch (const nlohmann::json::exception& error) {
-      throw DataError(fmt::format("{}: not JSON ({}); evaluate the run again to write it anew", path_.string(), error.what()));
+    json_ = parse_foreign_json(bytes);
+    if (!json_.is_object()) {
+      throw DataError(fmt::format("{}: not JSON, or no object ({}); evaluate the run again to write it anew", path_.string(),
+                                  json_.is_discarded() ? foreign_json_fault(bytes) : json_.type_name()));
     }
   }
 
@@ -211,8 +212,10 @@ std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, c
 
 void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder) {
   result.validate();
-  make_folder(run_folder / "eval");
-  AtomicFile predictions(evaluation_path(run_folder, result.split, result.without, "-predictions.csv"));
+  const GuardedFolder run(run_folder);
+  run.make("eval");
+  const auto file = [&](const char* tail) { return evaluation_path("", result.split, result.without, tail); };
+  AtomicFile predictions(run, file("-predictions.csv"));
   predictions.stream() << prediction_header(result.labels);
   for (const auto& prediction : result.predictions) predictions.stream() << prediction_row(prediction, result.labels);
   predictions.commit();
@@ -222,8 +225,8 @@ void write_evaluation(const EvaluationResult& result, const std::filesystem::pat
   for (size_t row = 0; row < result.labels.size(); ++row) {
     confusion += fmt::format("\n{},{}", csv_field(result.labels[row]), fmt::join(result.scores.confusion[row], ","));
   }
-  write_file_atomic(evaluation_path(run_folder, result.split, result.without, "-confusion.csv"), confusion + "\n");
-  write_file_atomic(evaluation_path(run_folder, result.split, result.without, ".json"), evaluation_json(result).dump(2) + "\n");
+  write_file_atomic(run, file("-confusion.csv"), confusion + "\n");
+  write_file_atomic(run, file(".json"), evaluation_json(result).dump(2) + "\n");
 }
 
 EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const std::string& split, const std::string& without) {

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 
 namespace infig {
 namespace {
@@ -29,11 +30,13 @@ void add_line(const nlohmann::json& line, std::map<std::string, MetricSeries>& m
   }
 }
 
-void flatten(const YAML::Node& node, const std::string& prefix, std::vector<std::pair<std::string, std::string>>& leaves) {
+// `left` counts down: aliases that stand in each other let a small file grow without end.
+void flatten(const YAML::Node& node, const std::string& prefix, std::vector<std::pair<std::string, std::string>>& leaves, int64_t& left) {
+  if (--left < 0) throw YAML::Exception(node.Mark(), "more than 10000 entries; no config of a run has that many");
   if (node.IsMap()) {
     for (const auto& entry : node) {
       const auto key = entry.first.as<std::string>();
-      flatten(entry.second, prefix.empty() ? key : fmt::format("{}.{}", prefix, key), leaves);
+      flatten(entry.second, prefix.empty() ? key : fmt::format("{}.{}", prefix, key), leaves, left);
     }
     return;
   }
@@ -63,7 +66,7 @@ std::map<std::string, MetricSeries> read_metrics(const std::filesystem::path& pa
     begin = cut_short ? bytes.size() : newline + 1;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
-      add_line(nlohmann::json::parse(line), metrics);
+      add_line(parse_foreign_json(line), metrics);
     } catch (const nlohmann::json::exception& error) {
       if (cut_short) break;
       throw DataError(fmt::format("{}: row {}: expected a JSON object with a number `step` ({})", path.string(), row, error.what()));
@@ -86,7 +89,9 @@ RunRecord read_run_record(const std::filesystem::path& run_folder) {
   const auto description_path = run_folder / "description.json";
   const std::string description_bytes = read_file(description_path);
   try {
-    const auto description = nlohmann::json::parse(description_bytes);
+    const auto description = parse_foreign_json(description_bytes);
+    if (description.is_discarded())
+      throw DataError(fmt::format("{}: not JSON ({})", description_path.string(), foreign_json_fault(description_bytes)));
     if (!description.is_object()) throw DataError(description_path.string() + ": expected a JSON object");
     record.preset = text_of(description, "preset");
     record.seed = text_of(description, "seed");
@@ -102,7 +107,8 @@ RunRecord read_run_record(const std::filesystem::path& run_folder) {
   const auto config_path = run_folder / "config.yaml";
   record.config_yaml = read_file(config_path);
   try {
-    flatten(YAML::Load(record.config_yaml), "", record.config);
+    int64_t left = 10'000;
+    flatten(YAML::Load(record.config_yaml), "", record.config, left);
   } catch (const YAML::Exception& error) {
     throw DataError(fmt::format("{}: line {}: {}", config_path.string(), error.mark.line + 1, error.msg));
   }

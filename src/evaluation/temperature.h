@@ -7,25 +7,12 @@
 #include <string>
 
 #include "evaluation/reports.h"
+#include "run/calibration.h"
 
 namespace infig {
 
-// checkpoints/best/calibration.json.
-struct Calibration {
-  double temperature = 1;
-  std::string split = "dev";               // that it was fitted on
-  int64_t posts = 0;                       // of it, with a label
-  std::string data_sha256 = {};            // of the data set
-  double loss_before = 0, loss_after = 0;  // mean cross-entropy on that split, nats
-  double ece_before = 0, ece_after = 0;
-};
-
 // Throws ShapeError for a result that a temperature was already applied to, or that had a part withheld.
 Calibration fit_calibration(const EvaluationResult& result, const std::string& data_sha256);
-
-// `run` as find_checkpoint() takes it. A checkpoint of another step has none until it is fitted anew.
-void write_calibration(const std::filesystem::path& run, const Calibration& calibration);  // atomically
-std::optional<Calibration> read_calibration(const std::filesystem::path& run);  // none: never fitted; CheckpointError for a broken file
 
 // What --temperature asks for: "none" is 1, "fitted" the stored one. Throws ConfigError for another word, CheckpointError where none is
 // stored.

@@ -144,6 +144,12 @@ ImageFile read_image_file(const FileSpan& picture) {
     const DecodedImage unknown = unknown_format({signature.data(), static_cast<size_t>(head)});
     return {{}, unknown.status, unknown.reason};
   }
+  if (length > kMaxPictureBytes) {
+    return {{},
+            ImageStatus::kTooLarge,
+            fmt::format("the picture's file has {} bytes, more than the {} MiB that are read; save it smaller", length,
+                        kMaxPictureBytes >> 20)};
+  }
   std::vector<uint8_t> bytes(static_cast<size_t>(length));
   const int64_t got = file->read(picture.offset, length, bytes.data());
   if (got < 0) return stopped();

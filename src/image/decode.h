@@ -19,8 +19,11 @@ enum class ImageStatus {
   kEmpty,          // zero bytes
   kUnknownFormat,  // none of JPEG, PNG, WebP, GIF, BMP
   kBroken,         // no row could be decoded
-  kTooLarge,       // more pixels than max_pixels; nothing was allocated
+  kTooLarge,       // more pixels than max_pixels, or a file of more than kMaxPictureBytes; nothing was allocated
 };
+
+// A picture's file, encoded. The largest of the published data sets have 20 MB.
+inline constexpr int64_t kMaxPictureBytes = int64_t{256} << 20;
 
 const char* image_status_name(ImageStatus status);  // "ok", "truncated", "absent", "empty", "unknown_format", "broken", "too_large"
 inline bool usable(ImageStatus status) { return status == ImageStatus::kOk || status == ImageStatus::kTruncated; }

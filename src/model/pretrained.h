@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/models.h"
+#include "run/checkpoints.h"  // find_checkpoint
 #include "text/tokenizer.h"
 
 namespace infig {
@@ -33,12 +34,5 @@ void save_model(const SavedModel& saved, const std::filesystem::path& folder);
 // Reads it back: the model of config.json's model_type, with its keys and facts, and the weights straight into its memory. Throws
 // CheckpointError naming the missing or broken file or key.
 LoadedModel load_model(const std::filesystem::path& folder, const ModelList& models = built_in_models());
-
-// config.json of a model folder, checked as far as every model has it. Throws CheckpointError.
-nlohmann::json read_checkpoint_config(const std::filesystem::path& folder);
-
-// The checkpoint that evaluate, predict and serve use: RUN/checkpoints/best. Also takes a checkpoint folder itself.
-// Throws CheckpointError saying what is there instead.
-std::filesystem::path find_checkpoint(const std::filesystem::path& run);
 
 }  // namespace infig

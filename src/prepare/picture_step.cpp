@@ -101,6 +101,11 @@ void PictureStep::place_span(const RawPost& post, PictureOutcome& outcome) const
     outcome.image = FileSpan(fs::absolute(post.picture.file).lexically_normal(), post.picture.offset, post.picture.length).string();
     return;
   }
+  if (post.picture.length > kMaxPictureBytes) {
+    outcome.why_missing =
+        fmt::format("{}: {} bytes, more than the {} MiB of a picture", called(post.picture), post.picture.length, kMaxPictureBytes >> 20);
+    return;
+  }
   std::string bytes;
   try {
     bytes = read_span(span_of(post.picture));

@@ -1,4 +1,4 @@
-// Features of a frozen encoder, a row a post, in a folder: features.safetensors (memory-mapped) and features.json.
+// Features of a frozen encoder, a row a post, in a folder (archive/feature_file.h says how it is read).
 #pragma once
 
 #include <torch/types.h>
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/feature_file.h"
 #include "archive/safetensors_stream.h"
 #include "core/files.h"
 
@@ -27,15 +28,14 @@ class FeatureStore {
  public:
   // Throws CheckpointError naming what is missing, broken, or of another number of rows.
   FeatureStore(const std::filesystem::path& folder, int64_t rows);
-  // The features of these rows as they were appended: [B, ...] float. May be called from several threads.
+  // The features of these rows as they were appended: [B, ...] float. May be called from several threads. CheckpointError where the file
+  // has been cut off since.
   at::Tensor gather(const std::vector<int64_t>& rows) const;
   const std::map<int64_t, BadPicture>& bad() const { return bad_; }  // by row; features of a picture that was not usable mean nothing
   bool usable(int64_t row) const;
 
  private:
-  SafetensorsFile file_;
-  std::vector<int64_t> shape_;  // of a row
-  bool half_ = false;
+  FeatureFile file_;
   std::map<int64_t, BadPicture> bad_;
 };
 

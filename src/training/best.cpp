@@ -58,9 +58,12 @@ std::vector<int64_t> best_steps(const json& log_history, BestMetric metric, int6
   if (count == 0) return {};
   std::vector<Entry> entries;
   for (const json& line : log_history) {
-    const json& value = line.at(metric_key(metric));
+    const auto value = line.find(metric_key(metric)), f1 = line.find("eval_f1_weighted");
+    if (value == line.end() || f1 == line.end())
+      throw CheckpointError(
+          fmt::format("trainer_state.json: key log_history: an evaluation has no {} or eval_f1_weighted", metric_key(metric)));
     // What diverged is no candidate (JSON has no NaN: it reads back as null).
-    if (value.is_number() && std::isfinite(value.get<double>())) entries.push_back({line.at("step"), value, line.at("eval_f1_weighted")});
+    if (value->is_number() && f1->is_number() && std::isfinite(value->get<double>())) entries.push_back({line.at("step"), *value, *f1});
   }
   std::stable_sort(entries.begin(), entries.end(), [metric](const Entry& a, const Entry& b) {
     return a.value != b.value ? better(metric, a.value, b.value) : a.f1_weighted > b.f1_weighted;
@@ -74,10 +77,10 @@ std::vector<int64_t> best_steps(const json& log_history, BestMetric metric, int6
 
 void write_average(const fs::path& run, const std::vector<int64_t>& steps) {
   if (steps.empty()) return;
-  const fs::path folder = run / "checkpoints";
+  const GuardedFolder folder = GuardedFolder(run).folder("checkpoints");
   TensorMap mean;
   for (const int64_t step : steps) {
-    const fs::path file = folder / checkpoint_name(step) / "model.safetensors";
+    const fs::path file = folder.folder(checkpoint_name(step)).path() / "model.safetensors";
     const TensorMap weights = load_tensors(file);
     for (const auto& [name, tensor] : weights) {
       const bool floating = tensor.is_floating_point();
@@ -94,16 +97,16 @@ void write_average(const fs::path& run, const std::vector<int64_t>& steps) {
   for (auto& [name, tensor] : mean) {
     if (tensor.scalar_type() == at::kDouble) tensor = (tensor / static_cast<double>(steps.size())).to(at::kFloat);
   }
-  StagingFolder staging(folder / "average");
-  for (const auto& entry : fs::directory_iterator(folder / checkpoint_name(steps.front()))) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".safetensors") || name == "trainer_state.json") continue;
-    fs::copy(entry.path(), staging.path() / name, fs::copy_options::recursive);
+  StagingFolder staging(folder, "average");
+  const GuardedFolder best = folder.folder(checkpoint_name(steps.front()));
+  for (const std::string& name : best.names()) {
+    if (name.ends_with(".safetensors") || name == "trainer_state.json" || best.kind(name) == GuardedFolder::Kind::kFolder) continue;
+    write_file_atomic(staging.path() / name, best.read(name));  // a link's target is nothing to copy: read() refuses it
   }
   save_tensors(staging.path() / "model.safetensors", mean, {{"format", "pt"}});
   write_file_atomic(staging.path() / "average.json", json{{"steps", steps}}.dump(2) + "\n");
   staging.replace();
-  log_info("the weights of steps {} are averaged in {}", json(steps).dump(), (folder / "average").string());
+  log_info("the weights of steps {} are averaged in {}", json(steps).dump(), (folder.path() / "average").string());
 }
 
 }  // namespace infig

@@ -1,17 +1,19 @@
 #include "training/event_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <protozero/pbf_writer.hpp>
+#include <system_error>
 
 #include "core/error.h"
-#include "core/files.h"
 
 namespace infig {
 namespace {
@@ -68,14 +70,21 @@ uint32_t crc32c(std::string_view bytes) {
   return crc ^ 0xFFFFFFFFU;
 }
 
-EventFile::EventFile(const std::filesystem::path& folder, int64_t from_step) {
-  make_folder(folder);
-  const std::string name = file_name();
-  path_ = folder / name;
+EventFile::EventFile(const GuardedFolder& folder, int64_t from_step) {
+  const std::string first = file_name();
+  std::string name = first;
+  int descriptor = folder.open(name, O_WRONLY | O_CREAT | O_EXCL);
   // Started twice within a second, as by a test.
-  for (int n = 1; std::filesystem::exists(path_); ++n) path_ = folder / fmt::format("{}.{}", name, n);
-  out_.open(path_, std::ios::binary);
-  if (!out_) throw ResourceError(fmt::format("{}: cannot be created; is the folder read-only?", path_.string()));
+  for (int n = 1; descriptor < 0 && errno == EEXIST; ++n) {
+    name = fmt::format("{}.{}", first, n);
+    descriptor = folder.open(name, O_WRONLY | O_CREAT | O_EXCL);
+  }
+  path_ = folder.path() / name;
+  if (descriptor < 0) {
+    throw ResourceError(
+        fmt::format("{}: cannot be created: {}; is the folder read-only?", path_.string(), std::generic_category().message(errno)));
+  }
+  out_.emplace(descriptor);
   std::string event;
   protozero::pbf_writer writer(event);
   writer.add_double(event_field::kWallTime, now());
@@ -116,8 +125,8 @@ void EventFile::write(const nlohmann::json& line) {
 
 void EventFile::append(const std::string& event) {
   const std::string length = little_endian(static_cast<uint64_t>(event.size()));
-  out_ << length << little_endian(masked_crc(length)) << event << little_endian(masked_crc(event)) << std::flush;
-  if (!out_) throw ResourceError(fmt::format("{}: writing failed; is the disk full?", path_.string()));
+  *out_ << length << little_endian(masked_crc(length)) << event << little_endian(masked_crc(event)) << std::flush;
+  if (!*out_) throw ResourceError(fmt::format("{}: writing failed; is the disk full?", path_.string()));
 }
 
 }  // namespace infig

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "core/guarded_folder.h"
 
 namespace infig {
 
@@ -18,7 +20,7 @@ class EventFile {
  public:
   // A new file in `folder`, named by time, host and process as TensorBoard does. With from_step >= 0 (a resumed run) its first event tells
   // readers to forget what earlier files say of later steps. Throws ResourceError.
-  EventFile(const std::filesystem::path& folder, int64_t from_step);
+  EventFile(const GuardedFolder& folder, int64_t from_step);
 
   // A scalar for every finite number of a line of metrics.jsonl but `step`, which places it: eval_NAME under eval/NAME, the others under
   // train/NAME, as the Trainer of transformers names them (the epoch of an evaluation, which a training's line has too, is left out).
@@ -28,7 +30,7 @@ class EventFile {
  private:
   void append(const std::string& event);
   std::filesystem::path path_;
-  std::ofstream out_;
+  std::optional<DescriptorStream> out_;
 };
 
 }  // namespace infig

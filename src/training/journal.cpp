@@ -1,11 +1,17 @@
 #include "training/journal.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <map>
+#include <sstream>
+#include <system_error>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "data/rows.h"
 
@@ -15,43 +21,52 @@ using nlohmann::json;
 namespace {
 
 // Keeps the lines up to a step, so that a resumed run's file is the one it would have been.
-void keep_lines(const fs::path& path, int64_t last_step) {
-  if (!fs::exists(path)) return;
-  std::ifstream in(path);
+void keep_lines(const GuardedFolder& run, const char* name, int64_t last_step) {
+  if (run.kind(name) == GuardedFolder::Kind::kAbsent) return;
+  std::istringstream in(run.read(name));
   std::string kept, line;
   while (std::getline(in, line)) {
-    const json parsed = json::parse(line, nullptr, false);
-    if (parsed.is_discarded() || parsed.value("step", int64_t{0}) > last_step) continue;
+    const json parsed = parse_foreign_json(line);
+    const auto step = parsed.is_object() ? parsed.find("step") : parsed.end();
+    if (!parsed.is_object() || step == parsed.end() || !step->is_number() || step->get<double>() > static_cast<double>(last_step)) continue;
     kept += line + "\n";
   }
-  write_file_atomic(path, kept);
+  write_file_atomic(run, name, kept);
 }
 
-void append_line(std::ofstream& out, const fs::path& path, const json& line) {
+int open_journal(const GuardedFolder& run, const char* name, bool append) {
+  const int descriptor = run.open(name, O_WRONLY | O_CREAT | O_APPEND | (append ? 0 : O_TRUNC));
+  if (descriptor >= 0) return descriptor;
+  throw ResourceError(fmt::format("{}: cannot be written: {}; is the folder read-only?", (run.path() / name).string(),
+                                  std::generic_category().message(errno)));
+}
+
+void append_line(std::ostream& out, const fs::path& path, const json& line) {
   out << line.dump() << "\n" << std::flush;
   if (!out) throw ResourceError(fmt::format("{}: writing failed; is the disk full?", path.string()));
 }
 
 }  // namespace
 
-Journal::Journal(fs::path run, int64_t from_step, bool tensorboard) : run_(std::move(run)) {
+Journal::Journal(const fs::path& run, int64_t from_step, bool tensorboard) : folder_(run) {
   for (const char* name : {"metrics.jsonl", "timings.jsonl"}) {
-    if (from_step >= 0) keep_lines(run_ / name, from_step);
+    if (from_step >= 0) keep_lines(folder_, name, from_step);
   }
-  const auto mode = from_step >= 0 ? std::ios::app : std::ios::trunc;
-  metrics_.open(run_ / "metrics.jsonl", mode);
-  timings_.open(run_ / "timings.jsonl", mode);
-  if (!metrics_ || !timings_)
-    throw ResourceError(fmt::format("{}: metrics.jsonl cannot be written; is the folder read-only?", run_.string()));
-  if (tensorboard) events_.emplace(run_ / "tensorboard", from_step);
+  metrics_.emplace(open_journal(folder_, "metrics.jsonl", from_step >= 0));
+  timings_.emplace(open_journal(folder_, "timings.jsonl", from_step >= 0));
+  if (tensorboard) events_.emplace(folder_.make("tensorboard"), from_step);
 }
 
 void Journal::write_metrics(const json& line) {
-  append_line(metrics_, run_ / "metrics.jsonl", line);
+  append_line(*metrics_, folder_.path() / "metrics.jsonl", line);
   if (events_) events_->write(line);
 }
-void Journal::sync() { sync_path(run_ / "metrics.jsonl"); }
-void Journal::write_timing(const json& line) { append_line(timings_, run_ / "timings.jsonl", line); }
+void Journal::sync() {
+  if (::fsync(metrics_->descriptor()) == 0 || errno == EINVAL) return;
+  throw ResourceError(
+      fmt::format("{}: cannot be flushed: {}", (folder_.path() / "metrics.jsonl").string(), std::generic_category().message(errno)));
+}
+void Journal::write_timing(const json& line) { append_line(*timings_, folder_.path() / "timings.jsonl", line); }
 
 void Journal::write_bad_pictures(const std::vector<BadPicture>& pictures) {
   if (pictures.size() == written_bad_pictures_) return;
@@ -62,10 +77,10 @@ void Journal::write_bad_pictures(const std::vector<BadPicture>& pictures) {
     table += fmt::format("{},{},{},{}\n", csv_cell(picture.id), csv_cell(picture.file), picture.status, csv_cell(picture.reason));
     ++counts[picture.status];
   }
-  write_file_atomic(run_ / "bad-pictures.csv", table);
+  write_file_atomic(folder_, "bad-pictures.csv", table);
   std::string summary;
   for (const auto& [status, count] : counts) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", count, status);
-  log_warning("pictures that are not whole: {} (listed in {})", summary, (run_ / "bad-pictures.csv").string());
+  log_warning("pictures that are not whole: {} (listed in {})", summary, (folder_.path() / "bad-pictures.csv").string());
 }
 
 LossWindow::LossWindow(const std::vector<std::string>& names) {
@@ -124,6 +139,9 @@ json LossWindow::state() const {
 
 void LossWindow::restore(const json& state) {
   if (!state.is_array() || state.size() != 4 + 2 * parts_.size()) return;
+  for (const json& number : state) {
+    if (!number.is_number()) return;  // a sum that is not finite has no number in JSON: the window begins anew
+  }
   const size_t sums = 3 + parts_.size();
   steps_ = state[0];
   for (size_t i = 0; i < parts_.size(); ++i) {

@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/guarded_folder.h"
 #include "tensor/loader.h"
 #include "training/event_file.h"
 #include "training/session.h"
@@ -19,7 +19,7 @@ class Journal {
  public:
   // Opens the run's files. When `from_step` >= 0 the run continues there: later lines of metrics.jsonl are dropped.
   // With `tensorboard` the metrics also go into an event file in RUN/tensorboard.
-  Journal(std::filesystem::path run, int64_t from_step, bool tensorboard);
+  Journal(const std::filesystem::path& run, int64_t from_step, bool tensorboard);
 
   void write_metrics(const nlohmann::json& line);  // one line, flushed; throws ResourceError
   void sync();                                     // metrics.jsonl to the disk itself
@@ -28,8 +28,8 @@ class Journal {
   void write_bad_pictures(const std::vector<BadPicture>& pictures);
 
  private:
-  std::filesystem::path run_;
-  std::ofstream metrics_, timings_;
+  GuardedFolder folder_;
+  std::optional<DescriptorStream> metrics_, timings_;
   std::optional<EventFile> events_;
   size_t written_bad_pictures_ = 0;
 };

@@ -4,14 +4,13 @@
 
 #include <cstdint>
 
+#include "run/trainer_state.h"
+
 namespace infig {
 
 class LossScaler {
  public:
-  struct State {
-    double scale = 65536;
-    int64_t good_steps = 0;  // since the last change
-  };
+  using State = LossScale;
   explicit LossScaler(bool active) : active_(active) {}
 
   double scale() const { return active_ ? state_.scale : 1; }

@@ -6,7 +6,6 @@
 #include <stdexcept>
 
 #include "core/error.h"
-#include "model/pretrained.h"
 #include "training/checkpoint.h"
 #include "training/parameter_groups.h"
 
@@ -139,10 +138,9 @@ RunConfig load_run_config(const RunConfigRequest& request) {
   if (!request.file.empty()) read_config_file(binder, request.file);
   for (const auto& assignment : request.overrides) apply_override(binder, assignment);
   config.random_init = request.random_init;
-  const auto checkpoint = request.run.empty() || request.random_init ? std::nullopt : newest_checkpoint(request.run);
-  if (checkpoint) {
-    const auto stored = read_checkpoint_config(*checkpoint);
-    config.model->adopt(stored, (*checkpoint / "config.json").string());
+  const bool continues = !request.run.empty() && !request.random_init && !config.model->pretrained_files().empty();
+  if (const auto stored = continues ? newest_stored_model(request.run) : std::nullopt) {
+    config.model->adopt(stored->config, stored->where);
   } else {
     config.model->resolve(request.random_init);
   }

@@ -32,15 +32,15 @@ bool is_leftover(const std::string& name) {
   return name.find(".partial") != std::string::npos || name.find(".replaced-") != std::string::npos;
 }
 
-void delete_leftovers_in(const fs::path& folder) {
-  std::error_code code;
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder, code)) {
-    if (is_leftover(entry.path().filename().string())) found.push_back(entry.path());
-  }
-  for (const fs::path& path : found) {
-    log_info("{}: left by a process that was killed; deleted", path.string());
-    fs::remove_all(path, code);
+void delete_leftovers_in(const GuardedFolder& folder) {
+  for (const std::string& name : folder.names()) {
+    if (!is_leftover(name)) continue;
+    log_info("{}: left by a process that was killed; deleted", (folder.path() / name).string());
+    try {
+      folder.remove(name);
+    } catch (const ResourceError& problem) {  // it takes space, and no more
+      log_warning("{}", problem.what());
+    }
   }
 }
 
@@ -49,7 +49,7 @@ void delete_leftovers_in(const fs::path& folder) {
 RunLock::RunLock(const fs::path& run) {
   make_folder(run);
   const fs::path path = run / ".lock";
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  descriptor_ = GuardedFolder(run).open(path.filename(), O_RDWR | O_CREAT);
   if (descriptor_ < 0) {
     throw ResourceError(fmt::format("{}: the run folder cannot be written to: {}; make it writable or choose another --output-dir",
                                     run.string(), std::generic_category().message(errno)));
@@ -79,13 +79,14 @@ void RunLock::sign() const {
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, text.data(), text.size(), 0) < 0) return;
 }
 
-void delete_leftovers(const fs::path& run) {
+void delete_leftovers(const GuardedFolder& run) {
   delete_leftovers_in(run);
-  delete_leftovers_in(run / "cache");
-  delete_leftovers_in(run / "checkpoints");
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(run / "checkpoints", code)) {
-    if (entry.is_directory() && !entry.is_symlink()) delete_leftovers_in(entry.path());
+  if (const auto cache = run.find("cache")) delete_leftovers_in(*cache);
+  const auto checkpoints = run.find("checkpoints");
+  if (!checkpoints) return;
+  delete_leftovers_in(*checkpoints);
+  for (const std::string& name : checkpoints->names()) {
+    if (checkpoints->kind(name) == GuardedFolder::Kind::kFolder) delete_leftovers_in(checkpoints->folder(name));
   }
 }
 

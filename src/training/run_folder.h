@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "core/guarded_folder.h"
 #include "training/run_config.h"
 
 namespace infig {
@@ -11,7 +12,7 @@ namespace infig {
 class RunLock {
  public:
   // Makes the folder where it is absent. Throws ResourceError where another process holds the lock, naming it where it said who it is, or
-  // where the folder cannot be written to.
+  // where the folder cannot be written to or .lock is a link.
   explicit RunLock(const std::filesystem::path& run);
   ~RunLock();
   RunLock(const RunLock&) = delete;
@@ -23,8 +24,8 @@ class RunLock {
 };
 
 // Deletes what a killed process was writing beside its place (*.partial*, *.replaced-*) in the run folder, its cache, its checkpoints and
-// each of those. Under the lock only.
-void delete_leftovers(const std::filesystem::path& run);
+// each of those; none of these may be a link (check_no_links). Under the lock only.
+void delete_leftovers(const GuardedFolder& run);
 
 // Throws ConfigError naming the first key that differs from RUN/config.yaml and changes results.
 void check_same_config(const std::filesystem::path& written, const RunConfig& now);

@@ -13,6 +13,7 @@
 #include "core/progress.h"
 #include "metrics/classification.h"
 #include "model/inference.h"
+#include "run/description.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
 #include "training/journal.h"
@@ -76,7 +77,9 @@ bool Run::open_folder() {
         fmt::format("{}: the run folder exists already; continue it with --resume latest, or choose another --output-dir", run.string()));
   }
   lock_.emplace(run);
-  delete_leftovers(run);
+  const GuardedFolder folder(run);
+  check_no_links(folder);
+  delete_leftovers(folder);
   if (there) {
     check_same_config(run / "config.yaml", request_.config);
     checkpoint_ = latest_checkpoint(run);
@@ -84,31 +87,30 @@ bool Run::open_folder() {
   json weights;  // that the run started from: they may be gone when it continues
   if (checkpoint_) {
     state_ = read_trainer_state(*checkpoint_);
-    const json description = json::parse(read_file(run / "description.json"), nullptr, false);
-    const std::string hash = description.is_object() ? description.value("data_sha256", "") : "";
-    if (description.is_object()) weights = description.value("weights_sha256", json());
-    if (hash != data_.sha256) {
+    const RunDescription description = read_run_description(run);
+    weights = description.weights;
+    if (description.data_sha256 != data_.sha256) {
       throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data",
-                                  run.string(), hash, data_.sha256));
+                                  run.string(), description.data_sha256, data_.sha256));
     }
     check_same_model(*checkpoint_, request_.config.model);
-    if (description.is_object() && description.contains("features")) features_ = description["features"];
+    features_ = description.features;
     if (state_.finished || paused()) return false;
   }
   lock_->sign();
-  write_file_atomic(run / "config.yaml", dump_run_config(request_.config, false));
-  json description = request_.description_json.empty() ? json::object() : json::parse(request_.description_json);
-  description["seed"] = request_.config.seed;
-  description["data"] = data_.name;
-  description["data_sha256"] = data_.sha256;
-  description["weights_sha256"] = weights.is_object() ? weights : starting_weights(request_.config);
-  description_ = description;
+  write_file_atomic(folder, "config.yaml", dump_run_config(request_.config, false));
+  description_ = request_.description_json.empty() ? json::object() : json::parse(request_.description_json);
+  description_["seed"] = request_.config.seed;
+  description_["data"] = data_.name;
+  description_["data_sha256"] = data_.sha256;
+  description_["weights_sha256"] = weights.is_object() ? weights : starting_weights(request_.config);
+  if (!features_.empty()) description_["features"] = features_;
   write_description();
   log_to_file(run / "train.log");
   return true;
 }
 
-void Run::write_description() const { write_file_atomic(request_.run / "description.json", description_.dump(2) + "\n"); }
+void Run::write_description() const { write_file_atomic(GuardedFolder(request_.run), "description.json", description_.dump(2) + "\n"); }
 
 void Run::check_same_data() const {
   const std::string mine = data_.sha256 + sha256_hex(dump_run_config(request_.config, false));
@@ -210,6 +212,12 @@ void Run::train_epoch(int64_t epoch) {
   auto batches = session_->epoch_batches(epoch);
   const auto total = static_cast<int64_t>(batches.size());
   const int64_t skip = state_.batch_in_epoch;
+  if (skip > total || epoch >= request_.config.train.epochs) {
+    throw CheckpointError(fmt::format(
+        "{}: the checkpoint stands after batch {} of epoch {}, the run has {} batches in each of {} epochs; it belongs to other data or "
+        "another config",
+        request_.run.string(), skip, epoch + 1, total, request_.config.train.epochs));
+  }
   batches.erase(batches.begin(), batches.begin() + skip);
   StageTimer timer;
   auto stream = session_->loader().stream(session_->own_rows(batches), epoch, &timer);
@@ -366,10 +374,11 @@ TrainOutcome train(const TrainRequest& request, const DataSet& data) {
   return Run(request, part).execute();
 }
 
-double time_training(const RunConfig& config, const DataSet& whole, int64_t warmup, int64_t steps, StageTimer& timer, Ranks& ranks) {
+double time_training(const RunConfig& config, const DataSet& whole, const BenchPlan& plan, StageTimer& timer, Ranks& ranks) {
+  const int64_t warmup = plan.warmup, steps = plan.steps;
   const DataSet data = config.data.limit > 0 ? limited(whole, config.data.limit, config.seed) : whole;
   check_trainable(config, data, ranks);
-  Session session(config, data, {.cache = fs::temp_directory_path() / "infig-bench"}, ranks);
+  Session session(config, data, {.cache = plan.cache}, ranks);
   int64_t done = 0, posts = 0;
   Clock::time_point start = Clock::now();
   for (int64_t epoch = 0; done < warmup + steps; ++epoch) {

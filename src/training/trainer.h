@@ -37,9 +37,14 @@ struct TrainOutcome {
 // that is not finite, naming the posts; the last good checkpoint stays), ResourceError, Interrupted.
 TrainOutcome train(const TrainRequest& request, const DataSet& data);
 
-// Runs `steps` optimizer steps without a run folder and fills `timer` with the seconds of each stage. Returns posts/s over the steps
-// after `warmup`, of all ranks together. Collective.
-double time_training(const RunConfig& config, const DataSet& data, int64_t warmup, int64_t steps, StageTimer& timer,
-                     Ranks& ranks = Ranks::alone());
+struct BenchPlan {
+  int64_t warmup = 10;          // optimizer steps that do not count
+  int64_t steps = 40;           // that do
+  std::filesystem::path cache;  // for features of frozen encoders; all ranks share it
+};
+
+// Runs optimizer steps without a run folder and fills `timer` with the seconds of each stage. Returns posts/s over the steps that count,
+// of all ranks together. Collective.
+double time_training(const RunConfig& config, const DataSet& data, const BenchPlan& plan, StageTimer& timer, Ranks& ranks = Ranks::alone());
 
 }  // namespace infig

@@ -65,5 +65,20 @@ TEST(PictureSpan, OutcomesOfBrokenOnes) {
   EXPECT_THAT(beyond.reason, HasSubstr("the file has 50 bytes and ends before the picture begins"));
 }
 
+// A sparse file: nothing of it is on the disk, and nothing of it may be taken into memory.
+TEST(PictureSpan, AFileAboveTheLimitIsABadPicture) {
+  const Pack pack;
+  put(pack.folder / "huge.jpg", pack.second);
+  std::filesystem::resize_file(pack.folder / "huge.jpg", uintmax_t{256} << 20);
+  EXPECT_NE(read_image_file(pack.folder / "huge.jpg").status, ImageStatus::kTooLarge);
+  std::filesystem::resize_file(pack.folder / "huge.jpg", uintmax_t{1} << 40);
+  for (const FileSpan& picture : {FileSpan(pack.folder / "huge.jpg"), FileSpan(pack.folder / "huge.jpg", 0, (int64_t{256} << 20) + 1)}) {
+    const ImageFile file = read_image_file(picture);
+    EXPECT_EQ(file.status, ImageStatus::kTooLarge);
+    EXPECT_TRUE(file.bytes.empty());
+    EXPECT_THAT(file.reason, HasSubstr("more than the 256 MiB"));
+  }
+}
+
 }  // namespace
 }  // namespace infig

@@ -55,7 +55,7 @@ std::vector<std::string> records(const std::string& bytes) {
 TEST(EventFile, HoldsWhatTheWireFormatSays) {
   const TemporaryFolder folder;
   {
-    EventFile file(folder / "tensorboard", -1);
+    EventFile file(GuardedFolder(folder.path()).make("tensorboard"), -1);
     file.write({{"step", 7}, {"loss", 0.5}, {"eval_f1", 2}, {"note", "text"}, {"broken", std::nan("")}});
   }
   const auto found = records(only_file(folder / "tensorboard"));
@@ -72,13 +72,13 @@ TEST(EventFile, HoldsWhatTheWireFormatSays) {
 TEST(EventFile, AResumedRunTellsReadersToForgetLaterSteps) {
   const TemporaryFolder folder;
   {
-    const EventFile file(folder, 4);
+    const EventFile file(GuardedFolder(folder.path()), 4);
   }
   const auto found = records(only_file(folder));
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[1].substr(9), "\x10\x05\x3A\x02\x08\x01");  // step 5, session_log {status START}
   {
-    const EventFile second(folder, -1), third(folder, -1);
+    const EventFile second(GuardedFolder(folder.path()), -1), third(GuardedFolder(folder.path()), -1);
   }
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 3);
 }
@@ -86,7 +86,7 @@ TEST(EventFile, AResumedRunTellsReadersToForgetLaterSteps) {
 TEST(EventFile, SaysWhereItCannotWrite) {
   const TemporaryFolder folder;
   write_file_atomic(folder / "taken", "a file");
-  EXPECT_THROW(EventFile(folder / "taken", -1), ResourceError);
+  EXPECT_THROW(EventFile(GuardedFolder(folder / "taken"), -1), ResourceError);
 }
 
 }  // namespace

@@ -1,0 +1,110 @@
+#include "run/checkpoints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <system_error>
+
+#include "core/error.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+namespace {
+
+using Kind = GuardedFolder::Kind;
+
+constexpr std::string_view kStep = "step-";
+constexpr std::array<const char*, 4> kFolders = {"cache", "checkpoints", "eval", "tensorboard"};
+constexpr std::array<const char*, 9> kFiles = {".lock",         "config.yaml",      "description.json", "train.log",    "metrics.jsonl",
+                                               "timings.jsonl", "bad-pictures.csv", "report.html",      "model-card.md"};
+
+// -1 for what is no number of a step.
+int64_t step_of(const std::string& name) {
+  if (!name.starts_with(kStep) || name.size() == kStep.size()) return -1;
+  int64_t step = 0;
+  const char *begin = name.data() + kStep.size(), *end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(begin, end, step);
+  return error == std::errc() && stop == end && *begin != '-' ? step : -1;
+}
+
+// A link that leads to itself is not there, where exists() alone would throw.
+bool there(const fs::path& path) {
+  std::error_code code;
+  return fs::exists(path, code);
+}
+
+std::optional<GuardedFolder> checkpoints_of(const fs::path& run) {
+  std::error_code code;
+  if (!fs::is_directory(run, code)) throw CheckpointError(fmt::format("{}: is no folder; give the folder of a run", run.string()));
+  return GuardedFolder(run).find("checkpoints");
+}
+
+}  // namespace
+
+std::string checkpoint_name(int64_t step) { return fmt::format("step-{:06}", step); }
+
+bool is_checkpoint_name(const std::string& name) { return step_of(name) >= 0; }
+
+std::vector<std::string> checkpoint_names(const GuardedFolder& checkpoints) {
+  std::vector<std::string> names;
+  for (const std::string& name : checkpoints.names()) {
+    if (!is_checkpoint_name(name)) continue;
+    const Kind kind = checkpoints.kind(name);
+    if (kind == Kind::kLink) refuse_link(checkpoints.path() / name);
+    if (kind == Kind::kFolder) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return step_of(a) > step_of(b); });
+  return names;
+}
+
+std::optional<std::string> linked_checkpoint(const GuardedFolder& checkpoints, const std::string& name) {
+  if (checkpoints.kind(name) != Kind::kLink) return std::nullopt;
+  const std::string target = checkpoints.link_target(name);
+  const bool plain = is_checkpoint_name(target);
+  if (!plain || checkpoints.kind(target) == Kind::kLink) {
+    throw CheckpointError(fmt::format(
+        "{}: leads to {}{}; expected the name of a checkpoint's folder beside it, as step-000500; delete the link, or set it anew",
+        (checkpoints.path() / name).string(), target, plain ? ", which is itself a link" : ""));
+  }
+  return target;
+}
+
+fs::path find_checkpoint(const fs::path& run) {
+  if (!there(run)) throw CheckpointError(fmt::format("{}: no such run folder", run.string()));
+  if (there(run / "model.safetensors")) return run;
+  const auto checkpoints = checkpoints_of(run);
+  if (checkpoints) {
+    // An archive may have turned the link into a folder of its own.
+    const std::string best = linked_checkpoint(*checkpoints, "best").value_or("best");
+    if (checkpoints->kind(best) == Kind::kFolder && there(checkpoints->path() / best / "model.safetensors"))
+      return checkpoints->path() / best;
+  }
+  throw CheckpointError(fmt::format("{}: holds no checkpoints/best; {}", run.string(),
+                                    checkpoints ? "the run was stopped before its first evaluation: continue it with train --resume latest"
+                                                : "give the folder that train --output-dir wrote"));
+}
+
+GuardedFolder open_checkpoint(const fs::path& run) {
+  const fs::path found = find_checkpoint(run);
+  if (found == run) return GuardedFolder(run);
+  return GuardedFolder(run).folder(fs::path("checkpoints") / found.filename());
+}
+
+void check_no_links(const GuardedFolder& run) {
+  for (const char* name : kFolders) {
+    if (run.kind(name) == Kind::kLink) refuse_link(run.path() / name);
+  }
+  for (const char* name : kFiles) {
+    if (run.kind(name) == Kind::kLink) refuse_link(run.path() / name);
+  }
+  const auto checkpoints = run.find("checkpoints");
+  if (!checkpoints) return;
+  checkpoint_names(*checkpoints);
+  linked_checkpoint(*checkpoints, "latest");
+  linked_checkpoint(*checkpoints, "best");
+  if (checkpoints->kind("average") == Kind::kLink) refuse_link(checkpoints->path() / "average");
+}
+
+}  // namespace infig

@@ -1,0 +1,43 @@
+// Where a run is: all that is not a tensor. Stored as trainer_state.json under the names Hugging Face uses. Free of torch.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace infig {
+
+struct LossScale {
+  double scale = 65536;
+  int64_t good_steps = 0;  // since the last change
+};
+
+struct TrainerState {
+  int64_t global_step = 0;       // optimizer steps done
+  int64_t epoch = 0;             // epoch under way (0-based)
+  int64_t batch_in_epoch = 0;    // batches of it done
+  double best_metric = -1;       // value of train.best_metric on dev; counts where best_step >= 0
+  double best_f1_weighted = -1;  // breaks ties
+  int64_t best_step = -1;
+  int64_t evaluations_without_gain = 0;
+  int64_t skipped_steps = 0;     // train.on_nan=skip
+  int64_t skipped_in_a_row = 0;  // the last of them
+  int64_t overflowed_steps = 0;  // of fp16's scaled gradients
+  LossScale loss_scaler;         // of fp16
+  bool finished = false;
+  nlohmann::json window;                                 // sums since the last line of metrics.jsonl: numbers, or null
+  nlohmann::json log_history = nlohmann::json::array();  // evaluations so far: {"step": 12, "eval_accuracy": .5, ...}, NaN as null
+
+  nlohmann::json to_json() const;
+  // Throws CheckpointError naming the key that is absent, of another type or out of range.
+  static TrainerState from_json(const nlohmann::json& json, const std::string& where);
+};
+
+TrainerState read_trainer_state(const std::filesystem::path& checkpoint);
+
+// A checkpoint of another format is whole: nothing is wrong with it but who reads it. Throws CheckpointError where trainer_state.json can
+// be read and names another format than this program's.
+void check_checkpoint_format(const std::filesystem::path& checkpoint);
+
+}  // namespace infig

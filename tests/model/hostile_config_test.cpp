@@ -1,0 +1,103 @@
+// A checkpoint's config.json with any one of its entries changed: refused by an Error of the project, or harmless; never a reason to take
+// memory, and never another exception.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "model/pretrained.h"
+#include "model/small_model.h"
+#include "reference/temporary_folder.h"
+
+namespace infig {
+namespace {
+
+using nlohmann::json;
+
+// The process's address space may grow by `bytes` while this lives: what asks for more fails at once, instead of filling the machine.
+class SmallMemory {
+ public:
+  explicit SmallMemory(uint64_t bytes) {
+    ::getrlimit(RLIMIT_AS, &before_);
+    uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit small{pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) + bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_AS, &small);
+  }
+  ~SmallMemory() { ::setrlimit(RLIMIT_AS, &before_); }
+  SmallMemory(const SmallMemory&) = delete;
+  SmallMemory& operator=(const SmallMemory&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+class HostileConfig : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    InfigOptions options = test::small_model_options();
+    std::vector<std::string> corpus;
+    for (int i = 0; i < 30; ++i) corpus.insert(corpus.end(), {"a lovely day at the beach", "the storm took the roof", "hello there rain"});
+    const auto tokenizer = train_sentencepiece(corpus, {.vocab_size = 40});
+    options.text.encoder.vocab_size = tokenizer->vocab_size();
+    options.text.encoder.pad_token_id = tokenizer->pad_id();
+    options.finish();
+    const InfigModel model(options, 3, 1);
+    const std::vector<std::string> labels = {"negative", "neutral", "positive"};
+    ModelConfig choice;
+    infig_options(choice) = options;
+    save_model({*model, choice, tokenizer.get(), labels, Precision::kFp32}, folder_.path());
+    config_ = json::parse(read_file(folder_ / "config.json"));
+  }
+  // "" where the folder loads, the Error's message, or what else came through.
+  std::string outcome(const json& config) const {
+    write_file_atomic(folder_ / "config.json", config.dump());
+    try {
+      load_model(folder_.path());
+    } catch (const CheckpointError& error) {
+      return error.what();
+    } catch (const std::exception& other) {
+      ADD_FAILURE() << "no CheckpointError: " << other.what();
+      return "another";
+    }
+    return "";
+  }
+  reference::TemporaryFolder folder_{"hostile"};
+  json config_;
+};
+
+TEST_F(HostileConfig, AnyNumberAndAnyType) {
+  ASSERT_EQ(outcome(config_), "");
+  const SmallMemory small(uint64_t{600} << 20);
+  int changed = 0;
+  for (const char* part : {"/infig", "/text_encoder", "/image_backbone"}) {
+    for (const auto& [leaf, value] : config_[json::json_pointer(part)].flatten().items()) {
+      std::vector<json> others = {"x", nullptr, json::array(), json::object()};
+      if (value.is_number()) others.insert(others.end(), {1'000'000'000, 40'000, -1, 1e300, INT64_MIN});
+      for (const json& other : others) {
+        json config = config_;
+        config[json::json_pointer(part + leaf)] = other;
+        SCOPED_TRACE(part + leaf + " = " + other.dump());
+        outcome(config);
+        ++changed;
+      }
+    }
+  }
+  EXPECT_GT(changed, 300);
+}
+
+TEST_F(HostileConfig, WhatTheWeightsHaveIsNamed) {
+  json config = config_;
+  config["infig"]["text"]["hidden_size"] = 1'000'000'000;
+  const std::string message = outcome(config);
+  EXPECT_NE(message.find("key infig.text.hidden_size: is 1000000000, but text_encoder.embeddings.LayerNorm.weight in "), std::string::npos)
+      << message;
+  EXPECT_NE(message.find(" has 16"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace infig
