@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "core/stage_timer.h"
 #include "data/post.h"
@@ -38,8 +39,9 @@ struct TrainOutcome {
 TrainOutcome train(const TrainRequest& request, const DataSet& data);
 
 // Runs `steps` optimizer steps without a run folder and fills `timer` with the seconds of each stage. Returns posts/s over the steps
-// after `warmup`, of all ranks together. Collective.
+// after `warmup`, of all ranks together. Where given, `batches` receives the ids of the posts of every batch, in the order of the steps, to
+// the end of the last epoch that was begun. Collective.
 double time_training(const RunConfig& config, const DataSet& data, int64_t warmup, int64_t steps, StageTimer& timer,
-                     Ranks& ranks = Ranks::alone());
+                     Ranks& ranks = Ranks::alone(), std::vector<std::vector<std::string>>* batches = nullptr);
 
 }  // namespace infig
