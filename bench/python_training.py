@@ -76,7 +76,7 @@ def compile_layers(model):
     """Each Transformer layer as one graph for any length of text: what is compiled once serves every layer of its kind."""
     for layer in model.transformer_layers():
         layer.compile(dynamic=True)
-    python_infig.hfam_similarity = torch.compile(python_infig.hfam_similarity, dynamic=True)
+    python_infig.slice_similarity = torch.compile(python_infig.slice_similarity, dynamic=True)
 
 
 def main():
