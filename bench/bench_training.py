@@ -98,9 +98,14 @@ class Bench:
         return folder
 
     def few_posts(self, batches):
-        """A table of the first posts that train and a few that evaluate."""
+        """A table of some posts that train and a few that evaluate."""
         rows = [json.loads(line) for line in (Path(self.flags.data) / "posts.jsonl").read_text().splitlines()]
-        chosen = [row for row in rows if row["split"] == "train"][:64 * batches] + [row for row in rows if row["split"] == "dev"][:CHECK_DEV]
+        chosen = []
+        for split, wanted in [("train", 64 * batches), ("dev", CHECK_DEV)]:
+            of_split = [row for row in rows if row["split"] == split]
+            if len(of_split) < wanted:
+                sys.exit(f"{self.flags.data}: {len(of_split)} posts of the split {split}, expected {wanted} at least")
+            chosen += of_split[::len(of_split) // wanted][:wanted]  # from all over the file, which may lie in the order of the labels
         for row in chosen:
             if row.get("image"):
                 row["image"] = str(Path(self.flags.data).resolve() / row["image"])
