@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup program build demo test conformance bench bench-tokenizers bench-encoders bench-training bench-memory lint format ci clean asan fuzz e2e lite-weights base-weights
+.PHONY: help setup program build demo test conformance bench bench-tokenizers bench-encoders bench-training bench-training-memory bench-memory lint format ci clean asan fuzz e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -92,9 +92,13 @@ bench-encoders: setup  ## encoders and pictures against transformers, ONNX Runti
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_encoders.py
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_pictures.py
 
-bench-training: program  ## lite's training against the same step in Python with PyTorch, side by side (DATA=data/mvsa, make lite-weights)
+bench-training: program  ## lite's training against the same in Python with PyTorch: equality, then posts/s (DATA=data/mvsa, make lite-weights)
 	@tools/setup_conformance.sh
-	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_training.py --data $(or $(DATA),data/mvsa)
+	@.venv-conformance/bin/python bench/bench_training.py --data $(or $(DATA),data/mvsa) --only time
+
+bench-training-memory: program  ## the same: peak memory of one epoch of both, MEMORY_PRECISION=bf16, fp32 or both
+	@tools/setup_conformance.sh
+	@.venv-conformance/bin/python bench/bench_training.py --data $(or $(DATA),data/mvsa) --only epoch --epoch-precision $(or $(MEMORY_PRECISION),bf16)
 
 bench-memory: program  ## peak memory of every preset's training against its ceiling (PRESETS="tiny lite")
 	@$(PYTHON) bench/bench_memory.py --infig $(INFIG) $(PRESETS)

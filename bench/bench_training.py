@@ -1,184 +1,240 @@
-"""Training `lite`: infig beside the same step written in Python with transformers and PyTorch, on the same posts, threads and batch size.
+"""Training `lite` on MVSA-Single: infig beside the same training written in Python with transformers and PyTorch (bench/python_infig.py).
 
-    python bench/bench_training.py --data data/mvsa [--threads 2] [--steps 4] [--rounds 2]
+    python bench/bench_training.py --data data/mvsa [--only check|time|epoch]
 
-The Python step is what a careful researcher would write: padded to the batch's longest, features of the frozen backbone at hand, HFAM as one
-broadcast product a text chunk. Both take turns, so that a busy moment falls on both; posts/s, peak memory and their ratios are printed.
+check   Dropout off, infig's initial weights, its batches: losses, gradient norm and learning rate of the first three steps must agree, those of the first
+        within 1e-4 (the gradient's norm 1e-3), or nothing is timed.
+time    posts/s over --steps steps after --warmup, both sides on the same posts in the same batches, taking turns. Python comes with `eager` attention, with
+        `sdpa`, and with `sdpa` and torch.compile.
+epoch   One whole epoch with an evaluation on dev and a checkpoint: `infig train` and the same in Python. Peak memory of each process, and how much of it is the
+        process's own (the rest is mapped files, above all the cached features, which the system takes back when it needs room). Needs no quiet machine.
+
+Both sides read the backbone's features from the file that infig made, use as many threads, have CLIP off. The tables are Markdown.
 """
 
 import argparse
 import json
+import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-import torch
-import torch.nn.functional as F
-from torch import nn
-from transformers import AutoModel, AutoTokenizer
-
 ROOT = Path(__file__).resolve().parents[1]
-WIDTH, PATCHES, CHANNELS, TOP_J, MOMENTUM, QUEUE = 384, 49, 1280, 2, 0.995, 1024
+NO_DROPOUT = [f"{part}.{key}=0" for part in ["image", "fusion"] for key in ["hidden_dropout_prob", "attention_probs_dropout_prob"]] + ["head.dropout=0"]
+CHECK_BATCHES, CHECK_DEV, STILL = 3, 8, 1e-30  # STILL: a rate at which no float32 weight moves but a bias of zero, and that by 1e-30
+PARTS = ["loss_classification", "loss_gam", "loss_hfam"]
+COLUMNS = {"eager": ["--attention", "eager"], "sdpa": ["--attention", "sdpa"], "compile": ["--attention", "sdpa", "--compile"]}
 
 
-def transformer(layers):
-    return nn.ModuleList(nn.TransformerEncoderLayer(WIDTH, 12, 4 * WIDTH, dropout=0.1, activation="gelu", batch_first=True) for _ in range(layers))
+def run(words, log):
+    """Runs a program to its end, looking at its memory ten times a second: (its output, seconds, MiB of its own memory at most)."""
+    begin, own = time.perf_counter(), 0
+    with open(log, "w") as errors, tempfile.TemporaryFile("w+") as out:
+        child = subprocess.Popen([str(word) for word in words], stdout=out, stderr=errors, stdin=subprocess.DEVNULL, cwd=ROOT)
+        while child.poll() is None:
+            try:
+                found = re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{child.pid}/status").read_text())
+                own = max(own, int(found.group(1)) / 1024 if found else 0)
+            except OSError:
+                pass  # it ended just now
+            time.sleep(0.1)
+        seconds = time.perf_counter() - begin
+        out.seek(0)
+        text = out.read()
+    if child.returncode != 0:
+        sys.exit(f"{' '.join(str(word) for word in words)}\nended with {child.returncode}:\n{text}\n{Path(log).read_text()[-3000:]}")
+    return text, seconds, own
 
 
-class Encoders(nn.Module):
-    """What GAM has twins of: both encoders, hidden states of every layer."""
+class Bench:
+    def __init__(self, flags):
+        self.flags = flags
+        self.work = Path(flags.work).resolve()
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.log = self.work / "last.log"
+        for path, what in [(flags.infig, "make program"), (flags.text_model, "make lite-weights"), (flags.image_model, "make lite-weights"),
+                           (Path(flags.data) / "posts.jsonl", "infig prepare mvsa-single")]:
+            if not Path(path).exists():
+                sys.exit(f"{path} is not there; {what} makes it")
+        self.labels = json.loads((Path(flags.data) / "dataset.json").read_text())["labels"]
 
-    def __init__(self, text_model):
-        super().__init__()
-        self.text = AutoModel.from_pretrained(text_model, add_pooling_layer=False)
-        self.patch = nn.Linear(CHANNELS, WIDTH)
-        self.cls = nn.Parameter(torch.zeros(1, 1, WIDTH))
-        self.position = nn.Parameter(torch.zeros(1, PATCHES + 1, WIDTH))
-        self.layers = transformer(4)
+    def infig(self, verb, data, *more, text_model=None):
+        words = [self.flags.infig, verb, "--config", ROOT / "configs/lite.yaml", "--data", data, f"threads={self.flags.threads}", f"text.model={text_model or self.flags.text_model}",
+                 f"image.model={self.flags.image_model}", "train.epochs=1"]
+        return run([*words, *more], self.log)
 
-    def forward(self, ids, mask, grid):
-        text = self.text(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[1:]
-        x = torch.cat([self.cls.expand(len(grid), -1, -1), self.patch(grid)], 1) + self.position
-        image = []
-        for layer in self.layers:
-            x = layer(x)
-            image.append(x)
-        return text, image
+    def train(self, name, data, *more, **how):
+        """A run folder of its own, made anew."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work)) / "run"
+        return folder, self.infig("train", data, "--output-dir", folder, *more, **how)
 
+    def python(self, job, posts, labels, batches, features, weights, *more, text_model=None):
+        words = [sys.executable, ROOT / "bench/python_training.py", "--job", job, "--posts", posts, "--labels", *labels, "--batches", batches, "--features", self.features(features),
+                 "--weights", weights, "--text-model", text_model or self.flags.text_model, "--threads", self.flags.threads]
+        text, seconds, own = run([*words, *more], self.log)
+        return json.loads(text.splitlines()[-1]) | {"process_seconds": seconds, "own_mib": own}
 
-def gam(query, key, queue, temperature):
-    logits = F.normalize(query, dim=1) @ F.normalize(torch.cat([key, queue]), dim=1).t() / temperature
-    return F.cross_entropy(logits, torch.arange(len(query)))
+    @staticmethod
+    def features(cache):
+        found = sorted(Path(cache).glob("*/features.safetensors"), key=lambda path: path.stat().st_mtime)
+        if not found:
+            sys.exit(f"{cache}: infig left no features there")
+        return found[-1].parent
 
+    def text_model_without_dropout(self):
+        """The published files with another config.json: its dropout is the model's, which the run's config cannot set."""
+        source, folder = Path(self.flags.text_model).resolve(), self.work / "text-model-without-dropout"
+        folder.mkdir(exist_ok=True)
+        for path in source.iterdir():
+            if path.name != "config.json" and not (folder / path.name).exists():
+                (folder / path.name).symlink_to(path)
+        config = json.loads((source / "config.json").read_text())
+        config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        (folder / "config.json").write_text(json.dumps(config))
+        return folder
 
-def hfam(image, text, mask, temperature):
-    """Eq. 3 to 6 by broadcasting, eight texts at a time."""
-    image, text = F.normalize(image, dim=2), F.normalize(text, dim=2)
-    to_text, to_image = [], []
-    for chunk, counted in zip(text.split(8), mask.split(8)):
-        similarity = torch.einsum("ipd,qtd->iqpt", image, chunk)
-        hidden = similarity.masked_fill(counted[None, :, None, :] == 0, -1e4)
-        best = hidden.max(3).values  # each patch's best token
-        to_text.append(best.topk(TOP_J, 2).values.mean(2))
-        best = similarity.max(2).values.masked_fill(counted[None] == 0, -1e4)  # each token's best patch
-        kept = best.topk(min(TOP_J, best.shape[2]), 2).values
-        there = kept > -1e3
-        to_image.append((kept * there).sum(2) / there.sum(2))
-    own = torch.arange(len(image))
-    return F.cross_entropy(torch.cat(to_text, 1) / temperature, own) + F.cross_entropy(torch.cat(to_image, 1).t() / temperature, own)
+    def few_posts(self, batches):
+        """A table of some posts that train and a few that evaluate."""
+        rows = [json.loads(line) for line in (Path(self.flags.data) / "posts.jsonl").read_text().splitlines()]
+        chosen = []
+        for split, wanted in [("train", 64 * batches), ("dev", CHECK_DEV)]:
+            of_split = [row for row in rows if row["split"] == split]
+            if len(of_split) < wanted:
+                sys.exit(f"{self.flags.data}: {len(of_split)} posts of the split {split}, expected {wanted} at least")
+            chosen += of_split[::len(of_split) // wanted][:wanted]  # from all over the file, which may lie in the order of the labels
+        for row in chosen:
+            if row.get("image"):
+                row["image"] = str(Path(self.flags.data).resolve() / row["image"])
+        path = self.work / f"posts-{batches}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in chosen))
+        return path, sorted({row["label"] for row in chosen})
 
+    def initial_weights(self):
+        """What infig starts from, as a checkpoint of a step that moves nothing. The classifier is the data set's."""
+        table, labels = self.few_posts(1)
+        if labels != sorted(self.labels):
+            sys.exit(f"{table}: has the labels {labels}, the data set {self.labels}; the classifier would be another")
+        folder, _ = self.train("initial", table, f"data.feature_cache={self.work / 'features-1'}", f"optim.lr={STILL}", f"optim.lr_new={STILL}", "precision=fp32")
+        return next((folder / "checkpoints").glob("step-*/model.safetensors"))
 
-class Infig(nn.Module):
-    def __init__(self, text_model, labels):
-        super().__init__()
-        self.encoders, self.twins = Encoders(text_model), Encoders(text_model)
-        self.twins.load_state_dict(self.encoders.state_dict())
-        self.twins.requires_grad_(False).eval()
-        self.fusion = transformer(3)
-        self.hidden, self.score = nn.Linear(WIDTH, WIDTH // 2), nn.Linear(WIDTH // 2, 1)
-        self.dense, self.classifier = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, labels)
-        self.temperatures = nn.Parameter(torch.tensor([0.07, 0.07]))
-        self.register_buffer("image_queue", torch.randn(QUEUE, WIDTH))
-        self.register_buffer("text_queue", torch.randn(QUEUE, WIDTH))
+    def check(self, weights):
+        table, labels = self.few_posts(CHECK_BATCHES)
+        text_model, cache = self.text_model_without_dropout(), self.work / f"features-{CHECK_BATCHES}"
+        options = [f"data.feature_cache={cache}", "precision=fp32", *NO_DROPOUT]
+        folder, _ = self.train("check", table, "train.log_every=1", *options, text_model=text_model)
+        ours = [line for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()) if "loss_hfam" in line]
+        batches = self.work / "check-batches.json"
+        self.infig("bench", table, "--steps", 1, "--warmup", 1, "--batches", batches, *options, text_model=text_model)
+        theirs = self.python("losses", table, labels, batches, cache, weights, text_model=text_model)["losses"]
+        if len(ours) != CHECK_BATCHES or len(theirs) != CHECK_BATCHES:
+            sys.exit(f"check: {len(ours)} steps of infig, {len(theirs)} of Python; expected {CHECK_BATCHES}")
+        print("Losses with dropout off, fp32: largest relative difference\n\n| step | " + " | ".join([*PARTS, "grad_norm", "learning_rate"]) + " |\n|---:|" + "---:|" * (len(PARTS) + 2))
+        faults = []
+        for number, (one, other) in enumerate(zip(ours, theirs), 1):
+            cells = []
+            for key in [*PARTS, "grad_norm", "learning_rate"]:
+                difference = abs(one[key] - other[key]) / abs(one[key])
+                cells.append(f"{one[key]:.6g} ({difference:.1e})")
+                limit = (1e-3 if key == "grad_norm" else 1e-4) * (1 if number == 1 else 10)  # updates carry rounding on
+                if not difference <= limit:
+                    faults.append(f"step {number}, {key}: infig {one[key]:.8g}, Python {other[key]:.8g}: {difference:.1e}, expected at most {limit:.0e}")
+            print(f"| {number} | " + " | ".join(cells) + " |", flush=True)
+        if faults:
+            sys.exit("\nThe two programs do not train the same thing; nothing is timed:\n  " + "\n  ".join(faults))
 
-    def forward(self, ids, mask, grid, labels):
-        with torch.no_grad():
-            for twin, online in zip(self.twins.parameters(), self.encoders.parameters()):
-                twin.mul_(MOMENTUM).add_(online, alpha=1 - MOMENTUM)
-            text_key, image_key = (states[-1][:, 0] for states in self.twins(ids, mask, grid))
-        text, image = self.encoders(ids, mask, grid)
-        loss = (gam(image[-1][:, 0], text_key, self.text_queue, self.temperatures[0]) + gam(text[-1][:, 0], image_key, self.image_queue, self.temperatures[0])) / 2
-        for k in range(1, 4):
-            loss = loss + hfam(image[-k][:, 1:], text[-k][:, 1:], mask[:, 1:], self.temperatures[1]) / 6
-        x = torch.cat([image[-1][:, 1:], text[-1][:, 1:]], 1)
-        hidden = torch.cat([torch.zeros(len(x), PATCHES, dtype=torch.bool), mask[:, 1:] == 0], 1)
-        for layer in self.fusion:
-            x = layer(x, src_key_padding_mask=hidden)
-        weights = self.score(F.gelu(self.hidden(x))).squeeze(2).masked_fill(hidden, float("-inf")).softmax(1)
-        pooled = F.dropout(F.gelu(self.dense((weights[:, :, None] * x).sum(1))), 0.1, self.training)
-        with torch.no_grad():
-            self.image_queue = torch.cat([image_key, self.image_queue])[:QUEUE]
-            self.text_queue = torch.cat([text_key, self.text_queue])[:QUEUE]
-        return loss + F.cross_entropy(F.gelu(self.classifier(pooled)), labels)
+    def infig_rate(self, precision, batches):
+        text, _, _ = self.infig("bench", self.flags.data, "--steps", self.flags.steps, "--warmup", self.flags.warmup, "--batches", batches, f"precision={precision}",
+                                f"data.feature_cache={self.work / f'features-{precision}'}")
+        return float(re.search(r"training: ([\d.]+) posts/s", text).group(1))
 
+    def posts(self):
+        return Path(self.flags.data) / "posts.jsonl"
 
-def python_side(flags):
-    """Runs in a process of its own; prints posts/s and peak memory."""
-    torch.set_num_threads(flags.threads)
-    posts = [json.loads(line) for line in (Path(flags.data) / "posts.jsonl").read_text().splitlines()]
-    posts = [post for post in posts if post["split"] == "train"]
-    names = sorted({post["label"] for post in posts})
-    tokenizer = AutoTokenizer.from_pretrained(flags.text_model)
-    order = torch.randperm(len(posts), generator=torch.Generator().manual_seed(1)).tolist()
-    features = torch.randn(64, PATCHES, CHANNELS)  # what they hold is nothing to the speed
-    model = Infig(flags.text_model, len(names)).train()
-    model.twins.eval()
-    optimizer = torch.optim.Adam([parameter for parameter in model.parameters() if parameter.requires_grad], lr=5e-5)
-    precision = torch.autocast("cpu", dtype=torch.bfloat16, enabled=flags.precision == "bf16")
-    for step in range(flags.warmup + flags.steps):
-        if step == flags.warmup:
-            start = time.perf_counter()
-        rows = [posts[i] for i in order[step * 64:step * 64 + 64]]
-        batch = tokenizer([row["text"] for row in rows], padding=True, truncation=True, max_length=64, return_tensors="pt")
-        labels = torch.tensor([names.index(row["label"]) for row in rows])
-        optimizer.zero_grad(set_to_none=True)
-        with precision:
-            loss = model(batch["input_ids"], batch["attention_mask"], features, labels)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-    seconds = time.perf_counter() - start
-    assert torch.isfinite(loss), loss
-    print(json.dumps({"rate": 64 * flags.steps / seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    def time(self, weights, precision):
+        batches, cache = self.work / "batches.json", self.work / f"features-{precision}"
+        self.infig("bench", self.flags.data, "--steps", 1, "--warmup", 1, "--batches", batches, f"precision={precision}", f"data.feature_cache={cache}")  # computes the features
+        rates = {"infig": [], **{column: [] for column in COLUMNS}}
+        paths, failed = {}, {}
+        for _ in range(self.flags.rounds):
+            rates["infig"].append(self.infig_rate(precision, batches))
+            for column, options in COLUMNS.items():
+                if column in failed or column in self.flags.without:
+                    continue
+                more = ["--warmup", self.flags.warmup + (1 if column == "compile" else 0)]  # compiled anew for free lengths in the second step
+                try:
+                    found = self.python("time", self.posts(), self.labels, batches, cache, weights, "--precision", precision, "--steps", self.flags.steps, *more, *options)
+                except SystemExit as fault:
+                    if column != "compile":
+                        raise
+                    failed[column] = str(fault)
+                    continue
+                rates[column].append(found["rate"])
+                paths[column] = found
+        return {column: statistics.median(found) if found else None for column, found in rates.items()}, paths, failed
 
+    def time_all(self, weights):
+        print(f"\nposts/s, {self.flags.threads} threads, {self.flags.steps} steps of 64 posts after {self.flags.warmup} of warm-up, median of {self.flags.rounds} rounds\n")
+        print("| precision | infig | Python, eager | times | Python, sdpa | times | Python, sdpa and torch.compile | times | compiling, s |\n|---|" + "---:|" * 8)
+        notes = []
+        for precision in ["fp32", "bf16"] if self.flags.precision == "both" else [self.flags.precision]:
+            rates, paths, failed = self.time(weights, precision)
+            cells = [f"{rates['infig']:.1f}"]
+            for column in COLUMNS:
+                cells += [f"{rates[column]:.1f}", f"{rates['infig'] / rates[column]:.2f}"] if rates[column] else ["does not run", ""]
+                if column in paths:
+                    used = ", ".join(f"{count} {kernel}" for kernel, count in sorted(paths[column]["attention"].items()))
+                    notes.append(f"{precision}, {column}: scaled_dot_product_attention in a forward pass: {used or 'not called'}")
+            cells.append(f"{paths['compile']['warmup_seconds']:.0f}" if "compile" in paths else "")
+            print(f"| {precision} | " + " | ".join(cells) + " |", flush=True)
+            notes += [f"{precision}, {column}: {text}" for column, text in failed.items()]
+        print("\n" + "\n".join(notes) + "\nPyTorch's fused CPU attention refuses dropout: training's own passes go unfused, the momentum twins' (without dropout) fused.")
 
-def python_run(flags, precision):
-    words = [sys.executable, __file__, "--python-side", "--precision", precision, "--data", flags.data, "--text-model", flags.text_model]
-    words += ["--threads", str(flags.threads), "--steps", str(flags.steps), "--warmup", str(flags.warmup)]
-    out = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    return out["rate"], out["mib"]
+    def epoch(self, weights, precision):
+        batches, cache = self.work / "batches.json", self.work / f"features-{precision}"
+        self.infig("bench", self.flags.data, "--steps", 1, "--warmup", 1, "--batches", batches, f"precision={precision}", f"data.feature_cache={cache}")
+        folder, (_, seconds, own) = self.train("epoch", self.flags.data, f"precision={precision}", f"data.feature_cache={cache}")
+        peak = float(re.findall(r"peak memory (\d+) MiB", (folder / "train.log").read_text())[-1])
+        theirs = self.python("epoch", self.posts(), self.labels, batches, cache, weights, "--precision", precision, "--attention", self.flags.attention)
+        print(f"| {precision} | {peak:.0f} | {own:.0f} | {seconds:.0f} | {theirs['peak_mib']:.0f} | {theirs['own_mib']:.0f} | {theirs['process_seconds']:.0f} | "
+              f"{peak / theirs['peak_mib']:.2f} | {own / theirs['own_mib']:.2f} |", flush=True)
 
-
-def infig_run(flags, precision):
-    words = [flags.infig, "bench", "--config", ROOT / "configs/lite.yaml", "--data", flags.data, "--steps", flags.steps, "--warmup", flags.warmup]
-    words += [f"threads={flags.threads}", f"precision={precision}", f"text.model={flags.text_model}", f"image.model={flags.image_model}", f"data.feature_cache={flags.cache}"]
-    out = subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout
-    found = re.search(r"training: ([\d.]+) posts/s .* peak memory (\d+) MiB", out)
-    return float(found.group(1)), float(found.group(2))
+    def epoch_all(self, weights):
+        print(f"\nOne epoch of training with evaluation and checkpoint, {self.flags.threads} threads; peak MiB of the process, MiB of its own memory, seconds from start to end\n")
+        print(f"| precision | infig train, MiB | own | s | Python ({self.flags.attention}), MiB | own | s | share | of own |\n|---|" + "---:|" * 8)
+        for precision in ["fp32", "bf16"] if self.flags.epoch_precision == "both" else [self.flags.epoch_precision]:
+            self.epoch(weights, precision)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", required=True, help="folder that infig prepare mvsa-single wrote")
+    parser.add_argument("--only", choices=["check", "time", "epoch"], action="append", help="leave out the other parts; time and epoch check first")
     parser.add_argument("--infig", default=str(ROOT / "build/bin/infig"))
-    parser.add_argument("--text-model", default="weights/minilm-l6")
-    parser.add_argument("--image-model", default="weights/efficientnet-lite0")
-    parser.add_argument("--cache", default="/tmp/infig-bench-features", help="folder for the frozen backbone's features")
+    parser.add_argument("--text-model", default=str(ROOT / "weights/minilm-l6"))
+    parser.add_argument("--image-model", default=str(ROOT / "weights/efficientnet-lite0"))
+    parser.add_argument("--work", default=str(ROOT / "build/bench-training"), help="folder for features, batches and runs")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--warmup", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--warmup", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--precision", choices=["fp32", "bf16", "both"], default="both")
-    parser.add_argument("--python-side", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--epoch-precision", choices=["fp32", "bf16", "both"], default="bf16")
+    parser.add_argument("--attention", choices=["eager", "sdpa"], default="sdpa", help="Python's in the epoch")
+    parser.add_argument("--without", choices=list(COLUMNS), nargs="*", default=[], help="columns of Python to leave out")
     flags = parser.parse_args()
-    if flags.python_side:
-        python_side(flags)
-        return
-    infig_run(flags, "fp32")  # computes the features
-    print(f"{'precision':<10} {'':>8} {'posts/s':>9} {'peak MiB':>9}")
-    for precision in ["fp32", "bf16"] if flags.precision == "both" else [flags.precision]:
-        runs = {"python": [], "infig": []}
-        for _ in range(flags.rounds):
-            runs["python"].append(python_run(flags, precision))
-            runs["infig"].append(infig_run(flags, precision))
-        medians = {who: [statistics.median(column) for column in zip(*found)] for who, found in runs.items()}
-        for who, (rate, mib) in medians.items():
-            print(f"{precision:<10} {who:>8} {rate:>9.1f} {mib:>9.0f}")
-        print(f"{precision:<10} {'ratio':>8} {medians['infig'][0] / medians['python'][0]:>9.2f} {medians['infig'][1] / medians['python'][1]:>9.2f}", flush=True)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    bench = Bench(flags)
+    parts = flags.only or ["check", "time", "epoch"]
+    weights = bench.initial_weights()
+    bench.check(weights)
+    if "time" in parts:
+        bench.time_all(weights)
+    if "epoch" in parts:
+        bench.epoch_all(weights)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,16 @@
 
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "apps/commands.h"
 #include "apps/ranks_of_verb.h"
 #include "apps/signals.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/process_memory.h"
 #include "data/data_set.h"
 #include "training/trainer.h"
@@ -16,7 +21,7 @@ namespace infig {
 namespace {
 
 struct BenchFlags {
-  std::string config, data;
+  std::string config, data, batches;
   int64_t steps = 40, warmup = 10;
   std::vector<std::string> overrides;
   bool random_init = false;
@@ -27,11 +32,19 @@ void bench_verb(const BenchFlags& flags) {
   Ranks& ranks = ranks_of_verb();
   const RunConfig config = load_run_config(flags.config, flags.overrides, flags.random_init);
   const DataSet data = read_data_set(flags.data);
+  std::optional<AtomicFile> file;  // opened first: a file that cannot be written is known before the steps are
+  if (!flags.batches.empty() && ranks.first()) file.emplace(flags.batches);
   StageTimer timer;
   std::filesystem::path cache = ranks.broadcast(folder.path().string());
   if (!std::filesystem::exists(cache)) cache = folder.path();  // a rank on another machine than the first one
-  const double rate = time_training(config, data, {.warmup = flags.warmup, .steps = flags.steps, .cache = cache}, timer, ranks);
+  std::vector<std::vector<std::string>> batches;
+  const double rate = time_training(
+      config, data, {.warmup = flags.warmup, .steps = flags.steps, .cache = cache, .batches = file ? &batches : nullptr}, timer, ranks);
   if (!ranks.first()) return;  // its stages are like the first one's
+  if (file) {
+    file->stream() << nlohmann::json(batches).dump() << "\n";
+    file->commit();
+  }
   const double total = static_cast<double>(flags.steps * config.train.batch_size) / rate;
   std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads%s, peak memory %.0f MiB%s, %s\n",
               rate, static_cast<long long>(flags.steps), static_cast<long long>(config.train.batch_size),
@@ -64,6 +77,10 @@ void add_bench(CLI::App& app) {
   verb->add_option("--data", flags->data, "data set folder, a table, or WebDataset tars")->required();
   verb->add_option("--steps", flags->steps, "steps timed")->capture_default_str()->check(CLI::PositiveNumber);
   verb->add_option("--warmup", flags->warmup, "steps before them")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option(
+      "--batches", flags->batches,
+      "JSON file to write: the ids of the posts of every step, warm-up included, one list a step, to the end of the last epoch begun; "
+      "for another program to do the same steps");
   verb->add_flag("--random-init", flags->random_init, "encoders of the config's sizes from random weights instead of published ones");
   verb->add_option("overrides", flags->overrides, "key=value pairs over the config");
   verb->footer(

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "core/stage_timer.h"
 #include "data/post.h"
@@ -41,6 +42,8 @@ struct BenchPlan {
   int64_t warmup = 10;          // optimizer steps that do not count
   int64_t steps = 40;           // that do
   std::filesystem::path cache;  // for features of frozen encoders; all ranks share it
+  // Where given, receives the ids of the posts of every batch, in the order of the steps, to the end of the last epoch that was begun.
+  std::vector<std::vector<std::string>>* batches = nullptr;
 };
 
 // Runs optimizer steps without a run folder and fills `timer` with the seconds of each stage. Returns posts/s over the steps that count,

@@ -308,3 +308,21 @@ def test_doctor():
 def test_no_colour_and_no_bar_outside_a_terminal(postcards, tmp_path):
     done = train(postcards, tmp_path / "run")
     assert done.code == 0 and "\x1b" not in done.all
+
+
+def test_bench_writes_the_batches_that_train_takes(work, postcards):
+    file = work / "batches.json"
+    words = ["bench", "--config", ROOT / "configs/tiny.yaml", "--data", postcards, "--steps", 1, "--warmup", 1, *SMALL]
+    done = infig(*words, "--batches", file)
+    assert done.code == 0, done.all
+    batches = json.loads(file.read_text())
+    posts = {post["id"] for post in map(json.loads, (postcards / "posts.jsonl").read_text().splitlines()) if post["split"] == "train"}
+    ids = [post for batch in batches for post in batch]
+    assert [len(batch) for batch in batches] == [16] * (len(posts) // 16) and len(batches) > 2
+    assert len(set(ids)) == len(ids) and set(ids) <= posts
+    # A run whose first update throws the weights out of range names the posts of its second step.
+    done = train(postcards, work / "out-of-range", "optim.lr=1e30", "optim.warmup=0")
+    assert done.code == 1, done.all
+    assert "step 2: the loss is" in done.err and f"posts of the batch: {', '.join(batches[1])}." in done.err, done.err
+    done = infig(*words, "--batches", work / "absent/batches.json")
+    assert done.code == 1 and "absent/batches.json" in done.err, done.all

@@ -1,6 +1,7 @@
 """The checks of tools/ that everyone relies on: the house's lint, needless skips, repeatable setup."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -148,3 +149,41 @@ def test_setup_says_nothing_when_nothing_is_missing():
         pytest.fail("tools/setup.sh has not run here; make test runs it first")
     assert run(ROOT / "tools/setup.sh") == (0, "")
     assert run(ROOT / "tools/setup.sh", HOME="") == (0, "")
+
+
+def anchors(page):
+    """The names that GitHub gives the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
+def broken_links(root):
+    """Relative links of the Markdown files that the project holds which lead nowhere, and how many there are in all."""
+    broken, count = [], 0
+    for name in house_lint.tracked(root):
+        page = root / name
+        if page.suffix != ".md":
+            continue
+        text = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.M | re.S)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if re.match(r"[a-z]+:", target):
+                continue
+            count += 1
+            path, _, anchor = target.partition("#")
+            found = (page.parent / path).resolve() if path else page
+            if not found.exists() or (anchor and anchor not in anchors(found)):
+                broken.append(f"{name}: {target}")
+    return broken, count
+
+
+def test_relative_links_of_the_docs_lead_somewhere():
+    broken, count = broken_links(ROOT)
+    assert not broken, broken
+    assert count > 20, count
+
+
+def test_broken_links_are_found(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/b.md").write_text("# One two, three\n")
+    (tmp_path / "a.md").write_text("[1](docs/b.md#one-two-three) [2](docs/b.md#four) [3](docs/c.md) [4](https://example.org/x) `[5](d.md)`\n```\n[6](e.md)\n```\n")
+    assert broken_links(tmp_path) == (["a.md: docs/b.md#four", "a.md: docs/c.md"], 3)
