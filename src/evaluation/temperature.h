@@ -1,35 +1,15 @@
-// A temperature that makes a run's probabilities honest: fitted on dev, kept beside the best checkpoint, used where asked for.
+// Fitting a run's temperature on what evaluate() found, and scaling its figures by one.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
-#include <optional>
 #include <string>
 
 #include "evaluation/reports.h"
+#include "predict/calibration.h"
 
 namespace infig {
 
-// checkpoints/best/calibration.json.
-struct Calibration {
-  double temperature = 1;
-  std::string split = "dev";               // that it was fitted on
-  int64_t posts = 0;                       // of it, with a label
-  std::string data_sha256 = {};            // of the data set
-  double loss_before = 0, loss_after = 0;  // mean cross-entropy on that split, nats
-  double ece_before = 0, ece_after = 0;
-};
-
 // Throws ShapeError for a result that a temperature was already applied to, or that had a part withheld.
 Calibration fit_calibration(const EvaluationResult& result, const std::string& data_sha256);
-
-// `run` as find_checkpoint() takes it. A checkpoint of another step has none until it is fitted anew.
-void write_calibration(const std::filesystem::path& run, const Calibration& calibration);  // atomically
-std::optional<Calibration> read_calibration(const std::filesystem::path& run);  // none: never fitted; CheckpointError for a broken file
-
-// What --temperature asks for: "none" is 1, "fitted" the stored one. Throws ConfigError for another word, CheckpointError where none is
-// stored.
-double chosen_temperature(const std::filesystem::path& run, const std::string& word);
 
 // Scales the probabilities of every prediction and computes anew what depends on them: loss, ECE, intervals. Predictions stay.
 void scale_by_temperature(EvaluationResult& result, double temperature);

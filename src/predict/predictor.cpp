@@ -1,0 +1,184 @@
+#include "predict/predictor.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+#include "data/sampler.h"
+#include "data/utf8.h"
+#include "metrics/calibration.h"
+#include "model/inference.h"
+#include "model/pretrained.h"
+
+namespace infig {
+namespace {
+
+// While it lives this thread computes with so many threads; 0: as it did.
+class ComputeThreads {
+ public:
+  explicit ComputeThreads(int64_t count) : before_(at::get_num_threads()) {
+    if (count > 0 && count != before_) at::set_num_threads(static_cast<int>(count));
+  }
+  ~ComputeThreads() {
+    if (at::get_num_threads() != before_) at::set_num_threads(before_);
+  }
+  ComputeThreads(const ComputeThreads&) = delete;
+  ComputeThreads& operator=(const ComputeThreads&) = delete;
+
+ private:
+  int before_;
+};
+
+// The square of one post out of [heads, N', N'], whose tokens are `image` tokens and texts padded to the batch's longest.
+std::vector<float> without_padding(const at::Tensor& attention, int64_t tokens) {
+  const at::Tensor square = attention.slice(1, 0, tokens).slice(2, 0, tokens).to(at::kCPU, at::kFloat).contiguous();
+  return {square.data_ptr<float>(), square.data_ptr<float>() + square.numel()};
+}
+
+}  // namespace
+
+void bind_options(ConfigBinder& binder, PredictorOptions& options) {
+  binder.choice("precision", options.precision, precision_choices(), "fp32 | bf16 | fp16 | auto");
+  binder.choice("device", options.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}},
+                "cpu | cuda | auto");
+}
+
+struct Predictor::Impl {
+  std::filesystem::path checkpoint;
+  LoadedModel loaded;
+  at::Device device = at::kCPU;
+  Precision precision = Precision::kFp32;
+  int64_t threads = 0;
+
+  // A holder of the same model: forward passes in inference change nothing that another thread could see.
+  InfigModel model() const { return loaded.model; }
+  const InfigOptions& options() const { return loaded.model->options(); }
+
+  PostLoader loader(const std::vector<Post>& posts, const LoaderOptions& how) const {
+    return {posts, *loaded.tokenizer, options().image.pixels, options().text.max_length, how, 0};
+  }
+  AttentionOfPost attention_of(const std::string& text, const ForwardResult& result, int64_t place) const;
+};
+
+Predictor::Predictor(const std::filesystem::path& run, const PredictorOptions& options) {
+  auto impl = std::make_shared<Impl>();
+  const ComputeThreads threads(options.threads);
+  impl->threads = options.threads;
+  impl->device = resolve_device(options.device);
+  impl->precision = resolve_precision(options.precision, impl->device);
+  impl->checkpoint = find_checkpoint(run);
+  impl->loaded = load_model(impl->checkpoint);
+  impl->loaded.model->to(impl->device);
+  impl_ = std::move(impl);
+}
+
+const std::vector<std::string>& Predictor::labels() const { return impl_->loaded.labels; }
+at::Device Predictor::device() const { return impl_->device; }
+Precision Predictor::precision() const { return impl_->precision; }
+const std::filesystem::path& Predictor::checkpoint() const { return impl_->checkpoint; }
+
+ScoredPosts Predictor::score(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoringOptions& options) const {
+  const ComputeThreads threads(impl_->threads);
+  PostLoader loader = impl_->loader(posts, options.loader);
+  ScoredPosts scored;
+  scored.rows = loader.prepare(rows, options.reading_title);
+  InfigModel model = impl_->model();
+  ScoredRows found = score_rows(model, loader, scored.rows,
+                                {.batch_size = options.batch_size,
+                                 .precision = impl_->precision,
+                                 .title = options.title,
+                                 .on_batch = options.on_batch,
+                                 .ranks = options.ranks});
+  scored.probabilities = std::move(found.probabilities);
+  scored.loss = found.loss;
+  scored.bad_pictures = loader.bad_by_row();
+  return scored;
+}
+
+std::vector<PostOutcome> Predictor::predict(const std::vector<PostRequest>& requests, const PredictingOptions& options) const {
+  std::vector<PostOutcome> outcomes(requests.size());
+  std::vector<Post> posts;
+  std::vector<int64_t> wanted;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const PostRequest& request = requests[i];
+    PostOutcome& outcome = outcomes[i];
+    posts.push_back(request.post);
+    const size_t wrong = find_invalid_utf8(request.post.text);
+    if (!request.fault.empty()) {
+      outcome = {.fault = PostFault::kRow, .message = request.fault};
+    } else if (wrong != std::string::npos) {
+      outcome = {.fault = PostFault::kText, .message = fmt::format("the text is not UTF-8 (byte {})", wrong)};
+      posts.back().text.clear();
+    } else {
+      wanted.push_back(static_cast<int64_t>(i));
+      outcome.picture_used = request.post.names_picture();
+    }
+  }
+  ScoredPosts scored = score(posts, wanted, options.scoring);
+  const size_t classes = labels().size();
+  if (options.temperature != 1)
+    scored.probabilities = apply_temperature(scored.probabilities, static_cast<int64_t>(classes), options.temperature);
+  for (size_t i = 0; i < scored.rows.size(); ++i) {
+    const double* row = scored.probabilities.data() + i * classes;
+    outcomes[static_cast<size_t>(scored.rows[i])].probabilities.assign(row, row + classes);
+  }
+  for (const auto& [row, bad] : scored.bad_pictures) {
+    PostOutcome& outcome = outcomes[static_cast<size_t>(row)];
+    if (!posts[static_cast<size_t>(row)].names_picture()) continue;  // nothing went wrong
+    outcome.picture = bad.status + ": " + bad.reason;
+    outcome.picture_used = bad.truncated();
+    if (outcome.fault == PostFault::kNone && outcome.probabilities.empty()) {
+      outcome.fault = PostFault::kPicture;
+      outcome.message = "image " + outcome.picture;
+    }
+  }
+  return outcomes;
+}
+
+std::vector<AttentionOfPost> Predictor::attention(const std::vector<Post>& posts, const ScoringOptions& options) const {
+  const ComputeThreads threads(impl_->threads);
+  const PostLoader loader = impl_->loader(posts, options.loader);
+  std::vector<int64_t> lengths;
+  for (size_t row = 0; row < posts.size(); ++row) lengths.push_back(loader.text_length(static_cast<int64_t>(row)));
+  const std::vector<std::vector<int64_t>> batches = sorted_batches(lengths, options.batch_size);
+  InfigModel model = impl_->model();
+  const c10::InferenceMode inference;
+  std::vector<AttentionOfPost> all(posts.size());
+  auto stream = loader.stream(batches, -1);
+  for (const auto& rows : batches) {
+    const Batch batch = stream.next()->to(impl_->device);
+    ForwardResult result;
+    {
+      const AutocastScope autocast(impl_->precision, impl_->device);
+      result = model->forward(batch, {.want_attention = true});
+    }
+    if (!result.attention.defined()) continue;
+    for (size_t place = 0; place < rows.size(); ++place) {
+      const auto row = static_cast<size_t>(rows[place]);
+      const bool hidden = options.loader.without == Without::kText;
+      all[row] = impl_->attention_of(hidden ? "" : posts[row].text, result, static_cast<int64_t>(place));
+    }
+  }
+  return all;
+}
+
+AttentionOfPost Predictor::Impl::attention_of(const std::string& text, const ForwardResult& result, int64_t place) const {
+  const auto skip = static_cast<size_t>(options().fusion.with_cls ? 0 : 1);  // the CLS of each side, which then takes no part
+  const Encoding encoding = loaded.tokenizer->encode(text, options().text.max_length);
+  AttentionOfPost one;
+  one.heads = result.attention.size(1);
+  one.image_tokens = result.image_hidden.back().size(1) - static_cast<int64_t>(skip);
+  one.tokens.assign(encoding.tokens.begin() + static_cast<std::ptrdiff_t>(skip), encoding.tokens.end());
+  one.offsets.assign(encoding.offsets.begin() + static_cast<std::ptrdiff_t>(skip), encoding.offsets.end());
+  const int64_t tokens = one.image_tokens + static_cast<int64_t>(one.tokens.size());
+  one.attention = without_padding(result.attention[place], tokens);
+  const at::Tensor pooling = result.scores[place].slice(0, 0, tokens).to(at::kCPU, at::kFloat).contiguous();
+  one.pooling.assign(pooling.data_ptr<float>(), pooling.data_ptr<float>() + tokens);
+  return one;
+}
+
+}  // namespace infig
