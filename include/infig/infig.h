@@ -1,7 +1,7 @@
 // libinfig: a trained run of infig inside another program. Load it once, ask it for as many posts as there are.
 //
 //   const infig::api::Predictor predictor = infig::api::Predictor::load("runs/demo");
-//   const infig::api::Prediction one = predictor.predict({.text = "What a lovely day", .image = infig::api::Image::encoded(jpeg)});
+//   const infig::api::Prediction one = predictor.predict({"What a lovely day", infig::api::Image::encoded(jpeg)});
 //   if (one.ok()) std::cout << one.label << "\n";
 //
 // C++17 or later; no header of libtorch is needed, only its shared libraries when the program runs.
@@ -119,7 +119,7 @@ struct PredictOptions {
   int image_threads = 2;                // threads that decode pictures, >= 0; 0: the calling one alone
   BadImage bad_image = BadImage::kTextAlone;
   bool explain = false;                 // fill Prediction::explanation, by a second pass of about the same cost
-  // After each batch: posts scored so far, and all that will be. On the calling thread. It must not throw.
+  // After each batch: posts done so far, of all that were given; the last call says all of them. On the calling thread. It must not throw.
   std::function<void(std::int64_t done, std::int64_t total)> progress = nullptr;
 };
 

@@ -190,8 +190,12 @@ struct Predictor::Impl {
     for (const Post& post : posts) requests.push_back({.post = own_post(post)});
     PredictingOptions how{.scoring = scoring_options(options, posts.size()), .temperature = temperature};
     const auto total = static_cast<int64_t>(posts.size());
-    if (options.progress) how.scoring.on_batch = [&](int64_t done) { options.progress(done, total); };
+    int64_t told = 0;
+    if (options.progress) {
+      how.scoring.on_batch = [&](int64_t done) { options.progress(told = done, total); };
+    }
     std::vector<PostOutcome> outcomes = predictor.predict(requests, how);
+    if (options.progress && told < total) options.progress(total, total);  // those with a fault are never scored
     std::vector<Prediction> predictions;
     for (auto& outcome : outcomes) predictions.push_back(prediction_of(std::move(outcome), predictor.labels()));
     if (options.explain) explain(requests, how.scoring, predictions);
