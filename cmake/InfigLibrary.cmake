@@ -10,7 +10,7 @@ function(infig_library)
   add_library(infig_shared SHARED $<TARGET_OBJECTS:infig_predict>)
   set(symbols ${CMAKE_SOURCE_DIR}/cmake/libinfig.symbols)
   target_link_libraries(infig_shared PRIVATE infig_flags infig_model)
-  target_link_options(infig_shared PRIVATE -Wl,--version-script=${symbols} -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,--gc-sections)
+  target_link_options(infig_shared PRIVATE -Wl,--version-script=${symbols} -Wl,--exclude-libs,ALL -Wl,-z,defs)
   set_target_properties(infig_shared PROPERTIES OUTPUT_NAME infig VERSION ${PROJECT_VERSION} LINKER_LANGUAGE CXX LINK_DEPENDS ${symbols}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
   # Installed, both look into their own prefix first, then where the libtorch lies that they were linked with. RPATH, not RUNPATH: it holds

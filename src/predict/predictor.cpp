@@ -33,10 +33,28 @@ class ComputeThreads {
   int before_;
 };
 
-// The square of one post out of [heads, N', N'], whose tokens are `image` tokens and texts padded to the batch's longest.
-std::vector<float> without_padding(const at::Tensor& attention, int64_t tokens) {
-  const at::Tensor square = attention.slice(1, 0, tokens).slice(2, 0, tokens).to(at::kCPU, at::kFloat).contiguous();
-  return {square.data_ptr<float>(), square.data_ptr<float>() + square.numel()};
+std::vector<float> floats_of(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.to(at::kCPU, at::kFloat).contiguous();
+  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+}
+
+// A batch's attention: N tokens, the image's first, then texts padded to the longest.
+struct BatchAttention {
+  at::Tensor attention, pooling;  // [B, H, N, N], [B, N]
+  int64_t image_tokens = 0;
+  int64_t special = 0;  // tokens at a text's beginning ([CLS]) that take no part
+};
+
+AttentionOfPost attention_of(const BatchAttention& batch, int64_t place, const Encoding& text) {
+  AttentionOfPost one;
+  one.heads = batch.attention.size(1);
+  one.image_tokens = batch.image_tokens;
+  one.tokens.assign(text.tokens.begin() + batch.special, text.tokens.end());
+  one.offsets.assign(text.offsets.begin() + batch.special, text.offsets.end());
+  const int64_t tokens = one.image_tokens + static_cast<int64_t>(one.tokens.size());  // without padding
+  one.attention = floats_of(batch.attention[place].slice(1, 0, tokens).slice(2, 0, tokens));
+  one.pooling = floats_of(batch.pooling[place].slice(0, 0, tokens));
+  return one;
 }
 
 }  // namespace
@@ -61,7 +79,7 @@ struct Predictor::Impl {
   PostLoader loader(const std::vector<Post>& posts, const LoaderOptions& how) const {
     return {posts, *loaded.tokenizer, options().image.pixels, options().text.max_length, how, 0};
   }
-  AttentionOfPost attention_of(const std::string& text, const ForwardResult& result, int64_t place) const;
+  BatchAttention forward(const Batch& batch) const;
 };
 
 Predictor::Predictor(const std::filesystem::path& run, const PredictorOptions& options) {
@@ -145,40 +163,31 @@ std::vector<AttentionOfPost> Predictor::attention(const std::vector<Post>& posts
   std::vector<int64_t> lengths;
   for (size_t row = 0; row < posts.size(); ++row) lengths.push_back(loader.text_length(static_cast<int64_t>(row)));
   const std::vector<std::vector<int64_t>> batches = sorted_batches(lengths, options.batch_size);
-  InfigModel model = impl_->model();
   const c10::InferenceMode inference;
   std::vector<AttentionOfPost> all(posts.size());
   auto stream = loader.stream(batches, -1);
   for (const auto& rows : batches) {
-    const Batch batch = stream.next()->to(impl_->device);
-    ForwardResult result;
-    {
-      const AutocastScope autocast(impl_->precision, impl_->device);
-      result = model->forward(batch, {.want_attention = true});
-    }
-    if (!result.attention.defined()) continue;
+    const BatchAttention batch = impl_->forward(stream.next()->to(impl_->device));
+    if (!batch.attention.defined()) continue;
     for (size_t place = 0; place < rows.size(); ++place) {
       const auto row = static_cast<size_t>(rows[place]);
       const bool hidden = options.loader.without == Without::kText;
-      all[row] = impl_->attention_of(hidden ? "" : posts[row].text, result, static_cast<int64_t>(place));
+      const Encoding text = impl_->loaded.tokenizer->encode(hidden ? "" : posts[row].text, impl_->options().text.max_length);
+      all[row] = attention_of(batch, static_cast<int64_t>(place), text);
     }
   }
   return all;
 }
 
-AttentionOfPost Predictor::Impl::attention_of(const std::string& text, const ForwardResult& result, int64_t place) const {
-  const auto skip = static_cast<size_t>(options().fusion.with_cls ? 0 : 1);  // the CLS of each side, which then takes no part
-  const Encoding encoding = loaded.tokenizer->encode(text, options().text.max_length);
-  AttentionOfPost one;
-  one.heads = result.attention.size(1);
-  one.image_tokens = result.image_hidden.back().size(1) - static_cast<int64_t>(skip);
-  one.tokens.assign(encoding.tokens.begin() + static_cast<std::ptrdiff_t>(skip), encoding.tokens.end());
-  one.offsets.assign(encoding.offsets.begin() + static_cast<std::ptrdiff_t>(skip), encoding.offsets.end());
-  const int64_t tokens = one.image_tokens + static_cast<int64_t>(one.tokens.size());
-  one.attention = without_padding(result.attention[place], tokens);
-  const at::Tensor pooling = result.scores[place].slice(0, 0, tokens).to(at::kCPU, at::kFloat).contiguous();
-  one.pooling.assign(pooling.data_ptr<float>(), pooling.data_ptr<float>() + tokens);
-  return one;
+BatchAttention Predictor::Impl::forward(const Batch& batch) const {
+  InfigModel holder = model();
+  const AutocastScope autocast(precision, device);
+  const ForwardResult result = holder->forward(batch, {.want_attention = true});
+  const int64_t special = options().fusion.with_cls ? 0 : 1;
+  return {.attention = result.attention,
+          .pooling = result.scores,
+          .image_tokens = result.image_hidden.back().size(1) - special,
+          .special = special};
 }
 
 }  // namespace infig
