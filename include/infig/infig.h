@@ -115,10 +115,10 @@ enum class BadImage {
 };
 
 struct PredictOptions {
-  std::int64_t batch_size = 64;         // posts computed together, >= 1; posts of like length share a batch
-  int image_threads = 2;                // threads that decode pictures, >= 0; 0: the calling one alone
+  std::int64_t batch_size = 64;  // posts computed together, >= 1; posts of like length share a batch
+  int image_threads = 2;         // threads that decode pictures, >= 0; 0: the calling one alone
   BadImage bad_image = BadImage::kTextAlone;
-  bool explain = false;                 // fill Prediction::explanation, by a second pass of about the same cost
+  bool explain = false;  // fill Prediction::explanation, by a second pass of about the same cost
   // After each batch: posts done so far, of all that were given; the last call says all of them. On the calling thread. It must not throw.
   std::function<void(std::int64_t done, std::int64_t total)> progress = nullptr;
 };
@@ -134,9 +134,9 @@ struct Token {
 struct Explanation {
   std::int64_t heads = 0;
   std::int64_t image_tokens = 0;
-  std::vector<Token> text;             // the tokens that take part in fusion
-  std::vector<float> attention;        // [heads, N, N] row-major: of each token (row) on every token; rows sum to 1
-  std::vector<float> pooling;          // [N]: weights of attention pooling, which sum to 1; all 0 for a post without any token
+  std::vector<Token> text;       // the tokens that take part in fusion
+  std::vector<float> attention;  // [heads, N, N] row-major: of each token (row) on every token; rows sum to 1
+  std::vector<float> pooling;    // [N]: weights of attention pooling, which sum to 1; all 0 for a post without any token
   // Where a picture or text is missing its tokens are there, but nothing attends to them and their pooling weights are 0 (unless the run
   // has fusion.null_tokens: the first of them then stands for the missing side).
 };
@@ -149,11 +149,11 @@ enum class Fault {
 
 struct Prediction {
   Fault fault = Fault::kNone;
-  std::string fault_message;           // why there is no prediction; empty without fault
-  std::int64_t label_id = -1;          // index of the first largest probability; -1 with a fault
-  std::string label;                   // labels()[label_id]; empty with a fault
-  std::vector<double> probabilities;   // [labels], sum 1; empty with a fault
-  std::string image_note;              // "truncated: ...", "broken: ...": what is wrong with the picture; empty: nothing, or there is none
+  std::string fault_message;          // why there is no prediction; empty without fault
+  std::int64_t label_id = -1;         // index of the first largest probability; -1 with a fault
+  std::string label;                  // labels()[label_id]; empty with a fault
+  std::vector<double> probabilities;  // [labels], sum 1; empty with a fault
+  std::string image_note;             // "truncated: ...", "broken: ...": what is wrong with the picture; empty: nothing, or there is none
   std::optional<Explanation> explanation;  // with PredictOptions::explain, unless there is a fault
 
   bool ok() const { return fault == Fault::kNone; }

@@ -19,9 +19,9 @@ Split parse_split(const std::string& word);  // also reads "valid", "val" and "v
 
 // A picture that is no file. The bytes are the owner's and must outlive the post.
 struct MemoryPicture {
-  std::span<const uint8_t> bytes;  // a picture file's, or pixels: [height, width, 3] RGB, rows from the top
-  bool decoded = false;            // whether they are pixels
-  int64_t width = 0, height = 0;   // of pixels
+  std::span<const uint8_t> bytes = {};  // a picture file's, or pixels: [height, width, 3] RGB, rows from the top
+  bool decoded = false;                 // whether they are pixels
+  int64_t width = 0, height = 0;        // of pixels
 };
 
 struct Post {

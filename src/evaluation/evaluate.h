@@ -14,7 +14,7 @@ struct EvaluateOptions {
   LoaderOptions loader{.cache_mb = 0};
   int64_t batch_size = 64;
   PredictorOptions predictor{.precision = Precision::kAuto};  // of evaluate() that loads the run itself
-  Ranks* ranks = &Ranks::alone();  // share the work; every rank gets the result; collective
+  Ranks* ranks = &Ranks::alone();                             // share the work; every rank gets the result; collective
 };
 
 void bind_options(ConfigBinder& binder, EvaluateOptions& options);

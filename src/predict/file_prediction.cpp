@@ -206,9 +206,9 @@ class FilePrediction {
   std::vector<fs::path> tables_;
   std::optional<ResumableFile> file_;  // of the first rank
   std::vector<PostRequest> block_;
-  Lines own_;            // of this rank's block in this round
-  int64_t blocks_ = 0;   // read since this run began
-  int64_t read_ = 0;     // rows
+  Lines own_;           // of this rank's block in this round
+  int64_t blocks_ = 0;  // read since this run began
+  int64_t read_ = 0;    // rows
   FilePredictionResult done_;
 };
 

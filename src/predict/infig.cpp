@@ -1,9 +1,8 @@
 // The public interface (include/infig/infig.h) on top of predict/predictor.h. Every error crosses the border here: nothing of libtorch or
 // of the house's own error family gets out.
-#include <infig/infig.h>
-
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
+#include <infig/infig.h>
 
 #include <algorithm>
 #include <exception>

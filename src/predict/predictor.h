@@ -36,10 +36,10 @@ struct ScoringOptions {
 
 // Probabilities of the posts that take part.
 struct ScoredPosts {
-  std::vector<int64_t> rows;                    // those asked for, without what bad_image=skip drops
-  std::vector<double> probabilities;            // [rows, C]
-  double loss = 0;                              // mean cross-entropy over the rows that have a label; 0 where none has
-  std::map<int64_t, BadPicture> bad_pictures;   // by row
+  std::vector<int64_t> rows;                   // those asked for, without what bad_image=skip drops
+  std::vector<double> probabilities;           // [rows, C]
+  double loss = 0;                             // mean cross-entropy over the rows that have a label; 0 where none has
+  std::map<int64_t, BadPicture> bad_pictures;  // by row
 };
 
 // A post to predict, or why it is none. It keeps its place whatever happens to it.
@@ -78,10 +78,10 @@ class Predictor {
   // The run's best checkpoint, or a checkpoint folder. Throws CheckpointError, ConfigError (cuda where there is none).
   Predictor(const std::filesystem::path& run, const PredictorOptions& options);
 
-  const std::vector<std::string>& labels() const;        // in id order
+  const std::vector<std::string>& labels() const;  // in id order
   at::Device device() const;
-  Precision precision() const;                           // resolved
-  const std::filesystem::path& checkpoint() const;       // folder that was loaded
+  Precision precision() const;                      // resolved
+  const std::filesystem::path& checkpoint() const;  // folder that was loaded
 
   // Scores the posts at `rows`, one row an index into `posts`. Throws DataError under bad_image=error.
   ScoredPosts score(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoringOptions& options) const;

@@ -132,7 +132,9 @@ TEST(Log, PrintsNothingByItself) {
 
 TEST(Log, AScopeTakesTheMessagesOfItsThread) {
   std::vector<std::string> program, outer, inner;
-  const auto into = [](std::vector<std::string>& list) { return [&list](LogLevel, const std::string& message) { list.push_back(message); }; };
+  const auto into = [](std::vector<std::string>& list) {
+    return [&list](LogLevel, const std::string& message) { list.push_back(message); };
+  };
   set_log_sink(into(program));
   {
     const LogScope one(into(outer));

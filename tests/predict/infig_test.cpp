@@ -1,8 +1,7 @@
 // The public interface: what a caller of libinfig gets, one thread or many.
-#include <infig/infig.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <infig/infig.h>
 
 #include <atomic>
 #include <cmath>
@@ -79,9 +78,12 @@ TEST_F(LibraryTest, EncodedBytesAndFaults) {
   const std::string jpeg = encode_jpeg(test::noise(40, 40, 2), 90);
   const std::vector<uint8_t> bytes(jpeg.begin(), jpeg.end());
   const Image decoded = decode_image(bytes, {}).image;
-  const std::vector<api::Post> posts = {post("rain", api::Image::encoded(jpeg)), post("rain", api::Image::encoded(bytes)),
-                                        post("rain", api::Image::rgb8(decoded.pixels.data(), 40, 40)), post("bad \xc3"),
-                                        post("rain", api::Image::encoded(std::string_view())), post("rain"),
+  const std::vector<api::Post> posts = {post("rain", api::Image::encoded(jpeg)),
+                                        post("rain", api::Image::encoded(bytes)),
+                                        post("rain", api::Image::rgb8(decoded.pixels.data(), 40, 40)),
+                                        post("bad \xc3"),
+                                        post("rain", api::Image::encoded(std::string_view())),
+                                        post("rain"),
                                         post("rain", api::Image::rgb8(nullptr, 4, 4))};
   api::PredictOptions options;
   options.batch_size = 1;

@@ -59,8 +59,9 @@ std::unique_ptr<Predictor> PredictorTest::predictor_;
 
 TEST_F(PredictorTest, SaysWhatTheModelSays) {
   const Image one = test::noise(40, 33, 1), two = test::noise(64, 32, 2);
-  const std::vector<PostRequest> posts = {request("a lovely day", pixels(one)), request("the storm took the roof of the house", pixels(two)),
-                                          request("hello there"), request("", pixels(two))};
+  const std::vector<PostRequest> posts = {request("a lovely day", pixels(one)),
+                                          request("the storm took the roof of the house", pixels(two)), request("hello there"),
+                                          request("", pixels(two))};
   PredictingOptions options;
   options.scoring.batch_size = 3;  // two batches, padded texts among them
   const auto outcomes = predictor_->predict(posts, options);
@@ -127,7 +128,8 @@ TEST_F(PredictorTest, FaultsStayWithTheirPosts) {
     EXPECT_EQ(outcomes[1].message, "row 3: not JSON");
     EXPECT_EQ(outcomes[2].fault, PostFault::kText);
     EXPECT_THAT(outcomes[2].message, HasSubstr("byte 4"));
-    const char* reasons[] = {"unknown_format: ", "empty: ", "broken: 3072 bytes for 32 x 31 pixels; expected 2976", "broken: 0 x 5 pixels", "too_large: "};
+    const char* reasons[] = {"unknown_format: ", "empty: ", "broken: 3072 bytes for 32 x 31 pixels; expected 2976", "broken: 0 x 5 pixels",
+                             "too_large: "};
     for (size_t i = 0; i < 5; ++i) {
       const PostOutcome& outcome = outcomes[3 + i];
       EXPECT_THAT(outcome.picture, ::testing::StartsWith(reasons[i]));
