@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup program build demo test conformance bench bench-tokenizers bench-encoders bench-training bench-training-memory bench-memory lint format ci clean asan fuzz e2e lite-weights base-weights
+.PHONY: help setup program build install package demo test conformance bench bench-tokenizers bench-encoders bench-training bench-training-memory bench-memory lint format ci clean asan fuzz e2e lite-weights base-weights
 MAKEFLAGS += --no-print-directory
 
 # ccache and pip keep their stores under HOME; containers and CI may have none.
@@ -29,6 +29,16 @@ build: setup  ## build/bin/infig and the tests
 program: setup  # build/bin/infig alone
 	@test -f build/build.ninja || cmake --preset $(PRESET)
 	@cmake --build build --parallel $(JOBS) --target infig
+
+install: setup  ## program, libinfig, its header and CMake files into PREFIX (/usr/local)
+	@test -f build/build.ninja || cmake --preset $(PRESET)
+	@cmake --build build --parallel $(JOBS) --target infig infig_shared
+	@cmake --install build --prefix $(or $(PREFIX),/usr/local)
+
+package: setup  ## one archive that runs on another Debian with nothing installed, in build/package
+	@test -f build/build.ninja || cmake --preset $(PRESET)
+	@cmake --build build --parallel $(JOBS) --target infig infig_shared
+	@tools/make_package.py
 
 demo: program  ## built-in data set, a small training run, its evaluation and report, in runs/
 	@test -f runs/postcards/dataset.json || $(INFIG) prepare postcards --out runs/postcards

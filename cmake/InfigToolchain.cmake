@@ -14,11 +14,15 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 
+# Every folder goes into libinfig.so as well as into the program. One way of compiling for both, so that all share the precompiled header;
+# no function is ever replaced from outside, so that calls within a source may still be inlined.
+add_compile_options(-fPIC $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)
+
 # FMT_HEADER_ONLY: libtorch ships its own copy of fmt; header-only use can never mix the two.
 add_library(infig_flags INTERFACE)
 target_compile_options(infig_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
 target_compile_definitions(infig_flags INTERFACE FMT_HEADER_ONLY=1 INFIG_VERSION="${PROJECT_VERSION}")
-target_include_directories(infig_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_include_directories(infig_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 
 if(INFIG_SANITIZE OR INFIG_FUZZ)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -1,4 +1,3 @@
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
+#include "apps/device_flags.h"
 #include "apps/ranks_of_verb.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -22,9 +22,10 @@ namespace infig {
 namespace {
 
 struct EvaluateFlags {
-  std::string run, data, split = "test", clean_test, without, bad_image = "missing", precision = "auto", device = "auto";
+  std::string run, data, split = "test", clean_test, without, bad_image = "missing";
   std::string temperature = "none";
-  int64_t batch_size = 64, threads = 0, workers = 2;
+  DeviceFlags device;
+  int64_t batch_size = 64, workers = 2;
   bool fit_temperature = false, no_report = false, modalities = false;
 };
 
@@ -107,14 +108,15 @@ struct Evaluations {
 Evaluations evaluate_all(const EvaluateFlags& flags, const DataSet& data, const EvaluateOptions& options) {
   Evaluations all;
   const Split split = parse_split(flags.split);
-  all.result = evaluate(flags.run, data, split, options);
-  if (flags.fit_temperature && split != Split::kDev) all.dev = evaluate(flags.run, data, Split::kDev, options);
+  const Predictor predictor(flags.run, options.predictor);
+  all.result = evaluate(predictor, data, split, options);
+  if (flags.fit_temperature && split != Split::kDev) all.dev = evaluate(predictor, data, Split::kDev, options);
   if (!flags.modalities) return all;
   EvaluateOptions one = options;
   one.loader.without = Without::kImage;
-  all.text_alone = evaluate(flags.run, data, split, one);
+  all.text_alone = evaluate(predictor, data, split, one);
   one.loader.without = Without::kText;
-  all.picture_alone = evaluate(flags.run, data, split, one);
+  all.picture_alone = evaluate(predictor, data, split, one);
   return all;
 }
 
@@ -152,13 +154,13 @@ void evaluate_verb(const EvaluateFlags& flags) {
     throw ConfigError("--fit-temperature: fits the model as it is used; leave out --without");
   if (!flags.fit_temperature) chosen_temperature(flags.run, flags.temperature);  // said before the work
   Ranks& ranks = ranks_of_verb();
-  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  const DataSet data = read_data_set(flags.data);
   EvaluateOptions options;
+  options.predictor = use_device_flags(flags.device);
+  const DataSet data = read_data_set(flags.data);
   ConfigBinder binder;
   bind_options(binder, options);
-  std::vector<std::string> settings = {"bad_image=" + flags.bad_image, "precision=" + flags.precision, "device=" + flags.device,
-                                       fmt::format("batch_size={}", flags.batch_size), fmt::format("workers={}", flags.workers)};
+  std::vector<std::string> settings = {"bad_image=" + flags.bad_image, fmt::format("batch_size={}", flags.batch_size),
+                                       fmt::format("workers={}", flags.workers)};
   if (!flags.without.empty()) settings.push_back("without=" + flags.without);
   for (const auto& setting : settings) apply_override(binder, setting);
   options.ranks = &ranks;
@@ -197,9 +199,8 @@ void add_evaluate(CLI::App& app) {
   verb->add_option("--without", flags->without, "hide one side of every post: image | text");
   verb->add_flag("--modalities", flags->modalities, "also with the text alone and with the picture alone, side by side");
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing | skip | error")->capture_default_str();
-  verb->add_option("--precision", flags->precision, "fp32 | bf16 | fp16 | auto")->capture_default_str();
-  verb->add_option("--device", flags->device, "cpu | cuda | auto")->capture_default_str();
-  add_compute_flags(*verb, {.batch_size = flags->batch_size, .threads = flags->threads, .workers = flags->workers});
+  add_device_flags(*verb, flags->device);
+  add_compute_flags(*verb, {.batch_size = flags->batch_size, .threads = flags->device.threads, .workers = flags->workers});
   verb->add_flag(
       "--fit-temperature", flags->fit_temperature,
       "fit the temperature that makes the probabilities of dev most likely; keep it beside the best checkpoint (calibration.json)");

@@ -11,6 +11,7 @@
 
 #include "apps/commands.h"
 #include "apps/signals.h"
+#include "apps/terminal.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "distributed/ranks.h"
@@ -72,6 +73,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  infig::use_terminal();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error like a full disk
   try {

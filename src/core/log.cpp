@@ -2,20 +2,16 @@
 
 #include <fcntl.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <system_error>
-#include <vector>
+#include <utility>
 
 #include "core/error.h"
 #include "core/guarded_folder.h"
-#include "core/progress.h"
 
 namespace infig {
 namespace {
@@ -47,35 +43,36 @@ class DescriptorSink : public spdlog::sinks::base_sink<std::mutex> {
 
 struct Loggers {
   std::mutex mutex;
-  std::shared_ptr<spdlog::logger> terminal;
+  LogSink sink;
   std::shared_ptr<spdlog::logger> file;
   LogLevel least = LogLevel::kInfo;
 };
 
 Loggers& loggers() {
   static Loggers all;
-  static const bool ready = [] {
-    const bool colour = std::getenv("NO_COLOR") == nullptr && ::isatty(STDERR_FILENO) != 0;
-    auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(colour ? spdlog::color_mode::always : spdlog::color_mode::never);
-    all.terminal = std::make_shared<spdlog::logger>("infig", sink);
-    all.terminal->set_pattern("%^%l%$: %v");
-    return true;
-  }();
-  static_cast<void>(ready);
   return all;
 }
 
+thread_local const LogSink* scope_of_thread = nullptr;
+
 }  // namespace
 
+void set_log_sink(LogSink sink) {
+  const std::lock_guard<std::mutex> lock(loggers().mutex);
+  loggers().sink = std::move(sink);
+}
+
 void log_message(LogLevel level, const std::string& message) {
+  if (scope_of_thread != nullptr) {
+    if (*scope_of_thread) (*scope_of_thread)(level, message);
+    return;
+  }
   static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::info, spdlog::level::warn, spdlog::level::err};
-  const auto target = kLevels[static_cast<int>(level)];
   Loggers& all = loggers();
   const std::lock_guard<std::mutex> lock(all.mutex);
-  ProgressBar::erase_active();
-  if (level >= all.least) all.terminal->log(target, message);
+  if (all.sink && level >= all.least) all.sink(level, message);
   if (all.file) {
-    all.file->log(target, message);
+    all.file->log(kLevels[static_cast<int>(level)], message);
     all.file->flush();
   }
 }
@@ -97,5 +94,9 @@ void log_from(LogLevel least) {
   const std::lock_guard<std::mutex> lock(loggers().mutex);
   loggers().least = least;
 }
+
+LogScope::LogScope(LogSink sink) : sink_(std::move(sink)), outer_(std::exchange(scope_of_thread, &sink_)) {}
+
+LogScope::~LogScope() { scope_of_thread = outer_; }
 
 }  // namespace infig

@@ -1,26 +1,36 @@
 #include "core/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <cstdio>
+#include <mutex>
+#include <utility>
 
 namespace infig {
 namespace {
 
-std::atomic<bool> bar_on_screen{false};
+struct Screen {
+  std::mutex mutex;
+  std::shared_ptr<ProgressScreen> screen;
+};
 
-int64_t terminal_width() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
+Screen& program_screen() {
+  static Screen one;
+  return one;
+}
+
+std::shared_ptr<ProgressScreen> screen_now() {
+  const std::lock_guard<std::mutex> lock(program_screen().mutex);
+  return program_screen().screen;
 }
 
 }  // namespace
+
+void set_progress_screen(std::shared_ptr<ProgressScreen> screen) {
+  const std::lock_guard<std::mutex> lock(program_screen().mutex);
+  program_screen().screen = std::move(screen);
+}
 
 std::string format_duration(double seconds) {
   const auto whole = std::llround(seconds >= 0 ? std::min(seconds, 1e15) : 0.0);
@@ -32,15 +42,15 @@ ProgressBar::ProgressBar(std::string title, int64_t total, std::string unit)
     : title_(std::move(title)),
       unit_(std::move(unit)),
       total_(total),
-      terminal_(!title_.empty() && shown()),
+      screen_(title_.empty() ? nullptr : screen_now()),
       start_(std::chrono::steady_clock::now()) {}
 
-bool ProgressBar::shown() { return ::isatty(STDERR_FILENO) != 0; }
+bool ProgressBar::shown() { return screen_now() != nullptr; }
 
 ProgressBar::~ProgressBar() { finish(); }
 
 void ProgressBar::update(int64_t done, const std::string& note) {
-  if (!terminal_) return;
+  if (screen_ == nullptr) return;
   const auto now = std::chrono::steady_clock::now();
   if (!started_) {
     started_ = true;
@@ -71,18 +81,15 @@ void ProgressBar::draw(const std::string& note) {
   line += fmt::format(" {:.0f} {}/s", rate, unit_);
   if (done_ < total_ && rate > 0) line += " ETA " + format_duration(static_cast<double>(total_ - done_) / rate);
   if (!note.empty()) line += " " + note;
-  line.resize(std::min<size_t>(line.size(), static_cast<size_t>(terminal_width() - 1)));
-  std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
-  std::fflush(stderr);
-  bar_on_screen = true;
+  screen_->draw(line);
 }
 
 void ProgressBar::finish() {
-  if (bar_on_screen.exchange(false)) std::fputc('\n', stderr);
+  if (screen_ != nullptr) screen_->finish();
 }
 
 void ProgressBar::erase_active() {
-  if (bar_on_screen.exchange(false)) std::fputs("\r\x1b[K", stderr);
+  if (const auto screen = screen_now()) screen->erase();
 }
 
 }  // namespace infig

@@ -1,11 +1,29 @@
-// A progress bar on stderr with rate and ETA; silent where stderr is not a terminal.
+// How far long work has come, with rate and ETA, for whoever wants to show it. Nothing is printed here.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 
 namespace infig {
+
+// Where bars are drawn: the program's terminal. Calls may come from several threads.
+class ProgressScreen {
+ public:
+  ProgressScreen() = default;
+  virtual ~ProgressScreen() = default;
+  ProgressScreen(const ProgressScreen&) = delete;
+  ProgressScreen& operator=(const ProgressScreen&) = delete;
+
+  virtual void draw(const std::string& line) = 0;  // instead of the line that is there
+  virtual void finish() = 0;                       // the line stays, what follows begins behind it
+  virtual void erase() = 0;                        // the line goes; the next draw() makes it again
+};
+
+// Of the whole program; null (as at the beginning): bars are not drawn.
+void set_progress_screen(std::shared_ptr<ProgressScreen> screen);
 
 class ProgressBar {
  public:
@@ -22,7 +40,7 @@ class ProgressBar {
   // Whether bars are drawn at all: work that only a bar needs can be skipped otherwise.
   static bool shown();
 
-  // Wipes the line of whichever bar is drawn, so that a log line does not land in it; the next update draws it again.
+  // Wipes the line of whichever bar is drawn, so that other output does not land in it; the next update draws it again.
   static void erase_active();
 
  private:
@@ -32,7 +50,7 @@ class ProgressBar {
   int64_t done_ = 0;
   int64_t first_done_ = 0;  // where counting began (a resumed run does not start at 0)
   bool started_ = false;
-  bool terminal_;
+  std::shared_ptr<ProgressScreen> screen_;  // null: nothing is drawn
   std::chrono::steady_clock::time_point start_, last_draw_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,13 @@ enum class Split { kTrain, kDev, kTest };
 const char* split_name(Split split);         // "train", "dev", "test"
 Split parse_split(const std::string& word);  // also reads "valid", "val" and "validation" as dev; throws DataError
 
+// A picture that is no file. The bytes are the owner's and must outlive the post.
+struct MemoryPicture {
+  std::span<const uint8_t> bytes = {};  // a picture file's, or pixels: [height, width, 3] RGB, rows from the top
+  bool decoded = false;                 // whether they are pixels
+  int64_t width = 0, height = 0;        // of pixels
+};
+
 struct Post {
   std::string id;
   std::string text;       // UTF-8; empty: the text is missing
@@ -22,6 +31,9 @@ struct Post {
   std::string label;      // its name; empty where a file to predict has none
   int64_t label_id = -1;  // index into DataSet::labels; -1 without a label
   Split split = Split::kTrain;
+  std::optional<MemoryPicture> picture = {};  // used where `image` is empty
+
+  bool names_picture() const { return !image.empty() || picture.has_value(); }
 };
 
 struct DataSet {

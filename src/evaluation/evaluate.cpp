@@ -9,8 +9,6 @@
 #include "core/error.h"
 #include "evaluation/details.h"
 #include "evaluation/slices.h"
-#include "model/inference.h"
-#include "model/pretrained.h"
 
 namespace infig {
 namespace {
@@ -41,36 +39,33 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
 void bind_options(ConfigBinder& binder, EvaluateOptions& options) {
   bind_options(binder, options.loader);
   binder.field("batch_size", options.batch_size, {.low = 1}, "posts a batch");
-  binder.choice("precision", options.precision, precision_choices(), "fp32 | bf16 | fp16 | auto");
-  binder.choice("device", options.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}},
-                "cpu | cuda | auto");
+  bind_options(binder, options.predictor);
 }
 
 EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data, Split split, const EvaluateOptions& options) {
-  LoadedModel loaded = load_model(find_checkpoint(run), *options.models);
-  const at::Device device = resolve_device(options.device);
-  loaded.model->to(device);
-  const std::vector<Post> posts = posts_of(data, split, loaded.labels);
+  return evaluate(Predictor(run, options.predictor), data, split, options);
+}
+
+EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split split, const EvaluateOptions& options) {
+  const std::vector<Post> posts = posts_of(data, split, predictor.labels());
   std::vector<int64_t> all(posts.size());
   std::iota(all.begin(), all.end(), int64_t{0});
-
-  PostLoader loader(posts, loaded.model->inputs(loaded.tokenizer.get()), options.loader, 0);
-  const std::vector<int64_t> rows = loader.prepare(all, "reading pictures");
-  const ScoredRows scored = score_rows(*loaded.model, loader, rows,
-                                       {.batch_size = options.batch_size,
-                                        .precision = scoring_precision(options.precision, loaded.precision, device),
-                                        .title = "evaluating",
-                                        .ranks = options.ranks});
+  const ScoredPosts scored = predictor.score(posts, all,
+                                             {.loader = options.loader,
+                                              .batch_size = options.batch_size,
+                                              .reading_title = "reading pictures",
+                                              .title = "evaluating",
+                                              .ranks = options.ranks});
+  const std::vector<int64_t>& rows = scored.rows;
   EvaluationResult result;
   result.split = split_name(split);
   result.without = options.loader.without == Without::kImage ? "image" : options.loader.without == Without::kText ? "text" : "";
-  result.labels = loaded.labels;
+  result.labels = predictor.labels();
   result.loss = scored.loss;
-  const size_t classes = loaded.labels.size();
+  const size_t classes = result.labels.size();
   std::vector<double> labelled;
   std::vector<int64_t> truths;
   std::vector<PostFacts> facts;
-  const auto bad_pictures = loader.bad_by_row();
   for (size_t i = 0; i < rows.size(); ++i) {
     const Post& post = posts[static_cast<size_t>(rows[i])];
     Prediction prediction;
@@ -84,11 +79,11 @@ EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data,
       labelled.insert(labelled.end(), row, row + classes);
     }
     result.texts_missing += post.text.empty() ? 1 : 0;
-    const auto bad = bad_pictures.find(rows[i]);
-    facts.push_back(facts_of(post, bad == bad_pictures.end() || bad->second.truncated()));
+    const auto bad = scored.bad_pictures.find(rows[i]);
+    facts.push_back(facts_of(post, bad == scored.bad_pictures.end() || bad->second.truncated()));
     result.predictions.push_back(std::move(prediction));
   }
-  for (const auto& bad : loader.bad_pictures()) ++(bad.truncated() ? result.images_truncated : result.images_missing);
+  for (const auto& [row, bad] : scored.bad_pictures) ++(bad.truncated() ? result.images_truncated : result.images_missing);
   result.images_skipped = static_cast<int64_t>(all.size() - rows.size());
   result.images_missing -= result.images_skipped;
   if (truths.empty())

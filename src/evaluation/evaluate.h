@@ -1,4 +1,4 @@
-// A run's best checkpoint over one split of a data set.
+// A run's best checkpoint over one split of a data set: what Predictor::score says, counted.
 #pragma once
 
 #include <filesystem>
@@ -6,24 +6,21 @@
 #include "core/config.h"
 #include "distributed/ranks.h"
 #include "evaluation/reports.h"
-#include "model/models.h"
-#include "model/precision.h"
-#include "tensor/loader.h"
+#include "predict/predictor.h"
 
 namespace infig {
 
 struct EvaluateOptions {
   LoaderOptions loader{.cache_mb = 0};
   int64_t batch_size = 64;
-  Precision precision = Precision::kAuto;
-  DeviceChoice device = DeviceChoice::kAuto;
+  PredictorOptions predictor{};    // of evaluate() that loads the run itself
   Ranks* ranks = &Ranks::alone();  // share the work; every rank gets the result; collective
-  const ModelList* models = &built_in_models();
 };
 
 void bind_options(ConfigBinder& binder, EvaluateOptions& options);
 
 // Throws CheckpointError (no checkpoint), DataError (a split without posts or without labels, labels other than the model's).
+EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split split, const EvaluateOptions& options);
 EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data, Split split, const EvaluateOptions& options);
 
 }  // namespace infig

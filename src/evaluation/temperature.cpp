@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
-#include "core/log.h"
 #include "evaluation/details.h"
 #include "metrics/calibration.h"
-#include "run/checkpoints.h"
 
 namespace infig {
 namespace {
@@ -37,18 +34,6 @@ Calibration fit_calibration(const EvaluationResult& result, const std::string& d
   fitted.ece_before = score_classification(rows.probabilities, rows.labels, count).ece;
   fitted.ece_after = score_classification(scaled.probabilities, scaled.labels, count).ece;
   return fitted;
-}
-
-double chosen_temperature(const std::filesystem::path& run, const std::string& word) {
-  if (word == "none") return 1;
-  if (word != "fitted") throw ConfigError(fmt::format("--temperature: \"{}\", expected fitted or none", word));
-  const auto calibration = read_calibration(run);
-  if (!calibration) {
-    throw CheckpointError(
-        fmt::format("{}: no temperature was fitted for this checkpoint; run `infig evaluate --run {} --data DATA --fit-temperature` first",
-                    (find_checkpoint(run) / "calibration.json").string(), run.string()));
-  }
-  return calibration->temperature;
 }
 
 void scale_by_temperature(EvaluationResult& result, double temperature) {

@@ -142,6 +142,7 @@ void InfigModelImpl::classify(ForwardResult& result, const Batch& batch, const F
   Pooled pooled = pooling->forward(fused, mask);
   result.scores = pooled.scores;
   result.image_tokens = image.size(1);
+  result.text_skip = skip;
   result.logits = head->forward(pooled.output, how.dropout).to(at::kFloat);
 }
 

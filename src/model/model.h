@@ -50,6 +50,7 @@ struct ModelOutput {
   at::Tensor attention;  // [B, H, N, N] float of the last layer that sees both sides; undefined unless asked for and there
   at::Tensor scores;     // [B, N] float: how much each token counts in the pooling, image tokens first; undefined where nothing is pooled
   int64_t image_tokens = 0;  // how many of the N tokens are of the picture
+  int64_t text_skip = 0;     // ids at a text's beginning ([CLS]) that are none of the N tokens
 };
 
 // A part of the objective beside the classifier's loss: "gam" is loss_gam in metrics.jsonl.

@@ -47,6 +47,7 @@ struct PostLoader::Impl {
   mutable std::map<int64_t, BadPicture> bad;
 
   bool cacheable() const { return image.augment != Augment::kRand && options.cache_mb > 0; }
+  DecodedImage decode(const Post& post, bool training, StageTimer* timer) const;
   std::shared_ptr<const Image> read_picture(int64_t row, RandomStream* stream, StageTimer* timer) const;
   std::shared_ptr<const Image> picture(int64_t row, int64_t epoch, StageTimer* timer) const;
   void note_bad(int64_t row, ImageStatus status, const std::string& reason) const;
@@ -67,23 +68,53 @@ struct PostLoader::Impl {
   void fill_clip(Batch& batch) const;
 };
 
-// The network's view of a row's picture without the training flip; null where there is none that can be used.
-std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomStream* stream, StageTimer* timer) const {
-  const Post& post = (*posts)[static_cast<size_t>(row)];
+namespace {
+
+// Pixels that the caller decoded: a faulty size is a bad picture, as a faulty file is.
+DecodedImage given_pixels(const MemoryPicture& picture, int64_t max_pixels) {
+  const int64_t width = picture.width, height = picture.height;
+  if (width < 1 || height < 1) {
+    return {.status = ImageStatus::kBroken, .reason = fmt::format("{} x {} pixels; expected at least 1 x 1", width, height)};
+  }
+  if (width > max_pixels / height) {
+    return {.status = ImageStatus::kTooLarge, .reason = fmt::format("{} x {} pixels; at most {} are read", width, height, max_pixels)};
+  }
+  if (static_cast<int64_t>(picture.bytes.size()) != width * height * 3) {
+    return {.status = ImageStatus::kBroken,
+            .reason = fmt::format("{} bytes for {} x {} pixels; expected {}", picture.bytes.size(), width, height, width * height * 3)};
+  }
+  return {.image = {.width = width, .height = height, .pixels = {picture.bytes.begin(), picture.bytes.end()}},
+          .width = width,
+          .height = height};
+}
+
+}  // namespace
+
+DecodedImage PostLoader::Impl::decode(const Post& post, bool training, StageTimer* timer) const {
   if (post.image.empty()) {
-    note_bad(row, ImageStatus::kAbsent, "the post names no picture");
-    return nullptr;
+    const StageScope scope(timer, "decode");
+    const MemoryPicture& picture = *post.picture;
+    if (picture.decoded) return given_pixels(picture, image.max_pixels);
+    return decode_image(picture.bytes, image.decode(training));
   }
   ImageFile file;
   {
     const StageScope scope(timer, "read");
     file = read_image_file(post.image);
   }
-  DecodedImage decoded{{}, file.status, file.reason};
-  if (file.status == ImageStatus::kOk) {
-    const StageScope scope(timer, "decode");
-    decoded = decode_image(file.bytes, image.decode(stream != nullptr));
+  if (file.status != ImageStatus::kOk) return {{}, file.status, file.reason};
+  const StageScope scope(timer, "decode");
+  return decode_image(file.bytes, image.decode(training));
+}
+
+// The network's view of a row's picture without the training flip; null where there is none that can be used.
+std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomStream* stream, StageTimer* timer) const {
+  const Post& post = (*posts)[static_cast<size_t>(row)];
+  if (!post.names_picture()) {
+    note_bad(row, ImageStatus::kAbsent, "the post names no picture");
+    return nullptr;
   }
+  const DecodedImage decoded = decode(post, stream != nullptr, timer);
   if (decoded.status != ImageStatus::kOk) note_bad(row, decoded.status, decoded.reason);
   if (!usable(decoded.status)) return nullptr;
   const StageScope scope(timer, "resize");
@@ -101,7 +132,8 @@ DataError bad_picture_error(const BadPicture& picture) {
 
 void PostLoader::Impl::note_bad(int64_t row, ImageStatus status, const std::string& reason) const {
   const Post& post = (*posts)[static_cast<size_t>(row)];
-  const BadPicture picture{post.id, post.image.string(), image_status_name(status), reason};
+  const BadPicture picture{post.id, post.image.empty() && post.picture ? "in memory" : post.image.string(), image_status_name(status),
+                           reason};
   if (!usable(status) && options.bad_image == BadImage::kError) throw bad_picture_error(picture);
   const std::lock_guard<std::mutex> lock(mutex);
   bad.emplace(row, picture);

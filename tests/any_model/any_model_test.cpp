@@ -56,9 +56,7 @@ class AnyModel : public TrainTest, public testing::WithParamInterface<std::strin
   }
   EvaluationResult evaluated(const std::string& run, Precision precision = Precision::kAuto) const {
     EvaluateOptions options;
-    options.precision = precision;
-    options.device = DeviceChoice::kCpu;
-    options.models = &test::tried_models();
+    options.predictor = {.device = DeviceChoice::kCpu, .precision = precision, .models = &test::tried_models()};
     return evaluate(runs_ / run / "checkpoints" / "latest", data_, Split::kDev, options);
   }
   static void one_rank_alone() {

@@ -2,15 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <pty.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -36,58 +36,76 @@ TEST(FormatDuration, WritesWhatPeopleWrite) {
   EXPECT_GT(format_duration(std::numeric_limits<double>::infinity()).size(), 10U);  // large, and no undefined conversion
 }
 
-// What stderr receives while it is a terminal (a pseudo-terminal stands in for one).
-template <typename Function>
-std::string on_terminal(Function&& function) {
-  int master = -1, slave = -1;
-  if (::openpty(&master, &slave, nullptr, nullptr, nullptr) != 0) return "no pseudo-terminal";
-  const int saved = ::dup(STDERR_FILENO);
-  ::dup2(slave, STDERR_FILENO);
-  function();
-  ::dup2(saved, STDERR_FILENO);
-  ::close(saved);
-  std::string text(4096, '\0');
-  const auto count = ::write(slave, "!", 1) == 1 ? ::read(master, text.data(), text.size()) : 0;
-  ::close(master);
-  ::close(slave);
-  text.resize(count > 0 ? static_cast<size_t>(count) : 0);
-  return text;
-}
+// Keeps what a bar draws.
+class Lines final : public ProgressScreen {
+ public:
+  void draw(const std::string& line) override { lines.push_back(line); }
+  void finish() override { lines.emplace_back("finish"); }
+  void erase() override { lines.emplace_back("erase"); }
+  std::vector<std::string> lines;
+};
+
+// While it lives, bars are drawn on it.
+class OnLines {
+ public:
+  OnLines() { set_progress_screen(screen_); }
+  ~OnLines() { set_progress_screen(nullptr); }
+  OnLines(const OnLines&) = delete;
+  OnLines& operator=(const OnLines&) = delete;
+  const std::vector<std::string>& lines() const { return screen_->lines; }
+
+ private:
+  std::shared_ptr<Lines> screen_ = std::make_shared<Lines>();
+};
 
 TEST(ProgressBar, DrawsCountRateAndNote) {
-  const std::string text = on_terminal([] {
+  const OnLines screen;
+  {
     ProgressBar bar("train", 10);
     bar.update(10, "loss 0.5");
-  });
-  EXPECT_THAT(text, HasSubstr("train [####################] 10/10 "));
-  EXPECT_THAT(text, HasSubstr("posts/s loss 0.5"));
-  EXPECT_THAT(text, ::testing::Not(HasSubstr("ETA")));  // nothing is left to wait for
+    ProgressBar::erase_active();
+  }
+  ASSERT_THAT(screen.lines(), ::testing::ElementsAre(HasSubstr("train [####################] 10/10 "), "erase", "finish"));
+  EXPECT_THAT(screen.lines()[0], HasSubstr("posts/s loss 0.5"));
+  EXPECT_THAT(screen.lines()[0], ::testing::Not(HasSubstr("ETA")));  // nothing is left to wait for
 }
 
 TEST(ProgressBar, AResumedRunCountsItsOwnWorkOnly) {
-  const std::string text = on_terminal([] {
+  const OnLines screen;
+  {
     ProgressBar bar("train", 1000);
     bar.update(500);
     std::this_thread::sleep_for(std::chrono::milliseconds(110));
     bar.update(501);
-  });
+  }
+  ASSERT_FALSE(screen.lines().empty());
+  const std::string& text = screen.lines().front();
   const size_t rate = text.find("501/1000 ");
   ASSERT_NE(rate, std::string::npos) << text;
   EXPECT_LE(std::stoi(text.substr(rate + 9)), 10);  // one post in at least a tenth of a second
 }
 
 TEST(ProgressBar, IsSilentWhereNobodyLooks) {
+  EXPECT_FALSE(ProgressBar::shown());
   ::testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStdout();
   {
     ProgressBar bar("train", 10);
     bar.update(10);
+    const OnLines screen;
+    EXPECT_TRUE(ProgressBar::shown());
+    ProgressBar untitled("", 10);
+    untitled.update(10);
+    EXPECT_TRUE(screen.lines().empty());
   }
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr() + ::testing::internal::GetCapturedStdout(), "");
 }
 
-TEST(Log, FileGetsWhatIsKeptOffTheTerminal) {
+TEST(Log, FileGetsWhatIsKeptFromTheSink) {
   const reference::TemporaryFolder folder("log");
   const auto path = folder / "train.log";
+  std::vector<std::string> heard;
+  set_log_sink([&](LogLevel level, const std::string& message) { heard.push_back(std::to_string(static_cast<int>(level)) + message); });
   log_to_file(path);
   log_from(LogLevel::kWarning);
   log_info("step {}", 7);
@@ -95,11 +113,48 @@ TEST(Log, FileGetsWhatIsKeptOffTheTerminal) {
   log_warning("{} of {}", 1, 2);
   log_to_file("");
   log_info("after");
+  set_log_sink(nullptr);
+  log_info("to nobody");
+  EXPECT_THAT(heard, ::testing::ElementsAre("11 of 2", "0after"));
   const std::string text = read_file(path);
   EXPECT_THAT(text, HasSubstr("info: step 7\n"));
   EXPECT_THAT(text, HasSubstr("warning: 1 of 2\n"));
   EXPECT_THAT(text, ::testing::Not(HasSubstr("after")));
   EXPECT_THROW(log_to_file("/dev/null/log"), ResourceError);
+}
+
+TEST(Log, PrintsNothingByItself) {
+  ::testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStdout();
+  log_error("nobody listens");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr() + ::testing::internal::GetCapturedStdout(), "");
+}
+
+TEST(Log, AScopeTakesTheMessagesOfItsThread) {
+  std::vector<std::string> program, outer, inner;
+  const auto into = [](std::vector<std::string>& list) {
+    return [&list](LogLevel, const std::string& message) { list.push_back(message); };
+  };
+  set_log_sink(into(program));
+  {
+    const LogScope one(into(outer));
+    log_info("a");
+    {
+      const LogScope two(into(inner));
+      log_info("b");
+    }
+    {
+      const LogScope none(nullptr);
+      log_info("dropped");
+    }
+    std::thread([] { log_info("of another thread"); }).join();
+    log_info("c");
+  }
+  log_info("d");
+  set_log_sink(nullptr);
+  EXPECT_THAT(outer, ::testing::ElementsAre("a", "c"));
+  EXPECT_THAT(inner, ::testing::ElementsAre("b"));
+  EXPECT_THAT(program, ::testing::ElementsAre("of another thread", "d"));
 }
 
 TEST(StageTimer, SumsByStageAndANullTimerIsFine) {

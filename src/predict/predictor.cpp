@@ -1,0 +1,185 @@
+#include "predict/predictor.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+#include "data/sampler.h"
+#include "data/utf8.h"
+#include "metrics/calibration.h"
+#include "model/inference.h"
+#include "model/pretrained.h"
+
+namespace infig {
+namespace {
+
+// While it lives this thread computes with so many threads; 0: as it did.
+class ComputeThreads {
+ public:
+  explicit ComputeThreads(int64_t count) : before_(at::get_num_threads()) {
+    if (count > 0 && count != before_) at::set_num_threads(static_cast<int>(count));
+  }
+  ~ComputeThreads() {
+    if (at::get_num_threads() != before_) at::set_num_threads(before_);
+  }
+  ComputeThreads(const ComputeThreads&) = delete;
+  ComputeThreads& operator=(const ComputeThreads&) = delete;
+
+ private:
+  int before_;
+};
+
+std::vector<float> floats_of(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.to(at::kCPU, at::kFloat).contiguous();
+  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+}
+
+// A batch's attention: N tokens, the image's first, then texts padded to the longest.
+struct BatchAttention {
+  at::Tensor attention, pooling;  // [B, H, N, N], [B, N]
+  int64_t image_tokens = 0;
+  int64_t special = 0;  // tokens at a text's beginning ([CLS]) that take no part
+};
+
+AttentionOfPost attention_of(const BatchAttention& batch, int64_t place, const Encoding& text) {
+  AttentionOfPost one;
+  one.heads = batch.attention.size(1);
+  one.image_tokens = batch.image_tokens;
+  one.tokens.assign(text.tokens.begin() + batch.special, text.tokens.end());
+  one.offsets.assign(text.offsets.begin() + batch.special, text.offsets.end());
+  const int64_t tokens = one.image_tokens + static_cast<int64_t>(one.tokens.size());  // without padding
+  one.attention = floats_of(batch.attention[place].slice(1, 0, tokens).slice(2, 0, tokens));
+  one.pooling = floats_of(batch.pooling[place].slice(0, 0, tokens));
+  return one;
+}
+
+}  // namespace
+
+void bind_options(ConfigBinder& binder, PredictorOptions& options) {
+  binder.choice("precision", options.precision, precision_choices(), "fp32 | bf16 | fp16 | auto");
+  binder.choice("device", options.device, {{"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}, {"auto", DeviceChoice::kAuto}},
+                "cpu | cuda | auto");
+}
+
+struct Predictor::Impl {
+  std::filesystem::path checkpoint;
+  LoadedModel loaded;
+  at::Device device = at::kCPU;
+  Precision precision = Precision::kFp32;
+  int64_t threads = 0;
+
+  // Forward passes in inference change nothing that another thread could see.
+  Model& model() const { return *loaded.model; }
+  LoaderInputs inputs() const { return loaded.model->inputs(loaded.tokenizer.get()); }
+
+  PostLoader loader(const std::vector<Post>& posts, const LoaderOptions& how) const { return {posts, inputs(), how, 0}; }
+  BatchAttention forward(const Batch& batch) const;
+};
+
+Predictor::Predictor(const std::filesystem::path& run, const PredictorOptions& options) {
+  auto impl = std::make_shared<Impl>();
+  const ComputeThreads threads(options.threads);
+  impl->threads = options.threads;
+  impl->device = resolve_device(options.device);
+  impl->checkpoint = find_checkpoint(run);
+  impl->loaded = load_model(impl->checkpoint, *options.models);
+  impl->precision = scoring_precision(options.precision, impl->loaded.precision, impl->device);
+  impl->loaded.model->to(impl->device);
+  impl_ = std::move(impl);
+}
+
+const std::vector<std::string>& Predictor::labels() const { return impl_->loaded.labels; }
+at::Device Predictor::device() const { return impl_->device; }
+Precision Predictor::precision() const { return impl_->precision; }
+const std::filesystem::path& Predictor::checkpoint() const { return impl_->checkpoint; }
+
+ScoredPosts Predictor::score(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoringOptions& options) const {
+  const ComputeThreads threads(impl_->threads);
+  PostLoader loader = impl_->loader(posts, options.loader);
+  ScoredPosts scored;
+  scored.rows = loader.prepare(rows, options.reading_title);
+  ScoredRows found = score_rows(impl_->model(), loader, scored.rows,
+                                {.batch_size = options.batch_size,
+                                 .precision = impl_->precision,
+                                 .title = options.title,
+                                 .on_batch = options.on_batch,
+                                 .ranks = options.ranks});
+  scored.probabilities = std::move(found.probabilities);
+  scored.loss = found.loss;
+  scored.bad_pictures = loader.bad_by_row();
+  return scored;
+}
+
+std::vector<PostOutcome> Predictor::predict(const std::vector<PostRequest>& requests, const PredictingOptions& options) const {
+  std::vector<PostOutcome> outcomes(requests.size());
+  std::vector<Post> posts;
+  std::vector<int64_t> wanted;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const PostRequest& request = requests[i];
+    PostOutcome& outcome = outcomes[i];
+    posts.push_back(request.post);
+    const size_t wrong = find_invalid_utf8(request.post.text);
+    if (!request.fault.empty()) {
+      outcome = {.fault = PostFault::kRow, .message = request.fault};
+    } else if (wrong != std::string::npos) {
+      outcome = {.fault = PostFault::kText, .message = fmt::format("the text is not UTF-8 (byte {})", wrong)};
+      posts.back().text.clear();
+    } else {
+      wanted.push_back(static_cast<int64_t>(i));
+      outcome.picture_used = request.post.names_picture();
+    }
+  }
+  ScoredPosts scored = score(posts, wanted, options.scoring);
+  const size_t classes = labels().size();
+  if (options.temperature != 1)
+    scored.probabilities = apply_temperature(scored.probabilities, static_cast<int64_t>(classes), options.temperature);
+  for (size_t i = 0; i < scored.rows.size(); ++i) {
+    const double* row = scored.probabilities.data() + i * classes;
+    outcomes[static_cast<size_t>(scored.rows[i])].probabilities.assign(row, row + classes);
+  }
+  for (const auto& [row, bad] : scored.bad_pictures) {
+    PostOutcome& outcome = outcomes[static_cast<size_t>(row)];
+    if (!posts[static_cast<size_t>(row)].names_picture()) continue;  // nothing went wrong
+    outcome.picture = bad.status + ": " + bad.reason;
+    outcome.picture_used = bad.truncated();
+    if (outcome.fault == PostFault::kNone && outcome.probabilities.empty()) {
+      outcome.fault = PostFault::kPicture;
+      outcome.message = "image " + outcome.picture;
+    }
+  }
+  return outcomes;
+}
+
+std::vector<AttentionOfPost> Predictor::attention(const std::vector<Post>& posts, const ScoringOptions& options) const {
+  const ComputeThreads threads(impl_->threads);
+  const PostLoader loader = impl_->loader(posts, options.loader);
+  std::vector<int64_t> lengths;
+  for (size_t row = 0; row < posts.size(); ++row) lengths.push_back(loader.text_length(static_cast<int64_t>(row)));
+  const std::vector<std::vector<int64_t>> batches = sorted_batches(lengths, options.batch_size);
+  const c10::InferenceMode inference;
+  std::vector<AttentionOfPost> all(posts.size());
+  auto stream = loader.stream(batches, -1);
+  for (const auto& rows : batches) {
+    const BatchAttention batch = impl_->forward(stream.next()->to(impl_->device));
+    if (!batch.attention.defined() || impl_->loaded.tokenizer == nullptr) continue;
+    for (size_t place = 0; place < rows.size(); ++place) {
+      const auto row = static_cast<size_t>(rows[place]);
+      const bool hidden = options.loader.without == Without::kText;
+      const Encoding text = impl_->loaded.tokenizer->encode(hidden ? "" : posts[row].text, impl_->inputs().max_length);
+      all[row] = attention_of(batch, static_cast<int64_t>(place), text);
+    }
+  }
+  return all;
+}
+
+BatchAttention Predictor::Impl::forward(const Batch& batch) const {
+  const AutocastScope autocast(precision, device);
+  const ModelOutput result = model().forward(batch, {.want_attention = true});
+  return {.attention = result.attention, .pooling = result.scores, .image_tokens = result.image_tokens, .special = result.text_skip};
+}
+
+}  // namespace infig
