@@ -55,13 +55,14 @@ class INFIG_API Error : public std::exception {
 };
 
 enum class Device { kAuto, kCpu, kCuda };  // auto: the GPU where libtorch has CUDA and one answers, else the CPU
-// Number format of matrix products. auto: bf16 where the device multiplies it natively, else fp32.
+// Number format of matrix products. auto: what the model was trained in, so that scores are those of training and of `infig predict`; fp32
+// where the device does not compute that natively.
 enum class Precision { kFp32, kBf16, kFp16, kAuto };
 enum class LogLevel { kInfo, kWarning, kError };
 
 struct LoadOptions {
   Device device = Device::kAuto;
-  Precision precision = Precision::kFp32;
+  Precision precision = Precision::kAuto;
   // Compute threads of one call, >= 0; 0: libtorch's own choice, which is all cores. Callers that call from many threads at once do best
   // with 1.
   int threads = 0;

@@ -16,6 +16,7 @@
 #include "evaluation/reports.h"
 #include "evaluation/temperature.h"
 #include "model/baselines/anchors.h"
+#include "predict/calibration.h"
 #include "quality/clean_test.h"
 
 namespace infig {

@@ -116,10 +116,8 @@ void add_predict(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::IsMember({"fitted", "none"}));
   add_device_flags(*verb, flags->device);
-  add_compute_flags(*verb, {.batch_size = flags->batch_size,
-                            .threads = flags->device.threads,
-                            .workers = flags->workers,
-                            .workers_may_be_none = true});
+  add_compute_flags(
+      *verb, {.batch_size = flags->batch_size, .threads = flags->device.threads, .workers = flags->workers, .workers_may_be_none = true});
   verb->add_option("--block-rows", flags->block_rows, "rows held in memory, and saved at once")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

@@ -37,9 +37,9 @@ struct DecodeOptions {
 };
 
 struct DecodedImage {
-  Image image;  // empty unless usable(status)
+  Image image = {};  // empty unless usable(status)
   ImageStatus status = ImageStatus::kOk;
-  std::string reason;  // why, in words, for every status but kOk
+  std::string reason = {};  // why, in words, for every status but kOk
   // Of the picture in the file, turned as `image` is; larger than `image` where shorter_side let it become smaller. 0 unless usable.
   int64_t width = 0, height = 0;
 };
@@ -56,7 +56,7 @@ DecodedImage decode_image_file(const FileSpan& picture, const DecodeOptions& opt
 struct ImageFile {
   std::vector<uint8_t> bytes;  // to be decoded where status is kOk
   ImageStatus status = ImageStatus::kOk;
-  std::string reason;  // why, in words, for every status but kOk
+  std::string reason = {};  // why, in words, for every status but kOk
 };
 // A span that extends beyond the end of the file is read as a truncated file.
 ImageFile read_image_file(const FileSpan& picture);

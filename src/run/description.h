@@ -9,9 +9,9 @@
 namespace infig {
 
 struct RunDescription {
-  std::string data_sha256;  // of the posts; empty where it says nothing
+  std::string data_sha256;                      // of the posts; empty where it says nothing
   std::map<std::string, std::string> features;  // folders in the cache that the run uses, by what they hold
-  nlohmann::json weights;   // SHA-256 of the weights that the run started from, by key and file: an object; null where it says nothing
+  nlohmann::json weights;  // SHA-256 of the weights that the run started from, by key and file: an object; null where it says nothing
 };
 
 // Throws CheckpointError where the file is absent, no JSON, or has another type at one of these keys.

@@ -164,8 +164,8 @@ void check_same_model(const fs::path& checkpoint, const ModelConfig& wanted) {
     if (!theirs.contains(key) || theirs[key] == value) continue;
     std::string dotted = key.substr(1);
     std::replace(dotted.begin(), dotted.end(), '/', '.');
-    throw CheckpointError(fmt::format("{}: the checkpoint is of another run: {} is {} there, {} in this run's config.yaml", config.where(),
-                                      dotted, theirs[key].dump(), value.dump()));
+    throw CheckpointError(fmt::format("{}: the checkpoint is of another run: {} is {} there, {} in this run's config.yaml", path, dotted,
+                                      theirs[key].dump(), value.dump()));
   }
 }
 

@@ -52,8 +52,8 @@ TEST_P(BertLayerGolden, AgreesWithTransformers) {
   const at::Tensor output = layer->forward(golden["x"], bias, nullptr, &attention);
   EXPECT_TRUE(reference::close(output, golden["output"], 1e-5));
   EXPECT_TRUE(reference::close(attention, golden["attention"], 1e-5));
-  reference::expect_gradients(
-      *layer, golden, [&] { return (layer->forward(golden["x"], bias, nullptr) * golden["factors"]).sum(); }, 1e-5, {"key.bias"});
+  reference::expect_gradients(*layer, golden, [&] { return (layer->forward(golden["x"], bias, nullptr) * golden["factors"]).sum(); }, 1e-5,
+                              {"key.bias"});
 }
 INSTANTIATE_TEST_SUITE_P(Activations, BertLayerGolden,
                          ::testing::Values(std::pair{"gelu", Activation::kGelu}, std::pair{"gelu_tanh", Activation::kGeluTanh},
