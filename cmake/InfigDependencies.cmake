@@ -1,6 +1,6 @@
 # Libraries, all from Debian except libtorch. tools/setup.sh installs them.
 find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
+find_package(fmt 9 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(yaml-cpp REQUIRED)
@@ -83,7 +83,12 @@ if(INFIG_TORCH)
       "Run tools/setup.sh, or unpack libtorch and set LIBTORCH to its folder.")
   endif()
   add_library(infig_torch INTERFACE)
-  target_include_directories(infig_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+  # libtorch ships headers of an fmt of its own, without the library; a folder with nothing but the system's fmt goes before them, so that
+  # there is one fmt in the program, compiled once. None of libtorch's headers in use names fmt.
+  find_path(INFIG_FMT_INCLUDE NAMES fmt/format.h REQUIRED)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/one_fmt)
+  file(CREATE_LINK ${INFIG_FMT_INCLUDE}/fmt ${CMAKE_BINARY_DIR}/one_fmt/fmt SYMBOLIC)
+  target_include_directories(infig_torch SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/one_fmt ${TORCH_INCLUDE_DIRS})
   target_link_libraries(infig_torch INTERFACE ${TORCH_LIBRARIES})
   separate_arguments(infig_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
   target_compile_options(infig_torch INTERFACE ${infig_torch_flags})

@@ -14,10 +14,9 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 
-# FMT_HEADER_ONLY: libtorch ships its own copy of fmt; header-only use can never mix the two.
 add_library(infig_flags INTERFACE)
 target_compile_options(infig_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
-target_compile_definitions(infig_flags INTERFACE FMT_HEADER_ONLY=1 INFIG_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(infig_flags INTERFACE INFIG_VERSION="${PROJECT_VERSION}")
 target_include_directories(infig_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
 if(INFIG_SANITIZE OR INFIG_FUZZ)
