@@ -45,6 +45,18 @@ function(infig_folder name)
   endif()
 endfunction()
 
+# Builds the folder of decoders without these formats: no decode_<format>.cpp, and INFIG_WITHOUT_<FORMAT> for decode.cpp.
+function(infig_leave_out_formats folder)
+  get_target_property(sources infig_${folder} SOURCES)
+  foreach(format IN LISTS ARGN)
+    string(TOLOWER ${format} lower)
+    string(TOUPPER ${format} upper)
+    list(FILTER sources EXCLUDE REGEX "/decode_${lower}\\.cpp$")
+    target_compile_definitions(infig_${folder} PRIVATE INFIG_WITHOUT_${upper})
+  endforeach()
+  set_target_properties(infig_${folder} PROPERTIES SOURCES "${sources}")
+endfunction()
+
 function(infig_apps)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/apps/*.cpp)
   if(NOT sources)

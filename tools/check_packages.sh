@@ -2,7 +2,7 @@
 # Compares the Debian columns of tools/packages.tsv with the distributions' own package indexes, fetched from the mirror that apt is
 # configured with (into a temporary folder; the system's lists stay as they are). Needs apt and Debian's archive keys; nothing is installed.
 #   tools/check_packages.sh [COLUMN[:ARCHITECTURE] ...]     default: debian-12 and debian-13, on amd64 and arm64
-# Exit 1 where a name is in no index, or where what the names ask for cannot be installed together; -- ubuntu-24.04 needs Ubuntu's own mirror and keys.
+# Exit 1 where a name is in no index, or where what the names ask for cannot be installed together. ubuntu-24.04 would need Ubuntu's own mirror and keys.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/setup/packages.sh
@@ -13,8 +13,8 @@ trap 'rm -rf "$work"' EXIT
 
 # Addresses of the mirror that the system's own sources name for Debian.
 mirror() {
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    sed -e '/^#/d' | grep -oE '(https?|file):[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' '
+  { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
+    awk '!/^#/ {for (i = 1; i <= NF; ++i) if ($i ~ /^(https?|file):.*\/debian\/?$/ && !found++) print $i}'
 }
 
 # The options that give apt a root of its own.
@@ -26,7 +26,7 @@ apt_options() {
 }
 
 check_column() {
-  local column=${1%%:*} architecture=${1#*:} suite root options name names absent=0
+  local column=${1%%:*} architecture=${1#*:} suite root options name names found absent=0
   case $column in
     debian-12) suite=bookworm ;;
     debian-13) suite=trixie ;;
@@ -40,11 +40,9 @@ check_column() {
   apt-get "${options[@]}" update -qq
   mapfile -t names < <(column_rows "$column" | cut -f 2)
   [[ ${#names[@]} -gt 0 ]] || { say "$column has no names"; return 1; }
+  found=$(apt-cache "${options[@]}" show --no-all-versions "${names[@]}" 2>/dev/null | sed -n 's/^Package: //p')
   for name in "${names[@]}"; do
-    if ! apt-cache "${options[@]}" show --no-all-versions "$name" >/dev/null 2>&1 && [[ -z $(apt-cache "${options[@]}" showpkg "$name" 2>/dev/null | sed -n '/^Reverse Provides:/,$p' | sed 1d) ]]; then
-      say "$column $architecture: no package $name"
-      absent=1
-    fi
+    grep -qxF -- "$name" <<<"$found" || { say "$column $architecture: no package $name"; absent=1; }
   done
   [[ $absent -eq 0 ]] || return 1
   apt-get "${options[@]}" install --simulate --no-install-recommends -qq "${names[@]}" >/dev/null
