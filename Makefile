@@ -12,6 +12,9 @@ endif
 
 # A source of libtorch takes up to 3 GB of memory to compile, so few cores' worth of jobs may be too many.
 JOBS ?= $(shell awk -v cores=$$(nproc) '/MemAvailable/ {fit = int($$2 / 3e6)} END {n = fit < cores ? fit : cores; print n < 1 ? 1 : n}' /proc/meminfo)
+# Minutes of one core for a build from nothing, g++ 12.
+MINUTES_PROGRAM := 10
+MINUTES_ALL := 30
 PRESET ?= release
 PYTHON := .venv/bin/python
 INFIG := build/bin/infig
@@ -22,12 +25,17 @@ help:  ## what can be made
 setup:  ## install what is missing (Debian packages, .venv with libtorch)
 	@tools/setup.sh
 
+# $(call announce,MISSING FILE,WHAT,MINUTES): one line before long work, where the file that it makes is missing.
+announce = test -e $(1) || echo "infig: $(2): about $$(( ($(3) + $(JOBS) - 1) / $(JOBS) )) min with $(JOBS) at a time, from nothing" >&2
+
 build: setup  ## build/bin/infig and the tests
 	@test -f build/build.ninja || cmake --preset $(PRESET)
+	@$(call announce,build/bin/test_training,compiling the program and the tests,$(MINUTES_ALL))
 	@cmake --build build --parallel $(JOBS)
 
 program: setup  # build/bin/infig alone
 	@test -f build/build.ninja || cmake --preset $(PRESET)
+	@$(call announce,$(INFIG),compiling the program,$(MINUTES_PROGRAM))
 	@cmake --build build --parallel $(JOBS) --target infig
 
 install: setup  ## program, libinfig, its header and CMake files into PREFIX (/usr/local)
@@ -42,6 +50,7 @@ package: setup  ## one archive that runs on another Debian with nothing installe
 
 demo: program  ## built-in data set, a small training run, its evaluation and report, in runs/
 	@test -f runs/postcards/dataset.json || $(INFIG) prepare postcards --out runs/postcards
+	@test -e runs/demo/report.html || echo "infig: training configs/tiny.yaml, 8 epochs of 1,600 postcards: about 3 min on two cores" >&2
 	@$(INFIG) train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo --resume latest
 	@if [[ runs/demo/report.html -nt runs/demo/metrics.jsonl ]]; then echo "runs/demo/report.html is up to date"; \
 	  else $(INFIG) evaluate --run runs/demo --data runs/postcards --split test; fi

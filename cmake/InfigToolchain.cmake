@@ -18,10 +18,9 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 # no function is ever replaced from outside, so that calls within a source may still be inlined.
 add_compile_options(-fPIC $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)
 
-# FMT_HEADER_ONLY: libtorch ships its own copy of fmt; header-only use can never mix the two.
 add_library(infig_flags INTERFACE)
 target_compile_options(infig_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
-target_compile_definitions(infig_flags INTERFACE FMT_HEADER_ONLY=1 INFIG_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(infig_flags INTERFACE INFIG_VERSION="${PROJECT_VERSION}")
 target_include_directories(infig_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 
 if(INFIG_SANITIZE OR INFIG_FUZZ)

@@ -14,10 +14,12 @@
 namespace infig {
 namespace {
 
+using Decoder = DecodedFile (*)(std::span<const uint8_t>, const DecodeOptions&);
+
 struct Format {
   const char* name;
   bool (*matches)(std::span<const uint8_t>);
-  DecodedFile (*decode)(std::span<const uint8_t>, const DecodeOptions&);
+  Decoder decode;  // null: left out of this build
 };
 
 bool has_text(std::span<const uint8_t> bytes, size_t at, std::string_view text) {
@@ -31,12 +33,29 @@ bool is_bmp(std::span<const uint8_t> bytes) {
   return std::find(std::begin(kSizes), std::end(kSizes), bytes[14]) != std::end(kSizes);
 }
 
+// Where a library was absent when this was built (cmake/InfigDependencies.cmake), its decoder is not there: null.
+#ifdef INFIG_WITHOUT_WEBP
+constexpr Decoder kWebp = nullptr;
+#else
+constexpr Decoder kWebp = decode_webp;
+#endif
+#ifdef INFIG_WITHOUT_GIF
+constexpr Decoder kGif = nullptr;
+#else
+constexpr Decoder kGif = decode_gif;
+#endif
+#ifdef INFIG_WITHOUT_BMP
+constexpr Decoder kBmp = nullptr;
+#else
+constexpr Decoder kBmp = decode_bmp;
+#endif
+
 constexpr Format kFormats[] = {
     {"JPEG", [](std::span<const uint8_t> b) { return has_text(b, 0, "\xFF\xD8\xFF"); }, decode_jpeg},
     {"PNG", [](std::span<const uint8_t> b) { return has_text(b, 0, "\x89PNG\r\n\x1A\n"); }, decode_png},
-    {"WebP", [](std::span<const uint8_t> b) { return has_text(b, 0, "RIFF") && has_text(b, 8, "WEBP"); }, decode_webp},
-    {"GIF", [](std::span<const uint8_t> b) { return has_text(b, 0, "GIF87a") || has_text(b, 0, "GIF89a"); }, decode_gif},
-    {"BMP", is_bmp, decode_bmp},
+    {"WebP", [](std::span<const uint8_t> b) { return has_text(b, 0, "RIFF") && has_text(b, 8, "WEBP"); }, kWebp},
+    {"GIF", [](std::span<const uint8_t> b) { return has_text(b, 0, "GIF87a") || has_text(b, 0, "GIF89a"); }, kGif},
+    {"BMP", is_bmp, kBmp},
 };
 
 const Format* find_format(std::span<const uint8_t> bytes) {
@@ -51,6 +70,13 @@ DecodedImage unknown_format(std::span<const uint8_t> bytes) {
   for (size_t i = 0; i < std::min<size_t>(bytes.size(), 8); ++i) start += fmt::format("{}{:02x}", i == 0 ? "" : " ", bytes[i]);
   return failed(ImageStatus::kUnknownFormat,
                 fmt::format("not a picture: expected JPEG, PNG, WebP, GIF or BMP, found a file that begins with {}", start));
+}
+
+DecodedImage left_out(const char* format) {
+  return failed(ImageStatus::kUnknownFormat,
+                fmt::format("this build has no support for {}: its library was not there when infig was built; install it and build again, or "
+                            "convert the picture to JPEG or PNG",
+                            format));
 }
 
 constexpr size_t kSignatureBytes = 32;
@@ -102,6 +128,17 @@ void blend_over_white(const uint8_t* rgba, int64_t count, uint8_t* rgb) {
   }
 }
 
+std::span<const char* const> formats_left_out() {
+  static const std::vector<const char*> names = [] {
+    std::vector<const char*> absent;
+    for (const auto& format : kFormats) {
+      if (format.decode == nullptr) absent.push_back(format.name);
+    }
+    return absent;
+  }();
+  return names;
+}
+
 const char* image_format(std::span<const uint8_t> bytes) {
   const Format* format = find_format(bytes);
   return format != nullptr ? format->name : nullptr;
@@ -111,6 +148,7 @@ DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& o
   if (bytes.empty()) return failed(ImageStatus::kEmpty, "the file has zero bytes");
   const Format* format = find_format(bytes);
   if (format == nullptr) return unknown_format(bytes);
+  if (format->decode == nullptr) return left_out(format->name);
   DecodedFile file = format->decode(bytes, options);
   DecodedImage& decoded = file.decoded;
   if (!usable(decoded.status)) return std::move(decoded);

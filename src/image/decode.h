@@ -61,6 +61,10 @@ struct ImageFile {
 // A span that extends beyond the end of the file is read as a truncated file.
 ImageFile read_image_file(const FileSpan& picture);
 
+// Formats of the list above that this build cannot decode, since their library was not there when it was made (WebP, GIF and BMP can be
+// left out). A picture in one of them is kUnknownFormat with a reason that says so.
+std::span<const char* const> formats_left_out();
+
 // The format by its signature: "JPEG", "PNG", "WebP", "GIF", "BMP", or null. 32 bytes are enough.
 const char* image_format(std::span<const uint8_t> bytes);
 

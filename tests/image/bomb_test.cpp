@@ -149,6 +149,7 @@ TEST(HostileFile, ScansWithoutEndAreCutOff) {
 // A GIF whose frame never ends, and one of which only the first frame may cost anything.
 TEST(HostileFile, OnlyTheFirstFrameCounts) {
   const std::string gif = read_file(golden_folder() / "files" / "local.gif");
+  if (testing::left_out(as_bytes(gif))) GTEST_SKIP() << "this build has no support for GIF";
   std::string many = gif.substr(0, gif.size() - 1);
   const std::string frame = many.substr(13);
   for (int i = 0; i < 20000; ++i) many += frame;
