@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -28,6 +29,14 @@ void add_line(const nlohmann::json& line, std::map<std::string, MetricSeries>& m
     series.epoch.push_back(epoch);
     series.value.push_back(value.get<double>());
   }
+}
+
+// A pipe would hold the program up.
+std::string read_record_file(const std::filesystem::path& path) {
+  std::error_code code;
+  if (std::filesystem::exists(path, code) && !std::filesystem::is_regular_file(path, code))
+    throw DataError(fmt::format("{}: is no regular file", path.string()));
+  return read_file(path);
 }
 
 // `left` counts down: aliases that stand in each other let a small file grow without end.
@@ -55,7 +64,7 @@ std::string text_of(const nlohmann::json& object, const std::string& key) {
 }  // namespace
 
 std::map<std::string, MetricSeries> read_metrics(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path);
+  const std::string bytes = read_record_file(path);
   std::map<std::string, MetricSeries> metrics;
   int64_t row = 0;
   for (size_t begin = 0; begin < bytes.size();) {
@@ -87,7 +96,7 @@ RunRecord read_run_record(const std::filesystem::path& run_folder) {
   record.name = last_name(std::filesystem::weakly_canonical(run_folder));
 
   const auto description_path = run_folder / "description.json";
-  const std::string description_bytes = read_file(description_path);
+  const std::string description_bytes = read_record_file(description_path);
   try {
     const auto description = parse_foreign_json(description_bytes);
     if (description.is_discarded())
@@ -105,7 +114,7 @@ RunRecord read_run_record(const std::filesystem::path& run_folder) {
   }
 
   const auto config_path = run_folder / "config.yaml";
-  record.config_yaml = read_file(config_path);
+  record.config_yaml = read_record_file(config_path);
   try {
     int64_t left = 10'000;
     flatten(YAML::Load(record.config_yaml), "", record.config, left);

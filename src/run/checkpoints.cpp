@@ -97,7 +97,10 @@ void check_no_links(const GuardedFolder& run) {
     if (run.kind(name) == Kind::kLink) refuse_link(run.path() / name);
   }
   for (const char* name : kFiles) {
-    if (run.kind(name) == Kind::kLink) refuse_link(run.path() / name);
+    const Kind kind = run.kind(name);
+    if (kind == Kind::kLink) refuse_link(run.path() / name);
+    if (kind == Kind::kFolder || kind == Kind::kOther)
+      throw ResourceError(fmt::format("{}: is no regular file; delete it, or move it away", (run.path() / name).string()));
   }
   const auto checkpoints = run.find("checkpoints");
   if (!checkpoints) return;

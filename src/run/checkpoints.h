@@ -30,7 +30,7 @@ std::filesystem::path find_checkpoint(const std::filesystem::path& run);
 GuardedFolder open_checkpoint(const std::filesystem::path& run);
 
 // Throws ResourceError naming the first of infig's own names in a run folder that is a link: files that are written, and folders that are
-// written or deleted in.
+// written or deleted in. So is a file's name that is a folder, a pipe or a device.
 void check_no_links(const GuardedFolder& run);
 
 }  // namespace infig

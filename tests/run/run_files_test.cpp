@@ -1,6 +1,7 @@
 // The small files of a run folder, and where its checkpoints lie.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <fstream>
@@ -89,6 +90,9 @@ TEST_F(RunFiles, NoneOfTheNamesIsALink) {
                 HasSubstr(std::string(name) + ": is a symbolic link"));
     fs::remove(run() / name);
   }
+  ASSERT_EQ(::mkfifo((run() / "config.yaml").c_str(), 0600), 0);
+  EXPECT_THAT(thrown<ResourceError>([&] { check_no_links(GuardedFolder(run())); }), HasSubstr("config.yaml: is no regular file"));
+  fs::remove(run() / "config.yaml");
   for (const char* name : {"checkpoints/latest", "checkpoints/best"}) {
     link(name, folder_ / "outside");
     EXPECT_THAT(thrown<CheckpointError>([&] { check_no_links(GuardedFolder(run())); }), HasSubstr(std::string(name) + ": leads to"));
