@@ -61,7 +61,8 @@ INSTANTIATE_TEST_SUITE_P(Settings, DebertaGolden,
 class DebertaGoldenGradient : public DebertaGolden {};
 
 TEST_P(DebertaGoldenGradient, EveryAgreesWithTransformers) {
-  reference::expect_gradients(*model_, golden_, [&] { return reference::weighted_sum(run(), golden_["factors"]); }, 2e-5);
+  reference::expect_gradients(*model_, golden_, [&] { return reference::weighted_sum(run(), golden_["factors"]); }, 2e-5,
+                              {"pos_key_proj.bias"});
 }
 
 INSTANTIATE_TEST_SUITE_P(Settings, DebertaGoldenGradient,

@@ -69,6 +69,7 @@ class GoldenInfig {
     objective_.commit();
   }
   auto parameters() const { return model_->named_parameters(); }
+  at::Tensor temperatures() const { return at::stack({model_->gam->temperature, model_->hfam->temperature}).detach(); }
   // Under the names of the model's own parameters.
   TensorMap twins() const {
     TensorMap twins;
@@ -102,6 +103,10 @@ class GoldenInfig {
         found->second.copy_(weights.at(name));
         own.erase(found);
       }
+    }
+    if (settings.contains("temperatures")) {
+      model_->gam->temperature.fill_(settings.at("temperatures")[0].get<double>());
+      model_->hfam->temperature.fill_(settings.at("temperatures")[1].get<double>());
     }
     const bool pixels = settings.at("architecture") == "pixels";
     for (const auto& [name, tensor] : own) {

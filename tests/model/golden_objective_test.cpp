@@ -60,6 +60,7 @@ TEST_P(GoldenObjective, IsThatOfTheIndependentProgram) {
     }
     if (const TensorMap gradients = step.under("grad."); !gradients.empty()) expect_golden_gradients(infig, gradients, zero);
     infig.update(golden.settings.at("rate"));
+    EXPECT_TRUE(reference::close(infig.temperatures(), step["temperatures"], 1e-5));
     expect_equal_maps(infig.queue(), step.under("queue."), "queue");
     if (const TensorMap twins = step.under("twin."); !twins.empty()) expect_equal_maps(infig.twins(), twins, "twin");
   }
@@ -69,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenObjective,
                          ::testing::Values("layer_1", "layer_2", "layer_3", "layer_4", "steps", "keep_sep_off", "with_cls", "clip",
                                            "clip_literal", "missing", "null_tokens", "gam_equal_ids_masked", "gam_equal_ids_kept",
                                            "gam_literal", "gam_online_partner", "gam_queue_alone", "gam_soft_targets", "gam_projection",
-                                           "hfam_projection", "hfam_decoupled", "hfam_top_3", "no_gam", "no_hfam", "pixels",
+                                           "hfam_projection", "hfam_decoupled", "hfam_top_3", "no_gam", "no_hfam", "temperatures", "pixels",
                                            "pixels_shared", "pixels_twin"),
                          [](const auto& instance) { return std::string(instance.param); });
 

@@ -168,12 +168,14 @@ def case(name, seed, **arguments):
             seed += 100
 
 
-def try_case(name, seed, architecture="small", batches=None, clip=False, rate=0.02, gradients=None, twins=False, **keys):
+def try_case(name, seed, architecture="small", batches=None, clip=False, rate=0.02, gradients=None, twins=False, temperatures=None, **keys):
     """batches: for each step (lengths, pictures, ids). gradients: the steps whose gradients are stored; None: the last one. twins: whether those
-    after the last step are. Twins are their start's copy in the first step, so that most cases take two."""
+    after the last step are. temperatures: what GAM's and HFAM's start at instead. Twins are their start's copy in the first step, so that most cases take two."""
     options = COMMON | ARCHITECTURES[architecture] | {"hfam.layers": 2} | {key.replace("__", "."): value for key, value in keys.items()}
     batches = batches or [((5, 3, 7), (1, 1, 1), (1, 2, 3)), ((4, 6, 2), (1, 1, 1), (4, 5, 6))]
     weights = {key: value for key, value in WEIGHTS[architecture].items() if present(options | {"clip": clip}, key)}
+    if temperatures:
+        weights |= {"gam.temperature": torch.tensor(temperatures[0]), "hfam.temperature": torch.tensor(temperatures[1])}
     model, generator = Infig(options, weights), torch.Generator().manual_seed(seed)
     tensors, zero = {}, set()
     for step, batch in enumerate(batches):
@@ -183,6 +185,7 @@ def try_case(name, seed, architecture="small", batches=None, clip=False, rate=0.
         if model.queue:
             answers |= {f"queue.{side}": torch.stack([entry[k] for entry in model.queue]) for k, side in enumerate(("image", "text"))}
             answers["queue.ids"] = torch.tensor([entry[2] for entry in model.queue])
+        answers["temperatures"] = torch.stack([model.w["gam.temperature"], model.w["hfam.temperature"]])
         if step in ([len(batches) - 1] if gradients is None else gradients):
             largest = max(float(g.norm()) for g in grads.values())
             zero |= {key for key, g in grads.items() if float(g.norm()) < 1e-12 * largest}
@@ -192,8 +195,11 @@ def try_case(name, seed, architecture="small", batches=None, clip=False, rate=0.
         tensors |= {f"{step}.{key}": value for key, value in (batch_tensors(posts) | answers).items()}
     settings = {"options": options, "architecture": architecture, "rate": rate, "steps": len(batches), "clip": CLIP if clip else 0,
                 "parameters": sorted(weights), "zero": sorted(zero)}
+    if temperatures:
+        settings["temperatures"] = temperatures
     save(name, tensors, settings)
-    print("   ", {key: [round(tensors[f"{step}.loss.{key}"].item(), 4) for step in range(len(batches))] for key in ("sc", "g", "f", "total")})
+    print("   ", {key: [round(tensors[f"{step}.loss.{key}"].item(), 4) for step in range(len(batches))] for key in ("sc", "g", "f", "total")},
+          [round(x, 4) for x in tensors[f"{len(batches) - 1}.temperatures"].tolist()])
 
 
 def main():
@@ -204,7 +210,7 @@ def main():
     # Figure 3's layers, and row 24: pairs from the end where the sides differ in depth.
     for n, pairs in ((1, 3), (2, 1), (3, 2), (4, 3)):
         case(f"layer_{n}", n, architecture="deep", **{"gam__layer": n, "hfam__layers": pairs}, batches=[((5, 3, 7), (1, 1, 1), (1, 2, 3))])
-    # The queue wraps twice, learned temperatures meet their bounds, posts come again and lack a side.
+    # The queue wraps twice, posts come again and lack a side.
     case("steps", 10, twins=True, gradients=[0, 4], rate=0.05, gam__queue_size=7, gam__momentum=0.6, batches=[
         ((5, 3, 7), (1, 1, 1), (1, 2, 3)), ((4, 6, 2), (1, 1, 1), (4, 5, 6)), ((3, 0, 8), (1, 1, 1), (7, 8, 9)), ((6, 5, 4), (1, 0, 1), (1, 2, 5)), ((2, 4, 9), (1, 1, 1), (3, 6, 7))])
     case("keep_sep_off", 11, hfam__keep_sep=False)
@@ -226,6 +232,7 @@ def main():
     case("hfam_top_3", 25, hfam__top_j=3)
     case("no_gam", 26, loss__lambda_g=0.0, head__gelu_logits=False, loss__label_smoothing=0.1, loss__focal_gamma=1.5, loss__class_weights="1,2.5,0.5")
     case("no_hfam", 27, loss__lambda_f=0.0, gam__learn_temperature=False)
+    case("temperatures", 30, gradients=[], rate=0.1, temperatures=[0.499, 0.499])  # both meet their upper bound
     case("pixels", 28, architecture="pixels", image__finetune=True, image__pos="learned", hfam__layers=1)
     case("pixels_shared", 29, architecture="pixels", gradients=[], twins=True, hfam__layers=1, image__finetune=True)
     case("pixels_twin", 29, architecture="pixels", gradients=[], twins=True, hfam__layers=1, image__finetune=True, gam__momentum_backbone=True)
