@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NO_DROPOUT = [f"{part}.{key}=0" for part in ["image", "fusion"] for key in ["hidden_dropout_prob", "attention_probs_dropout_prob"]] + ["head.dropout=0"]
+NO_DROPOUT = [f"{part}.{key}=0" for part in ["text", "image", "fusion"] for key in ["hidden_dropout_prob", "attention_probs_dropout_prob"]] + ["head.dropout=0"]
 CHECK_BATCHES, CHECK_DEV, STILL = 3, 8, 1e-30  # STILL: a rate at which no float32 weight moves but a bias of zero, and that by 1e-30
 PARTS = ["loss_classification", "loss_gam", "loss_hfam"]
 COLUMNS = {"eager": ["--attention", "eager"], "sdpa": ["--attention", "sdpa"], "compile": ["--attention", "sdpa", "--compile"]}
@@ -62,8 +62,8 @@ class Bench:
                 sys.exit(f"{path} is not there; {what} makes it")
         self.labels = json.loads((Path(flags.data) / "dataset.json").read_text())["labels"]
 
-    def infig(self, verb, data, *more, text_model=None):
-        words = [self.flags.infig, verb, "--config", ROOT / "configs/lite.yaml", "--data", data, f"threads={self.flags.threads}", f"text.model={text_model or self.flags.text_model}",
+    def infig(self, verb, data, *more):
+        words = [self.flags.infig, verb, "--config", ROOT / "configs/lite.yaml", "--data", data, f"threads={self.flags.threads}", f"text.model={self.flags.text_model}",
                  f"image.model={self.flags.image_model}", "train.epochs=1"]
         return run([*words, *more], self.log)
 
@@ -72,9 +72,9 @@ class Bench:
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work)) / "run"
         return folder, self.infig("train", data, "--output-dir", folder, *more, **how)
 
-    def python(self, job, posts, labels, batches, features, weights, *more, text_model=None):
+    def python(self, job, posts, labels, batches, features, weights, *more):
         words = [sys.executable, ROOT / "bench/python_training.py", "--job", job, "--posts", posts, "--labels", *labels, "--batches", batches, "--features", self.features(features),
-                 "--weights", weights, "--text-model", text_model or self.flags.text_model, "--threads", self.flags.threads]
+                 "--weights", weights, "--text-model", self.flags.text_model, "--threads", self.flags.threads]
         text, seconds, own = run([*words, *more], self.log)
         return json.loads(text.splitlines()[-1]) | {"process_seconds": seconds, "own_mib": own}
 
@@ -84,18 +84,6 @@ class Bench:
         if not found:
             sys.exit(f"{cache}: infig left no features there")
         return found[-1].parent
-
-    def text_model_without_dropout(self):
-        """The published files with another config.json: its dropout is the model's, which the run's config cannot set."""
-        source, folder = Path(self.flags.text_model).resolve(), self.work / "text-model-without-dropout"
-        folder.mkdir(exist_ok=True)
-        for path in source.iterdir():
-            if path.name != "config.json" and not (folder / path.name).exists():
-                (folder / path.name).symlink_to(path)
-        config = json.loads((source / "config.json").read_text())
-        config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-        (folder / "config.json").write_text(json.dumps(config))
-        return folder
 
     def few_posts(self, batches):
         """A table of some posts that train and a few that evaluate."""
@@ -123,13 +111,13 @@ class Bench:
 
     def check(self, weights):
         table, labels = self.few_posts(CHECK_BATCHES)
-        text_model, cache = self.text_model_without_dropout(), self.work / f"features-{CHECK_BATCHES}"
+        cache = self.work / f"features-{CHECK_BATCHES}"
         options = [f"data.feature_cache={cache}", "precision=fp32", *NO_DROPOUT]
-        folder, _ = self.train("check", table, "train.log_every=1", *options, text_model=text_model)
+        folder, _ = self.train("check", table, "train.log_every=1", *options)
         ours = [line for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()) if "loss_hfam" in line]
         batches = self.work / "check-batches.json"
-        self.infig("bench", table, "--steps", 1, "--warmup", 1, "--batches", batches, *options, text_model=text_model)
-        theirs = self.python("losses", table, labels, batches, cache, weights, text_model=text_model)["losses"]
+        self.infig("bench", table, "--steps", 1, "--warmup", 1, "--batches", batches, *options)
+        theirs = self.python("losses", table, labels, batches, cache, weights)["losses"]
         if len(ours) != CHECK_BATCHES or len(theirs) != CHECK_BATCHES:
             sys.exit(f"check: {len(ours)} steps of infig, {len(theirs)} of Python; expected {CHECK_BATCHES}")
         print("Losses with dropout off, fp32: largest relative difference\n\n| step | " + " | ".join([*PARTS, "grad_norm", "learning_rate"]) + " |\n|---:|" + "---:|" * (len(PARTS) + 2))

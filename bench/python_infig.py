@@ -48,7 +48,8 @@ class Encoders(nn.Module):
 
     def __init__(self, text_model, channels, heads, layers, dropout, attention):
         super().__init__()
-        self.text = AutoModel.from_pretrained(text_model, add_pooling_layer=False, attn_implementation=attention)
+        self.text = AutoModel.from_pretrained(text_model, add_pooling_layer=False, attn_implementation=attention, hidden_dropout_prob=dropout,
+                                              attention_probs_dropout_prob=dropout)
         self.image = ImageTransformer(channels, self.text.config.hidden_size, layers, heads, dropout, attention)
 
     def forward(self, ids, mask, grid):
