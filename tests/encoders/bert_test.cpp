@@ -61,8 +61,8 @@ INSTANTIATE_TEST_SUITE_P(Settings, BertGolden,
 class BertGoldenGradient : public BertGolden {};
 
 TEST_P(BertGoldenGradient, EveryAgreesWithTransformers) {
-  reference::expect_gradients(
-      *model_, golden_, [&] { return reference::weighted_sum(run(), golden_["factors"]); }, 2e-5, {"key.bias", "attn.k.bias"});
+  reference::expect_gradients(*model_, golden_, [&] { return reference::weighted_sum(run(), golden_["factors"]); }, 2e-5,
+                              {"key.bias", "attn.k.bias"});
 }
 
 INSTANTIATE_TEST_SUITE_P(Settings, BertGoldenGradient, ::testing::Values("bert_two_types", "roberta_base", "mpnet_base"),

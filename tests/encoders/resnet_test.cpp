@@ -64,7 +64,8 @@ TEST(ResNet, GradientsAgreeWithTransformers) {
   const reference::Golden golden = reference::load_golden("encoders/resnet_bottleneck");
   ResNet model(options_of(golden.settings));
   load_state_dict(*model, golden.under("weight."), "golden");
-  reference::expect_gradients(*model, golden, [&] { return (model->forward(golden["pixel_values"], false) * golden["factors"]).sum(); }, 2e-5);
+  reference::expect_gradients(
+      *model, golden, [&] { return (model->forward(golden["pixel_values"], false) * golden["factors"]).sum(); }, 2e-5);
 }
 
 TEST(ResNet, FiftyHasThePublishedNamesAndSize) {

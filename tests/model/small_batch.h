@@ -33,8 +33,8 @@ inline Batch small_batch(int64_t size, uint64_t seed) {
 
 using Gradients = std::map<std::string, at::Tensor>;
 
-// |a - b| <= tolerance |a|, as norms of each gradient; more than `least` gradients must differ from 0. The key's biases, which a softmax does
-// not see, and the pooling score's have rounding for a gradient: there it is compared with the largest norm of all.
+// |a - b| <= tolerance |a|, as norms of each gradient; more than `least` gradients must differ from 0. The key's biases, which a softmax
+// does not see, and the pooling score's have rounding for a gradient: there it is compared with the largest norm of all.
 inline void expect_equal_gradients(const Gradients& a, const Gradients& b, double tolerance, int64_t least) {
   ASSERT_EQ(a.size(), b.size());
   double largest = 0;

@@ -52,8 +52,8 @@ TEST_P(BertLayerGolden, AgreesWithTransformers) {
   const at::Tensor output = layer->forward(golden["x"], bias, nullptr, &attention);
   EXPECT_TRUE(reference::close(output, golden["output"], 1e-5));
   EXPECT_TRUE(reference::close(attention, golden["attention"], 1e-5));
-  reference::expect_gradients(
-      *layer, golden, [&] { return (layer->forward(golden["x"], bias, nullptr) * golden["factors"]).sum(); }, 1e-5, {"key.bias"});
+  reference::expect_gradients(*layer, golden, [&] { return (layer->forward(golden["x"], bias, nullptr) * golden["factors"]).sum(); }, 1e-5,
+                              {"key.bias"});
 }
 INSTANTIATE_TEST_SUITE_P(Activations, BertLayerGolden,
                          ::testing::Values(std::pair{"gelu", Activation::kGelu}, std::pair{"gelu_tanh", Activation::kGeluTanh},
@@ -110,11 +110,8 @@ TEST(TransformerLayer, AttentionDropoutIsOnTheProbabilities) {
 }
 
 TEST(TransformerLayer, GradientsEqualCentralDifferences) {
-  TransformerLayer layer(TransformerLayerOptions{.hidden_size = 4,
-                                                 .num_attention_heads = 2,
-                                                 .intermediate_size = 3,
-                                                 .hidden_dropout_prob = 0.3,
-                                                 .attention_probs_dropout_prob = 0.4});
+  TransformerLayer layer(TransformerLayerOptions{
+      .hidden_size = 4, .num_attention_heads = 2, .intermediate_size = 3, .hidden_dropout_prob = 0.3, .attention_probs_dropout_prob = 0.4});
   layer->to(at::kDouble);
   reference::fill(*layer);
   at::Tensor x = reference::wave({2, 3, 4}, 0.2, 1.0, at::kDouble).requires_grad_();

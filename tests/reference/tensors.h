@@ -149,10 +149,11 @@ inline std::vector<at::Tensor> central_differences(const std::function<at::Tenso
   return differences;
 }
 
-// Gradients of f(inputs) for a random upstream gradient, at several scales of it, against central differences: off by at most `tolerance` of
-// each input's own norm. Exactly `zeros` of the inputs have a gradient that is zero whatever the upstream one is: rounding beside the largest.
-inline void expect_central_differences(const std::function<at::Tensor()>& f, const std::vector<at::Tensor>& inputs,
-                                       double tolerance = 1e-7, int64_t zeros = 0) {
+// Gradients of f(inputs) for a random upstream gradient, at several scales of it, against central differences: off by at most `tolerance`
+// of each input's own norm. Exactly `zeros` of the inputs have a gradient that is zero whatever the upstream one is: rounding beside the
+// largest.
+inline void expect_central_differences(const std::function<at::Tensor()>& f, const std::vector<at::Tensor>& inputs, double tolerance = 1e-7,
+                                       int64_t zeros = 0) {
   const at::Tensor u = random(f().sizes(), 77);
   const std::vector<at::Tensor> expected = central_differences(f, u, inputs);
   ASSERT_FALSE(expected.empty());

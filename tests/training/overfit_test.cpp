@@ -44,7 +44,8 @@ std::string kind_of(const std::string& model, const std::vector<std::pair<std::s
 // A published text encoder's and backbone's kind, at the small size. DeBERTa and ResNet are what the keys of an encoder from scratch make.
 void set_kinds(const RunConfig& preset, InfigOptions& small) {
   if (!preset.model.text.model.empty()) {
-    const std::string kind = kind_of(preset.model.text.model, {{"deberta", ""}, {"minilm", "bert"}, {"mpnet", "mpnet"}, {"roberta", "roberta"}});
+    const std::string kind =
+        kind_of(preset.model.text.model, {{"deberta", ""}, {"minilm", "bert"}, {"mpnet", "mpnet"}, {"roberta", "roberta"}});
     if (!kind.empty()) {
       set_published_text(small.text, {{"model_type", kind},
                                       {"vocab_size", kVocabulary},
@@ -67,10 +68,15 @@ InfigOptions small_preset(const std::string& name) {
   ConfigBinder binder;
   bind_options(binder, preset);
   read_config_file(binder, file);
-  std::vector<std::string> smaller = {"text.max_position_embeddings=40", "text.position_buckets=8", "image.stage_blocks=[1, 1, 1, 1]",
-                                      "image.stage_widths=[16, 16, 32, 32]", fmt::format("text.vocab_size={}", kVocabulary),
-                                      fmt::format("text.hidden_size={}", kWidth), fmt::format("image.size={}", kSide),
-                                      fmt::format("image.resize={}", kSide), "hfam.layers=2"};
+  std::vector<std::string> smaller = {"text.max_position_embeddings=40",
+                                      "text.position_buckets=8",
+                                      "image.stage_blocks=[1, 1, 1, 1]",
+                                      "image.stage_widths=[16, 16, 32, 32]",
+                                      fmt::format("text.vocab_size={}", kVocabulary),
+                                      fmt::format("text.hidden_size={}", kWidth),
+                                      fmt::format("image.size={}", kSide),
+                                      fmt::format("image.resize={}", kSide),
+                                      "hfam.layers=2"};
   for (const char* part : {"text", "image", "fusion"}) {
     smaller.push_back(fmt::format("{}.num_hidden_layers=2", part));
     smaller.push_back(fmt::format("{}.num_attention_heads={}", part, kHeads));
