@@ -43,8 +43,7 @@ std::string kind_of(const std::string& model, const std::vector<std::pair<std::s
 // A published text encoder's and backbone's kind, at the small size. DeBERTa and ResNet are what the keys of an encoder from scratch make.
 void set_kinds(const InfigOptions& preset, InfigOptions& small) {
   if (!preset.text.model.empty()) {
-    const std::string kind =
-        kind_of(preset.text.model, {{"deberta", ""}, {"minilm", "bert"}, {"mpnet", "mpnet"}, {"roberta", "roberta"}});
+    const std::string kind = kind_of(preset.text.model, {{"deberta", ""}, {"minilm", "bert"}, {"mpnet", "mpnet"}, {"roberta", "roberta"}});
     if (!kind.empty()) {
       small.text.published = text_encoder_options({{"model_type", kind},
                                                    {"vocab_size", kVocabulary},
@@ -70,6 +69,7 @@ InfigOptions small_preset(const std::string& name) {
   read_config_file(binder, file);
   std::vector<std::string> smaller = {"text.max_position_embeddings=40",
                                       "text.position_buckets=8",
+                                      "text.max_length=24",
                                       "image.stage_blocks=[1, 1, 1, 1]",
                                       "image.stage_widths=[16, 16, 32, 32]",
                                       fmt::format("text.vocab_size={}", kVocabulary),
