@@ -112,6 +112,11 @@ if(INFIG_TORCH)
     message(FATAL_ERROR "libtorch >= 2.5 was not found (looked at -DTorch_DIR, $LIBTORCH, python3's torch, .venv). "
       "Run tools/setup.sh, or unpack libtorch and set LIBTORCH to its folder.")
   endif()
+  # For the RPATH of what is installed. CMake adds the folders of linked libraries by itself, but not those below the project's own, as .venv.
+  set(INFIG_TORCH_LIBDIR ${TORCH_INSTALL_PREFIX}/lib)
+  if(infig_torch_cuda)
+    set(INFIG_TORCH_LIBDIR ${infig_torch_cuda}/lib)
+  endif()
   add_library(infig_torch INTERFACE)
   # libtorch ships headers of an fmt of its own, without the library; a folder with nothing but the system's fmt goes before them, so that
   # there is one fmt in the program, compiled once. None of libtorch's headers in use names fmt.

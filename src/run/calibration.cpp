@@ -38,14 +38,14 @@ std::optional<Calibration> read_calibration(const std::filesystem::path& run) {
   if (!std::filesystem::exists(path, code)) return std::nullopt;
   try {
     const JsonFields fields = JsonFields::of_file(path);
-    const Calibration calibration = {.temperature = fields.number("temperature"),
-                                     .split = fields.text("split"),
-                                     .posts = fields.integer("posts"),
-                                     .data_sha256 = fields.text("data_sha256"),
-                                     .loss_before = loss_of(fields, "loss_before"),
-                                     .loss_after = loss_of(fields, "loss_after"),
-                                     .ece_before = loss_of(fields, "ece_before"),
-                                     .ece_after = loss_of(fields, "ece_after")};
+    Calibration calibration = {.temperature = fields.number("temperature"),
+                               .split = fields.text("split"),
+                               .posts = fields.integer("posts"),
+                               .data_sha256 = fields.text("data_sha256"),
+                               .loss_before = loss_of(fields, "loss_before"),
+                               .loss_after = loss_of(fields, "loss_after"),
+                               .ece_before = loss_of(fields, "ece_before"),
+                               .ece_after = loss_of(fields, "ece_after")};
     if (!(calibration.temperature > 0)) fields.refuse("temperature", "a number above 0");
     return calibration;
   } catch (const CheckpointError& error) {

@@ -61,7 +61,7 @@ std::vector<std::string> checkpoint_names(const GuardedFolder& checkpoints) {
 
 std::optional<std::string> linked_checkpoint(const GuardedFolder& checkpoints, const std::string& name) {
   if (checkpoints.kind(name) != Kind::kLink) return std::nullopt;
-  const std::string target = checkpoints.link_target(name);
+  std::string target = checkpoints.link_target(name);
   const bool plain = is_checkpoint_name(target);
   if (!plain || checkpoints.kind(target) == Kind::kLink) {
     throw CheckpointError(fmt::format(

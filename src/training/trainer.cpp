@@ -1,5 +1,6 @@
 #include "training/trainer.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>

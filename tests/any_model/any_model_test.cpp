@@ -1,5 +1,6 @@
 // Every model of the list through all that knows models: training, resuming, checkpoints, evaluation, prediction, number formats, ranks.
 // One program, run alone and by mpirun; over several ranks the tests of one process are left to the run alone.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +29,7 @@ class AnyModel : public TrainTest, public testing::WithParamInterface<std::strin
     runs_ = Ranks::world().broadcast(static_cast<fs::path>(folder_).string());
   }
 
-  TrainRequest request(const std::string& run, const std::vector<std::string>& more = {}) const {
+  TrainRequest asked(const std::string& run, const std::vector<std::string>& more = {}) const {
     std::vector<std::string> keys = {"model.name=" + GetParam(), "device=cpu",    "precision=fp32",     "threads=1",
                                      "train.epochs=3",           "optim.lr=1e-3", "train.batch_size=6", "train.log_every=3",
                                      "train.report_to=none"};
@@ -80,11 +81,11 @@ INSTANTIATE_TEST_SUITE_P(Models, AnyModel, testing::ValuesIn([] {
 TEST_P(AnyModel, ResumesBitForBit) {
   one_rank_alone();
   if (IsSkipped()) return;
-  train(request("whole"), data_);
-  TrainRequest first = request("cut");
+  train(asked("whole"), data_);
+  TrainRequest first = asked("cut");
   first.pause_after_epochs = 1;
   EXPECT_TRUE(train(first, data_).paused);
-  train(request("cut"), data_);
+  train(asked("cut"), data_);
   for (const char* file : {"model.safetensors", "optimizer.safetensors", "trainer.safetensors", "config.json"}) {
     const fs::path latest = fs::path("checkpoints") / "latest" / file;
     EXPECT_EQ(sha256_file(runs_ / "whole" / latest), sha256_file(runs_ / "cut" / latest)) << file;
@@ -98,8 +99,12 @@ TEST_P(AnyModel, ResumesBitForBit) {
 TEST_P(AnyModel, LearnsWhatTheDataHolds) {
   one_rank_alone();
   if (IsSkipped()) return;
-  train(request("learns", {"train.epochs=25", "optim.lr=1e-2"}), data_);
+  train(asked("learns", {"train.epochs=25", "optim.lr=1e-2"}), data_);
   EXPECT_EQ(dev_of("learns").at("eval_accuracy"), 1.0) << "bright pictures and kind words are positive";
+}
+
+std::string run_of(const std::string& precision, const std::string& dtype, const std::string& features) {
+  return fmt::format("{}-{}-{}", precision, dtype, features);
 }
 
 // docs/training.md, "Precision": the score of dev in training is what evaluate prints, to the last digit, in every number format, with
@@ -110,9 +115,9 @@ TEST_P(AnyModel, EvaluateGivesTheScoresOfTraining) {
   for (const std::string precision : {"fp32", "bf16"}) {
     for (const std::string dtype : {"fp32", "fp16"}) {
       for (const std::string features : {"cache", "live"}) {
-        const std::string run = precision + "-" + dtype + "-" + features;
+        const std::string run = run_of(precision, dtype, features);
         SCOPED_TRACE(run);
-        train(request(run, {"precision=" + precision, "data.feature_dtype=" + dtype, "data.features=" + features}), data_);
+        train(asked(run, {"precision=" + precision, "data.feature_dtype=" + dtype, "data.features=" + features}), data_);
         const json dev = dev_of(run);
         // The machine may lack bf16: then the run's own format is asked for by name.
         const EvaluationResult result = evaluated(run, parse_precision(precision));
@@ -120,7 +125,7 @@ TEST_P(AnyModel, EvaluateGivesTheScoresOfTraining) {
         EXPECT_EQ(dev.at("eval_accuracy").get<double>(), result.scores.accuracy);
         EXPECT_EQ(dev.at("eval_ece").get<double>(), result.scores.ece);
       }
-      EXPECT_EQ(dev_of(precision + "-" + dtype + "-cache").at("eval_loss"), dev_of(precision + "-" + dtype + "-live").at("eval_loss"));
+      EXPECT_EQ(dev_of(run_of(precision, dtype, "cache")).at("eval_loss"), dev_of(run_of(precision, dtype, "live")).at("eval_loss"));
     }
   }
   EXPECT_NE(dev_of("fp32-fp32-cache").at("eval_loss"), dev_of("bf16-fp32-cache").at("eval_loss"));
@@ -129,7 +134,7 @@ TEST_P(AnyModel, EvaluateGivesTheScoresOfTraining) {
 TEST_P(AnyModel, PredictsPostsThatItNeverSaw) {
   one_rank_alone();
   if (IsSkipped()) return;
-  train(request("predicts"), data_);
+  train(asked("predicts"), data_);
   LoadedModel loaded = load_model(find_checkpoint(runs_ / "predicts"), test::tried_models());
   EXPECT_EQ(loaded.labels, data_.labels);
   std::vector<Post> posts(3);  // both sides, the picture alone, the text alone
@@ -146,7 +151,7 @@ TEST_P(AnyModel, PredictsPostsThatItNeverSaw) {
 TEST_P(AnyModel, AnotherModelsRunIsRefusedByName) {
   one_rank_alone();
   if (IsSkipped()) return;
-  TrainRequest started = request("other");
+  TrainRequest started = asked("other");
   started.pause_after_epochs = 1;
   train(started, data_);
   for (const ModelKind& kind : test::tried_models()) {
@@ -166,10 +171,10 @@ TEST_P(AnyModel, AnotherModelsRunIsRefusedByName) {
 TEST_P(AnyModel, SeveralRanksFollowOne) {
   Ranks& world = Ranks::world();
   const std::vector<std::string> keys = {"data.features=live", "train.epochs=2"};
-  if (world.first()) train(request("alone", keys), data_);
+  if (world.first()) train(asked("alone", keys), data_);
   world.barrier();
   if (!world.several()) return;
-  TrainRequest together = request("together", keys);
+  TrainRequest together = asked("together", keys);
   together.ranks = &world;
   train(together, data_);
   world.barrier();

@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -49,7 +50,7 @@ class HostileConfig : public ::testing::Test {
     const InfigModel model(options, 3, 1);
     const std::vector<std::string> labels = {"negative", "neutral", "positive"};
     ModelConfig choice;
-    infig_options(choice) = options;
+    infig_options(choice) = std::move(options);
     save_model({*model, choice, tokenizer.get(), labels, Precision::kFp32}, folder_.path());
     config_ = json::parse(read_file(folder_ / "config.json"));
   }
