@@ -20,7 +20,17 @@ std::string foreign_json_fault(std::string_view text) {
   try {
     [[maybe_unused]] const auto value = nlohmann::json::parse(text);  // any depth; it is taken apart without recursion
   } catch (const nlohmann::json::exception& error) {
-    return error.what();
+    std::string plain;  // it quotes what it read last, which may be no UTF-8
+    for (const char* c = error.what(); *c != '\0'; ++c) {
+      const auto byte = static_cast<unsigned char>(*c);
+      if (byte >= 0x20 && byte < 0x7F) {
+        plain += *c;
+      } else {
+        constexpr std::string_view kDigits = "0123456789ABCDEF";
+        plain += {'\\', 'x', kDigits[byte / 16], kDigits[byte % 16]};
+      }
+    }
+    return plain;
   }
   return "nested deeper than " + std::to_string(kMaxJsonDepth);
 }

@@ -21,6 +21,12 @@ TEST(ForeignJson, WhatIsNoneIsDiscarded) {
     EXPECT_TRUE(parse_foreign_json(text).is_discarded()) << text;
 }
 
+TEST(ForeignJson, AFaultIsToldInPrintableText) {
+  const std::string fault = foreign_json_fault("{\"a\": \xff\x01");
+  EXPECT_NE(fault.find("\\xFF"), std::string::npos) << fault;
+  for (const char c : fault) EXPECT_TRUE(c >= 0x20 && c < 0x7F) << fault;
+}
+
 TEST(ForeignJson, DepthHasALimit) {
   EXPECT_EQ(parse_foreign_json(nested(kMaxJsonDepth, '[', ']')).size(), 1U);
   EXPECT_TRUE(parse_foreign_json(nested(kMaxJsonDepth + 1, '[', ']')).is_discarded());

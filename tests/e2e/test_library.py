@@ -150,7 +150,8 @@ def test_the_package_needs_nothing_but_glibc(package, run, postcards, tmp_path):
     top, = root.iterdir()
     assert len(elf_files(top)) > 20
     glibc = {os.path.basename(name) for name in glibc_files()}
-    for path in elf_files(top):
+    # The RPATH of program and library holds for what their libraries need in turn; asked about one of those alone, ldd would not know it.
+    for path in (top / "bin/infig", top / "lib/libinfig.so"):
         for name, place in re.findall(r"^\s*(\S+) => (.*?)(?: \(0x[0-9a-f]+\))?$", command("env", "-i", shutil.which("ldd"), path), re.M):
             assert place.startswith(str(top)) or os.path.basename(name) in glibc, f"{path.name}: {name} => {place}"
     licences = top / "share/doc/infig/licences"
@@ -175,11 +176,12 @@ def test_the_package_needs_nothing_but_glibc(package, run, postcards, tmp_path):
     shutil.copytree(run, root / "run")
     shutil.copyfile(image, root / "picture")
     (root / "tmp").mkdir()
-    probe = subprocess.run(["chroot", root, f"/{top.name}/bin/infig", "--version"], env={}, capture_output=True, text=True)
+    chroot = shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    probe = subprocess.run([chroot, root, f"/{top.name}/bin/infig", "--version"], env={}, capture_output=True, text=True)
     if "Operation not permitted" in probe.stderr:
         return
     assert probe.returncode == 0, probe.stderr
-    done = subprocess.run(["chroot", root, f"/{top.name}/bin/infig", *words, "--run", "/run", "--image", "/picture"], env={}, capture_output=True, text=True)
+    done = subprocess.run([chroot, root, f"/{top.name}/bin/infig", *words, "--run", "/run", "--image", "/picture"], env={}, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout == expected.out, done.stdout + done.stderr
 
 
