@@ -73,10 +73,11 @@ DecodedImage unknown_format(std::span<const uint8_t> bytes) {
 }
 
 DecodedImage left_out(const char* format) {
-  return failed(ImageStatus::kUnknownFormat,
-                fmt::format("this build has no support for {}: its library was not there when infig was built; install it and build again, or "
-                            "convert the picture to JPEG or PNG",
-                            format));
+  return failed(
+      ImageStatus::kUnknownFormat,
+      fmt::format("this build has no support for {}: its library was not there when infig was built; install it and build again, or "
+                  "convert the picture to JPEG or PNG",
+                  format));
 }
 
 constexpr size_t kSignatureBytes = 32;

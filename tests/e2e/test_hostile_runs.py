@@ -196,7 +196,7 @@ CONFIGS = [
     ("text_encoder.vocab_size", 40_000_000, "key text_encoder.vocab_size: is 40000000"),
     ("infig.image.stage_widths.3", 100_000, "key infig.image.stage_widths"),
     ("infig.fusion.num_hidden_layers", 1_000_000, "key infig.fusion.num_hidden_layers: is 1000000"),
-    ("clip_embed_dim", 100_000_000, "key clip_embed_dim: is 100000000"),
+    ("clip_embed_dim", 100_000_000, "key clip_embed_dim: is "),
     ("model_type", 7, "key model_type: is 7"),
     ("id2label", ["a", "b", "c"], "key id2label: is array"),
     ("id2label", {"0": 1, "1": 2, "2": 3}, "key id2label.0: is 1"),

@@ -50,8 +50,7 @@ TEST_P(FormatLeftOut, IsABadPictureThatSaysSo) {
   GTEST_SKIP() << "this build has no support for " << format << ": every test passes over its pictures";
 }
 INSTANTIATE_TEST_SUITE_P(Decode, FormatLeftOut,
-                         ::testing::Values(std::pair{"WebP", "lossless.webp"}, std::pair{"GIF", "local.gif"},
-                                           std::pair{"BMP", "rgb.bmp"}));
+                         ::testing::Values(std::pair{"WebP", "lossless.webp"}, std::pair{"GIF", "local.gif"}, std::pair{"BMP", "rgb.bmp"}));
 
 TEST(Decode, OrientationCanBeIgnored) {
   const DecodedImage decoded = decode(golden_file("orientation_6.jpg"), {.apply_exif = false});

@@ -110,11 +110,8 @@ TEST(TransformerLayer, AttentionDropoutIsOnTheProbabilities) {
 }
 
 TEST(TransformerLayer, GradientsEqualCentralDifferences) {
-  TransformerLayer layer(TransformerLayerOptions{.hidden_size = 4,
-                                                 .num_attention_heads = 2,
-                                                 .intermediate_size = 3,
-                                                 .hidden_dropout_prob = 0.3,
-                                                 .attention_probs_dropout_prob = 0.4});
+  TransformerLayer layer(TransformerLayerOptions{
+      .hidden_size = 4, .num_attention_heads = 2, .intermediate_size = 3, .hidden_dropout_prob = 0.3, .attention_probs_dropout_prob = 0.4});
   layer->to(at::kDouble);
   reference::fill(*layer);
   at::Tensor x = reference::wave({2, 3, 4}, 0.2, 1.0, at::kDouble).requires_grad_();
