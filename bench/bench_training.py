@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -67,10 +68,13 @@ class Bench:
                  f"image.model={self.flags.image_model}", "train.epochs=1"]
         return run([*words, *more], self.log)
 
-    def train(self, name, data, *more, **how):
-        """A run folder of its own, made anew."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work)) / "run"
-        return folder, self.infig("train", data, "--output-dir", folder, *more, **how)
+    def train(self, folder, data, *more):
+        """Into a new run folder, and what run() says of it."""
+        return self.infig("train", data, "--output-dir", folder, *more)
+
+    def scratch(self):
+        """A folder that is deleted with the run in it, which is some 700 MB."""
+        return tempfile.TemporaryDirectory(dir=self.work)
 
     def python(self, job, posts, labels, batches, features, weights, *more):
         words = [sys.executable, ROOT / "bench/python_training.py", "--job", job, "--posts", posts, "--labels", *labels, "--batches", batches, "--features", self.features(features),
@@ -106,15 +110,19 @@ class Bench:
         table, labels = self.few_posts(1)
         if labels != sorted(self.labels):
             sys.exit(f"{table}: has the labels {labels}, the data set {self.labels}; the classifier would be another")
-        folder, _ = self.train("initial", table, f"data.feature_cache={self.work / 'features-1'}", f"optim.lr={STILL}", f"optim.lr_new={STILL}", "precision=fp32")
-        return next((folder / "checkpoints").glob("step-*/model.safetensors"))
+        weights = self.work / "initial.safetensors"
+        with self.scratch() as folder:
+            self.train(f"{folder}/run", table, f"data.feature_cache={self.work / 'features-1'}", f"optim.lr={STILL}", f"optim.lr_new={STILL}", "precision=fp32")
+            shutil.copyfile(f"{folder}/run/checkpoints/latest/model.safetensors", weights)
+        return weights
 
     def check(self, weights):
         table, labels = self.few_posts(CHECK_BATCHES)
         cache = self.work / f"features-{CHECK_BATCHES}"
         options = [f"data.feature_cache={cache}", "precision=fp32", *NO_DROPOUT]
-        folder, _ = self.train("check", table, "train.log_every=1", *options)
-        ours = [line for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()) if "loss_hfam" in line]
+        with self.scratch() as folder:
+            self.train(f"{folder}/run", table, "train.log_every=1", *options)
+            ours = [line for line in map(json.loads, Path(f"{folder}/run/metrics.jsonl").read_text().splitlines()) if "loss_hfam" in line]
         batches = self.work / "check-batches.json"
         self.infig("bench", table, "--steps", 1, "--warmup", 1, "--batches", batches, *options)
         theirs = self.python("losses", table, labels, batches, cache, weights)["losses"]
@@ -184,8 +192,9 @@ class Bench:
     def epoch(self, weights, precision):
         batches, cache = self.work / "batches.json", self.work / f"features-{precision}"
         self.infig("bench", self.flags.data, "--steps", 1, "--warmup", 1, "--batches", batches, f"precision={precision}", f"data.feature_cache={cache}")
-        folder, (_, seconds, own) = self.train("epoch", self.flags.data, f"precision={precision}", f"data.feature_cache={cache}")
-        peak = float(re.findall(r"peak memory (\d+) MiB", (folder / "train.log").read_text())[-1])
+        with self.scratch() as folder:
+            _, seconds, own = self.train(f"{folder}/run", self.flags.data, f"precision={precision}", f"data.feature_cache={cache}")
+            peak = float(re.findall(r"peak memory (\d+) MiB", Path(f"{folder}/run/train.log").read_text())[-1])
         theirs = self.python("epoch", self.posts(), self.labels, batches, cache, weights, "--precision", precision, "--attention", self.flags.attention)
         print(f"| {precision} | {peak:.0f} | {own:.0f} | {seconds:.0f} | {theirs['peak_mib']:.0f} | {theirs['own_mib']:.0f} | {theirs['process_seconds']:.0f} | "
               f"{peak / theirs['peak_mib']:.2f} | {own / theirs['own_mib']:.2f} |", flush=True)

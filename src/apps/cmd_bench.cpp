@@ -15,7 +15,7 @@
 #include "core/files.h"
 #include "core/process_memory.h"
 #include "data/data_set.h"
-#include "training/trainer.h"
+#include "training/time_training.h"
 
 namespace infig {
 namespace {

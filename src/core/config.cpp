@@ -322,9 +322,10 @@ std::optional<std::string> find_config_value(const std::filesystem::path& file, 
     const YAML::Node nested = section && section.IsMap() && dot != std::string::npos ? section[key.substr(dot + 1)] : YAML::Node();
     const YAML::Node& found = whole && whole.IsScalar() ? whole : nested;
     if (found && found.IsScalar()) return found.Scalar();
-  } catch (const YAML::Exception&) {  // reading the file as a whole says where
+    return std::nullopt;
+  } catch (const YAML::Exception&) {
+    return std::nullopt;  // reading the file as a whole says where
   }
-  return std::nullopt;
 }
 
 void apply_override(const ConfigBinder& binder, const std::string& assignment) {

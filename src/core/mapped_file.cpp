@@ -50,10 +50,11 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 void give_back(std::span<const std::byte> part) {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
-  if (end > begin) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // only a hint: what it returns changes nothing
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t front = (page - reinterpret_cast<uintptr_t>(part.data()) % page) % page;
+  if (part.size() < front + page) return;
+  auto* begin = const_cast<std::byte*>(part.data() + front);
+  ::madvise(begin, (part.size() - front) / page * page, MADV_DONTNEED);  // only a hint: what it returns changes nothing
 }
 
 }  // namespace infig

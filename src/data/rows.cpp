@@ -154,7 +154,8 @@ class DelimitedReader {
       row_line_ = number_;
       row_bytes_ = 0;
     }
-    if ((row_bytes_ += piece.size()) > kMaxRowBytes) refuse_length(row_line_);
+    row_bytes_ += piece.size();
+    if (row_bytes_ > kMaxRowBytes) refuse_length(row_line_);
     if (csv_parse(&parser_, piece.data(), piece.size(), on_cell, on_row, this) != piece.size()) {
       throw DataError(fmt::format("{}: cannot be parsed: {}", row_place(path_, number_), csv_strerror(csv_error(&parser_))));
     }

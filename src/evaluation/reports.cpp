@@ -212,6 +212,7 @@ std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, c
 
 void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder) {
   result.validate();
+  make_folder(run_folder);
   const GuardedFolder run(run_folder);
   run.make("eval");
   const auto file = [&](const char* tail) { return evaluation_path("", result.split, result.without, tail); };

@@ -1,4 +1,5 @@
 // A trained run that scores posts: what `predict`, `evaluate` and libinfig (include/infig/infig.h) are made of.
+// The public interface on top is in infig.cpp.
 #pragma once
 
 #include <cstdint>

@@ -138,7 +138,8 @@ class MvsaSingleSource : public PostSource {
                                 fmt::format("{} in {}, {} by rule", mvsa_labels()[static_cast<size_t>(row.label_id)],
                                             split.file.filename().string(), mvsa_labels()[static_cast<size_t>(found->second)])});
         }
-        if (found == rule_labels.end() && has_rule) post.notes.push_back({"no label by the label rule (the split file's is kept)"});
+        if (found == rule_labels.end() && has_rule)
+          post.notes.emplace_back().kind = "no label by the label rule (the split file's is kept)";
         if (found != rule_labels.end()) rule_labels.erase(found);
         kept.push_back(std::move(post));
       }

@@ -1,5 +1,6 @@
 // What a model's folder says of itself (config.json), read before anything is made of it. Free of torch. Such a folder may come from
 // somebody else: every entry has the type that is expected, and every size is one that model.safetensors really has.
+// The comparison of sizes is in stored_sizes.cpp, the rest in stored_model.cpp.
 #pragma once
 
 #include <cstdint>

@@ -58,7 +58,8 @@ struct PostLoader::Impl {
     std::vector<int64_t> result;
     for (const int64_t row : rows) {
       const auto found = bad.find(row);
-      if (found == bad.end() || found->second.truncated()) result.push_back(row);
+      const bool named = (*posts)[static_cast<size_t>(row)].names_picture();  // without a name there is no picture, and no bad one
+      if (!named || found == bad.end() || found->second.truncated()) result.push_back(row);
     }
     return result;
   }
@@ -134,7 +135,7 @@ void PostLoader::Impl::note_bad(int64_t row, ImageStatus status, const std::stri
   const Post& post = (*posts)[static_cast<size_t>(row)];
   const BadPicture picture{post.id, post.image.empty() && post.picture ? "in memory" : post.image.string(), image_status_name(status),
                            reason};
-  if (!usable(status) && options.bad_image == BadImage::kError) throw bad_picture_error(picture);
+  if (!usable(status) && post.names_picture() && options.bad_image == BadImage::kError) throw bad_picture_error(picture);
   const std::lock_guard<std::mutex> lock(mutex);
   bad.emplace(row, picture);
 }
@@ -209,7 +210,8 @@ void PostLoader::use_features(std::shared_ptr<const FeatureStore> features) {
   impl_->bad = impl_->features->bad();
   if (impl_->options.bad_image != BadImage::kError) return;
   for (const auto& [row, picture] : impl_->bad) {
-    if (!impl_->features->usable(row)) throw bad_picture_error(picture);
+    const bool named = (*impl_->posts)[static_cast<size_t>(row)].names_picture();
+    if (named && !impl_->features->usable(row)) throw bad_picture_error(picture);
   }
 }
 

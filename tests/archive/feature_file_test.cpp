@@ -63,7 +63,7 @@ TEST_F(Features, RowsInAnyOrder) {
 TEST_F(Features, CutOffIsAnError) {
   const auto whole = fs::file_size(file());
   fs::resize_file(file(), whole + 8);
-  EXPECT_THAT(refused(), HasSubstr("stand behind the last tensor"));
+  EXPECT_THAT(refused(), HasSubstr("follow the last tensor"));
   for (const uintmax_t size : {whole - 1, whole / 2, uintmax_t{20}, uintmax_t{7}, uintmax_t{0}}) {
     fs::resize_file(file(), size);
     EXPECT_THAT(refused(), HasSubstr(file().string())) << size;

@@ -52,7 +52,7 @@ TEST(LongRows, ATableNamesTheRowInWhichItBegins) {
   const auto line = scratch.file("line.csv", "id,text\na,x\nb," + std::string(17 * kMebi, 'x') + "\nc,x\n");
   EXPECT_THAT(thrown<DataError>([&] { read(line); }), HasSubstr("line.csv, row 3: has over 16 MiB"));
   std::string open = "id\ttext\na\t\"";
-  for (size_t i = 0; i < 17; ++i) open += std::string(kMebi - 1, 'x') + "\n";  // a quote that is never closed
+  for (size_t i = 0; i < 17; ++i) open.append(kMebi - 1, 'x').append("\n");  // a quote that is never closed
   EXPECT_THAT(thrown<DataError>([&] { read(scratch.file("open.tsv", open)); }), HasSubstr("open.tsv, row 2: has over 16 MiB"));
 }
 

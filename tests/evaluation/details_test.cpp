@@ -16,6 +16,7 @@
 #include "evaluation/slices.h"
 #include "evaluation/temperature.h"
 #include "metrics/calibration.h"
+#include "predict/calibration.h"
 #include "reference/html_check.h"
 
 namespace infig {

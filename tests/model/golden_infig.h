@@ -9,8 +9,7 @@
 #include <string>
 
 #include "core/config.h"
-#include "model/infig.h"
-#include "model/objective.h"
+#include "model/infig_objective.h"
 #include "reference/tensors.h"
 
 namespace infig::test {
@@ -18,7 +17,7 @@ namespace infig::test {
 inline InfigOptions golden_options(const nlohmann::json& settings) {
   InfigOptions options;
   ConfigBinder binder;
-  bind_options(binder, options);
+  options.bind(binder);
   for (const auto& [key, value] : settings.at("options").items()) apply_override(binder, key + "=" + value.dump());
   options.text.encoder.vocab_size = options.text.vocab_size;  // no tokenizer is at work here
   options.clip.embed_dim = settings.at("clip").get<int64_t>();
@@ -55,8 +54,8 @@ class GoldenInfig {
     const auto mean = [](const LossTerm& term) { return term.count > 0 ? term.mean().detach() : at::zeros({}); };
     return {{"logits", losses.logits},
             {"loss.sc", mean(losses.classification)},
-            {"loss.g", mean(losses.gam)},
-            {"loss.f", mean(losses.hfam)},
+            {"loss.g", mean(losses.part("gam"))},
+            {"loss.f", mean(losses.part("hfam"))},
             {"loss.total", losses.total}};
   }
   // What follows a good step: plain SGD, and what the objective does behind it.
@@ -65,7 +64,6 @@ class GoldenInfig {
     for (auto& parameter : model_->parameters()) {
       if (parameter.grad().defined()) parameter.sub_(parameter.grad(), rate);
     }
-    objective_.clamp_temperatures();
     objective_.commit();
   }
   auto parameters() const { return model_->named_parameters(); }
@@ -116,7 +114,7 @@ class GoldenInfig {
     return model_;
   }
   InfigModel model_;
-  Objective objective_;
+  InfigObjective objective_;
 };
 
 }  // namespace infig::test

@@ -75,7 +75,8 @@ TEST_F(HostileConfig, AnyNumberAndAnyType) {
   const SmallMemory small(uint64_t{600} << 20);
   int changed = 0;
   for (const char* part : {"/infig", "/text_encoder", "/image_backbone"}) {
-    for (const auto& [leaf, value] : config_[json::json_pointer(part)].flatten().items()) {
+    const json leaves = config_[json::json_pointer(part)].flatten();
+    for (const auto& [leaf, value] : leaves.items()) {
       std::vector<json> others = {"x", nullptr, json::array(), json::object()};
       if (value.is_number()) others.insert(others.end(), {1'000'000'000, 40'000, -1, 1e300, INT64_MIN});
       for (const json& other : others) {

@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "image/transform.h"
+#include "model/infig.h"
 #include "model/pretrained.h"
 
 namespace infig::test {
 
 inline ForwardResult forward_by_hand(LoadedModel& loaded, const std::string& text, const Image* picture) {
-  const auto& options = loaded.model->options();
+  const InfigOptions& options = infig_options(loaded.options);
   const std::vector<int64_t> ids = loaded.tokenizer->encode(text, options.text.max_length).ids;
   const int64_t side = options.image.pixels.size;
   Batch batch;
@@ -28,7 +29,7 @@ inline ForwardResult forward_by_hand(LoadedModel& loaded, const std::string& tex
     normalize_image(transform_image(*picture, options.image.pixels, nullptr), options.image.pixels, pixels.data_ptr<float>());
   batch.pixel_values = pixels.permute({0, 3, 1, 2});
   const c10::InferenceMode inference;
-  return loaded.model->forward(batch, {.want_attention = true});
+  return std::dynamic_pointer_cast<InfigModelImpl>(loaded.model)->run(batch, {.want_attention = true});
 }
 
 // exp(l_c / T) / sum of all, in double.

@@ -101,7 +101,7 @@ TEST_F(PredictorTest, APictureIsTheSameFromAFileFromBytesAndAsPixels) {
 
 TEST_F(PredictorTest, FaultsStayWithTheirPosts) {
   const Image good = test::noise(32, 32, 4);
-  const std::string text_file = "no picture", jpeg = encode_jpeg(good, 90);
+  const std::string text_file = "no picture", jpeg = encode_jpeg(test::noise(96, 96, 5), 90);
   PostRequest unreadable;
   unreadable.fault = "row 3: not JSON";
   const std::vector<PostRequest> posts = {request("a lovely day", pixels(good)),

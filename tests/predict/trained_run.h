@@ -32,7 +32,10 @@ inline void write_run(const std::filesystem::path& folder, bool with_cls = false
   options.image.encoder.initializer_range = .5;
   options.fusion.with_cls = with_cls;
   options.finish();
-  save_model(InfigModel(options, 3, 7), *tokenizer, run_labels(), folder);
+  const InfigModel model(options, 3, 7);
+  ModelConfig choice;
+  infig_options(choice) = options;
+  save_model({*model, choice, tokenizer.get(), run_labels(), Precision::kFp32}, folder);
 }
 
 // Noise, another one for every seed.

@@ -10,8 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "model/infig.h"
-#include "model/objective.h"
+#include "model/infig_objective.h"
 #include "training/optimizer.h"
 #include "training/run_config.h"
 
@@ -42,23 +41,23 @@ std::string kind_of(const std::string& model, const std::vector<std::pair<std::s
 }
 
 // A published text encoder's and backbone's kind, at the small size. DeBERTa and ResNet are what the keys of an encoder from scratch make.
-void set_kinds(const RunConfig& preset, InfigOptions& small) {
-  if (!preset.model.text.model.empty()) {
-    const std::string kind =
-        kind_of(preset.model.text.model, {{"deberta", ""}, {"minilm", "bert"}, {"mpnet", "mpnet"}, {"roberta", "roberta"}});
+void set_kinds(const InfigOptions& preset, InfigOptions& small) {
+  if (!preset.text.model.empty()) {
+    const std::string kind = kind_of(preset.text.model, {{"deberta", ""}, {"minilm", "bert"}, {"mpnet", "mpnet"}, {"roberta", "roberta"}});
     if (!kind.empty()) {
-      set_published_text(small.text, {{"model_type", kind},
-                                      {"vocab_size", kVocabulary},
-                                      {"hidden_size", kWidth},
-                                      {"num_hidden_layers", 2},
-                                      {"num_attention_heads", kHeads},
-                                      {"intermediate_size", kInner},
-                                      {"max_position_embeddings", 40}});
+      small.text.published = text_encoder_options({{"model_type", kind},
+                                                   {"vocab_size", kVocabulary},
+                                                   {"hidden_size", kWidth},
+                                                   {"num_hidden_layers", 2},
+                                                   {"num_attention_heads", kHeads},
+                                                   {"intermediate_size", kInner},
+                                                   {"max_position_embeddings", 40}});
     }
   }
-  if (!preset.model.image.model.empty() &&
-      kind_of(preset.model.image.model, {{"resnet", "resnet"}, {"efficientnet-lite", "efficientnet-lite"}}) == "efficientnet-lite") {
-    set_published_image(small.image, {{"model_type", "efficientnet-lite"}, {"number", 0}});
+  if (!preset.image.model.empty() &&
+      kind_of(preset.image.model, {{"resnet", "resnet"}, {"efficientnet-lite", "efficientnet-lite"}}) == "efficientnet-lite") {
+    small.image.published = efficientnet_lite(0);
+    small.image.encoder.feature_size = feature_size_of(*small.image.published);
   }
 }
 
@@ -70,6 +69,7 @@ InfigOptions small_preset(const std::string& name) {
   read_config_file(binder, file);
   std::vector<std::string> smaller = {"text.max_position_embeddings=40",
                                       "text.position_buckets=8",
+                                      "text.max_length=24",
                                       "image.stage_blocks=[1, 1, 1, 1]",
                                       "image.stage_widths=[16, 16, 32, 32]",
                                       fmt::format("text.vocab_size={}", kVocabulary),
@@ -82,8 +82,9 @@ InfigOptions small_preset(const std::string& name) {
     smaller.push_back(fmt::format("{}.num_attention_heads={}", part, kHeads));
     smaller.push_back(fmt::format("{}.intermediate_size={}", part, kInner));
   }
-  InfigOptions options = load_run_config(file, smaller, true).model;
-  set_kinds(preset, options);
+  const RunConfig config = load_run_config(file, smaller, true);
+  InfigOptions options = infig_options(config.model);
+  set_kinds(infig_options(preset.model), options);
   options.text.encoder.vocab_size = kVocabulary;
   options.finish();
   return options;
@@ -114,7 +115,7 @@ class Preset : public ::testing::TestWithParam<std::string> {};
 TEST_P(Preset, LearnsEightPostsByHeart) {
   const InfigOptions options = small_preset(GetParam());
   InfigModel model(options, 3, 1);
-  Objective objective(model, 1000, kPosts, 1);
+  InfigObjective objective(model, 1000, kPosts, 1);
   Optimizer optimizer(*model, OptimOptions{});
   const Batch batch = eight_posts(options);
   DropoutSource dropout(1);
@@ -124,11 +125,10 @@ TEST_P(Preset, LearnsEightPostsByHeart) {
     dropout.begin_step(step);
     optimizer.zero_grad();
     const Losses losses = objective.step(batch, {.dropout = &dropout, .training = true});
-    ASSERT_EQ(losses.gam.count, options.loss.lambda_g > 0 ? kPosts - 2 : 0);
-    ASSERT_EQ(losses.hfam.count, options.loss.lambda_f > 0 ? kPosts - 2 : 0);
+    ASSERT_EQ(losses.part("gam").count, options.loss.lambda_g > 0 ? kPosts - 2 : 0);
+    ASSERT_EQ(losses.part("hfam").count, options.loss.lambda_f > 0 ? kPosts - 2 : 0);
     losses.total.backward();
     optimizer.step(2e-3);
-    objective.clamp_temperatures();
     objective.commit();
     if (step % 10 != 9) continue;
     const at::NoGradGuard no_grad;

@@ -1,0 +1,39 @@
+#include "training/time_training.h"
+
+#include <chrono>
+
+#include "training/run_inputs.h"
+#include "training/session.h"
+
+namespace infig {
+
+double time_training(const RunConfig& config, const DataSet& whole, const BenchPlan& plan, StageTimer& timer, Ranks& ranks) {
+  const int64_t warmup = plan.warmup, steps = plan.steps;
+  std::vector<std::vector<std::string>>* ids = plan.batches;
+  const DataSet data = config.data.limit > 0 ? limited(whole, config.data.limit, config.seed) : whole;
+  check_trainable(config, data, ranks);
+  Session session(config, data, {.cache = plan.cache}, ranks);
+  int64_t done = 0, posts = 0;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  for (int64_t epoch = 0; done < warmup + steps; ++epoch) {
+    const auto batches = session.epoch_batches(epoch);
+    for (size_t n = 0; ids != nullptr && n < batches.size(); ++n) {
+      auto& named = ids->emplace_back();
+      for (const int64_t row : batches[n]) named.push_back(data.posts[static_cast<size_t>(row)].id);
+    }
+    auto stream = session.loader().stream(session.own_rows(batches), epoch, &timer);
+    for (const auto& rows : batches) {
+      if (done == warmup + steps) break;
+      session.step(*stream.next(), rows, done % session.total_steps(), &timer);
+      posts += static_cast<int64_t>(rows.size());
+      if (++done == warmup) {
+        timer.clear();
+        posts = 0;
+        start = std::chrono::steady_clock::now();
+      }
+    }
+  }
+  return static_cast<double>(posts) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace infig
