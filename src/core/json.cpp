@@ -1,5 +1,7 @@
 #include "core/json.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 namespace infig {
@@ -16,21 +18,26 @@ nlohmann::json parse_foreign_json(std::string_view text) {
   return too_deep ? Json(Json::value_t::discarded) : value;
 }
 
+namespace {
+
+// The library quotes what it read last: any bytes, and as many as there are.
+std::string printable(std::string_view message) {
+  constexpr size_t kMost = 240;
+  std::string text;
+  for (const char byte : message.substr(0, kMost)) {
+    const auto code = static_cast<unsigned char>(byte);
+    text += code >= 0x20 && code < 0x7F ? std::string(1, byte) : fmt::format("\\x{:02x}", code);
+  }
+  return message.size() > kMost ? text + "..." : text;
+}
+
+}  // namespace
+
 std::string foreign_json_fault(std::string_view text) {
   try {
     [[maybe_unused]] const auto value = nlohmann::json::parse(text);  // any depth; it is taken apart without recursion
   } catch (const nlohmann::json::exception& error) {
-    std::string plain;  // it quotes what it read last, which may be no UTF-8
-    for (const char* c = error.what(); *c != '\0'; ++c) {
-      const auto byte = static_cast<unsigned char>(*c);
-      if (byte >= 0x20 && byte < 0x7F) {
-        plain += *c;
-      } else {
-        constexpr std::string_view kDigits = "0123456789ABCDEF";
-        plain += {'\\', 'x', kDigits[byte / 16], kDigits[byte % 16]};
-      }
-    }
-    return plain;
+    return printable(error.what());
   }
   return "nested deeper than " + std::to_string(kMaxJsonDepth);
 }

@@ -14,7 +14,7 @@ inline constexpr int kMaxJsonDepth = 100;
 // but copies, compares and prints by recursion, so that a file of brackets alone would overflow the stack.
 nlohmann::json parse_foreign_json(std::string_view text);
 
-// Why parse_foreign_json discards this text, with the place of the fault.
+// Why parse_foreign_json discards this text, with the place of the fault: printable ASCII, however long and whatever the text is.
 std::string foreign_json_fault(std::string_view text);
 
 }  // namespace infig

@@ -38,5 +38,17 @@ TEST(ForeignJson, DepthHasALimit) {
   EXPECT_TRUE(parse_foreign_json("[" + objects + "]").is_discarded());
 }
 
+// The message goes to a terminal and into logs, whatever the file holds.
+TEST(ForeignJson, ItsFaultIsPrintableAndShort) {
+  for (const std::string& text :
+       {std::string("\xff\xfe\x00", 3), std::string("\"\x1b[31m"), "\"" + std::string(1'000'000, 'x'), std::string("{\"\u00e4\": \xe4")}) {
+    const std::string fault = foreign_json_fault(text);
+    EXPECT_FALSE(fault.empty());
+    EXPECT_LT(fault.size(), 1100U);
+    for (const char c : fault) EXPECT_TRUE(c >= 0x20 && c < 0x7F) << fault;
+  }
+  EXPECT_EQ(foreign_json_fault(nested(1000, '[', ']')), "nested deeper than 100");
+}
+
 }  // namespace
 }  // namespace infig
