@@ -81,7 +81,8 @@ class Links {
     std::error_code ignored;
     for (std::string name, target; lines >> name >> target;) {
       const fs::path plain = fs::path(name).lexically_normal();
-      if (plain.is_absolute() || plain.empty() || *plain.begin() == "..") continue;  // links of the folder alone
+      // Links of the folder alone. To the system a name ends at a zero byte: the rest would be the folder itself.
+      if (plain.is_absolute() || plain.empty() || plain == "." || *plain.begin() == ".." || name.find('\0') != std::string::npos) continue;
       const fs::path place = folder_ / "run" / plain;
       if (inside(place.parent_path())) fs::remove_all(place, ignored);
       if (inside(place.parent_path())) fs::create_symlink(target.starts_with('/') ? "../outside/file" : target, place, ignored);
