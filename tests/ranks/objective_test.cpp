@@ -115,19 +115,20 @@ TEST(ObjectiveOverRanks, HasTheDropoutMasksOfOneRank) {
 }
 
 TEST(ObjectiveOverRanks, EveryOptionOfTheContrastiveLosses) {
-  const auto with = [](auto change) {
+  const auto with = [](const char* name, auto change) {
+    SCOPED_TRACE(name);
     InfigOptions options = options_with(0);
     change(options);
-    return options;
+    compare(options);
   };
-  compare(with([](InfigOptions& o) { o.gam.loss.online_partner = true; }));
-  compare(with([](InfigOptions& o) { o.gam.loss.literal = true; }));
-  compare(with([](InfigOptions& o) { o.gam.loss.soft_targets = .4; }));
-  compare(with([](InfigOptions& o) { o.gam.loss.batch_negatives = false; }));
-  compare(with([](InfigOptions& o) { o.gam.loss.mask_equal_ids = false; }));
-  compare(with([](InfigOptions& o) { o.hfam.loss.decoupled = true; }));
-  compare(with([](InfigOptions& o) { o.hfam.keep_sep = true; }));
-  compare(with([](InfigOptions& o) { o.gam.proj_dim = o.hfam.proj_dim = 0; }));
+  with("online partner", [](InfigOptions& o) { o.gam.loss.online_partner = true; });
+  with("literal", [](InfigOptions& o) { o.gam.loss.literal = true; });
+  with("soft targets", [](InfigOptions& o) { o.gam.loss.soft_targets = .4; });
+  with("queue alone", [](InfigOptions& o) { o.gam.loss.batch_negatives = false; });
+  with("equal ids kept", [](InfigOptions& o) { o.gam.loss.mask_equal_ids = false; });
+  with("decoupled", [](InfigOptions& o) { o.hfam.loss.decoupled = true; });
+  with("without [SEP]", [](InfigOptions& o) { o.hfam.keep_sep = false; });
+  with("no projections", [](InfigOptions& o) { o.gam.proj_dim = o.hfam.proj_dim = 0; });
 }
 
 // Its statistics are of the whole batch, not of a rank's part.
