@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "model/infig.h"
 #include "model/pretrained.h"
 #include "model/small_model.h"
 #include "reference/temporary_folder.h"
