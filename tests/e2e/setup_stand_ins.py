@@ -61,7 +61,7 @@ elif words[:3] == ["-m", "pip", "install"]:
         note("ask")
         if not state["offers"] and not (offered()):
             sys.exit("ERROR: No matching distribution found for torch")
-        wheels = [] if state.get("torch") else [offered()] + ([] if "--no-deps" in words else state["needs"])
+        wheels = [] if state.get("torch") and "--ignore-installed" not in words else [offered()] + ([] if "--no-deps" in words else state["needs"])
         Path(words[words.index("--report") + 1]).write_text(json.dumps({{"install": [item(wheel) for wheel in wheels]}}))
         sys.exit(0)
     note("install")

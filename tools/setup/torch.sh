@@ -1,6 +1,5 @@
 # Part of tools/setup.sh: which torch wheel is taken. Python alone never decides: pip is asked first what it would take.
 readonly cpu_index=${INFIG_CPU_INDEX:-https://download.pytorch.org/whl/cpu}
-readonly probe_seconds=5
 readonly stated_gigabytes=3  # torch for CUDA on x86-64 with NVIDIA's libraries, where pip's index does not tell sizes
 
 pip() { "$venv/bin/python" -m pip "$@" </dev/null; }
@@ -73,8 +72,8 @@ choose_torch() {
   if [[ $found != cpu* ]]; then
     if uses_no_index; then
       why="pip uses no index (--no-index)"
-    elif ! timeout "$probe_seconds" "$venv/bin/python" tools/setup/torch_wheel.py probe "$cpu_index"; then
-      why="the index of CPU wheels ($cpu_index) did not answer within $probe_seconds seconds"
+    elif ! wheel probe "$cpu_index"; then
+      why="the index of CPU wheels ($cpu_index) did not answer within 5 seconds"
     else
       better=$(would_take --extra-index-url "$cpu_index")
       if [[ $better == cpu* ]]; then

@@ -5,7 +5,7 @@
                                      "satisfied" where pip would install nothing
     torch_wheel.py installed         the same of the torch in this Python; "none" without one
     torch_wheel.py gigabytes REPORT  what all of the report's files come to, as "2.9"; exit 1 where a size cannot be learnt
-    torch_wheel.py probe INDEX       exit 0 where the package index answers for torch
+    torch_wheel.py probe INDEX       exit 0 where the package index answers for torch within five seconds
 """
 
 import importlib.metadata
@@ -14,6 +14,7 @@ import os
 import ssl
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -95,8 +96,14 @@ def gigabytes(path):
 
 
 def probe(index):
-    with opener().open(index.rstrip("/") + "/torch/", timeout=SECONDS) as answer:
+    opened = opener()
+    # The seconds count from here, names' look-up included, which no timeout of a socket bounds; a slow machine has its own time to start.
+    clock = threading.Timer(SECONDS, os._exit, [1])
+    clock.daemon = True
+    clock.start()
+    with opened.open(index.rstrip("/") + "/torch/", timeout=SECONDS) as answer:
         answer.read(1)
+    clock.cancel()
 
 
 def main():
