@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/random.h"
@@ -34,7 +35,7 @@ inline void write_run(const std::filesystem::path& folder, bool with_cls = false
   options.finish();
   const InfigModel model(options, 3, 7);
   ModelConfig choice;
-  infig_options(choice) = options;
+  infig_options(choice) = std::move(options);
   save_model({*model, choice, tokenizer.get(), run_labels(), Precision::kFp32}, folder);
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "archive/safetensors.h"
 
@@ -46,7 +47,7 @@ inline nlohmann::json small_config() {
 inline std::map<std::string, TensorView> small_tensors() {
   std::map<std::string, TensorView> tensors;
   const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
-    tensors[name] = {.dtype = DType::kF32, .shape = shape, .data = {}};
+    tensors[name] = {.dtype = DType::kF32, .shape = std::move(shape), .data = {}};
   };
   add("text_encoder.embeddings.word_embeddings.weight", {20, 4});
   add("text_encoder.embeddings.LayerNorm.weight", {4});
