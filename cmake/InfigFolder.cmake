@@ -12,10 +12,8 @@ if(INFIG_TORCH)
   infig_pch_carrier(infig_pch torch_pch.h infig_torch)
 endif()
 
-# Torch-free: file by file (unity pays for libtorch's headers, and only for them). clang wants equal macros of all users of a precompiled
-# header, so g++ alone gets one.
+# Torch-free. clang wants equal macros of all users of a precompiled header, so g++ alone gets one.
 function(infig_light target)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_precompile_headers(${target} REUSE_FROM infig_light_pch)
   endif()

@@ -10,7 +10,7 @@
     main.cpp need neither
   * src/ draws random numbers from core/random.h alone, formats with fmt, and only apps prints, exits and reads the environment
   * nothing in the tree names a folder of somebody's machine, and no work is left marked as to be done
-  * sources of one torch folder name different things in their unnamed namespaces: unity builds put them into one
+  * sources of one folder name different things in their unnamed namespaces: unity builds put them into one
   * golden files stay small: 200 KB each, 3 MB together
 """
 
@@ -111,7 +111,7 @@ def check_unity(root, names):
     seen = {}
     for name in names:
         parts = Path(name).parts
-        if len(parts) < 3 or parts[0] not in ("src", "tests") or not name.endswith(".cpp") or parts[1] not in folders or not folders[parts[1]].torch:
+        if len(parts) < 3 or parts[0] not in ("src", "tests") or not name.endswith(".cpp") or parts[1] not in folders:
             continue
         for key, line in hidden_names((root / name).read_text(errors="replace")).items():
             other = seen.setdefault((parts[0], parts[1], key), name)

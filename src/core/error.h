@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace infig {
 
@@ -51,5 +52,8 @@ class Interrupted : public Error {
  public:
   using Error::Error;
 };
+
+// What the system says of an errno: "No such file or directory".
+inline std::string system_words(int code) { return std::generic_category().message(code); }
 
 }  // namespace infig

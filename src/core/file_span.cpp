@@ -63,8 +63,6 @@ OpenFiles& open_files() {
   return files;
 }
 
-std::string words(int code) { return std::generic_category().message(code); }
-
 }  // namespace
 
 std::string FileSpan::string() const { return whole() ? file.string() : fmt::format("{}#{}+{}", file.string(), offset, length); }
@@ -121,7 +119,7 @@ std::shared_ptr<const OpenFile> open_span(const FileSpan& span, std::string& fau
   }
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe without a writer would hold the thread up
   if (descriptor < 0) {
-    fault = errno == ENOENT || errno == ENOTDIR ? "no such file" : "cannot be read: " + words(errno);
+    fault = errno == ENOENT || errno == ENOTDIR ? "no such file" : "cannot be read: " + system_words(errno);
     return nullptr;
   }
   std::shared_ptr<const OpenFile> file(new OpenFile(descriptor));
@@ -144,7 +142,7 @@ std::string read_span(const FileSpan& span) {
   }
   std::string bytes(static_cast<size_t>(wanted), '\0');
   const int64_t got = file->read(span.offset, wanted, bytes.data());
-  if (got < 0) throw DataError(fmt::format("{}: reading stopped: {}", span.string(), words(errno)));
+  if (got < 0) throw DataError(fmt::format("{}: reading stopped: {}", span.string(), system_words(errno)));
   bytes.resize(static_cast<size_t>(got));
   return bytes;
 }

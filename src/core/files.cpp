@@ -18,8 +18,6 @@ namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-std::string reason(int error = errno) { return std::generic_category().message(error); }
-
 // Digest or whole bytes: both read a file piece by piece, since a pipe has no size to ask for.
 template <typename Use>
 void read_pieces(const fs::path& path, Use&& use) {
@@ -27,13 +25,13 @@ void read_pieces(const fs::path& path, Use&& use) {
   if (fs::is_directory(path, code)) throw DataError(fmt::format("{}: is a folder, expected a file", path.string()));
   errno = 0;
   std::ifstream in(path, std::ios::binary);
-  if (!in) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), reason()));
+  if (!in) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), system_words(errno)));
   std::string buffer(1 << 18, '\0');
   while (in) {
     in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
     use(std::string_view(buffer.data(), static_cast<size_t>(in.gcount())));
   }
-  if (in.bad()) throw DataError(fmt::format("{}: reading stopped: {}", path.string(), reason()));
+  if (in.bad()) throw DataError(fmt::format("{}: reading stopped: {}", path.string(), system_words(errno)));
 }
 
 // What a file or folder is first written to. The count keeps two writers of one process apart.
@@ -87,7 +85,7 @@ AtomicFile::AtomicFile(const fs::path& target) : target_(target), name_(target.f
   }
   const fs::path around = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
   if (!fs::is_directory(around, code)) {
-    throw ResourceError(fmt::format("{}: cannot be created: {}", target_.string(), reason(fs::exists(around, code) ? ENOTDIR : ENOENT)));
+    throw ResourceError(fmt::format("{}: cannot be created: {}", target_.string(), system_words(fs::exists(around, code) ? ENOTDIR : ENOENT)));
   }
   folder_.emplace(around);
   create();
@@ -106,7 +104,7 @@ void AtomicFile::create() {
   temporary_ = temporary_name(name_);
   folder_->remove(temporary_);  // a killed process of the same number (containers repeat them) may have left its own
   const int descriptor = folder_->open(temporary_, O_WRONLY | O_CREAT | O_EXCL);
-  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", (folder_->path() / temporary_).string(), reason()));
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", (folder_->path() / temporary_).string(), system_words(errno)));
   stream_.emplace(descriptor);
 }
 
@@ -129,7 +127,7 @@ void AtomicFile::commit() {
   if (!stream_->close() && error == 0) error = -1;
   if (error != 0) {
     throw ResourceError(fmt::format("{}: writing failed: {}; free some space or choose another folder (the old file, if any, is unchanged)",
-                                    target_.string(), error > 0 ? reason(error) : "the device took no more bytes"));
+                                    target_.string(), error > 0 ? system_words(error) : "the device took no more bytes"));
   }
   folder_->rename(temporary_, name_);
   committed_ = true;
@@ -149,11 +147,11 @@ void write_file_atomic(const GuardedFolder& folder, const fs::path& name, std::s
 
 void sync_path(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path.string(), reason()));
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path.string(), system_words(errno)));
   const int error = ::fsync(descriptor) == 0 ? 0 : errno;
   ::close(descriptor);
   // Some file systems refuse fsync on folders (EINVAL); the data itself was flushed file by file.
-  if (error != 0 && error != EINVAL) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path.string(), reason(error)));
+  if (error != 0 && error != EINVAL) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path.string(), system_words(error)));
 }
 
 std::string last_name(const fs::path& path) { return (path.has_filename() ? path : path.parent_path()).filename().string(); }
@@ -230,7 +228,7 @@ void StagingFolder::replace() {
   const std::string old = fmt::format("{}.replaced-{}", name_, ::getpid());
   folder_->remove(old);
   if (::renameat(folder_->descriptor(), name_.c_str(), folder_->descriptor(), old.c_str()) != 0)
-    throw ResourceError(fmt::format("{}: the old folder cannot be moved aside: {}", target_.string(), reason()));
+    throw ResourceError(fmt::format("{}: the old folder cannot be moved aside: {}", target_.string(), system_words(errno)));
   try {
     keep();
   } catch (...) {

@@ -20,8 +20,6 @@ namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-std::string words(int code) { return std::generic_category().message(code); }
-
 std::shared_ptr<const int> own(int descriptor) {
   return {new int(descriptor), [](const int* held) {
             ::close(*held);
@@ -94,7 +92,7 @@ void refuse_link(const fs::path& link) {
 
 GuardedFolder::GuardedFolder(fs::path path) : path_(std::move(path)) {
   const int descriptor = ::open(path_.empty() ? "." : path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) throw ResourceError(fmt::format("{}: the folder cannot be opened: {}", path_.string(), words(errno)));
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: the folder cannot be opened: {}", path_.string(), system_words(errno)));
   descriptor_ = own(descriptor);
 }
 
@@ -110,7 +108,7 @@ std::optional<GuardedFolder> GuardedFolder::find(const fs::path& name) const {
       const int code = errno;
       if (code == ENOENT) return std::nullopt;
       if (is_link(*reached.descriptor_, part)) refuse_link(path);
-      throw ResourceError(fmt::format("{}: the folder cannot be opened: {}", path.string(), words(code)));
+      throw ResourceError(fmt::format("{}: the folder cannot be opened: {}", path.string(), system_words(code)));
     }
     reached = GuardedFolder(path, own(inner));
   }
@@ -119,7 +117,7 @@ std::optional<GuardedFolder> GuardedFolder::find(const fs::path& name) const {
 
 GuardedFolder GuardedFolder::folder(const fs::path& name) const {
   if (auto found = find(name)) return *found;
-  throw ResourceError(fmt::format("{}: the folder cannot be opened: {}", (path_ / name).string(), words(ENOENT)));
+  throw ResourceError(fmt::format("{}: the folder cannot be opened: {}", (path_ / name).string(), system_words(ENOENT)));
 }
 
 GuardedFolder GuardedFolder::make(const fs::path& name) const {
@@ -127,7 +125,7 @@ GuardedFolder GuardedFolder::make(const fs::path& name) const {
   for (const std::string& part : plain_names(path_, name)) {
     const fs::path path = reached.path_ / part;
     const bool made = ::mkdirat(*reached.descriptor_, part.c_str(), 0777) == 0;
-    if (!made && errno != EEXIST) throw ResourceError(fmt::format("{}: the folder cannot be made: {}", path.string(), words(errno)));
+    if (!made && errno != EEXIST) throw ResourceError(fmt::format("{}: the folder cannot be made: {}", path.string(), system_words(errno)));
     reached = reached.folder(part);
   }
   return reached;
@@ -140,7 +138,7 @@ GuardedFolder::Kind GuardedFolder::kind(const fs::path& name) const {
   struct stat status{};
   if (::fstatat(around->descriptor(), names.back().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return Kind::kAbsent;
-    throw ResourceError(fmt::format("{}: cannot be looked at: {}", (path_ / name).string(), words(errno)));
+    throw ResourceError(fmt::format("{}: cannot be looked at: {}", (path_ / name).string(), system_words(errno)));
   }
   if (S_ISLNK(status.st_mode)) return Kind::kLink;
   if (S_ISDIR(status.st_mode)) return Kind::kFolder;
@@ -149,7 +147,7 @@ GuardedFolder::Kind GuardedFolder::kind(const fs::path& name) const {
 
 std::vector<std::string> GuardedFolder::names() const {
   const Listing listing(::openat(*descriptor_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (listing.stream == nullptr) throw ResourceError(fmt::format("{}: the folder cannot be listed: {}", path_.string(), words(errno)));
+  if (listing.stream == nullptr) throw ResourceError(fmt::format("{}: the folder cannot be listed: {}", path_.string(), system_words(errno)));
   return listing.names();
 }
 
@@ -175,7 +173,7 @@ int GuardedFolder::open(const fs::path& name, int flags) const {
   } else if (writes && status.st_nlink > 1) {
     fault = "is a hard link: the same file has another name, where what is written would appear too; put a copy in its place";
   } else if ((flags & O_TRUNC) != 0 && ::ftruncate(descriptor, 0) != 0) {
-    fault = fmt::format("cannot be emptied: {}", words(errno));
+    fault = fmt::format("cannot be emptied: {}", system_words(errno));
   }
   if (fault.empty()) return descriptor;
   ::close(descriptor);
@@ -185,14 +183,14 @@ int GuardedFolder::open(const fs::path& name, int flags) const {
 std::string GuardedFolder::read(const fs::path& name) const {
   const fs::path path = path_ / name;
   const int descriptor = open(name, O_RDONLY);
-  if (descriptor < 0) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), words(errno)));
+  if (descriptor < 0) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), system_words(errno)));
   const auto held = own(descriptor);
   std::string bytes;
   std::array<char, 1 << 16> piece{};
   for (;;) {
     const ssize_t got = ::read(descriptor, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw DataError(fmt::format("{}: reading stopped: {}", path.string(), words(errno)));
+    if (got < 0) throw DataError(fmt::format("{}: reading stopped: {}", path.string(), system_words(errno)));
     if (got == 0) return bytes;
     bytes.append(piece.data(), static_cast<size_t>(got));
   }
@@ -200,7 +198,7 @@ std::string GuardedFolder::read(const fs::path& name) const {
 
 void GuardedFolder::rename(const std::string& from, const std::string& to) const {
   if (::renameat(*descriptor_, from.c_str(), *descriptor_, to.c_str()) == 0) return;
-  throw ResourceError(fmt::format("{}: cannot be put in place: {}", (path_ / to).string(), words(errno)));
+  throw ResourceError(fmt::format("{}: cannot be put in place: {}", (path_ / to).string(), system_words(errno)));
 }
 
 void GuardedFolder::point_link(const std::string& link, const std::string& to) const {
@@ -208,11 +206,11 @@ void GuardedFolder::point_link(const std::string& link, const std::string& to) c
   const std::string fresh = link + ".partial";
   remove(fresh);
   if (::symlinkat(to.c_str(), *descriptor_, fresh.c_str()) != 0)
-    throw ResourceError(fmt::format("{}: the link cannot be set: {}", (path_ / link).string(), words(errno)));
+    throw ResourceError(fmt::format("{}: the link cannot be set: {}", (path_ / link).string(), system_words(errno)));
   if (::renameat(*descriptor_, fresh.c_str(), *descriptor_, link.c_str()) == 0) return;
   const int code = errno;
   remove(fresh);
-  throw ResourceError(fmt::format("{}: the link cannot be set: {}", (path_ / link).string(), words(code)));
+  throw ResourceError(fmt::format("{}: the link cannot be set: {}", (path_ / link).string(), system_words(code)));
 }
 
 std::string GuardedFolder::link_target(const std::string& name) const {
@@ -226,16 +224,16 @@ void GuardedFolder::remove(const fs::path& name) const {
   const auto around = names.size() == 1 ? std::optional(*this) : find(name.parent_path());
   if (!around) return;
   if (const int code = remove_at(around->descriptor(), names.back()); code != 0)
-    throw ResourceError(fmt::format("{}: cannot be deleted: {}", (path_ / name).string(), words(code)));
+    throw ResourceError(fmt::format("{}: cannot be deleted: {}", (path_ / name).string(), system_words(code)));
 }
 
 void GuardedFolder::sync() const {
   const int readable = ::openat(*descriptor_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (readable < 0) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path_.string(), words(errno)));
+  if (readable < 0) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path_.string(), system_words(errno)));
   const int code = ::fsync(readable) == 0 ? 0 : errno;
   ::close(readable);
   // Some file systems refuse fsync on folders (EINVAL).
-  if (code != 0 && code != EINVAL) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path_.string(), words(code)));
+  if (code != 0 && code != EINVAL) throw ResourceError(fmt::format("{}: cannot be flushed: {}", path_.string(), system_words(code)));
 }
 
 struct DescriptorStream::Buffer : __gnu_cxx::stdio_filebuf<char> {
@@ -258,7 +256,7 @@ PrivateFolder::PrivateFolder(const std::string& name) {
   std::string pattern = (fs::temp_directory_path(code) / ("infig-" + name + "-XXXXXX")).string();
   if (code || ::mkdtemp(pattern.data()) == nullptr)
     throw ResourceError(fmt::format("{}: a temporary folder cannot be made: {}; set TMPDIR to a folder that can be written to", pattern,
-                                    code ? code.message() : words(errno)));
+                                    code ? code.message() : system_words(errno)));
   path_ = pattern;
 }
 

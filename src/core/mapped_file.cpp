@@ -17,9 +17,8 @@ namespace infig {
 
 MappedFile::MappedFile(std::filesystem::path path, const std::string& expected) : path_(std::move(path)) {
   const std::string where = path_.string();
-  const auto reason = [](int code) { return std::generic_category().message(code); };
   const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw DataError(fmt::format("{}: cannot be opened: {}", where, reason(errno)));
+  if (descriptor < 0) throw DataError(fmt::format("{}: cannot be opened: {}", where, system_words(errno)));
   struct stat status{};
   const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   void* address = nullptr;
@@ -30,7 +29,7 @@ MappedFile::MappedFile(std::filesystem::path path, const std::string& expected) 
   }
   ::close(descriptor);
   if (!regular) throw DataError(fmt::format("{}: is not a regular file, expected {}", where, expected));
-  if (address == MAP_FAILED) throw DataError(fmt::format("{}: cannot be mapped into memory: {}", where, reason(code)));
+  if (address == MAP_FAILED) throw DataError(fmt::format("{}: cannot be mapped into memory: {}", where, system_words(code)));
   address_ = address;
   size_ = static_cast<size_t>(status.st_size);
 }

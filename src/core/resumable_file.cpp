@@ -20,8 +20,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-std::string words(int code) { return std::generic_category().message(code); }
-
 fs::path with_ending(const fs::path& path, const char* ending) { return fs::path(path.string() + ending); }
 
 // "batch_size (32, now 64)" for every entry that is not the same in both.
@@ -51,10 +49,10 @@ ResumableFile::ResumableFile(fs::path target, json command, bool restart)
   }
   // The output may be wanted inside a folder of somebody else: none of the names beside it may lead out of it.
   const fs::path around = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
-  if (!fs::is_directory(around, code)) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), words(ENOENT)));
+  if (!fs::is_directory(around, code)) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), system_words(ENOENT)));
   folder_.emplace(around);
   lock_ = folder_->open(partial_.filename(), O_RDWR | O_CREAT);
-  if (lock_ < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), words(errno)));
+  if (lock_ < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), system_words(errno)));
   try {
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
       throw ResourceError(fmt::format("{}: another process is writing it; wait for that one or choose another output", target_.string()));
@@ -95,9 +93,9 @@ void ResumableFile::take_up() {
     }
   }
   if (::ftruncate(lock_, static_cast<off_t>(kept)) != 0)
-    throw ResourceError(fmt::format("{}: cannot be cut to {} bytes: {}", partial_.string(), kept, words(errno)));
+    throw ResourceError(fmt::format("{}: cannot be cut to {} bytes: {}", partial_.string(), kept, system_words(errno)));
   const int descriptor = folder_->open(partial_.filename(), O_WRONLY | O_APPEND);
-  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be opened for writing: {}", partial_.string(), words(errno)));
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be opened for writing: {}", partial_.string(), system_words(errno)));
   stream_.emplace(descriptor);
 }
 
@@ -114,10 +112,10 @@ void ResumableFile::flush() {
   if (!stream_->good()) {
     throw ResourceError(
         fmt::format("{}: writing failed: {}; free some space, then give the same command again: it resumes from the last save",
-                    partial_.string(), errno != 0 ? words(errno) : "the device took no more bytes"));
+                    partial_.string(), errno != 0 ? system_words(errno) : "the device took no more bytes"));
   }
   if (::fsync(lock_) != 0 && errno != EINVAL)
-    throw ResourceError(fmt::format("{}: cannot be flushed: {}", partial_.string(), words(errno)));
+    throw ResourceError(fmt::format("{}: cannot be flushed: {}", partial_.string(), system_words(errno)));
 }
 
 void ResumableFile::save(const json& state) {
@@ -126,7 +124,7 @@ void ResumableFile::save(const json& state) {
   // The lock keeps other writers away, so the new note has a fixed name, which the next writer finds and removes after a kill.
   const std::string next = note_.filename().string() + ".next";
   const int descriptor = folder_->open(next, O_WRONLY | O_CREAT | O_TRUNC);
-  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be written: {}", note_.string(), words(errno)));
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be written: {}", note_.string(), system_words(errno)));
   DescriptorStream out(descriptor);
   errno = 0;
   out << note.dump(1) << "\n" << std::flush;
@@ -136,7 +134,7 @@ void ResumableFile::save(const json& state) {
   if (!out.close() || !written) {
     folder_->remove(next);
     throw ResourceError(
-        fmt::format("{}: writing failed: {}", note_.string(), reason != 0 ? words(reason) : "the device took no more bytes"));
+        fmt::format("{}: writing failed: {}", note_.string(), reason != 0 ? system_words(reason) : "the device took no more bytes"));
   }
   folder_->rename(next, note_.filename().string());
   state_ = state;

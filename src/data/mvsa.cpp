@@ -16,10 +16,7 @@ bool is_header(std::string_view first_cell) {
   return first_cell.size() == 2 && (first_cell[0] == 'I' || first_cell[0] == 'i') && (first_cell[1] == 'D' || first_cell[1] == 'd');
 }
 
-bool is_label(const std::string& word) {
-  const auto& labels = mvsa_labels();
-  return std::find(labels.begin(), labels.end(), word) != labels.end();
-}
+bool is_label(const std::string& word) { return mvsa_label_id(word) < static_cast<int64_t>(mvsa_labels().size()); }
 
 std::string checked_id(std::string_view cell, const std::string& place) {
   std::string id(strip_ascii_space(cell));
@@ -100,6 +97,11 @@ std::vector<Row> parse_rows(std::string_view bytes, const std::string& where, co
 const std::vector<std::string>& mvsa_labels() {
   static const std::vector<std::string> labels{"positive", "neutral", "negative"};
   return labels;
+}
+
+int64_t mvsa_label_id(const std::string& label) {
+  const auto& labels = mvsa_labels();
+  return std::find(labels.begin(), labels.end(), label) - labels.begin();
 }
 
 std::vector<MvsaLabelRow> parse_mvsa_single_labels(std::string_view bytes, const std::string& where) {

@@ -15,6 +15,8 @@ namespace infig {
 
 // The labels of MVSA in id order: positive, neutral, negative.
 const std::vector<std::string>& mvsa_labels();
+// Place of `label` in them; the count of labels for another word.
+int64_t mvsa_label_id(const std::string& label);
 
 // The two labels that the annotator gave to one pair.
 struct MvsaLabelRow {

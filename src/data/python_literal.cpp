@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint32_t kLastCodePoint = 0x10FFFF;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_number_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_high_surrogate(uint32_t code) { return code >= 0xD800 && code <= 0xDBFF; }
 bool is_low_surrogate(uint32_t code) { return code >= 0xDC00 && code <= 0xDFFF; }
 
@@ -62,14 +62,14 @@ class ListReader {
   PythonValue read_value() {
     const char c = at_ < line_.size() ? line_[at_] : '\0';
     if (c == '\'' || c == '"') return read_string(c);
-    if (is_digit(c) || c == '-') return read_number();
+    if (is_number_digit(c) || c == '-') return read_number();
     fail(at_, "expected a quoted text or a whole number");
   }
 
   int64_t read_number() {
     const size_t begin = at_;
     if (line_[at_] == '-') ++at_;
-    while (at_ < line_.size() && is_digit(line_[at_])) ++at_;
+    while (at_ < line_.size() && is_number_digit(line_[at_])) ++at_;
     int64_t value = 0;
     const auto [end, error] = std::from_chars(line_.data() + begin, line_.data() + at_, value);
     if (error != std::errc() || end != line_.data() + at_)

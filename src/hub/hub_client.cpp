@@ -26,8 +26,6 @@ namespace fs = std::filesystem;
 constexpr uint64_t kWorthANewStart = 1'000'000;  // bytes that an attempt must fetch to reset the count of attempts
 constexpr size_t kMaxListing = 50'000'000;
 
-std::string reason(int code) { return std::generic_category().message(code); }
-
 std::optional<uint64_t> header_number(const std::map<std::string, std::string>& headers, const std::string& name) {
   const auto found = headers.find(name);
   if (found == headers.end()) return std::nullopt;
@@ -49,12 +47,14 @@ std::string digest_of_file(const fs::path& path, const std::string& like) {
   return like.size() == 64 ? sha256_file(path) : git_blob_sha1(path);
 }
 
+}  // namespace
+
 // The unfinished file: written at its end, one process at a time.
 class PartialFile {
  public:
   explicit PartialFile(fs::path path) : path_(std::move(path)) {
     descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor_ < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", path_.string(), reason(errno)));
+    if (descriptor_ < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", path_.string(), system_words(errno)));
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
       ::close(descriptor_);
       throw ResourceError(fmt::format("{}: another pull is writing it; wait for it, or choose another --output", path_.string()));
@@ -73,7 +73,7 @@ class PartialFile {
   const fs::path& path() const { return path_; }
 
   void clear() {
-    if (::ftruncate(descriptor_, 0) != 0) throw ResourceError(fmt::format("{}: cannot be cut: {}", path_.string(), reason(errno)));
+    if (::ftruncate(descriptor_, 0) != 0) throw ResourceError(fmt::format("{}: cannot be cut: {}", path_.string(), system_words(errno)));
     size_ = 0;
   }
   void append(std::string_view bytes) {
@@ -82,7 +82,7 @@ class PartialFile {
       if (written < 0 && errno == EINTR) continue;
       if (written <= 0) {
         throw ResourceError(fmt::format("{}: writing failed: {}; free some space and give the same command again", path_.string(),
-                                        reason(written < 0 ? errno : ENOSPC)));
+                                        system_words(written < 0 ? errno : ENOSPC)));
       }
       size_ += static_cast<uint64_t>(written);
       bytes.remove_prefix(static_cast<size_t>(written));
@@ -94,6 +94,8 @@ class PartialFile {
   int descriptor_ = -1;
   uint64_t size_ = 0;
 };
+
+namespace {
 
 // What was begun of earlier commits' files of this name.
 void remove_partials(const fs::path& target) {

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 #include <string_view>
-#include <system_error>
 
+#include "core/error.h"
 #include "image/decoders.h"
 
 namespace infig {
@@ -173,7 +173,7 @@ ImageFile read_image_file(const FileSpan& picture) {
   const int64_t size = file->size(), there = std::max<int64_t>(size - picture.offset, 0);
   if (!picture.whole() && there == 0 && picture.length > 0)
     return absent(fmt::format("the file has {} bytes and ends before the picture begins", size));
-  const auto stopped = [&] { return absent(fmt::format("reading stopped: {}", std::generic_category().message(errno))); };
+  const auto stopped = [&] { return absent(fmt::format("reading stopped: {}", system_words(errno))); };
   const int64_t length = picture.whole() ? there : std::min(picture.length, there);
   // The signature first: a film under a picture's name is not read into memory.
   std::array<uint8_t, kSignatureBytes> signature{};

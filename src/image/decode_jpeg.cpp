@@ -21,7 +21,7 @@ constexpr int kMaxScans = 500;
 constexpr JDIMENSION kRowsAtOnce = 16;
 
 // libjpeg leaves by longjmp, so everything that needs a destructor lives in the caller and each step that may fail sets its own mark.
-struct Reader {
+struct JpegReader {
   jpeg_decompress_struct info{};
   jpeg_error_mgr errors{};
   jpeg_progress_mgr progress{};
@@ -33,10 +33,10 @@ struct Reader {
   int64_t complete_rows = 0;  // rows whose data was complete when it did
 };
 
-Reader& reader_of(j_common_ptr info) { return *static_cast<Reader*>(info->client_data); }
+JpegReader& reader_of(j_common_ptr info) { return *static_cast<JpegReader*>(info->client_data); }
 
 void on_error(j_common_ptr info) {
-  Reader& reader = reader_of(info);
+  JpegReader& reader = reader_of(info);
   reader.code = info->err->msg_code;
   info->err->format_message(info, reader.message);
   std::longjmp(reader.escape, 1);
@@ -44,7 +44,7 @@ void on_error(j_common_ptr info) {
 
 void on_message(j_common_ptr info, int level) {
   if (level >= 0) return;  // only warnings (-1) tell of damage
-  Reader& reader = reader_of(info);
+  JpegReader& reader = reader_of(info);
   ++info->err->num_warnings;
   const auto* decompress = reinterpret_cast<j_decompress_ptr>(info);
   // The end of the file is met early by the bit buffer; with one scan, only a lack of bits for a block (JWRN_HIT_MARKER) means that
@@ -60,13 +60,13 @@ void on_message(j_common_ptr info, int level) {
 
 void on_progress(j_common_ptr info) {
   if (info->is_decompressor && reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMaxScans) {
-    Reader& reader = reader_of(info);
+    JpegReader& reader = reader_of(info);
     std::snprintf(reader.message, sizeof reader.message, "more than %d scans", kMaxScans);
     std::longjmp(reader.escape, 1);
   }
 }
 
-bool read_header(Reader& reader, std::span<const uint8_t> bytes, bool keep_exif) {
+bool read_header(JpegReader& reader, std::span<const uint8_t> bytes, bool keep_exif) {
   if (setjmp(reader.escape) != 0) return false;
   jpeg_create_decompress(&reader.info);
   reader.info.client_data = &reader;
@@ -96,7 +96,7 @@ unsigned int eighths(int64_t width, int64_t height, int64_t shorter_side) {
   return static_cast<unsigned int>((shorter_side * DCTSIZE + shorter - 1) / shorter);
 }
 
-bool start_picture(Reader& reader, int64_t shorter_side) {
+bool start_picture(JpegReader& reader, int64_t shorter_side) {
   if (setjmp(reader.escape) != 0) return false;
   reader.info.scale_num = eighths(reader.info.image_width, reader.info.image_height, shorter_side);
   reader.info.scale_denom = DCTSIZE;
@@ -106,7 +106,7 @@ bool start_picture(Reader& reader, int64_t shorter_side) {
   return true;
 }
 
-bool read_rows(Reader& reader, uint8_t* pixels) {
+bool read_rows(JpegReader& reader, uint8_t* pixels) {
   if (setjmp(reader.escape) != 0) return false;
   jpeg_decompress_struct& info = reader.info;
   const size_t row_bytes = static_cast<size_t>(info.output_width) * 3;
@@ -128,7 +128,7 @@ bool read_rows(Reader& reader, uint8_t* pixels) {
   return true;
 }
 
-std::vector<uint8_t> saved_exif(const Reader& reader) {
+std::vector<uint8_t> saved_exif(const JpegReader& reader) {
   for (auto marker = reader.info.marker_list; marker != nullptr; marker = marker->next) {
     if (marker->data_length >= 6 && std::memcmp(marker->data, "Exif\0\0", 6) == 0)
       return {marker->data, marker->data + marker->data_length};
@@ -139,15 +139,15 @@ std::vector<uint8_t> saved_exif(const Reader& reader) {
 }  // namespace
 
 DecodedFile decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options) {
-  auto reader = std::make_unique<Reader>();
+  auto reader = std::make_unique<JpegReader>();
   reader->info.err = jpeg_std_error(&reader->errors);
   reader->errors.error_exit = on_error;
   reader->errors.emit_message = on_message;
   reader->progress.progress_monitor = on_progress;
   // jpeg_create_decompress zeroes all but `err` and `client_data`; an error inside it needs the way back already.
   reader->info.client_data = reader.get();
-  const auto destroy = [](Reader* r) { jpeg_destroy_decompress(&r->info); };
-  const std::unique_ptr<Reader, decltype(destroy)> guard(reader.get(), destroy);
+  const auto destroy = [](JpegReader* r) { jpeg_destroy_decompress(&r->info); };
+  const std::unique_ptr<JpegReader, decltype(destroy)> guard(reader.get(), destroy);
 
   const auto broken = [&] {
     return failed(ImageStatus::kBroken, fmt::format("broken JPEG: no row could be decoded: {}", reader->message));

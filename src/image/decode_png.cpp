@@ -10,7 +10,7 @@ namespace infig {
 namespace {
 
 // libpng leaves by longjmp, so everything that needs a destructor lives in the caller and each step that may fail sets its own mark.
-struct Reader {
+struct PngReader {
   png_structp png = nullptr;
   png_infop info = nullptr;
   std::span<const uint8_t> bytes;
@@ -20,11 +20,11 @@ struct Reader {
   int64_t rows = 0;  // of the present pass
   int pass = 0;
 
-  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
+  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
 
 void on_error(png_structp png, png_const_charp message) {
-  auto& reader = *static_cast<Reader*>(png_get_error_ptr(png));
+  auto& reader = *static_cast<PngReader*>(png_get_error_ptr(png));
   std::strncpy(reader.message, message, sizeof reader.message - 1);
   std::longjmp(reader.escape, 1);
 }
@@ -32,7 +32,7 @@ void on_error(png_structp png, png_const_charp message) {
 void on_warning(png_structp, png_const_charp) {}
 
 void on_read(png_structp png, png_bytep target, size_t count) {
-  auto& reader = *static_cast<Reader*>(png_get_io_ptr(png));
+  auto& reader = *static_cast<PngReader*>(png_get_io_ptr(png));
   if (reader.bytes.size() - reader.position < count) png_error(png, "the file ends early");
   std::memcpy(target, reader.bytes.data() + reader.position, count);
   reader.position += count;
@@ -54,7 +54,7 @@ bool cut_short(std::span<const uint8_t>& bytes) {
   return false;
 }
 
-bool read_header(Reader& reader) {
+bool read_header(PngReader& reader) {
   if (setjmp(reader.escape) != 0) return false;
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   if (reader.png == nullptr) return false;
@@ -69,7 +69,7 @@ bool read_header(Reader& reader) {
 }
 
 // Everything becomes 8-bit RGB or RGBA. Returns the channels, or 0 after an error.
-int start_picture(Reader& reader) {
+int start_picture(PngReader& reader) {
   if (setjmp(reader.escape) != 0) return 0;
   png_set_expand(reader.png);    // palette -> RGB, few bits -> 8, tRNS -> alpha
   png_set_strip_16(reader.png);  // the high byte, as Pillow
@@ -80,7 +80,7 @@ int start_picture(Reader& reader) {
 }
 
 // Reads all passes into `rows` (stride bytes a row, or one row where stride is 0, handed to `blend` after each).
-bool read_rows(Reader& reader, uint8_t* rows, size_t stride, Image* blend_into) {
+bool read_rows(PngReader& reader, uint8_t* rows, size_t stride, Image* blend_into) {
   if (setjmp(reader.escape) != 0) return false;
   const auto height = static_cast<int64_t>(png_get_image_height(reader.png, reader.info));
   const int passes = png_get_interlace_type(reader.png, reader.info) == PNG_INTERLACE_ADAM7 ? PNG_INTERLACE_ADAM7_PASSES : 1;
@@ -100,11 +100,11 @@ bool read_rows(Reader& reader, uint8_t* rows, size_t stride, Image* blend_into) 
 }
 
 // eXIf may follow the picture; if it is damaged, only the orientation is lost.
-void read_tail(Reader& reader) {
+void read_tail(PngReader& reader) {
   if (setjmp(reader.escape) == 0) png_read_end(reader.png, reader.info);
 }
 
-std::vector<uint8_t> find_exif(Reader& reader) {
+std::vector<uint8_t> find_exif(PngReader& reader) {
   png_bytep block = nullptr;
   png_uint_32 size = 0;
   if (png_get_eXIf_1(reader.png, reader.info, &size, &block) == 0 || block == nullptr) return {};
@@ -114,7 +114,7 @@ std::vector<uint8_t> find_exif(Reader& reader) {
 }  // namespace
 
 DecodedFile decode_png(std::span<const uint8_t> bytes, const DecodeOptions& options) {
-  Reader reader;
+  PngReader reader;
   reader.bytes = bytes;
   const auto broken = [&] { return failed(ImageStatus::kBroken, std::string("broken PNG: no row could be decoded: ") + reader.message); };
   if (!read_header(reader)) return {.decoded = broken(), .exif = {}};

@@ -28,13 +28,13 @@ struct Writer {
   }
 };
 
-void on_error(j_common_ptr info) {
+void on_write_error(j_common_ptr info) {
   auto& writer = *static_cast<Writer*>(info->client_data);
   info->err->format_message(info, writer.message);
   std::longjmp(writer.escape, 1);
 }
 
-void on_message(j_common_ptr, int) {}
+void on_write_message(j_common_ptr, int) {}
 
 bool write_picture(Writer& writer, const Image& image, int quality) {
   if (setjmp(writer.escape) != 0) return false;
@@ -65,8 +65,8 @@ std::string encode_jpeg(const Image& image, int quality) {
   }
   Writer writer;
   writer.info.err = jpeg_std_error(&writer.errors);
-  writer.errors.error_exit = on_error;
-  writer.errors.emit_message = on_message;
+  writer.errors.error_exit = on_write_error;
+  writer.errors.emit_message = on_write_message;
   writer.info.client_data = &writer;
   if (!write_picture(writer, image, quality)) {
     if (writer.info.dest != nullptr)

@@ -12,7 +12,7 @@ namespace {
 
 // Words, then pairs of neighbours where these are wanted.
 std::vector<std::string> terms_of(std::string_view text, bool pairs) {
-  std::vector<std::string> terms = split_words(text);
+  std::vector<std::string> terms = terms_of_text(text);
   if (!pairs) return terms;
   const size_t words = terms.size();
   for (size_t i = 0; i + 1 < words; ++i) terms.push_back(terms[i] + " " + terms[i + 1]);
@@ -21,7 +21,7 @@ std::vector<std::string> terms_of(std::string_view text, bool pairs) {
 
 }  // namespace
 
-std::vector<std::string> split_words(std::string_view text) {
+std::vector<std::string> terms_of_text(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
   int64_t characters = 0;

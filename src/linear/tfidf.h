@@ -14,7 +14,7 @@
 namespace infig {
 
 // The words of a text in order. A byte that is not UTF-8 parts words.
-std::vector<std::string> split_words(std::string_view text);
+std::vector<std::string> terms_of_text(std::string_view text);
 
 struct TfidfOptions {
   bool pairs = true;      // neighbours as terms too

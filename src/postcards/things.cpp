@@ -7,7 +7,7 @@ namespace infig::postcards {
 namespace {
 
 constexpr Colour kBlack{0, 0, 0};
-constexpr Colour kWhite{255, 255, 255};
+constexpr Colour kShine{255, 255, 255};
 
 // Position and size of a thing: everything below is in parts of `height`.
 struct Stand {
@@ -16,7 +16,7 @@ struct Stand {
   Colour colour;
   Colour ink;  // wheels, handles, poles
   Colour dark() const { return mix(colour, kBlack, 80); }
-  Colour light() const { return mix(colour, kWhite, 110); }
+  Colour light() const { return mix(colour, kShine, 110); }
   // A point `across` hundredths of the height beside the foot and `up` hundredths above it.
   Point at(int across, int up) const { return {foot.x + across * height / 100, foot.y - up * height / 100}; }
   int part(int hundredths) const { return hundredths * height / 100; }
@@ -30,7 +30,7 @@ void ball(Canvas& canvas, const Stand& s) {
   canvas.ellipse(middle.x - s.part(2), middle.y - s.part(2), s.part(19), s.part(39), s.colour);
   canvas.rect(middle.x - s.part(41), middle.y - s.part(4), middle.x + s.part(38), middle.y, s.dark());
   const Point shine = s.at(-18, 66);
-  canvas.ellipse(shine.x, shine.y, s.part(10), s.part(7), kWhite, 200);
+  canvas.ellipse(shine.x, shine.y, s.part(10), s.part(7), kShine, 200);
 }
 
 void umbrella(Canvas& canvas, const Stand& s) {

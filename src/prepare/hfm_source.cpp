@@ -37,11 +37,6 @@ struct HfmPost {
   std::vector<RawNote> notes = {};
 };
 
-struct DroppedPost {
-  std::string id;
-  std::string reason;
-};
-
 // Calls `row(line, number, place)` for every line of a file that is not blank. Line ends inside texts are written as escapes there.
 template <typename Row>
 void for_each_literal(const fs::path& file, Row&& row) {

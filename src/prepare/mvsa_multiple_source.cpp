@@ -17,7 +17,7 @@ namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kLabelFile = "labelResultAll.txt";
+constexpr const char* kMultipleLabelFile = "labelResultAll.txt";
 // The download has 19,600 rows; known copies lack up to three of them. A file of that size is complete: the rules must leave 17,024
 // posts.
 constexpr int64_t kFullRows = 19500;
@@ -29,16 +29,6 @@ struct MvsaPost {
   std::optional<std::string> public_text = {};
   std::vector<RawNote> notes = {};
 };
-
-struct DroppedPost {
-  std::string id;
-  std::string reason;
-};
-
-int64_t label_number(const std::string& label) {
-  const auto& labels = mvsa_labels();
-  return std::find(labels.begin(), labels.end(), label) - labels.begin();
-}
 
 fs::path find_root(const fs::path& raw) {
   if (!fs::is_directory(raw)) throw DataError(fmt::format("{}: no such folder; --raw names MVSA/ or its parent", raw.string()));
@@ -63,11 +53,11 @@ class MvsaMultipleSource : public PostSource {
       texts_ = root / "data";
       usual.push_back(texts_);
       facts_.rules["text_decode"] = text_decode_name(decode_);
-      if (fs::exists(root / kLabelFile)) {
-        apply_rules(root / kLabelFile);
+      if (fs::exists(root / kMultipleLabelFile)) {
+        apply_rules(root / kMultipleLabelFile);
       } else if (options.splits.empty()) {
         throw DataError(fmt::format("{}: is absent; put the file of the download there, or give --splits with the public split files",
-                                    (root / kLabelFile).string()));
+                                    (root / kMultipleLabelFile).string()));
       }
     }
     if (!options.splits.empty()) {
@@ -113,7 +103,7 @@ class MvsaMultipleSource : public PostSource {
  private:
   void apply_rules(const fs::path& file) {
     const auto rows = parse_mvsa_multiple_labels(read_file(file), file.string());
-    facts_.inputs.push_back(hash_input(file, kLabelFile));
+    facts_.inputs.push_back(hash_input(file, kMultipleLabelFile));
     int64_t majority = 0;
     int64_t joint = 0;
     for (const auto& row : rows) {
@@ -136,10 +126,10 @@ class MvsaMultipleSource : public PostSource {
         dropped_.push_back({row.id, row.id == "15324" ? "excluded: in no public split" : "excluded: its picture cannot be read"});
         continue;
       }
-      posts_.push_back({.id = row.id, .label_id = label_number(*label)});
+      posts_.push_back({.id = row.id, .label_id = mvsa_label_id(*label)});
     }
     has_rule_ = true;
-    facts_.counts = {{fmt::format("rows in {}", kLabelFile), static_cast<int64_t>(rows.size())},
+    facts_.counts = {{fmt::format("rows in {}", kMultipleLabelFile), static_cast<int64_t>(rows.size())},
                      {"with two of three annotators agreeing on the text, and on the image", majority},
                      {"left by the label rule (positive against negative is dropped)", joint},
                      {"without the excluded ids 3151, 3910, 5995 and 15324", size()}};
@@ -213,7 +203,7 @@ class MvsaMultipleSource : public PostSource {
     for (const auto& post : posts_) label_ids.push_back(static_cast<int32_t>(post.label_id));
     const auto splits = draw_stratified_split(label_ids, static_cast<int64_t>(mvsa_labels().size()), seed);
     for (size_t i = 0; i < posts_.size(); ++i) posts_[i].split = splits[i];
-    facts_.rules["label_source"] = kLabelFile;
+    facts_.rules["label_source"] = kMultipleLabelFile;
     facts_.rules["split"] = {{"kind", "drawn"}, {"by", "label, 80/10/10"}, {"seed", seed}};
     drawn_ = true;
   }

@@ -16,7 +16,7 @@ namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kLabelFile = "labelResultAll.txt";
+constexpr const char* kSingleLabelFile = "labelResultAll.txt";
 
 struct RawMvsa {
   fs::path data;        // data/: <ID>.txt and <ID>.jpg; empty: there are no raw files
@@ -28,7 +28,7 @@ RawMvsa find_raw(const fs::path& raw, bool labels_needed) {
   if (!fs::is_directory(raw)) throw DataError(fmt::format("{}: no such folder; --raw names MVSA_Single/ or its parent", raw.string()));
   for (const fs::path& folder : {raw, raw / "MVSA_Single", raw / "MVSA-Single"}) {
     if (!fs::is_directory(folder / "data")) continue;
-    RawMvsa found{.data = folder / "data", .label_file = folder / kLabelFile};
+    RawMvsa found{.data = folder / "data", .label_file = folder / kSingleLabelFile};
     if (!fs::exists(found.label_file)) {
       if (labels_needed) {
         throw DataError(fmt::format("{}: is absent; put the file of the download there, or give --splits with the public split files",
@@ -52,11 +52,6 @@ struct Candidate {
   std::vector<RawNote> notes = {};
 };
 
-int64_t label_number(const std::string& label) {
-  const auto& labels = mvsa_labels();
-  return std::find(labels.begin(), labels.end(), label) - labels.begin();
-}
-
 class MvsaSingleSource : public PostSource {
  public:
   MvsaSingleSource(const fs::path& raw, const fs::path& splits_folder, const PrepareOptions& options)
@@ -66,7 +61,7 @@ class MvsaSingleSource : public PostSource {
     if (!splits_folder.empty()) splits_ = read_public_splits(splits_folder, static_cast<int64_t>(mvsa_labels().size()));
     if (!files_.label_file.empty()) {
       apply_label_rule(parse_mvsa_single_labels(read_file(files_.label_file), files_.label_file.string()));
-      facts_.inputs.push_back(hash_input(files_.label_file, kLabelFile));
+      facts_.inputs.push_back(hash_input(files_.label_file, kSingleLabelFile));
     }
     for (const auto& split : splits_) facts_.inputs.push_back(hash_input(split.file, "splits/" + split.file.filename().string()));
     if (splits_.empty()) {
@@ -115,7 +110,7 @@ class MvsaSingleSource : public PostSource {
     }
     for (const auto& row : rows) {
       if (const auto label = joint_label(row.text_label, row.image_label)) {
-        candidates_.push_back({.id = row.id, .label_id = label_number(*label)});
+        candidates_.push_back({.id = row.id, .label_id = mvsa_label_id(*label)});
       } else if (!in_splits.contains(row.id)) {
         dropped_.emplace_back(row.id, fmt::format("text label {}, image label {}", row.text_label, row.image_label));
       }
@@ -163,7 +158,7 @@ class MvsaSingleSource : public PostSource {
     facts_.rules = {{"source", "mvsa-single"},
                     {"text_decode", text_decode_name(options_.text_decode)},
                     {"label_rule", "equal labels: that label; one neutral: the other; positive against negative: dropped"},
-                    {"label_source", splits_.empty()  ? kLabelFile
+                    {"label_source", splits_.empty()  ? kSingleLabelFile
                                      : has_label_file ? "split files, checked by the label rule"
                                                       : "split files"}};
     if (splits_.empty()) {

@@ -46,6 +46,12 @@ struct RawPost {
   std::string drop = {};               // not empty: the post is left out after all, for this reason
 };
 
+// A row that a rule leaves out.
+struct DroppedPost {
+  std::string id;
+  std::string reason;
+};
+
 // An input file by what it holds.
 struct InputFile {
   std::string name;  // as the user knows it, without folders of this machine: "labelResultAll.txt", "splits/train.json"

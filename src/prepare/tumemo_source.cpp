@@ -20,8 +20,8 @@ namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kLabelFile = "all_data_id_and_label.txt";
-constexpr std::array<Split, 3> kSplits{Split::kTrain, Split::kDev, Split::kTest};
+constexpr const char* kEmotionFile = "all_data_id_and_label.txt";
+constexpr std::array<Split, 3> kPinnedSplits{Split::kTrain, Split::kDev, Split::kTest};
 
 // All that is kept of a post.
 struct Entry {
@@ -45,10 +45,10 @@ fs::path find_label_file(const TumemoOptions& options) {
   }
   if (!options.label_file.empty()) return options.label_file;
   for (const fs::path& folder : {options.raw, options.raw / "data", options.raw / "all_data", options.raw.parent_path()}) {
-    if (fs::exists(folder / kLabelFile)) return folder / kLabelFile;
+    if (fs::exists(folder / kEmotionFile)) return folder / kEmotionFile;
   }
   throw DataError(
-      fmt::format("{}: is absent; put the label file there, or name it with --label-file", (options.raw / kLabelFile).string()));
+      fmt::format("{}: is absent; put the label file there, or name it with --label-file", (options.raw / kEmotionFile).string()));
 }
 
 fs::path find_texts(const fs::path& raw, const std::vector<TumemoRow>& rows) {
@@ -71,7 +71,7 @@ class TumemoSource : public PostSource {
     facts_.labels = tumemo_labels();
     const fs::path label_file = find_label_file(options);
     read_posts(label_file, options);
-    facts_.inputs.push_back(hash_input(label_file, kLabelFile));
+    facts_.inputs.push_back(hash_input(label_file, kEmotionFile));
     facts_.counts.push_back({"rows in the label file", size()});
     make_split(options);
   }
@@ -82,7 +82,7 @@ class TumemoSource : public PostSource {
   RawPost read(int64_t i) const override {
     const Entry& entry = posts_.at(static_cast<size_t>(i));
     RawPost post{
-        .id = fmt::format("{}", entry.id), .text = "", .label_id = entry.label, .split = kSplits.at(static_cast<size_t>(entry.split))};
+        .id = fmt::format("{}", entry.id), .text = "", .label_id = entry.label, .split = kPinnedSplits.at(static_cast<size_t>(entry.split))};
     const fs::path file = texts_ / (post.id + ".txt");
     if (fs::exists(file)) post.text = read_raw_text(file, decode_);
     post.picture = pictures_.of(post.id);
@@ -99,7 +99,7 @@ class TumemoSource : public PostSource {
     if (!drawn_) return;
     write_split_manifest(folder, size(), [this](int64_t i) {
       const Entry& entry = posts_[static_cast<size_t>(i)];
-      return std::pair(fmt::format("{}", entry.id), kSplits.at(static_cast<size_t>(entry.split)));
+      return std::pair(fmt::format("{}", entry.id), kPinnedSplits.at(static_cast<size_t>(entry.split)));
     });
   }
 
@@ -169,7 +169,7 @@ class TumemoSource : public PostSource {
   // Gives every post without a split one; returns the sizes that the splits then have.
   std::array<int64_t, 3> draw(const TumemoOptions& options) {
     const size_t classes = tumemo_labels().size();
-    Quotas pinned(kSplits.size(), std::vector<int64_t>(classes, 0));
+    Quotas pinned(kPinnedSplits.size(), std::vector<int64_t>(classes, 0));
     std::vector<int64_t> class_counts(classes, 0);
     std::vector<std::vector<uint32_t>> open(classes);
     for (const auto& entry : posts_) ++class_counts[static_cast<size_t>(entry.label)];

@@ -97,7 +97,7 @@ WorkFolder::~WorkFolder() {
 
 void WorkFolder::lock() {
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor_ < 0) throw ResourceError(fmt::format("{}: cannot be opened: {}", path_.string(), std::generic_category().message(errno)));
+  if (descriptor_ < 0) throw ResourceError(fmt::format("{}: cannot be opened: {}", path_.string(), system_words(errno)));
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;  // file systems without locks go without
   ::close(descriptor_);
   throw DataError(fmt::format("{}: another infig prepare is at work there; wait for it, or choose another --out", path_.string()));
@@ -144,7 +144,7 @@ void WorkFolder::flush() const {
     sync_path(entry.path());
   }
   if (files > kFew && ::syncfs(descriptor_) != 0)
-    throw ResourceError(fmt::format("{}: cannot be flushed: {}", path_.string(), std::generic_category().message(errno)));
+    throw ResourceError(fmt::format("{}: cannot be flushed: {}", path_.string(), system_words(errno)));
 }
 
 void WorkFolder::place() {

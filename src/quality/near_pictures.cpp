@@ -10,7 +10,7 @@ namespace infig {
 namespace {
 
 constexpr int64_t kParts = 4, kPartBits = 16, kKeys = int64_t{1} << kPartBits, kRadius = 2;
-constexpr int64_t kCrowd = 1024;  // pictures of one part that are compared
+constexpr int64_t kPictureCrowd = 1024;  // pictures of one part that are compared
 
 // The coarse half of the signs is cut into four parts.
 uint32_t part_of(const PicturePrint& print, int64_t part) {
@@ -64,7 +64,7 @@ void each_near_picture(std::span<const PicturePrint> prints, int64_t threads, co
     for (const uint32_t pattern : patterns) {
       const uint32_t key = part_of(print, part) ^ pattern;
       const auto begin = index.items.begin() + index.start[key],
-                 end = index.items.begin() + std::min<int32_t>(index.start[key + 1], index.start[key] + kCrowd);
+                 end = index.items.begin() + std::min<int32_t>(index.start[key + 1], index.start[key] + kPictureCrowd);
       for (auto item = begin; item != end && *item < second; ++item) {
         const PicturePrint& other = prints[static_cast<size_t>(*item)];
         if (sign_distance(other, print) > kSamePictureSigns) continue;

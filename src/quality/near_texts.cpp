@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kShingle = 4;      // characters
 constexpr int64_t kSignature = 128;  // values at most
-constexpr int64_t kCrowd = 256;      // texts of one band that are all compared with each other
+constexpr int64_t kTextCrowd = 256;      // texts of one band that are all compared with each other
 constexpr double kReach = 0.995;     // probability with which a pair at the threshold is met
 
 uint64_t mix(uint64_t x) {  // splitmix64's finaliser
@@ -125,7 +125,7 @@ std::vector<Pair> candidates_of_band(const Signatures& signatures, std::span<con
   for (size_t begin = 0, end = 0; begin < keys.size(); begin = end) {
     while (end < keys.size() && keys[end].first == keys[begin].first) ++end;
     for (size_t j = begin + 1; j < end; ++j) {
-      for (size_t i = begin; i < std::min(j, begin + static_cast<size_t>(kCrowd)); ++i) {
+      for (size_t i = begin; i < std::min(j, begin + static_cast<size_t>(kTextCrowd)); ++i) {
         const int32_t a = keys[i].second, b = keys[j].second;
         bool before = false;
         for (int64_t earlier = 0; earlier < band && !before; ++earlier) before = signatures.same_band(a, b, earlier);

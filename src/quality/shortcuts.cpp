@@ -106,7 +106,7 @@ class Judge {
 };
 
 std::vector<std::string> distinct_words(const std::string& text) {
-  std::vector<std::string> words = split_words(text);
+  std::vector<std::string> words = terms_of_text(text);
   std::sort(words.begin(), words.end());
   words.erase(std::unique(words.begin(), words.end()), words.end());
   return words;
@@ -207,7 +207,7 @@ std::vector<Shortcut> find_shortcuts(const DataSet& data, const std::vector<Pict
   for (const char* sign : {"@", "!", "?"}) add(judge.by_trait(std::string("has ") + sign, has(sign)));
   const std::string word = best_word(judge, options.max_words);
   add(judge.by_trait(fmt::format("best word \"{}\"", word), [&](int64_t row) {
-    const auto words = split_words(judge.text(row));
+    const auto words = terms_of_text(judge.text(row));
     return word_of(std::find(words.begin(), words.end(), word) != words.end());
   }));
   add(judge.by_trait("words", [&](int64_t row) { return std::to_string(count_words(judge.text(row))); }));

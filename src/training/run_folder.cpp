@@ -52,7 +52,7 @@ RunLock::RunLock(const fs::path& run) {
   descriptor_ = GuardedFolder(run).open(path.filename(), O_RDWR | O_CREAT);
   if (descriptor_ < 0) {
     throw ResourceError(fmt::format("{}: the run folder cannot be written to: {}; make it writable or choose another --output-dir",
-                                    run.string(), std::generic_category().message(errno)));
+                                    run.string(), system_words(errno)));
   }
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
   const int error = errno;
@@ -60,7 +60,7 @@ RunLock::RunLock(const fs::path& run) {
   const ssize_t length = ::pread(descriptor_, text.data(), text.size(), 0);
   ::close(descriptor_);
   if (error != EWOULDBLOCK)
-    throw ResourceError(fmt::format("{}: cannot be locked: {}", path.string(), std::generic_category().message(error)));
+    throw ResourceError(fmt::format("{}: cannot be locked: {}", path.string(), system_words(error)));
   const std::string holder = length > 0 ? " (" + std::string(text.data(), static_cast<size_t>(length)) + ")" : "";
   throw ResourceError(fmt::format(
       "{}: another infig{} is training in this run folder; wait for it, stop it, or choose another --output-dir", run.string(), holder));

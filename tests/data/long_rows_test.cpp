@@ -14,12 +14,12 @@ using ::testing::HasSubstr;
 
 constexpr size_t kMebi = size_t{1} << 20;
 
-struct Read {
+struct LongRead {
   std::vector<std::string> ids, faults;
 };
 
-Read read(const std::filesystem::path& path) {
-  Read found;
+LongRead read(const std::filesystem::path& path) {
+  LongRead found;
   for_each_row(
       path, [&](PostRow&& row) { found.ids.push_back(*row.id + "@" + std::to_string(row.line)); },
       [&](const std::string& fault) { found.faults.push_back(fault); });
@@ -30,7 +30,7 @@ TEST(LongRows, AJsonLineIsAFaultyRowAndTheOthersAreRead) {
   const Scratch scratch;
   const auto path = scratch.file("posts.jsonl", "{\"id\": \"a\"}\n" + std::string(17 * kMebi, 'x') + "\n{\"id\": \"b\"}\n" +
                                                     std::string(20 * kMebi, ' ') + "\n{\"id\": \"c\"}");
-  const Read found = read(path);
+  const LongRead found = read(path);
   EXPECT_THAT(found.ids, ElementsAre("a@1", "b@3", "c@5"));
   EXPECT_THAT(found.faults, ElementsAre(HasSubstr("posts.jsonl, row 2: the line has over 16 MiB"), HasSubstr("posts.jsonl, row 4: ")));
   EXPECT_THAT(thrown<DataError>([&] { for_each_row(path, [](PostRow&&) {}); }), HasSubstr("posts.jsonl, row 2: "));

@@ -43,12 +43,12 @@ std::string written_by_libarchive(int format, const Members& members) {
   return tar;
 }
 
-struct Read {
+struct TarRead {
   std::vector<PostRow> rows;
   std::vector<std::string> faults;
 };
-Read rows_of(const std::filesystem::path& path) {
-  Read read;
+TarRead tar_rows_of(const std::filesystem::path& path) {
+  TarRead read;
   for_each_row(
       path, [&](PostRow&& row) { read.rows.push_back(std::move(row)); }, [&](const std::string& fault) { read.faults.push_back(fault); });
   return read;
@@ -65,7 +65,7 @@ TEST(TarRows, MembersBecomeFieldsAndPicturesSpans) {
                                          {"b.PNG", "png!"},           // 5120, 5632
                                          {"c.json", R"({"id": "c.1", "text": "from json", "label": 1, "split": "test", "more": [1]})"},
                                          {"d.txt", ""}}));
-  const auto [rows, faults] = rows_of(tar);
+  const auto [rows, faults] = tar_rows_of(tar);
   EXPECT_TRUE(faults.empty());
   ASSERT_EQ(rows.size(), 4U);
   EXPECT_EQ(rows[0].id, "a");
@@ -89,7 +89,7 @@ TEST(TarRows, MembersBecomeFieldsAndPicturesSpans) {
 TEST(TarRows, OwnMembersGoBeforeTheJson) {
   const Scratch scratch;
   const auto [rows, faults] =
-      rows_of(scratch.file("x.tar", ustar({{"a.txt", "own"}, {"a.cls", "b"}, {"a.json", R"({"text": "json", "label": "c"})"}})));
+      tar_rows_of(scratch.file("x.tar", ustar({{"a.txt", "own"}, {"a.cls", "b"}, {"a.json", R"({"text": "json", "label": "c"})"}})));
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].text, "own");
   EXPECT_EQ(rows[0].label, "b");
@@ -98,7 +98,7 @@ TEST(TarRows, OwnMembersGoBeforeTheJson) {
 
 TEST(TarRows, NamesAreSplitAtTheFirstDotAndOthersAreLeftOut) {
   const Scratch scratch;
-  const auto [rows, faults] = rows_of(scratch.file("dev.tar", ustar({{"./set/a.b.jpg", "no picture of a post: its extension is b.jpg"},
+  const auto [rows, faults] = tar_rows_of(scratch.file("dev.tar", ustar({{"./set/a.b.jpg", "no picture of a post: its extension is b.jpg"},
                                                                      {"README", "x"},
                                                                      {".hidden.txt", "x"},
                                                                      {"._a.jpg", "x"},
@@ -118,7 +118,7 @@ TEST(TarRows, PaxAndGnuNamesAndSizes) {
   const Members members = {{key + ".jpg", std::string(700, 'p')}, {key + ".txt", "long"}, {"short.png", "q"}, {"short.txt", "s"}};
   for (const int format : {ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE, ARCHIVE_FORMAT_TAR_GNUTAR}) {
     const auto tar = scratch.file("test.tar", written_by_libarchive(format, members));
-    const auto [rows, faults] = rows_of(tar);
+    const auto [rows, faults] = tar_rows_of(tar);
     ASSERT_EQ(rows.size(), 2U) << format << (faults.empty() ? "" : faults[0]);
     EXPECT_EQ(rows[0].id, key) << format;
     EXPECT_EQ(read_span(picture_of(rows[0], tar)), std::string(700, 'p')) << format;
@@ -135,7 +135,7 @@ TEST(TarRows, AFaultyPostIsOneRowAndShiftsNobody) {
       ustar({{"a.txt", "\xFF"}, {"b.jpg", "1"}, {"b.png", "2"}, {"c.json", "{"}, {"d.txt", std::string((1 << 20) + 1, 'x')}});
   const auto path =
       scratch.file("x.tar", before.substr(0, before.size() - 1024) + links + ustar({{"f.txt", "fine"}, {"g.json", R"({"text": 3})"}}));
-  const auto [rows, faults] = rows_of(path);
+  const auto [rows, faults] = tar_rows_of(path);
   ASSERT_EQ(faults.size(), 6U);
   EXPECT_THAT(faults[0], HasSubstr("x.tar, row 1: post a: a.txt is not UTF-8"));
   EXPECT_THAT(faults[1], HasSubstr("row 2: b.png is a second picture"));
@@ -150,12 +150,12 @@ TEST(TarRows, AFaultyPostIsOneRowAndShiftsNobody) {
 TEST(TarRows, BrokenArchivesAreNamed) {
   const Scratch scratch;
   const std::string whole = ustar({{"a.txt", "one"}, {"b.jpg", std::string(5000, 'b')}, {"b.txt", "two"}});
-  const auto message = [&](const std::string& bytes) { return thrown<DataError>([&] { rows_of(scratch.file("x.tar", bytes)); }); };
+  const auto message = [&](const std::string& bytes) { return thrown<DataError>([&] { tar_rows_of(scratch.file("x.tar", bytes)); }); };
   EXPECT_THAT(message(whole.substr(0, 3000)), HasSubstr("x.tar: ends after 3000 bytes, inside b.jpg (bytes 1536 to 6536)"));
   EXPECT_THAT(message(whole.substr(0, 7200)), HasSubstr("x.tar"));
   EXPECT_THAT(message(std::string("\x1F\x8B\x08") + std::string(2000, 'z')), HasSubstr("gzip -d"));
   EXPECT_THAT(message("no tar at all, " + std::string(2000, '.')), HasSubstr("x.tar: cannot be read as a tar"));
-  EXPECT_THAT(thrown<DataError>([&] { rows_of(scratch / "none.tar"); }), HasSubstr("none.tar: cannot be read"));
+  EXPECT_THAT(thrown<DataError>([&] { tar_rows_of(scratch / "none.tar"); }), HasSubstr("none.tar: cannot be read"));
 }
 
 DataSet with_labels(const Scratch& scratch, const std::filesystem::path& name) {

@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 
-void write_raw(const Scratch& scratch) {
+void write_hfm_raw(const Scratch& scratch) {
   scratch.file("raw/text/train.txt", "['1', 'one # humor', 1]\r\n['2', \"two's \", 1]\r\n['3', 'three', 0]\r\n['4', 'irony <url>', 0]\r\n");
   scratch.file("raw/text/valid2.txt", "['5', ' five', 1, 0]\r\n");
   scratch.file("raw/text/test2.txt", "['6', 'six\\nsix', 0, 1]\r\n");
@@ -28,7 +28,7 @@ void write_raw(const Scratch& scratch) {
 
 TEST(HfmSource, TheAuthorsFiles) {
   const Scratch scratch;
-  write_raw(scratch);
+  write_hfm_raw(scratch);
   scratch.file("raw/dataset_image/2.jpg", "picture");
   const auto source = open_hfm({.raw = scratch / "raw"});
   EXPECT_THAT(counts_of(*source), ElementsAre(Pair("rows in the text files", 6), Pair("without a word of the filter", 4)));
@@ -60,7 +60,7 @@ TEST(HfmSource, TheAuthorsFiles) {
 
 TEST(HfmSource, SplitFilesAloneAndWithTheRows) {
   const Scratch scratch;
-  write_raw(scratch);
+  write_hfm_raw(scratch);
   scratch.file("splits/train.json",
                R"([{"id": "3", "text": "three", "emotion_label": 1}, {"id": "9", "text": "nine", "emotion_label": 0}])");
   scratch.file("splits/valid.json", R"([{"id": "5", "text": "five", "emotion_label": 0}])");
@@ -89,13 +89,13 @@ TEST(HfmSource, Faults) {
   EXPECT_THAT(thrown<ConfigError>([] { open_hfm({}); }), HasSubstr("give --raw"));
   EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "none"}); }), HasSubstr("no such folder"));
   EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch.path()}); }), HasSubstr("holds none of text/train.txt"));
-  write_raw(scratch);
+  write_hfm_raw(scratch);
   scratch.file("raw/text/test2.txt", "['6', 'six', 0, 1]\r\n['2', 'again', 0, 1]\r\n");
   EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "raw"}); }),
               ::testing::AllOf(HasSubstr("test2.txt, row 2: id 2 is already in"), HasSubstr("train.txt, row 2")));
   scratch.file("raw/text/test2.txt", "['6', 'six', 0, 1]\r\n\r\n['7', 'seven, 0, 1]\r\n");
   EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "raw"}); }), HasSubstr("test2.txt, row 3, column 7"));
-  write_raw(scratch);
+  write_hfm_raw(scratch);
   scratch.file("raw/extract/extract_all", "['2', 'a', 'b', 'c', 'd', 'e']\r\n['2', 'a', 'b', 'c', 'd', 'e']\r\n");
   EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "raw"}); }), HasSubstr("extract_all, row 2: id 2 is already"));
 }

@@ -19,7 +19,7 @@ using ::testing::Pair;
 std::string row(const std::string& id, const std::string& cell) { return id + "\t" + cell + "\t" + cell + "\t" + cell + "\n"; }
 
 // Kept: 1 and 2. Dropped: 3 (three texts), 4 (three pictures), 5 (conflict), 3151 (excluded), 6 (both three).
-void write_raw(const Scratch& scratch, const std::string& folder) {
+void write_multiple_raw(const Scratch& scratch, const std::string& folder) {
   scratch.file(
       folder + "labelResultAll.txt",
       "ID\ttext,image\ttext,image\ttext,image\n1\tpositive,neutral\tneutral,neutral\tpositive,negative\n" + row("2", "negative,negative") +
@@ -31,7 +31,7 @@ void write_raw(const Scratch& scratch, const std::string& folder) {
 
 TEST(MvsaMultipleSource, RulesOfTheDownload) {
   const Scratch scratch;
-  write_raw(scratch, "raw/MVSA/");
+  write_multiple_raw(scratch, "raw/MVSA/");
   const auto source = open_mvsa_multiple({.raw = scratch / "raw"});
   EXPECT_THAT(counts_of(*source), ElementsAre(Pair(HasSubstr("rows in labelResultAll.txt"), 7), Pair(HasSubstr("two of three"), 4),
                                               Pair(HasSubstr("label rule"), 3), Pair(HasSubstr("without the excluded ids"), 2)));
@@ -52,7 +52,7 @@ TEST(MvsaMultipleSource, RulesOfTheDownload) {
 
 TEST(MvsaMultipleSource, SplitFilesDecideAndDifferencesAreNoted) {
   const Scratch scratch;
-  write_raw(scratch, "raw/");
+  write_multiple_raw(scratch, "raw/");
   scratch.file("splits/train.json",
                R"([{"id": "3", "text": "three", "emotion_label": 1}, {"id": "1", "text": "other", "emotion_label": 2}])");
   const auto source = open_mvsa_multiple({.raw = scratch / "raw", .splits = scratch / "splits"});
@@ -102,7 +102,7 @@ TEST(MvsaMultipleSource, Faults) {
   EXPECT_THAT(thrown<ConfigError>([] { open_mvsa_multiple({}); }), HasSubstr("give --raw"));
   EXPECT_THAT(thrown<DataError>([&] { open_mvsa_multiple({.raw = scratch / "none"}); }), HasSubstr("no such folder"));
   EXPECT_THAT(thrown<DataError>([&] { open_mvsa_multiple({.raw = scratch.path()}); }), HasSubstr("holds no folder data/"));
-  write_raw(scratch, "raw/");
+  write_multiple_raw(scratch, "raw/");
   const auto strict = open_mvsa_multiple({.raw = scratch / "raw", .text_decode = TextDecode::kUtf8});
   EXPECT_THAT(thrown<DataError>([&] { strict->read(0); }), HasSubstr("1.txt: byte 4 (0xA1) is not UTF-8"));
   std::filesystem::remove(scratch / "raw/labelResultAll.txt");

@@ -79,7 +79,7 @@ TEST(Mvsa, PublicSplitFaults) {
 }
 
 // Six posts: 3 conflicts, 4 has no picture, 5 no text file, 6 neither.
-void write_raw(const Scratch& scratch, const std::string& folder) {
+void write_single_raw(const Scratch& scratch, const std::string& folder) {
   scratch.file(folder + "labelResultAll.txt",
                "ID\ttext,image\n1\tneutral,positive\n2\tnegative,negative\n3\tpositive,negative\n4\tneutral,neutral\n5\tpositive,"
                "neutral\n6\tneutral,neutral\n");
@@ -89,7 +89,7 @@ void write_raw(const Scratch& scratch, const std::string& folder) {
 
 TEST(PrepareMvsa, RawFilesAlone) {
   const Scratch scratch;
-  write_raw(scratch, "raw/MVSA_Single/");
+  write_single_raw(scratch, "raw/MVSA_Single/");
   const auto report = prepare_mvsa_single(scratch / "raw", "", scratch / "out", {});
   EXPECT_THAT(report.counts,
               ::testing::ElementsAre(::testing::Pair("rows in labelResultAll.txt", 6), ::testing::Pair(HasSubstr("label rule"), 5),
@@ -121,7 +121,7 @@ TEST(PrepareMvsa, RawFilesAlone) {
 
 TEST(PrepareMvsa, PublicSplitDecidesAndDifferencesAreNoted) {
   const Scratch scratch;
-  write_raw(scratch, "raw/");
+  write_single_raw(scratch, "raw/");
   scratch.file(
       "splits/train.json",
       R"([{"id": "2", "text": "text 2", "emotion_label": 2}, {"id": "1", "text": "other", "emotion_label": 1}, {"id": "3", "text": "text 3", "emotion_label": 0}])");
@@ -158,7 +158,7 @@ TEST(PrepareMvsa, LabelFileMayBeAbsentWithSplitsOnly) {
 
 TEST(PrepareMvsa, FaultsLeaveNothingBehind) {
   const Scratch scratch;
-  write_raw(scratch, "raw/");
+  write_single_raw(scratch, "raw/");
   PrepareOptions strict;
   strict.text_decode = TextDecode::kUtf8;
   const auto message = thrown<DataError>([&] { prepare_mvsa_single(scratch / "raw", "", scratch / "made/out", strict); });
@@ -181,7 +181,7 @@ TEST(PrepareMvsa, FaultsLeaveNothingBehind) {
 
 TEST(PrepareTarget, OverwritesOnlyADataSetAndOnlyWhenAsked) {
   const Scratch scratch;
-  write_raw(scratch, "raw/");
+  write_single_raw(scratch, "raw/");
   const auto prepare = [&](const char* out, bool overwrite) {
     PrepareOptions options;
     options.overwrite = overwrite;
