@@ -85,7 +85,8 @@ AtomicFile::AtomicFile(const fs::path& target) : target_(target), name_(target.f
   }
   const fs::path around = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
   if (!fs::is_directory(around, code)) {
-    throw ResourceError(fmt::format("{}: cannot be created: {}", target_.string(), system_words(fs::exists(around, code) ? ENOTDIR : ENOENT)));
+    throw ResourceError(
+        fmt::format("{}: cannot be created: {}", target_.string(), system_words(fs::exists(around, code) ? ENOTDIR : ENOENT)));
   }
   folder_.emplace(around);
   create();
@@ -104,7 +105,8 @@ void AtomicFile::create() {
   temporary_ = temporary_name(name_);
   folder_->remove(temporary_);  // a killed process of the same number (containers repeat them) may have left its own
   const int descriptor = folder_->open(temporary_, O_WRONLY | O_CREAT | O_EXCL);
-  if (descriptor < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", (folder_->path() / temporary_).string(), system_words(errno)));
+  if (descriptor < 0)
+    throw ResourceError(fmt::format("{}: cannot be created: {}", (folder_->path() / temporary_).string(), system_words(errno)));
   stream_.emplace(descriptor);
 }
 

@@ -147,7 +147,8 @@ GuardedFolder::Kind GuardedFolder::kind(const fs::path& name) const {
 
 std::vector<std::string> GuardedFolder::names() const {
   const Listing listing(::openat(*descriptor_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (listing.stream == nullptr) throw ResourceError(fmt::format("{}: the folder cannot be listed: {}", path_.string(), system_words(errno)));
+  if (listing.stream == nullptr)
+    throw ResourceError(fmt::format("{}: the folder cannot be listed: {}", path_.string(), system_words(errno)));
   return listing.names();
 }
 

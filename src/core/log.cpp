@@ -84,8 +84,7 @@ void log_to_file(const std::filesystem::path& path) {
   if (path.empty()) return;
   const int descriptor =
       GuardedFolder(path.has_parent_path() ? path.parent_path() : ".").open(path.filename(), O_WRONLY | O_CREAT | O_APPEND);
-  if (descriptor < 0)
-    throw ResourceError(fmt::format("{}: the log cannot be opened: {}", path.string(), system_words(errno)));
+  if (descriptor < 0) throw ResourceError(fmt::format("{}: the log cannot be opened: {}", path.string(), system_words(errno)));
   all.file = std::make_shared<spdlog::logger>("file", std::make_shared<DescriptorSink>(descriptor));
   all.file->set_pattern("%Y-%m-%d %H:%M:%S.%e %l: %v");
 }

@@ -49,7 +49,8 @@ ResumableFile::ResumableFile(fs::path target, json command, bool restart)
   }
   // The output may be wanted inside a folder of somebody else: none of the names beside it may lead out of it.
   const fs::path around = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
-  if (!fs::is_directory(around, code)) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), system_words(ENOENT)));
+  if (!fs::is_directory(around, code))
+    throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), system_words(ENOENT)));
   folder_.emplace(around);
   lock_ = folder_->open(partial_.filename(), O_RDWR | O_CREAT);
   if (lock_ < 0) throw ResourceError(fmt::format("{}: cannot be created: {}", partial_.string(), system_words(errno)));

@@ -19,8 +19,7 @@ namespace {
 constexpr size_t kBuffer = 1 << 18;
 
 [[noreturn]] void fail(const fs::path& folder, const char* what) {
-  throw ResourceError(
-      fmt::format("{}: rows of the table cannot be {} there: {}", folder.string(), what, system_words(errno)));
+  throw ResourceError(fmt::format("{}: rows of the table cannot be {} there: {}", folder.string(), what, system_words(errno)));
 }
 
 void put(std::string& bytes, const std::string& value) {

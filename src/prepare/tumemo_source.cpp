@@ -81,8 +81,10 @@ class TumemoSource : public PostSource {
 
   RawPost read(int64_t i) const override {
     const Entry& entry = posts_.at(static_cast<size_t>(i));
-    RawPost post{
-        .id = fmt::format("{}", entry.id), .text = "", .label_id = entry.label, .split = kPinnedSplits.at(static_cast<size_t>(entry.split))};
+    RawPost post{.id = fmt::format("{}", entry.id),
+                 .text = "",
+                 .label_id = entry.label,
+                 .split = kPinnedSplits.at(static_cast<size_t>(entry.split))};
     const fs::path file = texts_ / (post.id + ".txt");
     if (fs::exists(file)) post.text = read_raw_text(file, decode_);
     post.picture = pictures_.of(post.id);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kShingle = 4;      // characters
 constexpr int64_t kSignature = 128;  // values at most
-constexpr int64_t kTextCrowd = 256;      // texts of one band that are all compared with each other
+constexpr int64_t kTextCrowd = 256;  // texts of one band that are all compared with each other
 constexpr double kReach = 0.995;     // probability with which a pair at the threshold is met
 
 uint64_t mix(uint64_t x) {  // splitmix64's finaliser

@@ -81,8 +81,7 @@ EventFile::EventFile(const GuardedFolder& folder, int64_t from_step) {
   }
   path_ = folder.path() / name;
   if (descriptor < 0) {
-    throw ResourceError(
-        fmt::format("{}: cannot be created: {}; is the folder read-only?", path_.string(), system_words(errno)));
+    throw ResourceError(fmt::format("{}: cannot be created: {}; is the folder read-only?", path_.string(), system_words(errno)));
   }
   out_.emplace(descriptor);
   std::string event;

@@ -59,8 +59,7 @@ RunLock::RunLock(const fs::path& run) {
   std::array<char, 256> text{};
   const ssize_t length = ::pread(descriptor_, text.data(), text.size(), 0);
   ::close(descriptor_);
-  if (error != EWOULDBLOCK)
-    throw ResourceError(fmt::format("{}: cannot be locked: {}", path.string(), system_words(error)));
+  if (error != EWOULDBLOCK) throw ResourceError(fmt::format("{}: cannot be locked: {}", path.string(), system_words(error)));
   const std::string holder = length > 0 ? " (" + std::string(text.data(), static_cast<size_t>(length)) + ")" : "";
   throw ResourceError(fmt::format(
       "{}: another infig{} is training in this run folder; wait for it, stop it, or choose another --output-dir", run.string(), holder));

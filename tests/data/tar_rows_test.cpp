@@ -99,12 +99,12 @@ TEST(TarRows, OwnMembersGoBeforeTheJson) {
 TEST(TarRows, NamesAreSplitAtTheFirstDotAndOthersAreLeftOut) {
   const Scratch scratch;
   const auto [rows, faults] = tar_rows_of(scratch.file("dev.tar", ustar({{"./set/a.b.jpg", "no picture of a post: its extension is b.jpg"},
-                                                                     {"README", "x"},
-                                                                     {".hidden.txt", "x"},
-                                                                     {"._a.jpg", "x"},
-                                                                     {"./set/a.txt", "one"},
-                                                                     {"./set/a.mp4", "film"},
-                                                                     {"set.v2/a.txt", "two"}})));
+                                                                         {"README", "x"},
+                                                                         {".hidden.txt", "x"},
+                                                                         {"._a.jpg", "x"},
+                                                                         {"./set/a.txt", "one"},
+                                                                         {"./set/a.mp4", "film"},
+                                                                         {"set.v2/a.txt", "two"}})));
   EXPECT_TRUE(faults.empty());
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0].id, "set/a");
