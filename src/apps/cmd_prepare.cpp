@@ -85,6 +85,12 @@ void add_table(CLI::App& prepare) {
       .labels = kTableLabels,
       .footer =
           "Rows without label, or with neither text nor picture, are dropped and listed.\n"
+          "A sample, posts.csv, with its pictures in the folder pictures/ (an empty cell: the post has none; split: train, dev or test):\n"
+          "  id,text,image,label,split\n"
+          "  1,\"What a morning, at last!\",sunrise.jpg,positive,train\n"
+          "  2,The bus is late again,,negative,train\n"
+          "  3,,harbour.jpg,neutral,dev\n"
+          "  4,Nothing to complain about,street.jpg,neutral,test\n"
           "Example:\n  infig prepare table --raw posts.csv --images pictures --labels positive,neutral,negative --out data/mine",
   };
   add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),

@@ -159,13 +159,14 @@ YAML::Node typed_value(const std::string& text) {
 
 void ConfigBinder::add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set,
                        std::function<std::string()> get) {
-  fields_.push_back({section_.empty() ? name : section_ + "." + name, comment, std::move(set), std::move(get)});
+  fields_.push_back({section_.empty() ? name : section_ + "." + name, comment, std::move(set), std::move(get), {}});
 }
 
 void ConfigBinder::field(const std::string& name, bool& value, const std::string& comment) {
   add(
       name, comment, [&value](const std::string& text) { value = parse_scalar<bool>(parse_yaml(text), "true or false"); },
       [&value] { return value ? "true" : "false"; });
+  fields_.back().words = {"true", "false"};
 }
 
 void ConfigBinder::field(const std::string& name, int64_t& value, Range range, const std::string& comment) {
@@ -264,6 +265,7 @@ void ConfigBinder::add_choice(const std::string& name, const std::vector<std::st
         set(static_cast<size_t>(found - words.begin()));
       },
       [words, get] { return words[get()]; });
+  fields_.back().words = words;
 }
 
 void read_config_text(const ConfigBinder& binder, const std::string& yaml, const std::string& where) {

@@ -22,7 +22,8 @@ struct ConfigField {
   std::string key;      // dotted: "gam.queue_size"
   std::string comment;  // meaning, unit, range, equation or row of method.md
   std::function<void(const std::string& yaml)> set;
-  std::function<std::string()> get;  // YAML text of the present value
+  std::function<std::string()> get;     // YAML text of the present value
+  std::vector<std::string> words = {};  // the allowed values, where there is a fixed set of them
 };
 
 struct Range {
