@@ -95,7 +95,7 @@ std::string dump_config(const ConfigBinder& binder, bool with_comments);
 // The same as nested JSON, for a checkpoint's config.json; read it back with read_config_text (JSON is YAML).
 nlohmann::json config_json(const ConfigBinder& binder);
 
-// The known word nearest to `word` by edit distance; empty where none is near.
+// The known word nearest to `word` by edit distance (two neighbours exchanged are one slip); empty where none is near.
 std::string nearest_word(const std::string& word, const std::vector<std::string>& known);
 
 }  // namespace infig

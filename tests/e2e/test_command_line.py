@@ -208,15 +208,30 @@ def test_the_sample_in_the_help_of_prepare_table_works(tmp_path, postcards):
     assert len((tmp_path / "data/mine/posts.jsonl").read_text().splitlines()) == len(rows) - 1
 
 
-def verbs():
-    text = infig("--help").out
-    names = re.findall(r"^  ([a-z-]+) ", text.split("Subcommands:")[1].split("Examples:")[0], re.M)
+@pytest.fixture(scope="session")
+def helps():
+    """The help of every verb, and of every kind of those that have kinds, by its words."""
+    found = {}
+    names = re.findall(r"^  ([a-z-]+) ", infig("--help").out.split("Subcommands:")[1].split("Examples:")[0], re.M)
     for name in names:
-        kinds = re.findall(r"^  ([a-z0-9-]+) ", infig(name, "--help").out.partition("Subcommands:")[2], re.M)
-        yield from ([name, kind] for kind in kinds) if kinds else [[name]]
+        text = infig("help", name).out
+        kinds = re.findall(r"^  ([a-z0-9-]+) ", text.partition("Subcommands:")[2], re.M)
+        found.update({(name, kind): infig("help", name, kind).out for kind in kinds} or {(name,): text})
+    return found
 
 
-def test_every_help_has_examples_and_every_example_is_right_usage(tmp_path, monkeypatch):
+# Flags whose value is a text or a list of its own. Every other flag of type TEXT names a file or folder: it belongs into table_places() of
+# src/apps/command_table.cpp, from which help and completion know that.
+TEXTS = {"--text", "--name", "--seeds", "--labels", "--bad-image", "--resume", "--split", "--without", "--expect", "--columns", "--members", "--ids", "--word"}
+
+
+def test_flags_that_name_places_say_so(helps):
+    flags = {flag for text in helps.values() for flag in re.findall(r"^  (?:-\w,|--[a-z-]+,)*(--[a-z-]+) TEXT(?![:])", text, re.M)}
+    assert "--seeds" in flags and not flags - TEXTS
+    assert "--run FOLDER" in helps["predict",] and "--raw,--input PATH" in helps["prepare", "table"] and "source PATH" in helps["weights", "import"]
+
+
+def test_every_help_has_examples_and_every_example_is_right_usage(helps, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     for name in ["weights/minilm-l6", "weights/efficientnet-lite0", "weights/clip-vit-b32"]:
@@ -224,13 +239,12 @@ def test_every_help_has_examples_and_every_example_is_right_usage(tmp_path, monk
     (tmp_path / "posts.jsonl").write_text("")
     (tmp_path / "posts.csv").write_text("")
     seen = set()
-    for verb in verbs():
-        text = infig(*verb, "--help").out
+    for verb, text in helps.items():
         examples = re.findall(r"^  (?:mpirun -n \d+ |source <\()?infig ([^)\n]*)", text, re.M)
-        assert any(example.split()[:len(verb)] == verb for example in examples), verb
+        assert any(example.split()[:len(verb)] == list(verb) for example in examples), verb
         for example in examples:
             words = shlex.split(re.split(r" [<>|#] ?", example)[0])
-            if example in seen or words[0] == "doctor" or words[:2] == ["prepare", "postcards"]:
+            if example in seen or words[0] in ("doctor", "help", "completion") or words[:2] == ["prepare", "postcards"]:
                 continue
             seen.add(example)
             done = infig(*words, cwd=tmp_path)

@@ -105,7 +105,7 @@ LINES = [
     ("infig evaluate --run s", ["shots"], ["settings.yaml"]),
     ("infig evaluate --split ", ["train", "dev", "test"], []),
     ("infig verify-data s", ["settings.yaml"], ["--list"]),
-    ("infig reproduce t", ["table2", "table3"], ["train.epochs="]),
+    ("infig reproduce t", ["table2", "table3"], ["figure3"]),
     ("infig train --config train train.ep", ["train.epochs="], ["text.model="]),
     ("infig completion ", ["bash", "zsh", "fish"], []),
     ("infig train --limit ", [], ["train.epochs=", "settings.yaml"]),
@@ -157,7 +157,7 @@ def test_zsh(script, here, line, wanted):
 
 def test_zsh_shows_what_flags_are(script, here):
     need("zsh")
-    typed(["zsh", "-f", "-i"], f"PS1='$ '; autoload -Uz compinit; compinit -u -D; source {script('zsh')}", "infig train --s", "--seeds", here)
+    typed(["zsh", "-f", "-i"], f"PS1='$ '; autoload -Uz compinit; compinit -u -D; source {script('zsh')}", "infig train --s\t", "several runs OUT/seed-S", here)
 
 
 def test_every_flag_of_every_help_is_completed(script, here):
@@ -165,17 +165,3 @@ def test_every_flag_of_every_help_is_completed(script, here):
         text = infig(*verb.split(), "--help").out
         flags = set(re.findall(r"^  (?:-h,)?(--[a-z-]+)", text, re.M)) | set(re.findall(r"^  (?:--[a-z-]+,)(--[a-z-]+)", text, re.M))
         assert flags and bash(script, f"infig {verb} --", here) >= flags
-
-
-# Flags whose value is a text or a list of its own. Every other flag of type TEXT names a file or folder: its name belongs into table_places() of
-# src/apps/command_table.cpp, which is what help and completion know of it.
-TEXTS = {"--text", "--name", "--seeds", "--labels", "--bad-image", "--resume", "--split", "--without", "--expect", "--columns", "--members", "--ids", "--word"}
-
-
-def test_flags_that_name_places_are_known(script):
-    for line in script("fish").read_text().splitlines():
-        found = re.search(r'__infig_at "([a-z -]*)"\' -l ([a-z-]+) -x -d', line)
-        if found and f"--{found.group(2)}" not in TEXTS:
-            text = infig(*found.group(1).split(), "--help").out
-            kind = re.search(rf"--{found.group(2)} ([A-Z]+)", text)
-            assert kind and kind.group(1) in ("INT", "UINT", "FLOAT"), line
