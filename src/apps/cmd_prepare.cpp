@@ -134,7 +134,7 @@ void add_webdataset(CLI::App& prepare) {
 }  // namespace
 
 void add_prepare(CLI::App& app) {
-  auto* prepare = app.add_subcommand("prepare", "Make a data set folder out of raw files");
+  auto* prepare = app.add_subcommand("prepare", "make a data set folder out of raw files");
   prepare->require_subcommand(1);
   add_postcards(*prepare);
   add_mvsa_single(*prepare);

@@ -158,7 +158,7 @@ void tokenize_verb(const TokenizeFlags& flags) {
 }  // namespace
 
 void add_tokenize(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("tokenize", "Lines of text to JSON lines of ids, tokens and offsets");
+  CLI::App* verb = app.add_subcommand("tokenize", "lines of text to JSON lines of ids, tokens and offsets");
   auto flags = std::make_shared<TokenizeFlags>();
   verb->add_option(
           "--model", flags->model,

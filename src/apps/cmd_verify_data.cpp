@@ -222,7 +222,7 @@ void add_search_flags(CLI::App& command, VerifyFlags& flags) {
 void add_verify_data(CLI::App& app) {
   auto* command =
       app.add_subcommand("verify-data",
-                         "Check a data set: counts, class totals, hashes, texts, pictures, repetitions and leaks, and what simple "
+                         "check a data set: counts, class totals, hashes, texts, pictures, repetitions and leaks, and what simple "
                          "rules score; write leaks.csv and data-report.html");
   auto flags = std::make_shared<VerifyFlags>();
   command->add_option("data", flags->data, "Data set folder, a CSV, TSV or JSONL table, or WebDataset tars (folder, file or pattern)")

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "apps/config_keys.h"
+#include "apps/help_format.h"
 #include "apps/suggestions.h"
 #include "core/error.h"
 
@@ -101,8 +102,8 @@ class VerbWords {
     if (at_ == words_.size() || another) {
       const std::string found = at_ == words_.size() ? "nothing" : next();
       const std::string hint = another ? fmt::format("; a value that looks so is typed {}={}", name, next()) : "";
-      throw ConfigError(fmt::format("{} {}: its value is missing: expected {}, found {}{}", verb_path(verb_), name, option->get_type_name(),
-                                    found, hint));
+      throw ConfigError(
+          fmt::format("{} {}: its value is missing: expected {}, found {}{}", verb_path(verb_), name, shown_type(*option), found, hint));
     }
     const std::string value = words_[at_++];
     give(*option, name, value, fmt::format("{} {}", name, value));
@@ -183,8 +184,7 @@ std::string missing_of(const CLI::App& verb) {
   std::vector<std::string> missing;
   for (const CLI::Option* option : verb.get_options()) {
     if (!option->get_required() || option->count() > 0) continue;
-    missing.push_back(option->get_positional() ? option->get_name(true)
-                                               : fmt::format("{} {}", option->get_name(), option->get_type_name()));
+    missing.push_back(option->get_positional() ? option->get_name(true) : fmt::format("{} {}", option->get_name(), shown_type(*option)));
   }
   return fmt::format("{}", fmt::join(missing, ", "));
 }

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "apps/help_format.h"
 #include "core/error.h"
 #include "training/run_config.h"
 
@@ -47,26 +48,6 @@ std::string as_stored(const std::string& key, const std::string& value) {
     if (field.key == key) return field.get();
   }
   return value;
-}
-
-// `text` in lines of at most `width` bytes, the later ones indented.
-std::string wrapped(const std::string& text, size_t width, size_t indent) {
-  std::string result;
-  size_t column = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t stop = std::min(text.find(' ', at), text.size());
-    if (column > 0 && column + 1 + stop - at > width) {
-      result += "\n" + std::string(indent, ' ');
-      column = 0;
-    } else if (column > 0) {
-      result += ' ';
-      ++column;
-    }
-    result += text.substr(at, stop - at);
-    column += stop - at;
-    at = stop + 1;
-  }
-  return result;
 }
 
 // Without the reference to a row of the table of decisions, which says nothing to one who reads the help.

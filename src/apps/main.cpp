@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <string>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "apps/command_line.h"
 #include "apps/command_table.h"
 #include "apps/commands.h"
+#include "apps/help_format.h"
 #include "apps/signals.h"
 #include "apps/terminal.h"
 #include "core/error.h"
@@ -48,6 +50,7 @@ int run(int argc, char** argv) {
   CLI::App app{"infig reads a social-media post, its text and its image, and says what it expresses.", "infig"};
   app.set_version_flag("--version", "infig " INFIG_VERSION);
   app.require_subcommand(1);
+  app.formatter(std::make_shared<infig::HelpFormat>());
   app.footer(kFooter);
   infig::add_prepare(app);
   infig::add_verify_data(app);
