@@ -10,6 +10,7 @@
 #include "data/data_set.h"
 #include "model/baselines/anchors.h"
 #include "tensor/archive.h"
+#include "training/run_inputs.h"
 
 namespace infig {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 struct AnchorFlags {
   std::string data, text_model, image_model, features;
   AnchorOptions options;
-  int64_t threads = 0;
+  int64_t threads = 0, limit = 0;
 };
 
 // The features with labels and splits, so that any other implementation can be fitted on the very same numbers.
@@ -53,7 +54,7 @@ void print_table(const AnchorTable& table) {
 
 void anchors_verb(const AnchorFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  const DataSet data = read_data_set(flags.data);
+  const DataSet whole = read_data_set(flags.data), data = flags.limit > 0 ? limited(whole, flags.limit, kLimitSeed) : whole;
   AnchorOptions options = flags.options;
   options.text_model = flags.text_model;
   options.image_model = flags.image_model;
@@ -61,6 +62,10 @@ void anchors_verb(const AnchorFlags& flags) {
   if (!flags.features.empty()) write_features(data, features, flags.features);
   const AnchorTable table = compute_anchors(data, features, options);
   print_table(table);
+  if (flags.limit > 0) {
+    std::printf("the table is not kept: --limit %lld leaves a part of every split\n", static_cast<long long>(flags.limit));
+    return;
+  }
   const auto path = anchors_path(flags.data);
   write_anchors(table, path);
   std::printf("wrote %s; evaluate and report.html show these figures beside a model's\n", path.c_str());
@@ -82,6 +87,8 @@ void add_anchors(CLI::App& app) {
                             .threads = flags->threads,
                             .workers = flags->options.workers,
                             .batch_help = "posts a forward pass"});
+  add_limit_flag(*verb, flags->limit,
+                 "use at most so many posts of every split, drawn at random, to try things; the table is then not kept");
   verb->footer(
       "Examples:\n  infig anchors --data data/mvsa\n"
       "  infig anchors --data data/mvsa --text-model weights/minilm-l6 --image-model weights/efficientnet-lite0");

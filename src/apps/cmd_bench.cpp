@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/commands.h"
+#include "apps/config_keys.h"
 #include "apps/ranks_of_verb.h"
 #include "apps/signals.h"
 #include "core/error.h"
@@ -23,6 +24,7 @@ namespace {
 struct BenchFlags {
   std::string config, data, batches;
   int64_t steps = 40, warmup = 10;
+  KeyFlags keys;
   std::vector<std::string> overrides;
   bool random_init = false;
 };
@@ -30,7 +32,7 @@ struct BenchFlags {
 void bench_verb(const BenchFlags& flags) {
   const FolderUntilTheEnd folder("bench");  // first of all: see there
   Ranks& ranks = ranks_of_verb();
-  const RunConfig config = load_run_config(flags.config, flags.overrides, flags.random_init);
+  const RunConfig config = load_run_config(flags.config, flags.keys.overrides(flags.overrides), flags.random_init);
   const DataSet data = read_data_set(flags.data);
   std::optional<AtomicFile> file;  // opened first: a file that cannot be written is known before the steps are
   if (!flags.batches.empty() && ranks.first()) file.emplace(flags.batches);
@@ -82,6 +84,7 @@ void add_bench(CLI::App& app) {
       "JSON file to write: the ids of the posts of every step, warm-up included, one list a step, to the end of the last epoch begun; "
       "for another program to do the same steps");
   verb->add_flag("--random-init", flags->random_init, "encoders of the config's sizes from random weights instead of published ones");
+  flags->keys.add_common(*verb, true);
   verb->add_option("overrides", flags->overrides, "key=value pairs over the config");
   verb->footer(
       "Examples:\n  infig bench --config configs/tiny.yaml --data runs/postcards\n"

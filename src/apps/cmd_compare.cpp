@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "apps/commands.h"
+#include "apps/compute_flags.h"
 #include "core/files.h"
 #include "evaluation/compare.h"
 
@@ -23,7 +22,9 @@ void print_score(const char* name, const ScoreDifference& score) {
 }
 
 void compare(const CompareFlags& flags) {
-  const Comparison result = compare_runs(parse_side(flags.first), parse_side(flags.second), flags.options);
+  CompareOptions options = flags.options;
+  options.bootstrap.threads = threads_of_flag(options.bootstrap.threads);
+  const Comparison result = compare_runs(parse_side(flags.first), parse_side(flags.second), options);
   fmt::print("{}{}: {} posts\n", result.split, result.without.empty() ? "" : " without " + result.without, result.posts);
   for (const auto& [letter, side] : {std::pair{'A', &result.first}, std::pair{'B', &result.second}})
     fmt::print("  {} = {}{}\n", letter, side->name, side->runs.size() > 1 ? fmt::format(", mean of {} runs", side->runs.size()) : "");
@@ -46,7 +47,7 @@ void add_compare(CLI::App& app) {
   auto* verb = app.add_subcommand("compare", "which of two runs is better on the same posts, by how much, and how sure that is");
   auto flags = std::make_shared<CompareFlags>();
   auto& bootstrap = flags->options.bootstrap;
-  bootstrap.threads = std::max<int64_t>(1, std::thread::hardware_concurrency());
+  bootstrap.threads = 0;
   verb->add_option("first", flags->first, "A: a run folder, several joined by commas, or a folder of seeds (RUN/seed-1, ...)")->required();
   verb->add_option("second", flags->second, "B: the same")->required();
   verb->add_option("--split", flags->options.split, "train | dev | test")
@@ -57,7 +58,7 @@ void add_compare(CLI::App& app) {
   verb->add_option("--replicates", bootstrap.replicates, "bootstrap replicates")->capture_default_str()->check(CLI::Range(100, 10'000'000));
   verb->add_option("--level", bootstrap.level, "of the intervals")->capture_default_str();
   verb->add_option("--seed", bootstrap.seed, "of the bootstrap's draws")->capture_default_str();
-  verb->add_option("--threads", bootstrap.threads, "threads; change no figure")->capture_default_str()->check(CLI::PositiveNumber);
+  add_threads_flag(*verb, bootstrap.threads, "threads; 0: all cores; change no figure");
   verb->add_option("--output", flags->output, "also write the figures to this JSON file");
   verb->footer(
       "Posts, and on a side of several runs the runs as well, are drawn anew for each replicate (paired bootstrap); McNemar's test "

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/commands.h"
@@ -36,13 +37,14 @@ namespace fs = std::filesystem;
 
 struct EncodeFlags {
   std::string model, input, output, layers = "last";
-  int64_t batch_size = 32, threads = 0, workers = 2;
+  int64_t batch_size = 32, threads = 0, workers = 2, limit = 0;
   bool gradients = false;
 };
 
 std::vector<Post> posts_of(const EncodeFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   std::vector<Post> posts = read_posts(flags.input);
+  if (flags.limit > 0 && std::cmp_less(flags.limit, posts.size())) posts.resize(static_cast<size_t>(flags.limit));
   if (posts.empty()) throw DataError(fmt::format("{}: holds no posts", flags.input));
   return posts;
 }
@@ -244,6 +246,7 @@ std::shared_ptr<EncodeFlags> add_encoder(CLI::App& app, const char* name, const 
                             .threads = flags->threads,
                             .workers = flags->workers,
                             .workers_help = "threads that tokenise and read pictures"});
+  add_limit_flag(*part, flags->limit, "only the first so many posts");
   part->footer(footer);
   part->callback([flags, work] { work(*flags); });
   return flags;

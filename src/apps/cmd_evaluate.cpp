@@ -18,6 +18,7 @@
 #include "model/baselines/anchors.h"
 #include "predict/calibration.h"
 #include "quality/clean_test.h"
+#include "training/run_inputs.h"
 
 namespace infig {
 namespace {
@@ -26,7 +27,7 @@ struct EvaluateFlags {
   std::string run, data, split = "test", clean_test, without, bad_image = "missing";
   std::string temperature = "none";
   DeviceFlags device;
-  int64_t batch_size = 64, workers = 2;
+  int64_t batch_size = 64, workers = 2, limit = 0;
   bool fit_temperature = false, no_report = false, modalities = false;
 };
 
@@ -153,11 +154,12 @@ void evaluate_verb(const EvaluateFlags& flags) {
     throw ConfigError("--modalities: shows both sides and each alone; --without hides one; use one of the two");
   if (flags.fit_temperature && !flags.without.empty())
     throw ConfigError("--fit-temperature: fits the model as it is used; leave out --without");
+  if (flags.limit > 0 && flags.fit_temperature) throw ConfigError("--fit-temperature: fits on the whole of dev; leave out --limit");
   if (!flags.fit_temperature) chosen_temperature(flags.run, flags.temperature);  // said before the work
   Ranks& ranks = ranks_of_verb();
   EvaluateOptions options;
   options.predictor = use_device_flags(flags.device);
-  const DataSet data = read_data_set(flags.data);
+  const DataSet whole = read_data_set(flags.data), data = flags.limit > 0 ? limited(whole, flags.limit, kLimitSeed) : whole;
   ConfigBinder binder;
   bind_options(binder, options);
   std::vector<std::string> settings = {"bad_image=" + flags.bad_image, fmt::format("batch_size={}", flags.batch_size),
@@ -174,6 +176,10 @@ void evaluate_verb(const EvaluateFlags& flags) {
   print_scores(result);
   print_clean(result);
   print_anchors(result);
+  if (flags.limit > 0) {
+    std::printf("nothing is written: --limit %lld leaves a part of the split\n", static_cast<long long>(flags.limit));
+    return;
+  }
   if (flags.modalities) show_sides(flags, all, result);
   write_evaluation(result, flags.run);
   if (result.without.empty() && !flags.no_report) {
@@ -202,6 +208,7 @@ void add_evaluate(CLI::App& app) {
   verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing | skip | error")->capture_default_str();
   add_device_flags(*verb, flags->device);
   add_compute_flags(*verb, {.batch_size = flags->batch_size, .threads = flags->device.threads, .workers = flags->workers});
+  add_limit_flag(*verb, flags->limit, "score at most so many posts of the split, drawn at random, to try things; nothing is then written");
   verb->add_flag(
       "--fit-temperature", flags->fit_temperature,
       "fit the temperature that makes the probabilities of dev most likely; keep it beside the best checkpoint (calibration.json)");

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "apps/commands.h"
+#include "apps/config_keys.h"
 #include "apps/experiments.h"
 #include "apps/ranks_of_verb.h"
 #include "apps/run_description.h"
@@ -20,6 +21,7 @@ namespace {
 
 struct ExperimentFlags {
   std::string config, data, output_dir, seeds = "1", split = "dev";
+  KeyFlags keys;
   std::vector<std::string> words;
   int64_t random = 0, eta = 3, min_epochs = 1;
   bool halving = false;
@@ -61,12 +63,20 @@ void add_common(CLI::App& verb, const std::shared_ptr<ExperimentFlags>& flags) {
   verb.add_option("--split", flags->split, "dev, or test once nothing is chosen any more")
       ->capture_default_str()
       ->check(CLI::IsMember({"dev", "test"}));
+  flags->keys.add_common(verb, false);
+}
+
+// The pairs that were typed and those that flags stand for.
+std::vector<std::string> pairs_of(const ExperimentFlags& flags, const std::string& verb) {
+  std::vector<std::string> pairs = flags.keys.overrides(flags.words);
+  refuse_seed(pairs, verb);
+  return pairs;
 }
 
 void ablate(const ExperimentFlags& flags) {
   ExperimentRequest request = base_request(flags, "Ablation of " + std::filesystem::path(flags.config).stem().string());
-  request.overrides = flags.words;
-  request.variants = ablation_variants(load_run_config(flags.config, flags.words));
+  request.overrides = pairs_of(flags, "ablate");
+  request.variants = ablation_variants(load_run_config(flags.config, request.overrides));
   run_and_print(request, flags.data);
 }
 
@@ -74,7 +84,7 @@ void ablate(const ExperimentFlags& flags) {
 void sweep(const ExperimentFlags& flags) {
   ExperimentRequest request = base_request(flags, "Sweep of " + std::filesystem::path(flags.config).stem().string());
   std::vector<SweepAxis> axes;
-  for (const auto& word : flags.words) {
+  for (const auto& word : pairs_of(flags, "sweep")) {
     SweepAxis axis = parse_axis(word);
     if (axis.values.size() == 1) {
       request.overrides.push_back(word);

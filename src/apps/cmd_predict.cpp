@@ -22,7 +22,7 @@ namespace {
 struct PredictFlags {
   std::string run, text, image, input, output, bad_image = "missing", temperature = "none";
   DeviceFlags device;
-  int64_t batch_size = 64, workers = 2, block_rows = 4096;
+  int64_t batch_size = 64, workers = 2, block_rows = 4096, limit = 0;
   bool restart = false;
 };
 
@@ -71,6 +71,7 @@ void predict_file(const PredictFlags& flags, const Predictor& predictor, Ranks& 
                                                   {.input = flags.input,
                                                    .output = flags.output,
                                                    .block_rows = flags.block_rows,
+                                                   .limit = flags.limit,
                                                    .restart = flags.restart,
                                                    .command = &command,
                                                    .stop = watch_signals()},
@@ -85,6 +86,7 @@ void predict_verb(const PredictFlags& flags) {
   if (one == !flags.input.empty())
     throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
   if (!one && flags.output.empty()) throw ConfigError("predict: --input needs --output FILE.jsonl or FILE.csv");
+  if (one && flags.limit > 0) throw ConfigError("predict: --limit: is of --input; --text and --image are one post");
   options_of(flags, one);  // what is wrong there is said before the work
   Ranks& ranks = ranks_of_verb();
   if (one && ranks.several()) throw ConfigError("predict: one post needs one rank; leave out mpirun, or give --input FILE");
@@ -121,6 +123,7 @@ void add_predict(CLI::App& app) {
   verb->add_option("--block-rows", flags->block_rows, "rows held in memory, and saved at once")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  add_limit_flag(*verb, flags->limit, "only the first so many rows of --input");
   verb->add_flag("--restart", flags->restart, "begin anew where an interrupted run left OUTPUT.partial");
   verb->footer(
       "Examples:\n  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n"

@@ -85,6 +85,12 @@ void add_table(CLI::App& prepare) {
       .labels = kTableLabels,
       .footer =
           "Rows without label, or with neither text nor picture, are dropped and listed.\n"
+          "A sample, posts.csv, with its pictures in the folder pictures/ (an empty cell: the post has none; split: train, dev or test):\n"
+          "  id,text,image,label,split\n"
+          "  1,\"What a morning, at last!\",sunrise.jpg,positive,train\n"
+          "  2,The bus is late again,,negative,train\n"
+          "  3,,harbour.jpg,neutral,dev\n"
+          "  4,Nothing to complain about,street.jpg,neutral,test\n"
           "Example:\n  infig prepare table --raw posts.csv --images pictures --labels positive,neutral,negative --out data/mine",
   };
   add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),
@@ -128,7 +134,7 @@ void add_webdataset(CLI::App& prepare) {
 }  // namespace
 
 void add_prepare(CLI::App& app) {
-  auto* prepare = app.add_subcommand("prepare", "Make a data set folder out of raw files");
+  auto* prepare = app.add_subcommand("prepare", "make a data set folder out of raw files");
   prepare->require_subcommand(1);
   add_postcards(*prepare);
   add_mvsa_single(*prepare);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/config_keys.h"
 #include "apps/ranks_of_verb.h"
 #include "apps/run_description.h"
 #include "apps/signals.h"
@@ -17,7 +18,7 @@ namespace {
 
 struct ReproduceFlags {
   std::string part, data_root, config_dir = "configs", output_dir, preset = "paper", seeds = "5", split = "test";
-  int64_t limit = 0;
+  KeyFlags keys;
   std::vector<std::string> overrides;
 };
 
@@ -30,8 +31,8 @@ void reproduce_verb(const ReproduceFlags& flags) {
   request.output = flags.output_dir;
   request.seeds = parse_seeds(flags.seeds);
   request.split = flags.split;
-  request.overrides = flags.overrides;
-  if (flags.limit > 0) request.overrides.push_back(fmt::format("data.limit={}", flags.limit));
+  request.overrides = flags.keys.overrides(flags.overrides);
+  refuse_seed(request.overrides, "reproduce");
   request.description_json = describe_run(flags.preset);
   if (ranks_of_verb().several()) throw ConfigError("several runs are trained in sequence by one process; leave out mpirun");
   request.stop = watch_signals();
@@ -62,7 +63,7 @@ void add_reproduce(CLI::App& app) {
       ->check(CLI::IsMember({"paper", "base", "lite", "tiny"}));
   verb->add_option("--seeds", flags->seeds, "how many (3 is 1,2,3), or which (4,7,1)")->capture_default_str();
   verb->add_option("--split", flags->split, "test, as in the paper, or dev")->capture_default_str()->check(CLI::IsMember({"dev", "test"}));
-  verb->add_option("--limit", flags->limit, "train on at most so many posts, to try things")->check(CLI::PositiveNumber);
+  flags->keys.add_common(*verb, false);
   verb->footer(
       "Examples:\n  infig reproduce table2 --data-root data --output-dir runs/paper\n"
       "  infig reproduce table3 --data-root data --output-dir runs/paper-lite --preset lite --seeds 3\n"

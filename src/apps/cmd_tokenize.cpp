@@ -12,10 +12,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "apps/commands.h"
+#include "apps/compute_flags.h"
 #include "core/error.h"
 #include "core/parallel.h"
 #include "text/tokenizer.h"
@@ -122,7 +122,7 @@ void append_line(std::string& out, const Tokenizer& tokenizer, const std::vector
 
 void tokenize_verb(const TokenizeFlags& flags) {
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(flags.model);
-  const int64_t threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
+  const int64_t threads = threads_of_flag(flags.threads);
   const auto start = std::chrono::steady_clock::now();
   const std::clock_t processor_start = std::clock();
   LineReader reader(STDIN_FILENO);
@@ -158,7 +158,7 @@ void tokenize_verb(const TokenizeFlags& flags) {
 }  // namespace
 
 void add_tokenize(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("tokenize", "Lines of text to JSON lines of ids, tokens and offsets");
+  CLI::App* verb = app.add_subcommand("tokenize", "lines of text to JSON lines of ids, tokens and offsets");
   auto flags = std::make_shared<TokenizeFlags>();
   verb->add_option(
           "--model", flags->model,
@@ -167,7 +167,7 @@ void add_tokenize(CLI::App& app) {
       ->required();
   verb->add_option("--max-length", flags->max_length, "Cut longer texts to so many tokens, special tokens included (default: never cut)")
       ->check(CLI::Range(int64_t{2}, int64_t{1} << 31));
-  verb->add_option("--threads", flags->threads, "Threads (default: one a core)")->check(CLI::Range(1, 1024));
+  add_threads_flag(*verb, flags->threads, "Threads; 0: all cores");
   verb->add_flag("--time", flags->time, "Write the seconds it took to standard error");
   verb->footer(
       "Reads standard input, one text a line, and writes one JSON object a line, in order:\n"

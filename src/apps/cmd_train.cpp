@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/config_keys.h"
 #include "apps/experiments.h"
 #include "apps/ranks_of_verb.h"
 #include "apps/run_description.h"
@@ -16,14 +17,15 @@ namespace infig {
 namespace {
 
 struct TrainFlags {
-  std::string config, data, output_dir, resume, bad_image, report_to, init_from, on_nan, seeds;
-  int64_t limit = 0;
+  std::string config, data, output_dir, resume, seeds;
+  KeyFlags keys;
   std::vector<std::string> overrides;
   bool random_init = false;
 };
 
 // OUT/seed-S for every seed; dev scores, mean and spread.
 void train_seeds(const TrainFlags& flags, const std::vector<std::string>& overrides) {
+  refuse_seed(overrides, "train");
   if (flags.random_init) throw ConfigError("--random-init: measures speed and memory of one run; leave out --seeds");
   load_run_config(flags.config, overrides);  // a wrong key is said before anything is written
   ExperimentRequest request;
@@ -42,12 +44,7 @@ void train_verb(const TrainFlags& flags) {
   if (!flags.resume.empty() && flags.resume != "latest") {
     throw ConfigError("--resume: expected latest, found " + flags.resume);
   }
-  std::vector<std::string> overrides = flags.overrides;
-  if (!flags.bad_image.empty()) overrides.push_back("data.bad_image=" + flags.bad_image);
-  if (!flags.init_from.empty()) overrides.push_back("train.init_from=" + flags.init_from);
-  if (!flags.on_nan.empty()) overrides.push_back("train.on_nan=" + flags.on_nan);
-  if (flags.limit > 0) overrides.push_back(fmt::format("data.limit={}", flags.limit));
-  if (!flags.report_to.empty()) overrides.push_back("train.report_to=" + flags.report_to);
+  const std::vector<std::string> overrides = flags.keys.overrides(flags.overrides);
   Ranks& ranks = ranks_of_verb();
   if (!flags.seeds.empty()) {
     train_seeds(flags, overrides);
@@ -79,25 +76,28 @@ void add_train(CLI::App& app) {
   verb->add_option("--output-dir", flags->output_dir, "run folder to write")->required();
   verb->add_option("--resume", flags->resume,
                    "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
-  verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing (default) | skip | error");
+  flags->keys.add_common(*verb, true);
+  flags->keys.add(*verb, "--bad-image", "data.bad_image", "posts whose picture cannot be used");
   verb->add_option("--seeds", flags->seeds,
                    "several runs OUT/seed-S and their table: how many (3 is 1,2,3), or which (4,7,1); goes on where it stopped");
-  verb->add_option("--init-from", flags->init_from, "run folder whose best weights the run starts from");
-  verb->add_option("--on-nan", flags->on_nan, "a loss or gradient that is not finite: stop (default) | skip, with a count");
-  verb->add_option("--limit", flags->limit, "use at most so many posts of every split, to try things")->check(CLI::PositiveNumber);
-  verb->add_option("--report-to", flags->report_to, "tensorboard (default): event files in the run's tensorboard/ | none");
+  flags->keys.add(*verb, "--init-from", "train.init_from", "run folder whose best weights the run starts from");
+  flags->keys.add(*verb, "--on-nan", "train.on_nan", "a loss or gradient that is not finite: stop, or skip the step with a count");
+  flags->keys.add(*verb, "--report-to", "train.report_to", "event files in the run's tensorboard/, or none");
   verb->add_flag(
       "--random-init", flags->random_init,
       "no published weights: encoders of the config's sizes, and CLIP where clip.model is named, from random ones, for speed and memory");
   verb->add_option("overrides", flags->overrides, "key=value pairs over the config, as gam.layer=2 train.epochs=5");
-  verb->footer(
-      "Examples:\n"
-      "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
-      "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/no-gam seed=2 loss.lambda_g=0\n"
-      "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/text-only data.without=image\n"
-      "  infig train --config configs/tiny.yaml --data 'shards/{train,dev}-*.tar' --output-dir runs/tars data.shuffle_buffer=5000\n"
-      "  infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite --seeds 3\n"
-      "  mpirun -n 4 infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite4");
+  verb->footer("");  // the program's own would follow
+  verb->footer([] {
+    return common_keys_help() +
+           "\nExamples:\n"
+           "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
+           "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/no-gam seed=2 loss.lambda_g=0\n"
+           "  infig train --config configs/tiny.yaml --data data/mvsa --output-dir runs/text-only data.without=image\n"
+           "  infig train --config configs/tiny.yaml --data 'shards/{train,dev}-*.tar' --output-dir runs/tars data.shuffle_buffer=5000\n"
+           "  infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite --seeds 3\n"
+           "  mpirun -n 4 infig train --config configs/lite.yaml --data data/mvsa --output-dir runs/lite4";
+  });
   verb->callback([flags] { train_verb(*flags); });
 }
 

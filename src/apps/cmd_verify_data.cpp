@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "apps/commands.h"
+#include "apps/compute_flags.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "image/decode.h"
@@ -192,7 +192,7 @@ void verify(const VerifyFlags& flags) {
   options.near_text_threshold = flags.near_text;
   options.max_length = flags.max_length;
   options.shortcuts = !flags.no_shortcuts;
-  options.threads = flags.threads > 0 ? flags.threads : std::max<int64_t>(1, std::thread::hardware_concurrency());
+  options.threads = threads_of_flag(flags.threads);
   std::unique_ptr<Tokenizer> tokenizer;
   if (!flags.tokenizer.empty()) tokenizer = load_tokenizer(flags.tokenizer);
   options.tokenizer = tokenizer.get();
@@ -222,7 +222,7 @@ void add_search_flags(CLI::App& command, VerifyFlags& flags) {
 void add_verify_data(CLI::App& app) {
   auto* command =
       app.add_subcommand("verify-data",
-                         "Check a data set: counts, class totals, hashes, texts, pictures, repetitions and leaks, and what simple "
+                         "check a data set: counts, class totals, hashes, texts, pictures, repetitions and leaks, and what simple "
                          "rules score; write leaks.csv and data-report.html");
   auto flags = std::make_shared<VerifyFlags>();
   command->add_option("data", flags->data, "Data set folder, a CSV, TSV or JSONL table, or WebDataset tars (folder, file or pattern)")
@@ -248,9 +248,7 @@ void add_verify_data(CLI::App& app) {
                                     "clean-test.json in the data set's folder)");
   clean->expected(0, 1);
   command->add_option("--list", flags->list, "How many faults of each kind to list")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--threads", flags->threads, "Threads (0: as many as the machine has)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  add_threads_flag(*command, flags->threads, "Threads; 0: all cores");
   command->footer(
       "Exit code 1 if a count or hash that is stated (in dataset.json or by --expect) is missed, or a row cannot be used; leaks are no "
       "miss.\n"

@@ -215,7 +215,7 @@ void add_weights_pull(CLI::App& weights) {
 }  // namespace
 
 void add_weights(CLI::App& app) {
-  auto* weights = app.add_subcommand("weights", "List, convert or fetch the weights of published models");
+  auto* weights = app.add_subcommand("weights", "list, convert or fetch the weights of published models");
   weights->require_subcommand(1);
   add_weights_inspect(*weights);
   add_weights_import(*weights);

@@ -24,5 +24,7 @@ void add_anchors(CLI::App& app);
 void add_losses(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_help(CLI::App& app);
+void add_completion(CLI::App& app);
 
 }  // namespace infig

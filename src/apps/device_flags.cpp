@@ -2,13 +2,18 @@
 
 #include <ATen/Parallel.h>
 
+#include "apps/config_keys.h"
 #include "core/config.h"
 
 namespace infig {
 
 void add_device_flags(CLI::App& verb, DeviceFlags& flags) {
-  verb.add_option("--device", flags.device, "cpu | cuda | auto")->capture_default_str();
-  verb.add_option("--precision", flags.precision, "fp32 | bf16 | fp16 | auto (what the model was trained in)")->capture_default_str();
+  verb.add_option("--device", flags.device, "where to compute; auto: cuda where there is one")
+      ->capture_default_str()
+      ->check(CLI::IsMember(find_config_key("device")->words));
+  verb.add_option("--precision", flags.precision, "of the computation; auto: what the model was trained in")
+      ->capture_default_str()
+      ->check(CLI::IsMember(find_config_key("precision")->words));
 }
 
 PredictorOptions use_device_flags(const DeviceFlags& flags) {

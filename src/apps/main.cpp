@@ -5,11 +5,16 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "apps/command_line.h"
+#include "apps/command_table.h"
 #include "apps/commands.h"
+#include "apps/help_format.h"
 #include "apps/signals.h"
 #include "apps/terminal.h"
 #include "core/error.h"
@@ -24,6 +29,7 @@ constexpr const char* kFooter =
     "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
     "  infig evaluate --run runs/demo --data runs/postcards --split test\n"
     "  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n\n"
+    "infig help VERB explains a verb, infig completion SHELL completes what is typed (bash, zsh, fish).\n"
     "Exit codes: 0 done, 1 the work failed, 2 wrong usage or config, 130, 143 and 138 stopped by SIGINT, SIGTERM and SIGUSR1 after\n"
     "saving.";
 
@@ -41,9 +47,10 @@ int failed(const std::string& message, int code) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"infig reads a social-media post, its text and its image, and says what it expresses."};
-  app.set_version_flag("--version", INFIG_VERSION);
+  CLI::App app{"infig reads a social-media post, its text and its image, and says what it expresses.", "infig"};
+  app.set_version_flag("--version", "infig " INFIG_VERSION);
   app.require_subcommand(1);
+  app.formatter(std::make_shared<infig::HelpFormat>());
   app.footer(kFooter);
   infig::add_prepare(app);
   infig::add_verify_data(app);
@@ -61,13 +68,10 @@ int run(int argc, char** argv) {
   infig::add_losses(app);
   infig::add_doctor(app);
   infig::add_bench(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& problem) {
-    const int code = app.exit(problem);
-    return code == 0 ? 0 : 2;
-  }
-  return 0;
+  infig::add_help(app);
+  infig::add_completion(app);
+  infig::name_places(app);
+  return infig::run_command_line(app, std::vector<std::string>(argv + 1, argv + argc));
 }
 
 }  // namespace

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <thread>
 #include <utility>
 
+#include "apps/compute_flags.h"
 #include "apps/signals.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -41,7 +40,7 @@ void add_pictures(CLI::App& command, const PrepareFlagsPtr& flags) {
       ->capture_default_str();
   command.add_option("--name", flags->name, "Name of the data set, as reports show it");
   command.add_option("--seed", flags->seed, "Draws the split (80/10/10 by label) where the raw files bring none")->capture_default_str();
-  command.add_option("--threads", flags->threads, "Threads (default: all cores); the data set is the same for any number");
+  add_threads_flag(command, flags->threads, "Threads; 0: all cores; the data set is the same for any number");
 }
 
 void add_split(CLI::App& command, const PrepareFlagsPtr& flags) {
@@ -111,7 +110,7 @@ PrepareOptions prepare_options(const PrepareFlags& flags) {
   if (flags.max_pixels < 1) throw ConfigError(fmt::format("max-pixels: {}, expected 1 or more", flags.max_pixels));
   options.max_pixels = flags.max_pixels;
   options.overwrite = flags.overwrite;
-  options.threads = flags.threads == 0 ? std::max<int64_t>(1, std::thread::hardware_concurrency()) : flags.threads;
+  options.threads = threads_of_flag(flags.threads);
   options.stop = watch_signals();
   return options;
 }

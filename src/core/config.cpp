@@ -81,16 +81,17 @@ YAML::Node parse_yaml(const std::string& text) {
   }
 }
 
+// Letters put in, left out, replaced, or two neighbours exchanged: the fewest such slips that make b of a.
 size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    std::swap(before, above);
+    std::swap(above, row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
@@ -159,13 +160,14 @@ YAML::Node typed_value(const std::string& text) {
 
 void ConfigBinder::add(const std::string& name, const std::string& comment, std::function<void(const std::string&)> set,
                        std::function<std::string()> get) {
-  fields_.push_back({section_.empty() ? name : section_ + "." + name, comment, std::move(set), std::move(get)});
+  fields_.push_back({section_.empty() ? name : section_ + "." + name, comment, std::move(set), std::move(get), {}});
 }
 
 void ConfigBinder::field(const std::string& name, bool& value, const std::string& comment) {
   add(
       name, comment, [&value](const std::string& text) { value = parse_scalar<bool>(parse_yaml(text), "true or false"); },
       [&value] { return value ? "true" : "false"; });
+  fields_.back().words = {"true", "false"};
 }
 
 void ConfigBinder::field(const std::string& name, int64_t& value, Range range, const std::string& comment) {
@@ -264,6 +266,7 @@ void ConfigBinder::add_choice(const std::string& name, const std::vector<std::st
         set(static_cast<size_t>(found - words.begin()));
       },
       [words, get] { return words[get()]; });
+  fields_.back().words = words;
 }
 
 void read_config_text(const ConfigBinder& binder, const std::string& yaml, const std::string& where) {

@@ -22,7 +22,8 @@ struct ConfigField {
   std::string key;      // dotted: "gam.queue_size"
   std::string comment;  // meaning, unit, range, equation or row of method.md
   std::function<void(const std::string& yaml)> set;
-  std::function<std::string()> get;  // YAML text of the present value
+  std::function<std::string()> get;     // YAML text of the present value
+  std::vector<std::string> words = {};  // the allowed values, where there is a fixed set of them
 };
 
 struct Range {
@@ -94,7 +95,7 @@ std::string dump_config(const ConfigBinder& binder, bool with_comments);
 // The same as nested JSON, for a checkpoint's config.json; read it back with read_config_text (JSON is YAML).
 nlohmann::json config_json(const ConfigBinder& binder);
 
-// The known word nearest to `word` by edit distance; empty where none is near.
+// The known word nearest to `word` by edit distance (two neighbours exchanged are one slip); empty where none is near.
 std::string nearest_word(const std::string& word, const std::vector<std::string>& known);
 
 }  // namespace infig

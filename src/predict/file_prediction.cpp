@@ -58,6 +58,7 @@ json command_of(const FilePredictionRequest& request, const std::vector<fs::path
         {{"file", fs::absolute(table).lexically_normal().string()}, {"bytes", fs::file_size(table)}, {"changed", changed}});
   }
   command["block_rows"] = request.block_rows;
+  if (request.limit > 0) command["limit"] = request.limit;
   return command;
 }
 
@@ -77,6 +78,7 @@ class FilePrediction {
       for (const fs::path& table : tables_)
         for_each_row(table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; });
     }
+    if (request_.limit > 0) total = std::min(total, request_.limit);
     ProgressBar bar(ranks_.first() ? "predicting" : "", total);
     if (ranks_.first()) file_.emplace(request_.output, command_of(request_, tables_), request_.restart);
     go_on();
@@ -158,10 +160,16 @@ class FilePrediction {
     throw Interrupted(fmt::format("stopped; {} rows are saved, the same command goes on behind them", done_.rows), 128 + number);
   }
 
+  // Whether the row that was read last is one to be scored.
+  bool is_wanted() {
+    ++read_;
+    return read_ > done_.rows && (request_.limit == 0 || read_ <= request_.limit);
+  }
+
   template <typename Flush>
   void add(PostRow&& row, const fs::path& table, const Flush& flush) {
     PostRequest request;
-    if (++read_ <= done_.rows) return;
+    if (!is_wanted()) return;
     request.post.id = row.id.value_or(std::to_string(read_));
     request.post.text = row.text.value_or("");
     request.post.image = picture_of(row, table);
@@ -171,7 +179,7 @@ class FilePrediction {
   template <typename Flush>
   void add_fault(const std::string& message, const Flush& flush) {
     PostRequest request;
-    if (++read_ <= done_.rows) return;
+    if (!is_wanted()) return;
     request.post.id = std::to_string(read_);
     request.fault = message;
     push(std::move(request), flush);

@@ -14,6 +14,7 @@ struct FilePredictionRequest {
   std::filesystem::path input;   // what tables_of() takes
   std::filesystem::path output;  // .jsonl or .csv
   int64_t block_rows = 4096;     // rows held in memory, and saved at once
+  int64_t limit = 0;             // only so many rows, the first ones; 0: all
   bool restart = false;          // throw away what an interrupted run left
   // Everything outside this request that the bytes of the output depend on: the same output is continued by equal words alone.
   const nlohmann::json* command = nullptr;

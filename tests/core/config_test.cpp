@@ -243,6 +243,7 @@ TEST(NearestWord, TakesTheNearestAndNothingFar) {
   EXPECT_EQ(nearest_word("trian", {"train", "text", "serve"}), "train");
   EXPECT_EQ(nearest_word("queue_siz", {"gam.layer", "gam.queue_size"}), "gam.queue_size");
   EXPECT_EQ(nearest_word("xyzzy", {"train", "text"}), "");
+  EXPECT_EQ(nearest_word("epohcs", {"train.patience", "train.epochs"}), "train.epochs");  // two neighbours exchanged are one slip
   EXPECT_EQ(nearest_word("a", {}), "");
 }
 
