@@ -33,17 +33,14 @@ class Frame {
     for (const auto* variant : variants) {
       for (const Line& line : kLines) {
         const Summary& summary = variant->*line.summary;
-        low = std::min(low, summary.interval.low);
-        high = std::max(high, summary.interval.high);
+        low = std::min(low, summary.interval ? summary.interval->low : summary.mean);
+        high = std::max(high, summary.interval ? summary.interval->high : summary.mean);
         for (const auto& one : variant->seeds) {
           low = std::min(low, one.*line.score);
           high = std::max(high, one.*line.score);
         }
       }
     }
-    // Intervals of two or three seeds can leave [0, 1]; scores cannot.
-    low = std::max(0.0, low);
-    high = std::min(1.0, high);
     if (high - low < 0.01) {
       low = std::max(0.0, low - 0.005);
       high = std::min(1.0, high + 0.005);
@@ -89,8 +86,9 @@ std::string drawn(const Line& line, const Frame& frame, const std::vector<const 
     const double x = frame.x(i) + line.shift, y = frame.y(summary.mean);
     path += fmt::format("{}{:.1f} {:.1f}", i == 0 ? "M" : "L", x, y);
     if (summary.count > 1) {
-      marks += fmt::format("<path class=\"interval\" d=\"M{:.1f} {:.1f}V{:.1f}\"/>", x, frame.y(summary.interval.low),
-                           frame.y(summary.interval.high));
+      if (summary.interval)
+        marks += fmt::format("<path class=\"interval\" d=\"M{:.1f} {:.1f}V{:.1f}\"/>", x, frame.y(summary.interval->low),
+                             frame.y(summary.interval->high));
       for (const auto& one : variants[i]->seeds)
         marks += fmt::format("<circle opacity=\"0.45\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.2\"/>", x, frame.y(one.*line.score));
     }
