@@ -59,8 +59,9 @@ std::string why_no_best(const fs::path& run, const GuardedFolder& checkpoints) {
       loadable.empty() ? "" : fmt::format("--run {}", (run / "checkpoints" / loadable.front()).lexically_normal().string());
   const bool gone = !best.empty() || checkpoints.kind("best") == Kind::kFolder;
   if (gone || (loadable.empty() && !checkpoint_names(checkpoints).empty())) {
-    const std::string what = best.empty() ? (gone ? "checkpoints/best lacks model.safetensors" : "no checkpoint holds model.safetensors")
-                                          : fmt::format("checkpoints/best is {}, which lacks model.safetensors", best);
+    const std::string what = !best.empty() ? fmt::format("checkpoints/best is {}, which lacks model.safetensors", best)
+                             : gone        ? "checkpoints/best lacks model.safetensors"
+                                           : "holds no checkpoints/best, and none of its checkpoints is whole";
     return loadable.empty() ? what + "; no other checkpoint can be used: put the file back, or train the run anew in another --output-dir"
                             : fmt::format("{}; put the file back, or use another checkpoint of the run: {}", what, other);
   }
