@@ -61,9 +61,10 @@ void add_compare(CLI::App& app) {
   bootstrap.threads = std::max<int64_t>(1, std::thread::hardware_concurrency());
   verb->add_option("first", flags->first, "A: a run folder, several joined by commas, or a folder of seeds (RUN/seed-1, ...)")->required();
   verb->add_option("second", flags->second, "B: the same")->required();
-  verb->add_option("--data", flags->data,
-                   "which of the data sets that both were evaluated on: its folder or file, its name, or the beginning of its hash (default: the "
-                   "one that each run was trained on)");
+  verb->add_option(
+      "--data", flags->data,
+      "which of the data sets that both were evaluated on: its folder or file, its name, or the beginning of its hash (default: the "
+      "one that each run was trained on)");
   verb->add_option("--split", flags->options.split, "train | dev | test")
       ->capture_default_str()
       ->check(CLI::IsMember({"train", "dev", "test"}));

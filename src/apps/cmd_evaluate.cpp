@@ -247,7 +247,8 @@ void evaluate_verb(const EvaluateFlags& flags) {
 void add_evaluate(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("evaluate", "score a run's best checkpoint on a split; write eval/, report.html and model-card.md");
   auto flags = std::make_shared<EvaluateFlags>();
-  verb->add_option("--run", flags->run, "run folder that train wrote, or a folder of seeds (seed-1, ...): each of them, and their mean")->required();
+  verb->add_option("--run", flags->run, "run folder that train wrote, or a folder of seeds (seed-1, ...): each of them, and their mean")
+      ->required();
   add_data_flag(*verb, flags->data);
   verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str();
   verb->add_option(

@@ -34,7 +34,8 @@ void print_scores(const ExperimentScores& scores) {
   fmt::print("  {:<{}}  runs  accuracy, weighted F1\n", "variant", widest);
   for (const auto& one : scores.variants)
     fmt::print("  {:<{}}  {:>4}  {}, {}{}\n", one.variant.title, widest, one.seeds.size(), score_cell(one.accuracy),
-               score_cell(one.f1_weighted), one.dropped_after == 0 ? "" : fmt::format(" (dropped after {})", counted(one.dropped_after, "epoch")));
+               score_cell(one.f1_weighted),
+               one.dropped_after == 0 ? "" : fmt::format(" (dropped after {})", counted(one.dropped_after, "epoch")));
   fmt::print("  {}\n", summary_words(scores.seeds.size()));
   for (const auto& one : scores.variants) {
     if (one.against_first) fmt::print("{}\n", conclusion(*one.against_first));

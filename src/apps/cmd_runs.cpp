@@ -55,7 +55,8 @@ void add_runs(CLI::App& app) {
   verb->add_flag("--each", flags->options.each, "every seed in a line of its own, instead of the mean over the seeds of a folder");
   verb->add_option("--csv", flags->csv, "also write the table as CSV to this file; - writes it to the screen instead");
   verb->footer(
-      "Lines are grouped by data set and split: scores on different posts do not compare. Runs that are unfinished or broken are listed with "
+      "Lines are grouped by data set and split: scores on different posts do not compare. Runs that are unfinished or broken are listed "
+      "with "
       "what is\nwrong. Training time is that of all seeds of a line.\n\n"
       "Examples:\n  infig runs runs\n  infig runs runs --split dev --sort f1_macro --filter preset=lite --filter 'accuracy>0.7'\n"
       "  infig runs runs --filter gam.layer=2 --csv board.csv");

@@ -60,12 +60,11 @@ class Answers {
     if (found.size() == 1) return found.front();
     const std::string title = options_.data_title.empty() ? options_.data : options_.data_title;
     if (found.empty()) {
-      throw DataError(fmt::format("{}: was not evaluated on {} of {}{} (it was on: {}); infig evaluate --run {} --data {} --split {}{} does{}",
-                                  run.string(), options_.split, title.empty() ? "its own data set" : title,
-                                  options_.without.empty() ? "" : " without " + options_.without, what_there_is(run), run.string(),
-                                  title.empty() ? "DATA" : title, options_.split,
-                                  options_.without.empty() ? "" : " --without " + options_.without,
-                                  title.empty() ? "; --data chooses among data sets" : ""));
+      throw DataError(fmt::format(
+          "{}: was not evaluated on {} of {}{} (it was on: {}); infig evaluate --run {} --data {} --split {}{} does{}", run.string(),
+          options_.split, title.empty() ? "its own data set" : title, options_.without.empty() ? "" : " without " + options_.without,
+          what_there_is(run), run.string(), title.empty() ? "DATA" : title, options_.split,
+          options_.without.empty() ? "" : " --without " + options_.without, title.empty() ? "; --data chooses among data sets" : ""));
     }
     std::vector<std::string> names;
     for (const StoredEvaluation& one : found) names.push_back(one.data_sha256.substr(0, 8));
@@ -83,10 +82,11 @@ class Answers {
       data_sha256_ = stored.data_sha256;
     }
     if (stored.data_sha256.empty() || stored.data_sha256 == data_sha256_) return;
-    throw DataError(fmt::format("{} was evaluated on {}, {} on {}: runs are compared on the same posts alone; evaluate both on one data "
-                                "set, and choose it with --data (evaluated so far: {}; {})",
-                                origin_.string(), data_words(data_, data_sha256_), run.string(), data_words(stored.data, stored.data_sha256),
-                                what_there_is(origin_), what_there_is(run)));
+    throw DataError(
+        fmt::format("{} was evaluated on {}, {} on {}: runs are compared on the same posts alone; evaluate both on one data "
+                    "set, and choose it with --data (evaluated so far: {}; {})",
+                    origin_.string(), data_words(data_, data_sha256_), run.string(), data_words(stored.data, stored.data_sha256),
+                    what_there_is(origin_), what_there_is(run)));
   }
 
   std::vector<int64_t> read(const fs::path& run) {

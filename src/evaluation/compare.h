@@ -12,8 +12,8 @@ namespace infig {
 
 struct CompareOptions {
   std::string split = "test";
-  std::string without = {};  // "", "image" or "text": the evaluation with that part withheld
-  std::string data = {};     // the data set whose evaluations are compared, as find_evaluations() takes it; empty: each run's own
+  std::string without = {};     // "", "image" or "text": the evaluation with that part withheld
+  std::string data = {};        // the data set whose evaluations are compared, as find_evaluations() takes it; empty: each run's own
   std::string data_title = {};  // what messages call it; empty: `data`
   BootstrapOptions bootstrap = {.replicates = 10000};
 };

@@ -20,8 +20,9 @@ std::string table_head(std::initializer_list<const char*> columns) {
 }
 
 std::string figure_row(const std::string& name, double value, const Interval& interval) {
-  return fmt::format("<tr><th scope=\"row\">{}</th><td><b>{:.4f}</b></td><td>{:.4f} to {:.4f}</td></tr>\n", html_escape(name), value,
-                     interval.low, interval.high);
+  // Where every draw gives the same, as of a class that is always or never met, the draws say nothing of how sure the figure is.
+  const std::string range = interval.low == interval.high ? "\u2013" : fmt::format("{:.4f} to {:.4f}", interval.low, interval.high);
+  return fmt::format("<tr><th scope=\"row\">{}</th><td><b>{:.4f}</b></td><td>{}</td></tr>\n", html_escape(name), value, range);
 }
 
 // Drawn posts repeat, which makes gaps look larger: of a small error the interval can lie wholly above the value.
@@ -71,7 +72,8 @@ std::optional<PageSection> intervals_section(const ReportInput& input) {
 std::optional<PageSection> slices_section(const ReportInput& input) {
   const EvaluationResult& result = input.result;
   if (result.slices.empty()) return std::nullopt;
-  std::string html = table_head({"posts by", "", "number", "accuracy", "95\u00a0% interval (Wilson)", "macro F1", "weighted F1"});
+  std::string html =
+      table_head({"posts by", "", "number", "accuracy", "95\u00a0% interval<small>Wilson</small>", "macro F1", "weighted F1"});
   std::string group;
   for (const SliceScores& slice : result.slices) {
     if (slice.group != group) html += fmt::format("<tr><th scope=\"rowgroup\" colspan=\"7\">{}</th></tr>\n", group_title(slice.group));

@@ -14,9 +14,9 @@ const char* seen_by_model(const std::string& without) {
 std::string evaluation_row(const std::string& name, const EvaluationResult& result, const char* kind) {
   const ClassificationScores& s = result.scores;
   return fmt::format(
-      "<tr{}><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td><b>{}</b></td><td>{:.1f} to {}</td><td>{}</td><td>{}</td></tr>\n",
-      kind, html_escape(name), result.split, seen_by_model(result.without), with_thousands(s.count), percent(s.accuracy),
-      100 * s.accuracy_low, percent(s.accuracy_high), percent(s.f1_macro), percent(s.f1_weighted));
+      "<tr{}><th scope=\"row\">{}<small>{}, {}, {}</small></th><td><b>{}</b></td><td>{:.1f} to {}</td><td>{}</td><td>{}</td></tr>\n", kind,
+      html_escape(name), result.split, seen_by_model(result.without), counted(s.count, "post"), percent(s.accuracy), 100 * s.accuracy_low,
+      percent(s.accuracy_high), percent(s.f1_macro), percent(s.f1_weighted));
 }
 
 std::string folded(const PageSection& section) {
@@ -33,9 +33,9 @@ std::string data_name(const StoredEvaluation& stored, const RunRecord& run) {
 std::optional<PageSection> evaluations_section(const ReportInput& input) {
   if (input.others.empty()) return std::nullopt;
   std::string html =
-      "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">data set</th><th scope=\"col\">split</th>"
-      "<th scope=\"col\">the model sees</th><th scope=\"col\">posts</th><th scope=\"col\">accuracy</th>"
-      "<th scope=\"col\">95\u00a0% interval (Wilson)</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
+      "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">data set</th><th "
+      "scope=\"col\">accuracy</th><th scope=\"col\">95\u00a0% interval<small>Wilson</small></th><th scope=\"col\">macro F1</th><th "
+      "scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
   const std::string name = data_name(input.stored, input.run);
   html += evaluation_row(name, input.result, " class=\"own\"");
   for (const EvaluationResult& one : input.without) html += evaluation_row(name, one, "");

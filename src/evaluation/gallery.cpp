@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <iterator>
 
-
 namespace infig {
 namespace {
 
@@ -55,8 +54,7 @@ std::string post_html(const ShownPost& post, const std::vector<std::string>& lab
   const Prediction& prediction = post.prediction;
   const bool right = prediction.label_id == prediction.predicted_id;
   const std::string truth = html_escape(labels[prediction.label_id]), predicted = html_escape(labels[prediction.predicted_id]);
-  std::string html =
-      fmt::format("<article class=\"post {}\">\n{}\n<div class=\"words\">\n", right ? "right" : "wrong", picture_html(post));
+  std::string html = fmt::format("<article class=\"post {}\">\n{}\n<div class=\"words\">\n", right ? "right" : "wrong", picture_html(post));
   if (post.text.empty()) {
     html += "<p class=\"text none\">no text</p>\n";
   } else {

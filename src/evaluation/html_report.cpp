@@ -86,7 +86,8 @@ void ReportOptions::validate() const {
   check_range("threads", threads, 1, 1024);
 }
 
-void write_report(const std::filesystem::path& run_folder, const DataSet& data, const StoredEvaluation& shown, const ReportOptions& options) {
+void write_report(const std::filesystem::path& run_folder, const DataSet& data, const StoredEvaluation& shown,
+                  const ReportOptions& options) {
   options.validate();
   write_shown_posts(choose_posts(read_evaluation(run_folder, shown), data, options), shown, run_folder);
   const ReportInput input = read_input(run_folder, shown, options);

@@ -37,14 +37,14 @@ std::string quoted(const std::string& text) { return nlohmann::json(text).dump()
 // What the card is made of. The scores are those of the run's own data set alone, whatever was evaluated last.
 struct CardInput {
   RunRecord run;
-  const DataSet& data;                         // at hand
-  bool own = false;                            // whether the run was trained on it
-  std::optional<EvaluationResult> test, dev;   // where evaluated; dev only where test is not
+  const DataSet& data;                        // at hand
+  bool own = false;                           // whether the run was trained on it
+  std::optional<EvaluationResult> test, dev;  // where evaluated; dev only where test is not
 };
 
 std::string metadata(const CardInput& card) {
-  std::string text = fmt::format(
-      "---\nlibrary_name: infig\ntags: [sentiment-analysis, multimodal, image-text-classification]\nmetrics: [accuracy, f1]\n");
+  std::string text =
+      fmt::format("---\nlibrary_name: infig\ntags: [sentiment-analysis, multimodal, image-text-classification]\nmetrics: [accuracy, f1]\n");
   if (!card.test) return text + "---\n\n";  // no figure may look like one of the test split
   const EvaluationResult& result = *card.test;
   const std::string name = quoted(result.data.empty() ? card.run.data : result.data);
@@ -137,6 +137,7 @@ std::string settings_part(const RunRecord& run) {
 }
 
 std::string interval_cell(const Interval* interval) {
+  if (interval != nullptr && interval->low == interval->high) return "\u2013";  // every draw gave the same
   return interval == nullptr ? "" : fmt::format("{:.4f} to {:.4f}", interval->low, interval->high);
 }
 
@@ -202,9 +203,9 @@ std::string limits_part(const EvaluationResult& result) {
 }
 
 const char* const kLimitsOfLabels =
-         "- Labels are what annotators read into a post, not what its author felt. Irony, other languages and subjects than the data's, "
-         "and "
-         "pictures with much text are where such models fail. It is no ground for a decision about a person.\n";
+    "- Labels are what annotators read into a post, not what its author felt. Irony, other languages and subjects than the data's, "
+    "and "
+    "pictures with much text are where such models fail. It is no ground for a decision about a person.\n";
 
 void check_labels(const EvaluationResult& result, const DataSet& data, const std::filesystem::path& run_folder) {
   for (const auto& label : data.labels) {

@@ -20,8 +20,9 @@ std::string fact(const std::string& name, const std::string& value) {
 std::string facts(const ReportInput& input) {
   const auto& run = input.run;
   const std::string release = run.version + (run.git.empty() ? "" : " (" + run.git.substr(0, 10) + ")");
-  return "<dl class=\"facts\">\n" + fact("preset", run.preset) + fact("data set", data_name(input.stored, run)) + fact("split", input.result.split) +
-         fact("posts", with_thousands(input.result.scores.count)) + fact("seed", run.seed) + fact("infig", release) + "</dl>\n";
+  return "<dl class=\"facts\">\n" + fact("preset", run.preset) + fact("data set", data_name(input.stored, run)) +
+         fact("split", input.result.split) + fact("posts", with_thousands(input.result.scores.count)) + fact("seed", run.seed) +
+         fact("infig", release) + "</dl>\n";
 }
 
 std::string card(const std::string& name, const std::string& value, const std::string& below, const std::string& extra_class = "") {
@@ -193,7 +194,7 @@ std::optional<PageSection> parts_section(const ReportInput& input) {
   const double majority = majority_accuracy(input.result.scores);
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">the model sees</th>"
-      "<th scope=\"col\" class=\"wide\"></th><th scope=\"col\">accuracy</th><th scope=\"col\">95\u00a0% interval (Wilson)</th>"
+      "<th scope=\"col\" class=\"wide\"></th><th scope=\"col\">accuracy</th><th scope=\"col\">95\u00a0% interval<small>Wilson</small></th>"
       "<th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
   html += parts_row("picture and text", input.result.scores, majority);
   for (const auto& other : input.without)
@@ -218,7 +219,8 @@ std::optional<PageSection> clean_section(const ReportInput& input) {
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">posts of the split</th>"
       "<th scope=\"col\" class=\"wide\"></th><th scope=\"col\">posts</th><th scope=\"col\">accuracy</th>"
-      "<th scope=\"col\">95\u00a0% interval (Wilson)</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
+      "<th scope=\"col\">95\u00a0% interval<small>Wilson</small></th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted "
+      "F1</th></tr></thead>\n<tbody>\n";
   html += row("all", all, all.count) + row("without leaked ones", clean, clean.posts);
   return PageSection{
       "clean", "Without leaked posts",

@@ -39,10 +39,10 @@ std::string report_header(const ReportInput& input);
 std::string right_and_verdict(const EvaluationResult& result);
 
 std::optional<PageSection> evaluations_section(const ReportInput& input);  // a line for each; none where there is one alone
-PageSection training_section(const ReportInput& input);   // dev scores, every loss part, temperatures; folded away: rate, gradient, numbers
-PageSection confusion_section(const EvaluationResult& result);    // counts and row shares as a heat table
-PageSection classes_section(const EvaluationResult& result);      // precision, recall, F1, support
-PageSection calibration_section(const EvaluationResult& result);  // accuracy by confidence
+PageSection training_section(const ReportInput& input);  // dev scores, every loss part, temperatures; folded away: rate, gradient, numbers
+PageSection confusion_section(const EvaluationResult& result);             // counts and row shares as a heat table
+PageSection classes_section(const EvaluationResult& result);               // precision, recall, F1, support
+PageSection calibration_section(const EvaluationResult& result);           // accuracy by confidence
 std::optional<PageSection> parts_section(const ReportInput& input);        // with and without picture or text; none where not evaluated
 std::optional<PageSection> anchors_section(const ReportInput& input);      // what simple models score; none where they were not computed
 std::optional<PageSection> clean_section(const ReportInput& input);        // the score without leaked posts; none where they are not known

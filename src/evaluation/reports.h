@@ -103,7 +103,8 @@ struct ReportOptions {
 // test split, or, where that was never evaluated, `shown`; every other evaluation has its line in a table and its section. Before that the
 // posts of `shown` that the page presents are stored beside it (SPLIT-posts.json), with the pictures and texts of `data`. Throws DataError
 // where a file cannot be read, or where a predicted post is not in `data` (the run was evaluated on another data set).
-void write_report(const std::filesystem::path& run_folder, const DataSet& data, const StoredEvaluation& shown, const ReportOptions& options);
+void write_report(const std::filesystem::path& run_folder, const DataSet& data, const StoredEvaluation& shown,
+                  const ReportOptions& options);
 
 // RUN/model-card.md, atomically: what the model is, the command that trained it, data, splits and their leaks (the data set's leaks.csv),
 // main settings, seeds (those beside it in an experiment too), the scores of the run's own test split with intervals, calibration, limits;

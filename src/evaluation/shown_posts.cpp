@@ -33,8 +33,7 @@ std::vector<const Post*> posts_of_result(const EvaluationResult& result, const D
     const auto name = [](int64_t id, const std::vector<std::string>& labels) {
       return id < 0 ? std::string() : labels.at(static_cast<size_t>(id));
     };
-    const bool same_truth =
-        found != by_id.end() && name(found->second->label_id, data.labels) == name(said.label_id, result.labels);
+    const bool same_truth = found != by_id.end() && name(found->second->label_id, data.labels) == name(said.label_id, result.labels);
     if (!same_truth) {
       throw DataError(fmt::format(
           "predictions of {}: row {}: post '{}' {} data set {}; give the data set that the run was evaluated on, or evaluate it "
@@ -134,10 +133,8 @@ ShownPosts choose_posts(const EvaluationResult& result, const DataSet& data, con
 }
 
 void write_shown_posts(const ShownPosts& posts, const StoredEvaluation& stored, const std::filesystem::path& run_folder) {
-  const nlohmann::ordered_json json{{"all_wrong", posts.all_wrong},
-                                    {"all_right", posts.all_right},
-                                    {"wrong", to_json(posts.wrong)},
-                                    {"right", to_json(posts.right)}};
+  const nlohmann::ordered_json json{
+      {"all_wrong", posts.all_wrong}, {"all_right", posts.all_right}, {"wrong", to_json(posts.wrong)}, {"right", to_json(posts.right)}};
   write_file_atomic(GuardedFolder(run_folder), stored.path("", kPostsTail), json.dump(1) + "\n");
 }
 

@@ -15,13 +15,13 @@ namespace infig {
 struct ShownPost {
   Prediction prediction;
   std::string text;
-  std::string picture = {};           // thumbnail as a data URI; empty where none can be shown
-  int64_t width = 0, height = 0;      // of the thumbnail, pixels
-  std::string note = {};              // about the picture: "no picture", "picture unreadable (REASON)", "truncated file"; empty: it is whole
+  std::string picture = {};       // thumbnail as a data URI; empty where none can be shown
+  int64_t width = 0, height = 0;  // of the thumbnail, pixels
+  std::string note = {};          // about the picture: "no picture", "picture unreadable (REASON)", "truncated file"; empty: it is whole
 };
 
 struct ShownPosts {
-  int64_t all_wrong = 0, all_right = 0;      // of the split
+  int64_t all_wrong = 0, all_right = 0;           // of the split
   std::vector<ShownPost> wrong = {}, right = {};  // the chosen ones, in order
 };
 

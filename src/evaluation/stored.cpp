@@ -95,10 +95,10 @@ std::vector<StoredEvaluation> find_evaluations(const fs::path& run, const std::s
   std::vector<StoredEvaluation> found;
   for (StoredEvaluation& one : stored_evaluations(run)) {
     if (one.split != split || one.without != without) continue;
-    const bool meant = word.empty() ? one.own()
-                                    : one.data == word || one.folder.filename() == word ||
-                                          (word.size() >= 8 && one.data_sha256.starts_with(word)) ||
-                                          fmt::format("{}-{}", folder_name(one.data), one.data_sha256.substr(0, 8)) == word;
+    const bool meant = word.empty()
+                           ? one.own()
+                           : one.data == word || one.folder.filename() == word || (word.size() >= 8 && one.data_sha256.starts_with(word)) ||
+                                 fmt::format("{}-{}", folder_name(one.data), one.data_sha256.substr(0, 8)) == word;
     if (meant) found.push_back(std::move(one));
   }
   return found;

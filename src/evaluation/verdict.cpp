@@ -56,7 +56,8 @@ Verdict verdict_of(const EvaluationResult& result) {
     verdict.sentence = "The model " + against(verdict.against_best, verdict.best, verdict.best_accuracy);
     if (verdict.anchors && verdict.against_best == Stand::kBetter) verdict.sentence += ", the best of the simple references";
   } else {
-    verdict.sentence = fmt::format("The model {}, but {}", against(verdict.against_majority, always, majority),
+    const char* joint = verdict.against_majority == Stand::kBetter ? "but" : "and";
+    verdict.sentence = fmt::format("The model {}, {} {}", against(verdict.against_majority, always, majority), joint,
                                    against(verdict.against_best, verdict.best, verdict.best_accuracy));
   }
   verdict.sentence += fmt::format(": its accuracy is {:.1f} %, 95 % Wilson interval {:.1f} to {:.1f} %.", 100 * scores.accuracy,

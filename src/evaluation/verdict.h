@@ -14,8 +14,8 @@ struct Verdict {
   Stand against_best = Stand::kNotShown;      // the best reference
   std::string best = {};                      // its name: "TF-IDF", or the largest class
   double best_accuracy = 0;
-  bool anchors = false;     // whether simple models are among the references
-  std::string sentence = {};   // plain text, one or two sentences
+  bool anchors = false;       // whether simple models are among the references
+  std::string sentence = {};  // plain text, one or two sentences
 };
 
 // A reference is beaten where the 95 % Wilson interval of the accuracy lies above its accuracy, and wins where it lies below. References:

@@ -45,9 +45,10 @@ std::optional<RecordedExperiment> read_record(const fs::path& folder) {
                                  .overrides = one.at("overrides").get<std::vector<std::string>>()});
     return record;
   } catch (const std::exception& error) {
-    throw ConfigError(fmt::format("{}: says nothing of the experiment that the folder belongs to ({}); choose another --output-dir, or "
-                                  "delete the file if its tables may be replaced",
-                                  path.string(), error.what()));
+    throw ConfigError(
+        fmt::format("{}: says nothing of the experiment that the folder belongs to ({}); choose another --output-dir, or "
+                    "delete the file if its tables may be replaced",
+                    path.string(), error.what()));
   }
 }
 
@@ -61,7 +62,8 @@ std::string titles(const std::vector<Variant>& variants) {
 std::string difference(const RecordedExperiment& record, const ExperimentRequest& request, const DataSet& data) {
   const bool other_data = record.data_sha256.empty() ? !record.data.empty() && record.data != data.name : record.data_sha256 != data.sha256;
   if (other_data)
-    return fmt::format("its data set is {}, this one's {}", data_words(record.data, record.data_sha256), data_words(data.name, data.sha256));
+    return fmt::format("its data set is {}, this one's {}", data_words(record.data, record.data_sha256),
+                       data_words(data.name, data.sha256));
   for (const Variant& one : record.variants) {
     const auto same =
         std::find_if(request.variants.begin(), request.variants.end(), [&](const Variant& other) { return other.name == one.name; });
@@ -73,8 +75,8 @@ std::string difference(const RecordedExperiment& record, const ExperimentRequest
   }
   for (const uint64_t seed : record.seeds) {
     if (std::find(request.seeds.begin(), request.seeds.end(), seed) == request.seeds.end())
-      return fmt::format("its seeds are {}, and this one's ({}) leave out {}", fmt::join(record.seeds, ","),
-                         fmt::join(request.seeds, ","), seed);
+      return fmt::format("its seeds are {}, and this one's ({}) leave out {}", fmt::join(record.seeds, ","), fmt::join(request.seeds, ","),
+                         seed);
   }
   return "";
 }
@@ -82,9 +84,10 @@ std::string difference(const RecordedExperiment& record, const ExperimentRequest
 void refuse_another(const fs::path& folder, const RecordedExperiment& record, const ExperimentRequest& request, const DataSet& data) {
   const std::string differs = difference(record, request, data);
   if (differs.empty()) return;
-  throw ConfigError(fmt::format(
-      "{}: belongs to the experiment \"{}\": {}. Its tables would be replaced; choose another --output-dir, or give all that it had and more",
-      folder.string(), record.title, differs));
+  throw ConfigError(
+      fmt::format("{}: belongs to the experiment \"{}\": {}. Its tables would be replaced; choose another --output-dir, or give all that "
+                  "it had and more",
+                  folder.string(), record.title, differs));
 }
 
 }  // namespace

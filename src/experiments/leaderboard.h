@@ -19,12 +19,12 @@ enum class RunState { kFinished, kUnfinished, kBroken };
 struct BoardLine {
   std::string name;  // of the folder, from where the search began; "." for that folder itself
   RunState state = RunState::kFinished;
-  std::string note;                              // how far it came, or what is broken; empty for a finished run
-  std::string preset, precision;                 // precision that it was trained in
-  std::vector<std::string> seeds;                // one a run
-  std::map<std::string, std::string> settings;   // config.yaml by dotted key, of the first seed
-  double train_seconds = 0;                      // of all seeds, by timings.jsonl; 0: not known
-  int64_t parameters = 0;                        // of one model, by its weights; 0: not known
+  std::string note;                             // how far it came, or what is broken; empty for a finished run
+  std::string preset, precision;                // precision that it was trained in
+  std::vector<std::string> seeds;               // one a run
+  std::map<std::string, std::string> settings;  // config.yaml by dotted key, of the first seed
+  double train_seconds = 0;                     // of all seeds, by timings.jsonl; 0: not known
+  int64_t parameters = 0;                       // of one model, by its weights; 0: not known
   // What it scored; `split` is empty where it was not evaluated.
   std::string data, data_sha256, split;
   int64_t posts = 0;

@@ -80,7 +80,8 @@ std::string accuracy_cell(const BoardLine& line) {
 
 // Code points, so that ± takes one place.
 size_t width_of(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string in_columns(const std::vector<std::vector<std::string>>& rows) {
@@ -115,9 +116,10 @@ std::vector<std::string> scored_row(const BoardLine& line) {
 }  // namespace
 
 const std::vector<std::string>& leaderboard_columns() {
-  static const std::vector<std::string> kColumns = {
-      "run",          "state",         "note",     "preset",      "data", "data_sha256", "split",         "posts",      "seeds",    "accuracy",
-      "accuracy_low", "accuracy_high", "f1_macro", "f1_weighted", "mcc",  "ece",         "loss", "train_seconds", "parameters", "precision"};
+  static const std::vector<std::string> kColumns = {"run",          "state",         "note",          "preset",      "data",
+                                                    "data_sha256",  "split",         "posts",         "seeds",       "accuracy",
+                                                    "accuracy_low", "accuracy_high", "f1_macro",      "f1_weighted", "mcc",
+                                                    "ece",          "loss",          "train_seconds", "parameters",  "precision"};
   return kColumns;
 }
 
@@ -158,8 +160,8 @@ std::vector<BoardLine> filtered(std::vector<BoardLine> lines, const std::string&
 }
 
 void sort_board(std::vector<BoardLine>& lines, const std::string& key, bool reverse) {
-  static const std::set<std::string> kHigherIsBetter = {"accuracy", "accuracy_low", "accuracy_high", "f1_macro",
-                                                        "f1_weighted", "mcc", "posts"};
+  static const std::set<std::string> kHigherIsBetter = {"accuracy",    "accuracy_low", "accuracy_high", "f1_macro",
+                                                        "f1_weighted", "mcc",          "posts"};
   check_column(lines, "--sort", key);
   const bool down = kHigherIsBetter.contains(key) != reverse;
   const auto value = [&key](const BoardLine& line) {
@@ -187,9 +189,9 @@ std::string board_text(const std::vector<BoardLine>& lines) {
   };
   std::string shown;
   for (const BoardLine& line : lines) {
-    const std::string title = line.split.empty() ? "without a score"
-                                                 : fmt::format("{}, {}, {}", data_words(line.data, line.data_sha256), line.split,
-                                                               counted(line.posts, "post"));
+    const std::string title =
+        line.split.empty() ? "without a score"
+                           : fmt::format("{}, {}, {}", data_words(line.data, line.data_sha256), line.split, counted(line.posts, "post"));
     if (title != shown) {
       flush();
       text += (shown.empty() ? "" : "\n") + title + "\n";

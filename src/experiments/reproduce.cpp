@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/log.h"
-#include "core/words.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/log.h"
+#include "core/words.h"
 #include "data/data_set.h"
 #include "experiments/experiment_folder.h"
 #include "experiments/paper_figures.h"

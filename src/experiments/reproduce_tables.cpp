@@ -177,8 +177,9 @@ std::string explanation(const Reproduction& all) {
   return "Ours: " +
          (all.seeds.size() > 1
               ? summary_words(all.seeds.size())
-              : std::string("One seed, with its 95 % interval over the posts (Wilson's of accuracy, bootstrap of F1); the spread over seeds is "
-                            "unknown.")) +
+              : std::string(
+                    "One seed, with its 95 % interval over the posts (Wilson's of accuracy, bootstrap of F1); the spread over seeds is "
+                    "unknown.")) +
          " Differences are ours minus the paper's; the standard error is that of the paper's accuracy on a test split of its size.";
 }
 

@@ -26,9 +26,8 @@ std::string difference_cell(const std::optional<Comparison>& comparison) {
 }
 
 std::string title_of(const VariantScores& one) {
-  return one.dropped_after == 0
-             ? one.variant.title
-             : fmt::format("{} (dropped after {})", one.variant.title, counted(one.dropped_after, "epoch"));
+  return one.dropped_after == 0 ? one.variant.title
+                                : fmt::format("{} (dropped after {})", one.variant.title, counted(one.dropped_after, "epoch"));
 }
 
 nlohmann::ordered_json to_json(const HalvingRecord& record, const std::vector<VariantScores>& variants) {
@@ -94,7 +93,8 @@ std::string latex_escape(const std::string& text) {
 std::string latex_cell(const Summary& summary) {
   if (summary.count == 0) return "--";
   if (summary.count == 1) return fmt::format("{:.2f}", 100 * summary.mean);
-  if (summary.count == 2) return fmt::format("{:.2f} ({:.2f}; {:.2f})", 100 * summary.mean, 100 * summary.values[0], 100 * summary.values[1]);
+  if (summary.count == 2)
+    return fmt::format("{:.2f} ({:.2f}; {:.2f})", 100 * summary.mean, 100 * summary.values[0], 100 * summary.values[1]);
   return fmt::format("{:.2f} $\\pm$ {:.2f}", 100 * summary.mean, 100 * summary.deviation);
 }
 
@@ -130,9 +130,9 @@ std::string halving_table(const ExperimentScores& scores) {
 }
 
 std::string markdown_table(const ExperimentScores& scores) {
-  std::string text = fmt::format("# {}\n\n{}, split {}, {}, seed{} {}. {}\n\n", scores.title, scores.data, scores.split,
-                                 counted(scores.posts, "post"), over_seeds(scores) ? "s" : "", fmt::join(scores.seeds, ", "),
-                                 summary_words(scores.seeds.size()));
+  std::string text =
+      fmt::format("# {}\n\n{}, split {}, {}, seed{} {}. {}\n\n", scores.title, scores.data, scores.split, counted(scores.posts, "post"),
+                  over_seeds(scores) ? "s" : "", fmt::join(scores.seeds, ", "), summary_words(scores.seeds.size()));
   text += fmt::format(
       "| variant | runs | accuracy | macro F1 | weighted F1 | accuracy against {} (95 % interval) |\n|---|---:|---|---|---|---|\n",
       scores.halving ? scores.variants.at(scores.reference).variant.title : "the first");
@@ -179,9 +179,9 @@ std::string latex_table(const ExperimentScores& scores) {
 
 void write_record(const ExperimentScores& scores, const fs::path& folder) {
   make_folder(folder);
-  nlohmann::ordered_json json{{"title", scores.title}, {"data", scores.data},   {"data_sha256", scores.data_sha256},
-                              {"split", scores.split}, {"posts", scores.posts}, {"seeds", scores.seeds},
-                              {"variants", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json json{
+      {"title", scores.title}, {"data", scores.data},   {"data_sha256", scores.data_sha256},          {"split", scores.split},
+      {"posts", scores.posts}, {"seeds", scores.seeds}, {"variants", nlohmann::ordered_json::array()}};
   for (const auto& one : scores.variants) json["variants"].push_back(to_json(one, folder));
   if (scores.halving) json["halving"] = to_json(*scores.halving, scores.variants);
   write_file_atomic(folder / "experiment.json", json.dump(2) + "\n");

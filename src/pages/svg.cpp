@@ -32,6 +32,15 @@ std::string plain_number(double value) {
 
 std::string step_number(double value) { return value >= 10000 ? plain_number(value / 1000) + "k" : plain_number(value); }
 
+// A tick with as many digits as tell it from its neighbours.
+std::string tick_number(double value, double step, bool as_percent) {
+  const double scale = as_percent ? 100 : 1;
+  const double largest = std::max(std::abs(value * scale), 1e-300);
+  const int64_t digits = static_cast<int64_t>(std::floor(std::log10(largest)) - std::floor(std::log10(step * scale))) + 1;
+  const std::string text = fmt::format("{:.{}g}", std::abs(value) < step / 1000 ? 0.0 : value * scale, std::clamp<int64_t>(digits, 1, 12));
+  return (text.find('e') == std::string::npos ? text : plain_number(value * scale)) + (as_percent ? "\u00a0%" : "");
+}
+
 std::string y_number(double value, bool as_percent) { return as_percent ? plain_number(100 * value) + "\u00a0%" : plain_number(value); }
 
 void check(const LineChart& chart) {
@@ -123,10 +132,11 @@ Frame frame_of(const LineChart& chart) {
 
 std::string axes(const Frame& frame, bool as_percent, const std::string& note) {
   std::string svg = "<g class=\"axes\">\n";
+  const double step = frame.y_ticks.at(1) - frame.y_ticks.at(0);
   for (const double tick : frame.y_ticks) {
     svg += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kRight, frame.y(tick), frame.y(tick));
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 6, frame.y(tick) + 4,
-                       y_number(tick, as_percent));
+                       tick_number(tick, step, as_percent));
   }
   for (const double tick : frame.x_ticks) {
     svg +=

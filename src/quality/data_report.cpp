@@ -46,7 +46,10 @@ std::string cards(const VerifyReport& report) {
   html += card("Posts", with_thousands(posts), "with " + counted(std::ssize(report.data.labels), "label"));
   if (names_pictures(report)) {
     const int64_t bad = count_unusable(report);
-    html += card("Bad pictures", with_thousands(bad), bad == 0 ? "every named picture can be decoded" : bad == 1 ? "is named and cannot be used" : "are named and cannot be used");
+    html += card("Bad pictures", with_thousands(bad),
+                 bad == 0   ? "every named picture can be decoded"
+                 : bad == 1 ? "is named and cannot be used"
+                            : "are named and cannot be used");
   }
   int64_t odd = 0;
   for (const auto& [kind, rows] : report.texts.odd) odd += static_cast<int64_t>(rows.size());
@@ -60,8 +63,7 @@ std::string cards(const VerifyReport& report) {
 
 std::string verdict(const VerifyReport& report, const DataReportOptions& options) {
   if (report.good()) return "<p class=\"lead\">Everything that the data set states, and was asked for, holds.</p>\n";
-  std::string html =
-      fmt::format("<p class=\"lead\"><em>Not good</em>: {} missed.</p>\n<ul class=\"notices\">\n",
+  std::string html = fmt::format("<p class=\"lead\"><em>Not good</em>: {} missed.</p>\n<ul class=\"notices\">\n",
                                  counted(std::ssize(report.misses), "check was", "checks were"));
   for (const auto& miss : report.misses) html += "<li>" + html_escape(miss) + "</li>\n";
   html += "</ul>\n";

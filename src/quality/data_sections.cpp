@@ -173,8 +173,7 @@ PageSection texts_section(const VerifyReport& report, const DataReportOptions& o
   body += table({"script", "", "posts", "share"}, rows);
   for (const auto& [kind, odd] : report.texts.odd) {
     const auto shown = std::min(odd.size(), static_cast<size_t>(options.listed));
-    body +=
-        fmt::format("<details><summary>{}: {}</summary>\n", odd_text_name(kind), counted(std::ssize(odd), "post"));
+    body += fmt::format("<details><summary>{}: {}</summary>\n", odd_text_name(kind), counted(std::ssize(odd), "post"));
     rows.clear();
     for (size_t i = 0; i < shown; ++i) {
       const Post& post = report.data.posts[static_cast<size_t>(odd[i])];

@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/words.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/parallel.h"
+#include "core/words.h"
 #include "data/data_set.h"
 #include "data/published_counts.h"
 #include "text/normal_form.h"

@@ -100,9 +100,7 @@ TEST(Compare, PostsAreToldApartByTheirHash) {
   EXPECT_TRUE(std::filesystem::exists(x + "/eval/test.json"));
   EXPECT_THAT(refusal<DataError>(x, y), testing::AllOf(HasSubstr("x was evaluated on set (SHA-256 11111111...)"),
                                                        HasSubstr("set (SHA-256 22222222...)"), HasSubstr("--data")));
-  const auto on_one = [&](const std::string& word) {
-    return compare_runs(parse_side(x), parse_side(y), {.data = word});
-  };
+  const auto on_one = [&](const std::string& word) { return compare_runs(parse_side(x), parse_side(y), {.data = word}); };
   EXPECT_THROW(on_one("set"), DataError);  // x on its own, y on its own: not the same
   EXPECT_THROW(on_one(one), DataError);    // y was never evaluated on it
   write_run(y, "1111111100", "", false, {"a", "b"}, one);

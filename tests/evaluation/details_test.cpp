@@ -197,7 +197,9 @@ TEST_F(DetailsTest, ModelCardSaysWhatWasRun) {
   std::filesystem::create_directories(folder_ / "seed-3");
   write_file_atomic(folder_ / "seed-3" / "description.json", "{}");
   std::filesystem::create_directories(run);
-  write_file_atomic(run / "description.json", R"({"version": "0.1.0", "command": "infig train\n# x", "host": "SECRET", "seed": 7, "data": "forty", "data_sha256": "feed"})");
+  write_file_atomic(
+      run / "description.json",
+      R"({"version": "0.1.0", "command": "infig train\n# x", "host": "SECRET", "seed": 7, "data": "forty", "data_sha256": "feed"})");
   write_file_atomic(run / "config.yaml", "seed: 7\n");
   EvaluationResult result = too_sure();
   add_intervals(result, 1);

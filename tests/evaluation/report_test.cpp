@@ -346,7 +346,7 @@ TEST(VerdictTest, OneSentenceForAllReferences) {
   result.anchors[0].accuracy = .9;
   EXPECT_EQ(verdict_of(result).against_best, Stand::kWorse);
   EXPECT_THAT(verdict_of(result).sentence,
-              HasSubstr("is not shown to be better than always answering a (60.0 %), but is shown to be worse than the anchor tfidf"));
+              HasSubstr("is not shown to be better than always answering a (60.0 %), and is shown to be worse than the anchor tfidf"));
   result.scores.accuracy_low = .61;
   result.anchors[0].accuracy = .7;
   EXPECT_THAT(verdict_of(result).sentence,

@@ -24,8 +24,7 @@ TEST(LineChart, OnePointStaysInsideItsAxes) {
   for (const double value : {1.0986, 0.6931, 0.0373, 3.3, 1e-5, 0.0, 97.0, -2.5, 0.5, 1.0}) {
     for (const bool percent : {false, true}) {
       if (percent && (value < 0 || value > 1)) continue;
-      const std::string svg =
-          line_chart({.title = "one", .series = {{.name = "dev", .x = {33}, .y = {value}}}, .percent = percent});
+      const std::string svg = line_chart({.title = "one", .series = {{.name = "dev", .x = {33}, .y = {value}}}, .percent = percent});
       const std::vector<double> lines = found(svg, "<line x1=\"48.0\" x2=\"408.0\" y1=\"([-0-9.]+)\"");
       ASSERT_GE(lines.size(), 2U) << value;
       for (const double y : lines) {
@@ -48,6 +47,17 @@ TEST(LineChart, HalfAStepIsNoTick) {
   const std::string svg = line_chart({.title = "two", .series = {{.name = "dev", .x = {1, 2}, .y = {1, 2}}}});
   EXPECT_THAT(svg, ::testing::Not(::testing::HasSubstr(">1.5</text>\n<text x=\"408")));
   EXPECT_THAT(found(svg, "<text x=\"([0-9.]+)\" y=\"225.0\" text-anchor=\"middle\""), ::testing::ElementsAre(48, 408));
+}
+
+// .02 around 1.0986 is five times .0001 apart: four digits would print 1.098 five times.
+TEST(LineChart, TicksDifferInWords) {
+  const std::string svg = line_chart({.title = "flat", .series = {{.name = "dev", .x = {1, 2}, .y = {1.09861, 1.09863}}}});
+  const std::regex expression("text-anchor=\"end\">([^<]+)</text>");
+  std::vector<std::string> words;
+  for (std::sregex_iterator at(svg.begin(), svg.end(), expression), end; at != end; ++at) words.push_back((*at)[1].str());
+  ASSERT_GE(words.size(), 4U);
+  words.pop_back();  // "step"
+  EXPECT_THAT(words, ::testing::ElementsAre("1.09861", "1.098615", "1.09862", "1.098625", "1.09863"));
 }
 
 TEST(Words, NumbersAndTheirNouns) {

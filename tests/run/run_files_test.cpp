@@ -65,14 +65,16 @@ TEST_F(RunFiles, BestIsTheStepThatItsLinkNames) {
   EXPECT_THAT(thrown<CheckpointError>([&] { find_checkpoint(run()); }), HasSubstr("holds no checkpoints/best"));
   EXPECT_THAT(thrown<CheckpointError>([&] { find_checkpoint(run()); }), HasSubstr("none of its checkpoints is whole"));
   std::ofstream(run() / "checkpoints/step-000002/config.json") << "{}";
-  EXPECT_THAT(thrown<CheckpointError>([&] { find_checkpoint(run()); }),
-              HasSubstr("stopped before its first evaluation: continue it with train --resume latest, or use what it has learnt so far: --run " +
-                        (run() / "checkpoints/step-000002").string()));
+  EXPECT_THAT(
+      thrown<CheckpointError>([&] { find_checkpoint(run()); }),
+      HasSubstr("stopped before its first evaluation: continue it with train --resume latest, or use what it has learnt so far: --run " +
+                (run() / "checkpoints/step-000002").string()));
   link("checkpoints/best", "step-000010");  // whose weights are gone
-  EXPECT_THAT(thrown<CheckpointError>([&] { find_checkpoint(run()); }),
-              HasSubstr("checkpoints/best is step-000010, which lacks model.safetensors; put the file back, or use another checkpoint of the "
-                        "run: --run " +
-                        (run() / "checkpoints/step-000002").string()));
+  EXPECT_THAT(
+      thrown<CheckpointError>([&] { find_checkpoint(run()); }),
+      HasSubstr("checkpoints/best is step-000010, which lacks model.safetensors; put the file back, or use another checkpoint of the "
+                "run: --run " +
+                (run() / "checkpoints/step-000002").string()));
   link("checkpoints/best", "step-000002");
   EXPECT_EQ(find_checkpoint(run()), run() / "checkpoints/step-000002");
   EXPECT_EQ(find_checkpoint(run() / "checkpoints/best"), run() / "checkpoints/best");  // as it was typed
@@ -96,10 +98,10 @@ TEST_F(RunFiles, FoldersOfRunsAreNamed) {
   EXPECT_THAT(seed_runs(folder_ / "seeds"), ElementsAre(folder_ / "seeds/seed-2", folder_ / "seeds/seed-10"));
   EXPECT_EQ(seed_of_folder("x/seed-7/"), 7U);
   for (const char* bad : {"seed-", "seed-7a", "seed--1", "seeds-1", "seed-99999999999999999999"}) EXPECT_FALSE(seed_of_folder(bad)) << bad;
-  EXPECT_THAT(said(folder_ / "seeds"), HasSubstr("holds 2 runs (seed-2, seed-10); give one of them, as --run " +
-                                                 (folder_ / "seeds/seed-2").string()));
-  EXPECT_THAT(said(folder_ / "ablation"), HasSubstr("holds an experiment (full); give one of its runs, as --run " +
-                                                    (folder_ / "ablation/full/seed-1").string()));
+  EXPECT_THAT(said(folder_ / "seeds"),
+              HasSubstr("holds 2 runs (seed-2, seed-10); give one of them, as --run " + (folder_ / "seeds/seed-2").string()));
+  EXPECT_THAT(said(folder_ / "ablation"),
+              HasSubstr("holds an experiment (full); give one of its runs, as --run " + (folder_ / "ablation/full/seed-1").string()));
   for (const char* name : {"runs/a", "runs/b"}) std::ofstream(folder_ / name / "config.yaml") << "seed: 1\n";
   EXPECT_THAT(said(folder_ / "runs"), HasSubstr("holds 2 runs (a, b); give one of them"));
   EXPECT_THAT(said(folder_ / "runs/a"), HasSubstr("stopped before its first evaluation"));
