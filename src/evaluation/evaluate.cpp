@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "evaluation/details.h"
 #include "evaluation/slices.h"
 
@@ -78,6 +79,7 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   result.split = split_name(split);
   result.data = data.name;
   result.data_sha256 = data.sha256;
+  result.checkpoint = last_name(predictor.checkpoint());
   result.data_counts = counts_in_order(data, predictor.labels());
   result.without = options.loader.without == Without::kImage ? "image" : options.loader.without == Without::kText ? "text" : "";
   result.labels = predictor.labels();

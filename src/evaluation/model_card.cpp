@@ -40,6 +40,7 @@ struct CardInput {
   const DataSet& data;                        // at hand
   bool own = false;                           // whether the run was trained on it
   std::optional<EvaluationResult> test, dev;  // where evaluated; dev only where test is not
+  std::string outdated = {};                  // the best checkpoint, where the scores are of another one
 };
 
 std::string metadata(const CardInput& card) {
@@ -176,13 +177,16 @@ std::string scores_part(const EvaluationResult& result) {
 }
 
 std::string scores_of_card(const CardInput& card) {
-  if (card.test) return scores_part(*card.test);
+  const std::string outdated =
+      card.outdated.empty() ? ""
+                            : fmt::format("The scores below are of an earlier checkpoint; the best is {} now. Evaluate the run again.\n\n", card.outdated);
+  if (card.test) return outdated + scores_part(*card.test);
   std::string text = "## Scores on test\n\nThis run was never evaluated on the test split of its data set";
   text += card.own && card.data.rows_of(Split::kTest).empty()
               ? ", which has none.\n\n"
               : "; `infig evaluate --run FOLDER --data DATA --split test` does, and writes this card anew.\n\n";
   if (!card.dev) return text;
-  return text + "The split dev chose the checkpoint, so that its scores are too good to stand for new posts.\n\n" + scores_part(*card.dev);
+  return text + "The split dev chose the checkpoint, so that its scores are too good to stand for new posts.\n\n" + outdated + scores_part(*card.dev);
 }
 
 std::string limits_part(const EvaluationResult& result) {
@@ -223,8 +227,9 @@ bool write_model_card(const std::filesystem::path& run_folder, const DataSet& da
   if (!card.own && std::filesystem::exists(run_folder / "model-card.md")) return false;
   for (const StoredEvaluation& one : stored_evaluations(run_folder)) {
     if (!one.own() || !one.without.empty()) continue;
-    if (one.split == "test") card.test = read_evaluation(run_folder, one);
-    if (one.split == "dev" && !card.test) card.dev = read_evaluation(run_folder, one);
+    if (one.split == "train" || card.test) continue;
+    (one.split == "test" ? card.test : card.dev) = read_evaluation(run_folder, one);
+    card.outdated = outdated_by(run_folder, one);
   }
   const EvaluationResult* scored = card.test ? &*card.test : card.dev ? &*card.dev : nullptr;
   if (scored != nullptr && card.own) check_labels(*scored, data, run_folder);

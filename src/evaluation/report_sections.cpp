@@ -65,6 +65,7 @@ std::string notices(const ReportInput& input) {
   }
   if (!input.stored.own() || result.split != "test")
     lines.emplace_back("The run was never evaluated on the test split of its own data set.");
+  lines.insert(lines.end(), input.outdated.begin(), input.outdated.end());
   if (lines.empty()) return "";
   std::string html = "<ul class=\"notices\">\n";
   for (const auto& line : lines) html += "<li>" + html_escape(line) + "</li>\n";

@@ -28,6 +28,7 @@ struct ReportInput {
   std::vector<EvaluationResult> without;   // of the same data set and split with a part withheld, where the run folder has it
   std::vector<ReportedEvaluation> others;  // all that are neither
   double dev_majority = 0;                 // share of dev's largest class, which dev accuracy is read against; 0: not known
+  std::vector<std::string> outdated = {};  // a sentence for each evaluation of a checkpoint that is no longer the best
   const ReportOptions& options;
   std::optional<Calibration> calibration = {};  // where a temperature was fitted for the checkpoint
 };

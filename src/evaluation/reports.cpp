@@ -50,6 +50,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   json["data"] = result.data;
   json["data_sha256"] = result.data_sha256;
   if (!result.data_counts.empty()) json["data_counts"] = counts_json(result);
+  if (!result.checkpoint.empty()) json["checkpoint"] = result.checkpoint;
   json["split"] = result.split;
   if (!result.without.empty()) json["without"] = result.without;
   json["eval_loss"] = result.loss;
@@ -256,7 +257,8 @@ StoredEvaluation write_evaluation(const EvaluationResult& result, const std::fil
                          .split = result.split,
                          .without = result.without,
                          .data = result.data,
-                         .data_sha256 = result.data_sha256};
+                         .data_sha256 = result.data_sha256,
+                         .checkpoint = result.checkpoint};
   run.make(place.folder);
   AtomicFile predictions(run, place.path("", "-predictions.csv"));
   predictions.stream() << prediction_header(result.labels);
@@ -288,6 +290,7 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
   result.labels = reader.get<std::vector<std::string>>("labels");
   if (reader.has("data")) result.data = reader.get<std::string>("data");
   if (reader.has("data_sha256")) result.data_sha256 = reader.get<std::string>("data_sha256");
+  if (reader.has("checkpoint")) result.checkpoint = reader.get<std::string>("checkpoint");
   result.data_counts = read_counts(reader, result.labels);
   result.loss = reader.get_loss("eval_loss");
   auto& scores = result.scores;

@@ -46,6 +46,7 @@ struct EvaluationResult {
   std::string data = {};                     // name of the data set; empty where it is not known, as in files of older versions
   std::string data_sha256 = {};              // of its posts; likewise
   std::vector<SplitCount> data_counts = {};  // of the whole data set; likewise
+  std::string checkpoint = {};               // that was scored: "step-000500"; likewise
   std::string without = {};                  // "" or the part that was withheld from the model: "image", "text"
   std::vector<std::string> labels = {};      // in id order
   ClassificationScores scores = {};          // over the posts with a label
@@ -74,7 +75,7 @@ std::optional<CleanScores> score_clean(const EvaluationResult& result, const std
 double majority_accuracy(const ClassificationScores& scores);
 
 // Writes the three files of `result` where evaluation_folder() says, each atomically, and returns where that is. Keys at the top level of
-// the JSON: data, data_sha256, data_counts, split, eval_loss, eval_accuracy, eval_accuracy_low, eval_accuracy_high (95 % Wilson interval),
+// the JSON: data, data_sha256, data_counts, checkpoint, split, eval_loss, eval_accuracy, eval_accuracy_low, eval_accuracy_high (95 % Wilson interval),
 // eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, with `sides`
 // eval_{text_only,image_only}_{accuracy,f1_macro,f1_weighted}, per class
 // eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors

@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "run/checkpoints.h"
 #include "run/description.h"
 
 namespace infig {
@@ -47,6 +48,7 @@ bool identify(const fs::path& path, StoredEvaluation& found) {
   const auto text = [&](const char* key) { return json.contains(key) && json.at(key).is_string() ? json.at(key).get<std::string>() : ""; };
   found.data = text("data");
   found.data_sha256 = text("data_sha256");
+  found.checkpoint = text("checkpoint");
   return true;
 }
 
@@ -102,6 +104,13 @@ std::vector<StoredEvaluation> find_evaluations(const fs::path& run, const std::s
     if (meant) found.push_back(std::move(one));
   }
   return found;
+}
+
+std::string outdated_by(const fs::path& run, const StoredEvaluation& stored) {
+  std::error_code code;
+  if (!is_checkpoint_name(stored.checkpoint) || !fs::is_directory(run / "checkpoints", code)) return "";
+  const std::string best = linked_checkpoint(GuardedFolder(run / "checkpoints"), "best").value_or("");
+  return best == stored.checkpoint ? "" : best;
 }
 
 std::string data_words(const std::string& name, const std::string& sha256) {

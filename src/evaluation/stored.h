@@ -14,6 +14,7 @@ struct StoredEvaluation {
   std::string without = {};               // "" or the part that was withheld: "image", "text"
   std::string data = {};                  // name of the data set; empty in files of older versions, which did not record it
   std::string data_sha256 = {};           // of its posts; likewise
+  std::string checkpoint = {};            // that was scored: "step-000500"; likewise
   bool own() const { return folder == "eval"; }
   std::filesystem::path path(const std::filesystem::path& run, const std::string& tail) const;  // tail: ".json", "-predictions.csv", ...
 };
@@ -33,6 +34,10 @@ std::vector<StoredEvaluation> stored_evaluations(const std::filesystem::path& ru
 // An empty word means the run's own data set.
 std::vector<StoredEvaluation> find_evaluations(const std::filesystem::path& run, const std::string& split, const std::string& without,
                                                const std::string& word);
+
+// The checkpoint that is the run's best now, where `stored` was made by another one; empty where it still holds, or where one of the two is
+// not known.
+std::string outdated_by(const std::filesystem::path& run, const StoredEvaluation& stored);
 
 // "postcards (SHA-256 0123abcd...)", or that the file does not say.
 std::string data_words(const std::string& name, const std::string& sha256);

@@ -141,9 +141,15 @@ FoundRun look_into(const fs::path& run, const fs::path& root) {
       line.parameters = parameters_of(best);
     });
   }
-  for (const StoredEvaluation& one : stored_evaluations(run)) {
+  std::vector<StoredEvaluation> stored;
+  attempt([&] { stored = stored_evaluations(run); });
+  for (const StoredEvaluation& one : stored) {
     if (!one.without.empty()) continue;
-    attempt([&] { found.evaluations.emplace_back(one, read_evaluation(run, one)); });
+    attempt([&] {
+      found.evaluations.emplace_back(one, read_evaluation(run, one));
+      const std::string best = outdated_by(run, one);
+      if (!best.empty()) mark(line, RunState::kFinished, fmt::format("{} is of {}, best is {} now", one.split, one.checkpoint, best));
+    });
   }
   return found;
 }

@@ -322,6 +322,24 @@ TEST_F(ReportTest, EveryEvaluationStaysAndIsShown) {
   EXPECT_THAT(read_file(folder_ / "model-card.md"), HasSubstr("never evaluated on the test split"));
 }
 
+// Figures of a checkpoint that training has left behind are marked as such.
+TEST_F(ReportTest, FiguresOfAnEarlierCheckpointAreMarked) {
+  const DataSet data = synthetic_run();
+  EvaluationResult result = small_result();
+  result.checkpoint = "step-000010";
+  const StoredEvaluation stored = write_evaluation(result, folder_);
+  for (const char* step : {"step-000010", "step-000020"}) std::filesystem::create_directories(folder_ / "checkpoints" / step);
+  std::filesystem::create_directory_symlink("step-000010", folder_ / "checkpoints/best");
+  EXPECT_EQ(outdated_by(folder_, stored), "");
+  EXPECT_THAT(report(data), Not(HasSubstr("step-000010")));
+  std::filesystem::remove(folder_ / "checkpoints/best");
+  std::filesystem::create_directory_symlink("step-000020", folder_ / "checkpoints/best");
+  EXPECT_EQ(outdated_by(folder_, stored), "step-000020");
+  EXPECT_THAT(report(data), HasSubstr("five|posts, test are those of step-000010; the best checkpoint is step-000020 now"));
+  EXPECT_TRUE(write_model_card(folder_, data));
+  EXPECT_THAT(read_file(folder_ / "model-card.md"), HasSubstr("of an earlier checkpoint; the best is step-000020 now"));
+}
+
 // A file of 0.1.0 names no data set, has an interval of its own, and no posts beside it.
 TEST_F(ReportTest, EvaluationsOfOlderVersionsAreTheRunsOwn) {
   const DataSet data = synthetic_run();
