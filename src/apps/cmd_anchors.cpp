@@ -41,7 +41,7 @@ void write_features(const DataSet& data, const AnchorFeatures& features, const s
 void print_table(const AnchorTable& table) {
   std::printf("%-18s %9s", "features", "c");
   const auto& columns = table.rows.front().splits;
-  for (const auto& [split, scores] : columns) std::printf("  %4s accuracy  (95 %% interval)    macro F1  weighted F1", split.c_str());
+  for (const auto& [split, scores] : columns) std::printf("  %4s accuracy  (95 %% Wilson)     macro F1  weighted F1", split.c_str());
   std::printf("\n");
   for (const auto& row : table.rows) {
     std::printf("%-18s %9s", row.name.c_str(), row.c > 0 ? fmt::format("{:.3g}", row.c).c_str() : "-");

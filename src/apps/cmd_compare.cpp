@@ -6,13 +6,15 @@
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
 #include "core/files.h"
+#include "core/words.h"
+#include "data/data_set.h"
 #include "evaluation/compare.h"
 
 namespace infig {
 namespace {
 
 struct CompareFlags {
-  std::string first, second, output;
+  std::string first, second, data, output;
   CompareOptions options;
 };
 
@@ -21,11 +23,21 @@ void print_score(const char* name, const ScoreDifference& score) {
              score.interval.low, score.interval.high, score.p_value);
 }
 
-void compare(const CompareFlags& flags) {
+// --data: a data set as it lies there, by the hash of its posts, or the name of one.
+CompareOptions options_of(const CompareFlags& flags) {
   CompareOptions options = flags.options;
+  if (flags.data.empty()) return options;
+  options.data_title = flags.data;
+  options.data = std::filesystem::exists(flags.data) ? read_data_set(flags.data).sha256 : flags.data;
+  return options;
+}
+
+void compare(const CompareFlags& flags) {
+  CompareOptions options = options_of(flags);
   options.bootstrap.threads = threads_of_flag(options.bootstrap.threads);
   const Comparison result = compare_runs(parse_side(flags.first), parse_side(flags.second), options);
-  fmt::print("{}{}: {} posts\n", result.split, result.without.empty() ? "" : " without " + result.without, result.posts);
+  fmt::print("{}{}{}: {}\n", result.data.empty() ? "" : result.data + ", ", result.split,
+             result.without.empty() ? "" : " without " + result.without, counted(result.posts, "post"));
   for (const auto& [letter, side] : {std::pair{'A', &result.first}, std::pair{'B', &result.second}})
     fmt::print("  {} = {}{}\n", letter, side->name, side->runs.size() > 1 ? fmt::format(", mean of {} runs", side->runs.size()) : "");
   fmt::print("  {:<12} {:>8} {:>8} {:>9}   {:>18.0f} % {:>7}\n", "score", "A", "B", "B - A", 100 * result.level, "p");
@@ -50,6 +62,10 @@ void add_compare(CLI::App& app) {
   bootstrap.threads = 0;
   verb->add_option("first", flags->first, "A: a run folder, several joined by commas, or a folder of seeds (RUN/seed-1, ...)")->required();
   verb->add_option("second", flags->second, "B: the same")->required();
+  verb->add_option(
+      "--data", flags->data,
+      "which of the data sets that both were evaluated on: its folder or file, its name, or the beginning of its hash (default: the "
+      "one that each run was trained on)");
   verb->add_option("--split", flags->options.split, "train | dev | test")
       ->capture_default_str()
       ->check(CLI::IsMember({"train", "dev", "test"}));
@@ -63,8 +79,9 @@ void add_compare(CLI::App& app) {
   verb->footer(
       "Posts, and on a side of several runs the runs as well, are drawn anew for each replicate (paired bootstrap); McNemar's test "
       "compares\n"
-      "run by run. Both runs must have been evaluated on the same split: infig evaluate.\n\n"
+      "run by run. Both runs must have been evaluated on the same posts: infig evaluate.\n\n"
       "Examples:\n  infig compare runs/without-gam runs/full --split dev\n"
+      "  infig compare runs/mvsa runs/postcards --data data/mvsa\n"
       "  infig compare runs/a-1,runs/a-2,runs/a-3 runs/b-1,runs/b-2,runs/b-3 --output comparison.json");
   verb->callback([flags] { compare(*flags); });
 }

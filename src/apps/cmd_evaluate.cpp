@@ -11,13 +11,18 @@
 #include "apps/ranks_of_verb.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/words.h"
 #include "data/data_set.h"
 #include "evaluation/evaluate.h"
 #include "evaluation/reports.h"
 #include "evaluation/temperature.h"
+#include "evaluation/verdict.h"
+#include "experiments/tables.h"
 #include "model/baselines/anchors.h"
 #include "predict/calibration.h"
 #include "quality/clean_test.h"
+#include "run/checkpoints.h"
+#include "run/seeds.h"
 #include "training/run_inputs.h"
 
 namespace infig {
@@ -33,10 +38,10 @@ struct EvaluateFlags {
 
 void print_scores(const EvaluationResult& result) {
   const auto& s = result.scores;
-  std::printf("%s%s%s: %lld posts\n", result.split.c_str(), result.without.empty() ? "" : " without ", result.without.c_str(),
-              static_cast<long long>(s.count));
-  std::printf("  accuracy     %.4f  (95 %% interval %.4f to %.4f; majority class %.4f)\n", s.accuracy, s.accuracy_low, s.accuracy_high,
-              majority_accuracy(s));
+  std::printf("%s, %s%s%s: %s\n", result.data.c_str(), result.split.c_str(), result.without.empty() ? "" : " without ",
+              result.without.c_str(), counted(s.count, "post").c_str());
+  std::printf("  accuracy     %.4f  (95 %% Wilson interval %.4f to %.4f; majority class %.4f)\n", s.accuracy, s.accuracy_low,
+              s.accuracy_high, majority_accuracy(s));
   std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  MCC          %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro,
               s.f1_weighted, s.mcc, s.ece, result.loss);
   if (result.temperature != 1) std::printf("  probabilities scaled by the fitted temperature %.4f\n", result.temperature);
@@ -85,8 +90,8 @@ void print_clean(const EvaluationResult& result) {
   if (!result.clean) return;
   const CleanScores& c = *result.clean;
   std::printf(
-      "  without leaked posts: %lld posts\n  accuracy     %.4f  (95 %% interval %.4f to %.4f)\n  macro F1     %.4f\n  weighted F1  %.4f\n",
-      static_cast<long long>(c.posts), c.accuracy, c.accuracy_low, c.accuracy_high, c.f1_macro, c.f1_weighted);
+      "  without leaked posts: %s\n  accuracy     %.4f  (95 %% Wilson interval %.4f to %.4f)\n  macro F1     %.4f\n  weighted F1  %.4f\n",
+      counted(c.posts, "post").c_str(), c.accuracy, c.accuracy_low, c.accuracy_high, c.f1_macro, c.f1_weighted);
 }
 
 void print_anchors(const EvaluationResult& result) {
@@ -94,10 +99,6 @@ void print_anchors(const EvaluationResult& result) {
   std::printf("  anchors            accuracy  macro F1  weighted F1\n");
   for (const auto& anchor : result.anchors)
     std::printf("  %-18s   %.4f    %.4f       %.4f\n", anchor.name.c_str(), anchor.accuracy, anchor.f1_macro, anchor.f1_weighted);
-  const auto best =
-      std::max_element(result.anchors.begin(), result.anchors.end(), [](const auto& a, const auto& b) { return a.accuracy < b.accuracy; });
-  std::printf("  the model is %s the best of them (%s)\n", result.scores.accuracy > best->accuracy ? "above" : "NOT above",
-              best->name.c_str());
 }
 
 // What is computed, by all ranks; the first one prints and writes it.
@@ -107,10 +108,10 @@ struct Evaluations {
   std::optional<EvaluationResult> text_alone, picture_alone;  // --modalities
 };
 
-Evaluations evaluate_all(const EvaluateFlags& flags, const DataSet& data, const EvaluateOptions& options) {
+Evaluations evaluate_all(const EvaluateFlags& flags, const std::string& run, const DataSet& data, const EvaluateOptions& options) {
   Evaluations all;
   const Split split = parse_split(flags.split);
-  const Predictor predictor(flags.run, options.predictor);
+  const Predictor predictor(run, options.predictor);
   all.result = evaluate(predictor, data, split, options);
   if (flags.fit_temperature && split != Split::kDev) all.dev = evaluate(predictor, data, Split::kDev, options);
   if (!flags.modalities) return all;
@@ -123,7 +124,7 @@ Evaluations evaluate_all(const EvaluateFlags& flags, const DataSet& data, const 
 }
 
 // The same posts with their text alone and with their picture alone, each with files of its own.
-void show_sides(const EvaluateFlags& flags, const Evaluations& all, EvaluationResult& both) {
+void show_sides(const std::string& run, const Evaluations& all, EvaluationResult& both) {
   std::printf("  model sees         accuracy  macro F1  weighted F1\n");
   const auto line = [](const char* title, const ClassificationScores& s) {
     std::printf("  %-18s   %.4f    %.4f       %.4f\n", title, s.accuracy, s.f1_macro, s.f1_weighted);
@@ -131,7 +132,7 @@ void show_sides(const EvaluateFlags& flags, const Evaluations& all, EvaluationRe
   line("picture and text", both.scores);
   for (const bool text_only : {true, false}) {
     const EvaluationResult& result = text_only ? *all.text_alone : *all.picture_alone;
-    write_evaluation(result, flags.run);
+    write_evaluation(result, run);
     line(text_only ? "text alone" : "picture alone", result.scores);
     both.sides.push_back(
         {text_only ? "text_only" : "image_only", result.scores.accuracy, result.scores.f1_macro, result.scores.f1_weighted});
@@ -139,14 +140,82 @@ void show_sides(const EvaluateFlags& flags, const Evaluations& all, EvaluationRe
 }
 
 // --fit-temperature, then --temperature: what is fitted now can be used now.
-void calibrate(const EvaluateFlags& flags, const DataSet& data, const Evaluations& all, EvaluationResult& result) {
+void calibrate(const EvaluateFlags& flags, const std::string& run, const DataSet& data, const Evaluations& all, EvaluationResult& result) {
   if (flags.fit_temperature) {
     const Calibration fitted = fit_calibration(all.dev ? *all.dev : result, data.sha256);
-    write_calibration(flags.run, fitted);
-    std::printf("temperature %.4f, fitted on %lld posts of dev: loss %.4f -> %.4f, ECE %.4f -> %.4f there\n", fitted.temperature,
-                static_cast<long long>(fitted.posts), fitted.loss_before, fitted.loss_after, fitted.ece_before, fitted.ece_after);
+    write_calibration(run, fitted);
+    std::printf("temperature %.4f, fitted on %s of dev: loss %.4f -> %.4f, ECE %.4f -> %.4f there\n", fitted.temperature,
+                counted(fitted.posts, "post").c_str(), fitted.loss_before, fitted.loss_after, fitted.ece_before, fitted.ece_after);
   }
-  scale_by_temperature(result, chosen_temperature(flags.run, flags.temperature));
+  scale_by_temperature(result, chosen_temperature(run, flags.temperature));
+}
+
+// The report and the card, where `run` is a run and not the folder of a checkpoint alone.
+void write_pages(const EvaluateFlags& flags, const std::string& run, const DataSet& data, const StoredEvaluation& stored) {
+  const std::filesystem::path folder(run);
+  std::string wrote = stored.path(run, ".json").string();
+  if (flags.no_report || !stored.without.empty()) {
+    std::printf("wrote %s\n", wrote.c_str());
+    return;
+  }
+  if (!std::filesystem::exists(folder / "description.json")) {
+    std::printf("wrote %s; no report.html and no model-card.md, which belong to a run: %s is a checkpoint\n", wrote.c_str(), run.c_str());
+    return;
+  }
+  write_report(run, data, stored, {.threads = flags.workers});
+  wrote += " and " + (folder / "report.html").string();
+  if (write_model_card(run, data)) {
+    std::printf("wrote %s; %s states the run's own test split\n", wrote.c_str(), (folder / "model-card.md").c_str());
+  } else {
+    std::printf("wrote %s; model-card.md stays as it is: it is of %s's own data set\n", wrote.c_str(), run.c_str());
+  }
+}
+
+// One run, evaluated, printed and written by the first rank.
+EvaluationResult evaluate_run(const EvaluateFlags& flags, const std::string& run, const DataSet& data, const EvaluateOptions& options) {
+  Evaluations all = evaluate_all(flags, run, data, options);
+  EvaluationResult& result = all.result;
+  if (!options.ranks->first()) return std::move(result);
+  calibrate(flags, run, data, all, result);
+  result.anchors = anchor_lines(flags.data, data, result.split);
+  score_without_leaks(flags, data, result);
+  print_scores(result);
+  print_clean(result);
+  print_anchors(result);
+  std::printf("  %s\n", verdict_of(result).sentence.c_str());
+  if (flags.limit > 0) {
+    std::printf("nothing is written: --limit %lld leaves a part of the split\n", static_cast<long long>(flags.limit));
+    return std::move(result);
+  }
+  if (flags.modalities) show_sides(run, all, result);
+  write_pages(flags, run, data, write_evaluation(result, run));
+  return std::move(result);
+}
+
+// Mean and spread over the seeds of a folder.
+void print_mean(const std::vector<EvaluationResult>& results, const std::string& folder) {
+  const auto line = [&](const char* title, double least, const auto& value) {
+    std::vector<double> values;
+    for (const EvaluationResult& one : results) values.push_back(value(one.scores));
+    std::printf("  %-12s %s\n", title, score_cell(summarize(values, {.low = least, .high = 1})).c_str());
+  };
+  std::printf("%s of %s: %s\n", results.front().split.c_str(), folder.c_str(), summary_words(results.size()).c_str());
+  line("accuracy", 0, [](const ClassificationScores& s) { return s.accuracy; });
+  line("macro F1", 0, [](const ClassificationScores& s) { return s.f1_macro; });
+  line("weighted F1", 0, [](const ClassificationScores& s) { return s.f1_weighted; });
+  line("MCC", -1, [](const ClassificationScores& s) { return s.mcc; });
+}
+
+// The run itself, or, where it is a folder of seeds, each of them.
+std::vector<std::string> runs_of(const std::string& run) {
+  const std::filesystem::path folder(run);
+  std::error_code code;
+  const auto there = [&](const char* name) { return std::filesystem::exists(folder / name, code); };
+  std::vector<std::string> runs;
+  if (!there("checkpoints") && !there("config.yaml") && !there("model.safetensors")) {
+    for (const auto& one : seed_runs(folder)) runs.push_back(one.string());
+  }
+  return runs.empty() ? std::vector<std::string>{run} : runs;
 }
 
 void evaluate_verb(const EvaluateFlags& flags) {
@@ -154,8 +223,13 @@ void evaluate_verb(const EvaluateFlags& flags) {
     throw ConfigError("--modalities: shows both sides and each alone; --without hides one; use one of the two");
   if (flags.fit_temperature && !flags.without.empty())
     throw ConfigError("--fit-temperature: fits the model as it is used; leave out --without");
-  if (flags.limit > 0 && flags.fit_temperature) throw ConfigError("--fit-temperature: fits on the whole of dev; leave out --limit");
-  if (!flags.fit_temperature) chosen_temperature(flags.run, flags.temperature);  // said before the work
+  if (flags.limit > 0 && (flags.fit_temperature || flags.modalities))
+    throw ConfigError(fmt::format("--{}: is of the whole split; leave out --limit", flags.modalities ? "modalities" : "fit-temperature"));
+  const std::vector<std::string> runs = runs_of(flags.run);
+  for (const std::string& run : runs) {  // said before the work
+    find_checkpoint(run);
+    if (!flags.fit_temperature) chosen_temperature(run, flags.temperature);
+  }
   Ranks& ranks = ranks_of_verb();
   EvaluateOptions options;
   options.predictor = use_device_flags(flags.device);
@@ -167,29 +241,12 @@ void evaluate_verb(const EvaluateFlags& flags) {
   if (!flags.without.empty()) settings.push_back("without=" + flags.without);
   for (const auto& setting : settings) apply_override(binder, setting);
   options.ranks = &ranks;
-  Evaluations all = evaluate_all(flags, data, options);
-  if (!ranks.first()) return;
-  EvaluationResult& result = all.result;
-  calibrate(flags, data, all, result);
-  result.anchors = anchor_lines(flags.data, data, result.split);
-  score_without_leaks(flags, data, result);
-  print_scores(result);
-  print_clean(result);
-  print_anchors(result);
-  if (flags.limit > 0) {
-    std::printf("nothing is written: --limit %lld leaves a part of the split\n", static_cast<long long>(flags.limit));
-    return;
+  std::vector<EvaluationResult> results;
+  for (const std::string& run : runs) {
+    if (runs.size() > 1 && ranks.first()) std::printf("%s:\n", run.c_str());
+    results.push_back(evaluate_run(flags, run, data, options));
   }
-  if (flags.modalities) show_sides(flags, all, result);
-  write_evaluation(result, flags.run);
-  if (result.without.empty() && !flags.no_report) {
-    write_report(flags.run, data, result.split, {.threads = flags.workers});
-    write_model_card(flags.run, data, result.split);
-    std::printf("wrote %s and %s\n", evaluation_path(flags.run, result.split, "", ".json").c_str(),
-                (std::filesystem::path(flags.run) / "report.html").c_str());
-  } else {
-    std::printf("wrote %s\n", evaluation_path(flags.run, result.split, result.without, ".json").c_str());
-  }
+  if (results.size() > 1 && ranks.first()) print_mean(results, flags.run);
 }
 
 }  // namespace
@@ -197,7 +254,8 @@ void evaluate_verb(const EvaluateFlags& flags) {
 void add_evaluate(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("evaluate", "score a run's best checkpoint on a split; write eval/, report.html and model-card.md");
   auto flags = std::make_shared<EvaluateFlags>();
-  verb->add_option("--run", flags->run, "run folder that train wrote")->required();
+  verb->add_option("--run", flags->run, "run folder that train wrote, or a folder of seeds (seed-1, ...): each of them, and their mean")
+      ->required();
   add_data_flag(*verb, flags->data);
   verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str();
   verb->add_option(
@@ -221,6 +279,7 @@ void add_evaluate(CLI::App& app) {
       "  infig evaluate --run runs/demo --data runs/postcards --split test --without image\n"
       "  infig evaluate --run runs/demo --data runs/postcards --split dev --modalities\n"
       "  infig evaluate --run runs/demo --data runs/postcards --split test --fit-temperature --temperature fitted\n"
+      "  infig evaluate --run runs/seeds --data runs/postcards --split test\n"
       "  mpirun -n 4 infig evaluate --run runs/demo --data runs/postcards --split test");
   verb->callback([flags] { evaluate_verb(*flags); });
 }

@@ -12,6 +12,7 @@
 #include "apps/run_description.h"
 #include "apps/signals.h"
 #include "core/error.h"
+#include "core/words.h"
 #include "data/data_set.h"
 #include "experiments/plans.h"
 #include "experiments/tables.h"
@@ -28,18 +29,20 @@ struct ExperimentFlags {
   uint64_t draw = 1;
 };
 
-void print_scores(const ExperimentScores& scores, const std::string& output) {
+void print_scores(const ExperimentScores& scores) {
   size_t widest = 7;
   for (const auto& one : scores.variants) widest = std::max(widest, one.variant.title.size());
-  fmt::print("{}: {}, {} posts of {}\n", scores.title, scores.data, scores.posts, scores.split);
+  fmt::print("{}: {}, {} of {}\n", scores.title, scores.data, counted(scores.posts, "post"), scores.split);
   fmt::print("  {:<{}}  runs  accuracy, weighted F1\n", "variant", widest);
   for (const auto& one : scores.variants)
     fmt::print("  {:<{}}  {:>4}  {}, {}{}\n", one.variant.title, widest, one.seeds.size(), score_cell(one.accuracy),
-               score_cell(one.f1_weighted), one.dropped_after == 0 ? "" : fmt::format(" (dropped after {} epochs)", one.dropped_after));
+               score_cell(one.f1_weighted),
+               one.dropped_after == 0 ? "" : fmt::format(" (dropped after {})", counted(one.dropped_after, "epoch")));
+  fmt::print("  {}\n", summary_words(scores.seeds.size()));
   for (const auto& one : scores.variants) {
     if (one.against_first) fmt::print("{}\n", conclusion(*one.against_first));
   }
-  fmt::print("wrote {0}/table.md, table.csv, table.tex, experiment.json and report.html\n", output);
+  fmt::print("wrote {0}/table.md, table.csv, table.tex, experiment.json and report.html\n", scores.tables.string());
 }
 
 ExperimentRequest base_request(const ExperimentFlags& flags, std::string title) {
@@ -109,8 +112,7 @@ void sweep(const ExperimentFlags& flags) {
 void run_and_print(const ExperimentRequest& request, const std::string& data_path) {
   if (ranks_of_verb().several()) throw ConfigError("several runs are trained in sequence by one process; leave out mpirun");
   const DataSet data = read_data_set(data_path);
-  const std::string output = request.output.string();
-  print_scores(run_experiment(request, data), output);
+  print_scores(run_experiment(request, data));
 }
 
 void add_ablate(CLI::App& app) {

@@ -37,7 +37,7 @@ void reproduce_verb(const ReproduceFlags& flags) {
   if (ranks_of_verb().several()) throw ConfigError("several runs are trained in sequence by one process; leave out mpirun");
   request.stop = watch_signals();
   const Reproduction all = reproduce(request);
-  const auto folder = request.output / paper_part_name(all.part);
+  const auto& folder = all.tables;
   fmt::print("{}", read_file(folder / "table.md"));
   fmt::print("\nwrote {0}/table.md, table.csv, table.tex, reproduction.json and report.html", folder.string());
   fmt::print("; {} of {} data sets\n", all.sets.size(), kPaperDataSets);

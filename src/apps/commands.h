@@ -16,6 +16,7 @@ void add_ablate(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_reproduce(CLI::App& app);
 void add_compare(CLI::App& app);
+void add_runs(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_encode(CLI::App& app);
 void add_tokenize(CLI::App& app);

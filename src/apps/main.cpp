@@ -60,6 +60,7 @@ int run(int argc, char** argv) {
   infig::add_sweep(app);
   infig::add_reproduce(app);
   infig::add_compare(app);
+  infig::add_runs(app);
   infig::add_predict(app);
   infig::add_encode(app);
   infig::add_tokenize(app);

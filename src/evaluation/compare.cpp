@@ -5,14 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "evaluation/reports.h"
+#include "run/seeds.h"
 
 namespace infig {
 namespace {
@@ -29,20 +30,14 @@ std::vector<std::string> split_words(const std::string& word) {
   return words;
 }
 
-// seed-1, seed-2, ... below a folder, by number.
-std::vector<fs::path> seeds_of(const fs::path& folder) {
-  constexpr std::string_view kPrefix = "seed-";
-  std::map<uint64_t, fs::path> seeds;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    const std::string digits = name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : "";
-    if (!entry.is_directory() || digits.empty() || digits.size() > 19 || digits.find_first_not_of("0123456789") != std::string::npos)
-      continue;
-    seeds.emplace(std::stoull(digits), entry.path());
+// "test of postcards-0123abcd, dev": what a run could be compared by, for messages.
+std::string what_there_is(const fs::path& run) {
+  std::vector<std::string> words;
+  for (const StoredEvaluation& one : stored_evaluations(run)) {
+    words.push_back(fmt::format("{}{}{}", one.split, one.without.empty() ? "" : " without " + one.without,
+                                one.own() ? "" : " of " + one.folder.filename().string()));
   }
-  std::vector<fs::path> runs;
-  for (const auto& [seed, path] : seeds) runs.push_back(path);
-  return runs;
+  return words.empty() ? "nothing yet" : fmt::format("{}", fmt::join(words, ", "));
 }
 
 // One run's answers, in the order of the first run read.
@@ -55,16 +50,54 @@ class Answers {
   const std::vector<int64_t>& truths() const { return truths_; }
   const std::vector<std::vector<int64_t>>& first() const { return first_; }
   const std::vector<std::vector<int64_t>>& second() const { return second_; }
+  const std::string& data() const { return data_; }
+  const std::string& data_sha256() const { return data_sha256_; }
   int64_t classes() const { return static_cast<int64_t>(labels_.size()); }
 
  private:
-  std::vector<int64_t> read(const fs::path& run) {
-    const fs::path path = evaluation_path(run, options_.split, options_.without, "-predictions.csv");
-    if (!fs::exists(path)) {
-      throw DataError(fmt::format("{}: is absent; infig evaluate --run {} --data DATA --split {}{} writes it", path.string(), run.string(),
-                                  options_.split, options_.without.empty() ? "" : " --without " + options_.without));
+  StoredEvaluation find(const fs::path& run) const {
+    const std::vector<StoredEvaluation> found = find_evaluations(run, options_.split, options_.without, options_.data);
+    if (found.size() == 1) return found.front();
+    const std::string title = options_.data_title.empty() ? options_.data : options_.data_title;
+    if (found.empty()) {
+      throw DataError(fmt::format(
+          "{}: was not evaluated on {} of {}{} (it was on: {}); infig evaluate --run {} --data {} --split {}{} does{}", run.string(),
+          options_.split, title.empty() ? "its own data set" : title, options_.without.empty() ? "" : " without " + options_.without,
+          what_there_is(run), run.string(), title.empty() ? "DATA" : title, options_.split,
+          options_.without.empty() ? "" : " --without " + options_.without, title.empty() ? "; --data chooses among data sets" : ""));
     }
-    const EvaluationResult result = read_evaluation(run, options_.split, options_.without);
+    std::vector<std::string> names;
+    for (const StoredEvaluation& one : found) names.push_back(one.data_sha256.substr(0, 8));
+    throw DataError(fmt::format("{}: was evaluated on several data sets called {}; give the beginning of the hash of one: --data {}",
+                                run.string(), title, fmt::join(names, " | ")));
+  }
+
+  // Equal ids do not make equal posts.
+  void check_same_data(const fs::path& run, const StoredEvaluation& stored) {
+    if (stored.data_sha256.empty())
+      log_warning("{}: written by an older infig, which did not record the data set: posts are matched by id and label alone",
+                  stored.path(run, ".json").string());
+    if (data_sha256_.empty()) {
+      data_ = stored.data;
+      data_sha256_ = stored.data_sha256;
+    }
+    if (stored.data_sha256.empty() || stored.data_sha256 == data_sha256_) return;
+    throw DataError(
+        fmt::format("{} was evaluated on {}, {} on {}: runs are compared on the same posts alone; evaluate both on one data "
+                    "set, and choose it with --data (evaluated so far: {}; {})",
+                    origin_.string(), data_words(data_, data_sha256_), run.string(), data_words(stored.data, stored.data_sha256),
+                    what_there_is(origin_), what_there_is(run)));
+  }
+
+  std::vector<int64_t> read(const fs::path& run) {
+    const StoredEvaluation stored = find(run);
+    check_same_data(run, stored);
+    const std::string best = outdated_by(run, stored);
+    if (!best.empty())
+      log_warning("{}: is of {}; the best checkpoint is {} now: evaluate the run again", stored.path(run, ".json").string(), stored.checkpoint,
+                  best);
+    const fs::path path = stored.path(run, "-predictions.csv");
+    const EvaluationResult result = read_evaluation(run, stored);
     if (places_.empty()) begin(run, result);
     if (result.labels != labels_) {
       throw DataError(fmt::format("{}: the labels are {}, those of {} are {}; only runs with the same labels can be compared", run.string(),
@@ -107,6 +140,7 @@ class Answers {
 
   const CompareOptions& options_;
   fs::path origin_;
+  std::string data_, data_sha256_;  // of the first run
   std::vector<std::string> labels_;
   std::unordered_map<std::string, size_t> places_;
   std::vector<int64_t> truths_;
@@ -135,7 +169,7 @@ ComparedSide parse_side(const std::string& word) {
     std::error_code code;
     if (!fs::is_directory(folder, code)) throw DataError(fmt::format("{}: no such run folder", name));
     std::vector<fs::path> runs = {folder};
-    if (!fs::exists(folder / "eval") && !fs::exists(folder / "config.yaml")) runs = seeds_of(folder);
+    if (!fs::exists(folder / "eval") && !fs::exists(folder / "config.yaml")) runs = seed_runs(folder);
     if (runs.empty()) {
       throw DataError(fmt::format("{}: is no run (no config.yaml, no eval/) and holds none (no seed-1, seed-2, ...)", name));
     }
@@ -155,6 +189,8 @@ Comparison compare_runs(const ComparedSide& first, const ComparedSide& second, c
                         .second = second,
                         .split = options.split,
                         .without = options.without,
+                        .data = answers.data(),
+                        .data_sha256 = answers.data_sha256(),
                         .level = options.bootstrap.level,
                         .posts = static_cast<int64_t>(answers.truths().size()),
                         .scores = {},
@@ -172,6 +208,8 @@ Comparison compare_runs(const ComparedSide& first, const ComparedSide& second, c
   return comparison;
 }
 
+bool is_shown(const ScoreDifference& score) { return score.interval.low > 0 || score.interval.high < 0; }
+
 std::string conclusion(const Comparison& comparison) {
   const ScoreDifference& score = comparison.scores.accuracy;
   const bool turned = score.difference < 0;
@@ -184,11 +222,13 @@ std::string conclusion(const Comparison& comparison) {
     return fmt::format("{} and {} are equally accurate, {}: no difference shown", worse, better, interval);
   }
   return fmt::format("{} is better than {} by {:.1f} points of accuracy, {}: {}", better, worse, 100 * std::abs(score.difference), interval,
-                     low > 0 ? "shown" : "not shown");
+                     is_shown(score) ? "shown" : "not shown");
 }
 
 nlohmann::ordered_json to_json(const Comparison& comparison) {
   nlohmann::ordered_json json{{"split", comparison.split}, {"posts", comparison.posts}, {"level", comparison.level}};
+  json["data"] = comparison.data;
+  json["data_sha256"] = comparison.data_sha256;
   if (!comparison.without.empty()) json["without"] = comparison.without;
   json["first"] = to_json(comparison.first);
   json["second"] = to_json(comparison.second);

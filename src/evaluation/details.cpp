@@ -65,6 +65,13 @@ SliceScores read_slice(const nlohmann::json& one) {
           .f1_weighted = one.at("f1_weighted").get<double>()};
 }
 
+// An accuracy has one interval wherever it is shown, and so has the weighted recall, which is the same number.
+void share_wilson(EvaluationResult& result) {
+  if (!result.intervals) return;
+  result.intervals->accuracy = {.low = result.scores.accuracy_low, .high = result.scores.accuracy_high};
+  result.intervals->recall_weighted = result.intervals->accuracy;
+}
+
 }  // namespace
 
 LabelledRows labelled_rows(const EvaluationResult& result) {
@@ -80,6 +87,7 @@ LabelledRows labelled_rows(const EvaluationResult& result) {
 void add_intervals(EvaluationResult& result, int64_t threads) {
   const LabelledRows rows = labelled_rows(result);
   result.intervals = bootstrap_scores(rows.probabilities, rows.labels, static_cast<int64_t>(result.labels.size()), {.threads = threads});
+  share_wilson(result);
 }
 
 void write_details(nlohmann::ordered_json& json, const EvaluationResult& result) {
@@ -113,6 +121,7 @@ void read_details(const nlohmann::json& json, const std::filesystem::path& path,
   result.scores.recall_weighted = derived.recall_weighted;
   try {
     if (json.contains(overall_key("accuracy"))) result.intervals = read_intervals(json);
+    share_wilson(result);  // files of older versions had another one here
     if (json.contains("temperature")) result.temperature = json.at("temperature").get<double>();
     if (json.contains("slices")) {
       for (const auto& one : json.at("slices")) result.slices.push_back(read_slice(one));

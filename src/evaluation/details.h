@@ -16,7 +16,8 @@ struct LabelledRows {
 };
 LabelledRows labelled_rows(const EvaluationResult& result);  // of the posts with a label, in order
 
-// Fills `intervals`: 2,000 bootstrap replicates over the posts with a label. `threads` changes no bit.
+// Fills `intervals`: 2,000 bootstrap replicates over the posts with a label; Wilson's for accuracy and for weighted recall, which equals
+// it. `threads` changes no bit.
 void add_intervals(EvaluationResult& result, int64_t threads);
 
 // Keys of eval/SPLIT.json: eval_{mcc,precision_macro,precision_weighted,recall_macro,recall_weighted,aurc}; with `intervals`

@@ -6,6 +6,7 @@
 #include "evaluation/details.h"
 #include "evaluation/report_sections.h"
 #include "evaluation/risk_chart.h"
+#include "evaluation/verdict.h"
 #include "metrics/calibration.h"
 #include "pages/svg.h"
 
@@ -19,8 +20,16 @@ std::string table_head(std::initializer_list<const char*> columns) {
 }
 
 std::string figure_row(const std::string& name, double value, const Interval& interval) {
-  return fmt::format("<tr><th scope=\"row\">{}</th><td><b>{:.4f}</b></td><td>{:.4f} to {:.4f}</td></tr>\n", html_escape(name), value,
-                     interval.low, interval.high);
+  // Where every draw gives the same, as of a class that is always or never met, the draws say nothing of how sure the figure is.
+  const std::string range = interval.low == interval.high ? "\u2013" : fmt::format("{:.4f} to {:.4f}", interval.low, interval.high);
+  return fmt::format("<tr><th scope=\"row\">{}</th><td><b>{:.4f}</b></td><td>{}</td></tr>\n", html_escape(name), value, range);
+}
+
+// Drawn posts repeat, which makes gaps look larger: of a small error the interval can lie wholly above the value.
+std::string outside_note(const EvaluationResult& result) {
+  const Interval& ece = result.intervals->ece;
+  if (result.scores.ece >= ece.low && result.scores.ece <= ece.high) return "";
+  return " The calibration error lies below its interval, because posts that are drawn twice make bins look worse.";
 }
 
 const char* group_title(const std::string& group) {
@@ -54,17 +63,17 @@ std::optional<PageSection> intervals_section(const ReportInput& input) {
             figure_row(label + ": recall", s.classes[c].recall, i.classes[c].recall) +
             figure_row(label + ": F1", s.classes[c].f1, i.classes[c].f1);
   }
-  return PageSection{
-      "intervals", "How sure the figures are",
-      "Every figure with the interval that 2,000 draws of as many posts out of the same split give (percentile bootstrap). It "
-      "covers the choice of the posts, not another seed.",
-      html + "</tbody>\n</table></div>\n"};
+  return PageSection{"intervals", "How sure the figures are",
+                     fmt::format("Every figure with its 95\u00a0% interval. {}. It covers the choice of the posts, not another seed.{}",
+                                 kIntervalMethods, outside_note(result)),
+                     html + "</tbody>\n</table></div>\n"};
 }
 
 std::optional<PageSection> slices_section(const ReportInput& input) {
   const EvaluationResult& result = input.result;
   if (result.slices.empty()) return std::nullopt;
-  std::string html = table_head({"posts by", "", "number", "accuracy", "95\u00a0% interval", "macro F1", "weighted F1"});
+  std::string html =
+      table_head({"posts by", "", "number", "accuracy", "95\u00a0% interval<small>Wilson</small>", "macro F1", "weighted F1"});
   std::string group;
   for (const SliceScores& slice : result.slices) {
     if (slice.group != group) html += fmt::format("<tr><th scope=\"rowgroup\" colspan=\"7\">{}</th></tr>\n", group_title(slice.group));
@@ -85,9 +94,9 @@ std::optional<PageSection> temperature_section(const ReportInput& input) {
   if (!input.calibration || input.result.temperature != 1) return std::nullopt;
   const Calibration& fitted = *input.calibration;
   std::string lead = fmt::format(
-      "A temperature of {:.3f}, fitted on the {} posts of {}, {} the probabilities; which class is the largest stays. On {} it takes the "
+      "A temperature of {:.3f}, fitted on {} of {}, {} the probabilities; which class is the largest stays. On {} it takes the "
       "calibration error from {} to {}. <code>evaluate</code> and <code>predict</code> apply it with <code>--temperature fitted</code>.",
-      fitted.temperature, with_thousands(fitted.posts), html_escape(fitted.split), fitted.temperature > 1 ? "evens out" : "sharpens",
+      fitted.temperature, counted(fitted.posts, "post"), html_escape(fitted.split), fitted.temperature > 1 ? "evens out" : "sharpens",
       html_escape(fitted.split), percent(fitted.ece_before), percent(fitted.ece_after));
   EvaluationResult scaled = input.result;
   scaled.intervals.reset();

@@ -7,14 +7,15 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "evaluation/details.h"
 #include "evaluation/slices.h"
 
 namespace infig {
 namespace {
 
-// The split's posts, with label ids in the order of the model's labels.
-std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<std::string>& model) {
+// The model's id of each of the data set's labels.
+std::vector<int64_t> label_map(const DataSet& data, const std::vector<std::string>& model) {
   std::vector<int64_t> map;
   for (const auto& label : data.labels) {
     const auto found = std::find(model.begin(), model.end(), label);
@@ -24,6 +25,23 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
     }
     map.push_back(found - model.begin());
   }
+  return map;
+}
+
+std::vector<SplitCount> counts_in_order(const DataSet& data, const std::vector<std::string>& model) {
+  const std::vector<int64_t> map = label_map(data, model);
+  std::vector<SplitCount> counts = count_splits(data);
+  for (SplitCount& one : counts) {
+    std::vector<int64_t> of_label(model.size(), 0);
+    for (size_t i = 0; i < map.size(); ++i) of_label[static_cast<size_t>(map[i])] = one.of_label[i];
+    one.of_label = std::move(of_label);
+  }
+  return counts;
+}
+
+// The split's posts, with label ids in the order of the model's labels.
+std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<std::string>& model) {
+  const std::vector<int64_t> map = label_map(data, model);
   std::vector<Post> posts;
   for (const int64_t row : data.rows_of(split)) {
     Post post = data.posts[static_cast<size_t>(row)];
@@ -59,6 +77,10 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   const std::vector<int64_t>& rows = scored.rows;
   EvaluationResult result;
   result.split = split_name(split);
+  result.data = data.name;
+  result.data_sha256 = data.sha256;
+  result.checkpoint = last_name(predictor.checkpoint());
+  result.data_counts = counts_in_order(data, predictor.labels());
   result.without = options.loader.without == Without::kImage ? "image" : options.loader.without == Without::kText ? "text" : "";
   result.labels = predictor.labels();
   result.loss = scored.loss;

@@ -3,13 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
-
-#include "core/error.h"
-#include "core/parallel.h"
-#include "image/decode.h"
-#include "image/encode.h"
-#include "image/thumbnail.h"
+#include <iterator>
 
 namespace infig {
 namespace {
@@ -36,17 +30,11 @@ std::vector<int64_t> quotas(const std::vector<std::vector<int64_t>>& by_class, i
 }
 
 // The picture's cell: a thumbnail, or why there is none.
-std::string picture_html(const Post& post, const ReportOptions& options) {
-  if (post.image.empty()) return "<div class=\"picture none\">no picture</div>";
-  const DecodedImage decoded = decode_image_file(post.image, {.max_pixels = options.max_pixels, .apply_exif = options.exif});
-  if (!usable(decoded.status)) {
-    return fmt::format("<div class=\"picture none\">picture unreadable<br>({})</div>", html_escape(image_status_name(decoded.status)));
-  }
-  const Image thumbnail = make_thumbnail(decoded.image, options.thumbnail);
-  const std::string uri = data_uri("image/jpeg", encode_jpeg(thumbnail, static_cast<int>(options.jpeg_quality)));
-  const char* mark = decoded.status == ImageStatus::kTruncated ? "<span class=\"mark\">truncated file</span>" : "";
-  return fmt::format("<div class=\"picture\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Picture of post {}\">{}</div>", uri,
-                     thumbnail.width, thumbnail.height, html_escape(post.id), mark);
+std::string picture_html(const ShownPost& post) {
+  if (post.picture.empty()) return "<div class=\"picture none\">" + html_escape(post.note) + "</div>";
+  const std::string mark = post.note.empty() ? "" : "<span class=\"mark\">" + html_escape(post.note) + "</span>";
+  return fmt::format("<div class=\"picture\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Picture of post {}\">{}</div>", post.picture,
+                     post.width, post.height, html_escape(post.prediction.id), mark);
 }
 
 std::string probability_bars(const Prediction& prediction, const std::vector<std::string>& labels) {
@@ -62,12 +50,11 @@ std::string probability_bars(const Prediction& prediction, const std::vector<std
   return html + "</ul>\n";
 }
 
-std::string post_html(const Post& post, const Prediction& prediction, const std::vector<std::string>& labels,
-                      const ReportOptions& options) {
+std::string post_html(const ShownPost& post, const std::vector<std::string>& labels) {
+  const Prediction& prediction = post.prediction;
   const bool right = prediction.label_id == prediction.predicted_id;
   const std::string truth = html_escape(labels[prediction.label_id]), predicted = html_escape(labels[prediction.predicted_id]);
-  std::string html =
-      fmt::format("<article class=\"post {}\">\n{}\n<div class=\"words\">\n", right ? "right" : "wrong", picture_html(post, options));
+  std::string html = fmt::format("<article class=\"post {}\">\n{}\n<div class=\"words\">\n", right ? "right" : "wrong", picture_html(post));
   if (post.text.empty()) {
     html += "<p class=\"text none\">no text</p>\n";
   } else {
@@ -77,36 +64,7 @@ std::string post_html(const Post& post, const Prediction& prediction, const std:
       "<dl class=\"verdict\"><div><dt>truth</dt><dd>{}</dd></div><div class=\"said\"><dt>prediction</dt><dd>{} {}</dd></div></dl>\n", truth,
       predicted, right ? "\u2713" : "\u2717");
   html += probability_bars(prediction, labels);
-  return html + fmt::format("<p class=\"id\">post {}</p>\n</div>\n</article>\n", html_escape(post.id));
-}
-
-std::string gallery(const std::vector<int64_t>& rows, const std::vector<const Post*>& posts, const EvaluationResult& result,
-                    const ReportOptions& options) {
-  std::vector<std::string> parts(rows.size());
-  parallel_for(static_cast<int64_t>(rows.size()), options.threads,
-               [&](int64_t i) { parts[i] = post_html(*posts[rows[i]], result.predictions[rows[i]], result.labels, options); });
-  std::string html = "<div class=\"gallery\">\n";
-  for (const auto& part : parts) html += part;
-  return html + "</div>\n";
-}
-
-// The post of every prediction. A run evaluated on another data set shows here, before a wrong text stands beside a prediction.
-std::vector<const Post*> posts_of(const EvaluationResult& result, const DataSet& data) {
-  std::unordered_map<std::string, const Post*> by_id;
-  for (const auto& post : data.posts) by_id.emplace(post.id, &post);
-  std::vector<const Post*> posts;
-  for (size_t i = 0; i < result.predictions.size(); ++i) {
-    const auto found = by_id.find(result.predictions[i].id);
-    const bool same_truth = found != by_id.end() && found->second->label_id == result.predictions[i].label_id;
-    if (!same_truth) {
-      throw DataError(fmt::format(
-          "predictions of {}: row {}: post '{}' {} data set {}; give the data set that the run was evaluated on, or evaluate it "
-          "again",
-          result.split, i + 2, result.predictions[i].id, found == by_id.end() ? "is not in" : "has another label in", data.name));
-    }
-    posts.push_back(found->second);
-  }
-  return posts;
+  return html + fmt::format("<p class=\"id\">post {}</p>\n</div>\n</article>\n", html_escape(prediction.id));
 }
 
 }  // namespace
@@ -143,27 +101,28 @@ std::vector<int64_t> spread_of_right(const std::vector<Prediction>& predictions,
   return chosen;
 }
 
-std::vector<PageSection> gallery_sections(const EvaluationResult& result, const DataSet& data, const ReportOptions& options) {
-  const auto posts = posts_of(result, data);
-  const auto wrong = most_confident_wrong(result.predictions, options.wrong_posts);
-  const auto right = spread_of_right(result.predictions, static_cast<int64_t>(result.labels.size()), options.right_posts);
-  int64_t all_wrong = 0;
-  for (const auto& p : result.predictions) all_wrong += p.label_id >= 0 && p.label_id != p.predicted_id ? 1 : 0;
+std::string gallery_html(const std::vector<ShownPost>& posts, const std::vector<std::string>& labels) {
+  std::string html = "<div class=\"gallery\">\n";
+  for (const ShownPost& post : posts) html += post_html(post, labels);
+  return html + "</div>\n";
+}
+
+std::string wrong_lead(const ShownPosts& posts) {
+  if (posts.all_wrong == 0) return "No post of the split was classified wrongly.";
+  return fmt::format("{} of {}, the most confident {} first. The hatched bar is the truth.", with_thousands(std::ssize(posts.wrong)),
+                     counted(posts.all_wrong, "wrong post"), posts.all_wrong == 1 ? "mistake" : "mistakes");
+}
+
+std::string right_lead(const ShownPosts& posts) {
+  if (posts.all_right == 0) return "No post of the split was classified rightly.";
+  return fmt::format("{} of {}: the same number of every class where there are enough, from sure to unsure.",
+                     with_thousands(std::ssize(posts.right)), counted(posts.all_right, "right post"));
+}
+
+std::vector<PageSection> gallery_sections(const ShownPosts& posts, const std::vector<std::string>& labels, const ReportOptions& options) {
   std::vector<PageSection> sections;
-  if (options.wrong_posts > 0) {
-    sections.push_back({"wrong", "Wrong",
-                        all_wrong == 0
-                            ? std::string("No post of the split was classified wrongly.")
-                            : fmt::format("{} of {} wrong posts, the most confident mistakes first. The hatched bar is the truth.",
-                                          wrong.size(), with_thousands(all_wrong)),
-                        gallery(wrong, posts, result, options)});
-  }
-  if (options.right_posts > 0) {
-    sections.push_back({"right", "Right",
-                        fmt::format("{} of {} right posts: the same number of every class where there are enough, from sure to unsure.",
-                                    right.size(), with_thousands(result.scores.count - all_wrong)),
-                        gallery(right, posts, result, options)});
-  }
+  if (options.wrong_posts > 0) sections.push_back({"wrong", "Wrong", wrong_lead(posts), gallery_html(posts.wrong, labels)});
+  if (options.right_posts > 0) sections.push_back({"right", "Right", right_lead(posts), gallery_html(posts.right, labels)});
   return sections;
 }
 

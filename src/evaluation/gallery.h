@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "evaluation/reports.h"
+#include "evaluation/shown_posts.h"
 #include "pages/html.h"
 
 namespace infig {
@@ -16,8 +17,14 @@ std::vector<int64_t> most_confident_wrong(const std::vector<Prediction>& predict
 // most to the least confident. Ordered as most_confident_wrong. At most `count`.
 std::vector<int64_t> spread_of_right(const std::vector<Prediction>& predictions, int64_t classes, int64_t count);
 
-// The sections "Wrong" and "Right": picture, text, truth, prediction, probabilities. A missing picture or text is drawn as such.
-// Throws DataError for a prediction whose post is not in `data`.
-std::vector<PageSection> gallery_sections(const EvaluationResult& result, const DataSet& data, const ReportOptions& options);
+// <div>: picture, text, truth, prediction, probabilities of each. A missing picture or text is drawn as such.
+std::string gallery_html(const std::vector<ShownPost>& posts, const std::vector<std::string>& labels);
+
+// The sections "Wrong" and "Right"; one that the options leave out is not there.
+std::vector<PageSection> gallery_sections(const ShownPosts& posts, const std::vector<std::string>& labels, const ReportOptions& options);
+
+// The sentence above each of them.
+std::string wrong_lead(const ShownPosts& posts);
+std::string right_lead(const ShownPosts& posts);
 
 }  // namespace infig

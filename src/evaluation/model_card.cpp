@@ -2,7 +2,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -11,7 +10,9 @@
 #include "evaluation/leak_counts.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
+#include "evaluation/verdict.h"
 #include "pages/html.h"
+#include "run/seeds.h"
 
 namespace infig {
 namespace {
@@ -33,42 +34,48 @@ std::string markdown(const std::string& text) {
 // JSON strings are YAML strings.
 std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
 
-std::string metadata(const RunRecord& run, const DataSet& data, const EvaluationResult& result) {
-  const auto metric = [](const char* type, const char* name, double value) {
-    return fmt::format("          - {{type: {}, name: {}, value: {:.6f}}}\n", type, name, value);
+// What the card is made of. The scores are those of the run's own data set alone, whatever was evaluated last.
+struct CardInput {
+  RunRecord run;
+  const DataSet& data;                        // at hand
+  bool own = false;                           // whether the run was trained on it
+  std::optional<EvaluationResult> test, dev;  // where evaluated; dev only where test is not
+  std::string outdated = {};                  // the best checkpoint, where the scores are of another one
+};
+
+std::string metadata(const CardInput& card) {
+  std::string text =
+      fmt::format("---\nlibrary_name: infig\ntags: [sentiment-analysis, multimodal, image-text-classification]\nmetrics: [accuracy, f1]\n");
+  if (!card.test) return text + "---\n\n";  // no figure may look like one of the test split
+  const EvaluationResult& result = *card.test;
+  const std::string name = quoted(result.data.empty() ? card.run.data : result.data);
+  const auto metric = [](const char* type, const char* title, double value) {
+    return fmt::format("          - {{type: {}, name: {}, value: {:.6f}}}\n", type, title, value);
   };
-  return fmt::format(
-             "---\nlibrary_name: infig\ntags: [sentiment-analysis, multimodal, image-text-classification]\nmetrics: [accuracy, "
-             "f1]\nmodel-index:\n"
-             "  - name: {}\n    results:\n      - task: {{type: image-text-classification, name: Sentiment of posts with picture and "
-             "text}}\n"
-             "        dataset: {{type: {}, name: {}, split: {}}}\n        metrics:\n",
-             quoted(run.name), quoted(data.name), quoted(data.name), result.split) +
-         metric("accuracy", "Accuracy", result.scores.accuracy) + metric("f1", "Macro F1", result.scores.f1_macro) +
+  text += fmt::format(
+      "model-index:\n  - name: {}\n    results:\n      - task: {{type: image-text-classification, name: Sentiment of posts with picture "
+      "and text}}\n        dataset: {{type: {}, name: {}, split: {}}}\n        metrics:\n",
+      quoted(card.run.name), name, name, result.split);
+  return text + metric("accuracy", "Accuracy", result.scores.accuracy) + metric("f1", "Macro F1", result.scores.f1_macro) +
          metric("f1", "Weighted F1", result.scores.f1_weighted) + "---\n\n";
 }
 
-std::string data_part(const RunRecord& run, const DataSet& data) {
-  std::string text = fmt::format("## Data\n\n{}", markdown(data.name));
-  if (!data.sha256.empty()) text += fmt::format(", SHA-256 of its posts `{}`", data.sha256);
+std::string data_part(const CardInput& card) {
+  if (!card.own) {
+    return fmt::format("## Data\n\nTrained on {}, SHA-256 of its posts `{}`. Its posts were not at hand when this card was written.\n\n",
+                       markdown(card.run.data.empty() ? "a data set without a name" : card.run.data), card.run.data_sha256);
+  }
+  std::string text = fmt::format("## Data\n\n{}", markdown(card.data.name));
+  if (!card.data.sha256.empty()) text += fmt::format(", SHA-256 of its posts `{}`", card.data.sha256);
   text += ".\n\n| split | posts |";
-  for (const auto& label : data.labels) text += " " + markdown(label) + " |";
+  for (const auto& label : card.data.labels) text += " " + markdown(label) + " |";
   text += "\n|---|---:|";
-  for (size_t i = 0; i < data.labels.size(); ++i) text += "---:|";
-  for (const Split split : {Split::kTrain, Split::kDev, Split::kTest}) {
-    std::vector<int64_t> counts(data.labels.size(), 0);
-    const auto rows = data.rows_of(split);
-    for (const int64_t row : rows) {
-      if (data.posts[row].label_id >= 0) ++counts.at(data.posts[row].label_id);
-    }
-    text += fmt::format("\n| {} | {} |", split_name(split), rows.size());
-    for (const int64_t count : counts) text += fmt::format(" {} |", count);
+  for (size_t i = 0; i < card.data.labels.size(); ++i) text += "---:|";
+  for (const SplitCount& one : count_splits(card.data)) {
+    text += fmt::format("\n| {} | {} |", one.split, one.posts);
+    for (const int64_t count : one.of_label) text += fmt::format(" {} |", count);
   }
-  text += "\n\n";
-  if (!run.data_sha256.empty() && !data.sha256.empty() && run.data_sha256 != data.sha256) {
-    text += "The model was trained on another data set (SHA-256 `" + run.data_sha256 + "`); the scores below are of the one above.\n\n";
-  }
-  return text;
+  return text + "\n\n";
 }
 
 // What verify-data found, where it was asked.
@@ -90,21 +97,11 @@ std::string leaks_part(const DataSet& data) {
 // Seeds of the runs beside this one, where it lies in an experiment's RUNS/seed-S.
 std::vector<uint64_t> seeds_beside(const std::filesystem::path& run_folder) {
   std::vector<uint64_t> seeds;
-  const auto seed_of = [](const std::filesystem::path& folder) -> std::optional<uint64_t> {
-    const std::string name = last_name(folder);
-    uint64_t seed = 0;
-    if (!name.starts_with("seed-")) return std::nullopt;
-    const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), seed);
-    if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-    return seed;
-  };
   const std::filesystem::path run = std::filesystem::weakly_canonical(run_folder);
-  if (!seed_of(run)) return seeds;
-  for (const auto& entry : std::filesystem::directory_iterator(run.parent_path())) {
-    const auto seed = seed_of(entry.path());
-    if (seed && std::filesystem::exists(entry.path() / "description.json")) seeds.push_back(*seed);
+  if (!seed_of_folder(run)) return seeds;
+  for (const auto& one : seed_runs(run.parent_path())) {
+    if (std::filesystem::exists(one / "description.json")) seeds.push_back(*seed_of_folder(one));
   }
-  std::sort(seeds.begin(), seeds.end());
   return seeds;
 }
 
@@ -141,14 +138,18 @@ std::string settings_part(const RunRecord& run) {
 }
 
 std::string interval_cell(const Interval* interval) {
+  if (interval != nullptr && interval->low == interval->high) return "\u2013";  // every draw gave the same
   return interval == nullptr ? "" : fmt::format("{:.4f} to {:.4f}", interval->low, interval->high);
 }
 
 std::string scores_part(const EvaluationResult& result) {
   const auto& s = result.scores;
   const ScoreIntervals* all = result.intervals ? &*result.intervals : nullptr;
-  std::string text = fmt::format("## Scores on {}\n\n{} posts. ", result.split, with_thousands(s.count));
-  text += all == nullptr ? "The interval is Wilson's, 95 %.\n\n" : "Intervals: 95 %, percentile bootstrap over the posts, 2,000 draws.\n\n";
+  std::string text = fmt::format("## Scores on {}\n\n{}. ", result.split, counted(s.count, "post"));
+  text += all == nullptr ? "The interval is Wilson's, 95 %.\n\n" : fmt::format("Intervals are 95 %. {}.\n\n", kIntervalMethods);
+  if (result.data_sha256.empty())
+    text += "These figures were written by an older infig, which did not record the data set; evaluate the run again to be sure of it.\n\n";
+  text += markdown(verdict_of(result).sentence) + "\n\n";
   text += "| score | value | 95 % interval |\n|---|---:|---|\n";
   const auto row = [&](const char* name, double value, Interval ScoreIntervals::* interval) {
     text += fmt::format("| {} | {:.4f} | {} |\n", name, value,
@@ -175,44 +176,67 @@ std::string scores_part(const EvaluationResult& result) {
   return text + "\n";
 }
 
+std::string scores_of_card(const CardInput& card) {
+  const std::string outdated =
+      card.outdated.empty() ? ""
+                            : fmt::format("The scores below are of an earlier checkpoint; the best is {} now. Evaluate the run again.\n\n", card.outdated);
+  if (card.test) return outdated + scores_part(*card.test);
+  std::string text = "## Scores on test\n\nThis run was never evaluated on the test split of its data set";
+  text += card.own && card.data.rows_of(Split::kTest).empty()
+              ? ", which has none.\n\n"
+              : "; `infig evaluate --run FOLDER --data DATA --split test` does, and writes this card anew.\n\n";
+  if (!card.dev) return text;
+  return text + "The split dev chose the checkpoint, so that its scores are too good to stand for new posts.\n\n" + outdated + scores_part(*card.dev);
+}
+
 std::string limits_part(const EvaluationResult& result) {
-  const auto& scores = result.scores;
   std::string text = "## Limits\n\n";
   text += fmt::format(
-      "- The scores come from {} posts of one data set and one seed. The interval covers the choice of those posts alone, not another "
+      "- The scores come from {} of one data set and one seed. The intervals cover the choice of those posts alone, not another "
       "seed, another time or another platform.\n",
-      with_thousands(scores.count));
-  if (scores.accuracy_low <= majority_accuracy(scores)) {
-    text +=
-        "- The interval of accuracy does not lie above what always answering the largest class scores: on this split the model is not "
-        "shown to be better.\n";
-  }
+      counted(result.scores.count, "post"));
   text += fmt::format("- A probability is not a promise: on this split confidence and accuracy lie {:.1f} points apart on average.\n",
-                      100 * scores.ece);
+                      100 * result.scores.ece);
   const int64_t incomplete = result.images_missing + result.texts_missing;
   if (incomplete > 0 || result.images_skipped > 0 || result.images_truncated > 0) {
     text +=
         fmt::format("- Of the posts scored, {} had no readable picture, {} a truncated one, {} no text; {} further posts were left out.\n",
                     result.images_missing, result.images_truncated, result.texts_missing, result.images_skipped);
   }
-  return text +
-         "- Labels are what annotators read into a post, not what its author felt. Irony, other languages and subjects than the data's, "
-         "and "
-         "pictures with much text are where such models fail. It is no ground for a decision about a person.\n";
+  return text;
+}
+
+const char* const kLimitsOfLabels =
+    "- Labels are what annotators read into a post, not what its author felt. Irony, other languages and subjects than the data's, "
+    "and "
+    "pictures with much text are where such models fail. It is no ground for a decision about a person.\n";
+
+void check_labels(const EvaluationResult& result, const DataSet& data, const std::filesystem::path& run_folder) {
+  for (const auto& label : data.labels) {
+    if (std::find(result.labels.begin(), result.labels.end(), label) != result.labels.end()) continue;
+    throw DataError(fmt::format("{}: its labels are not those of data set {}; give the data set that the run was evaluated on",
+                                StoredEvaluation{.split = result.split}.path(run_folder, ".json").string(), data.name));
+  }
 }
 
 }  // namespace
 
-void write_model_card(const std::filesystem::path& run_folder, const DataSet& data, const std::string& split) {
-  const RunRecord run = read_run_record(run_folder);
-  const EvaluationResult result = read_evaluation(run_folder, split);
-  if (result.labels != data.labels) {
-    throw DataError(fmt::format("{}: its labels are not those of data set {}; give the data set that the run was evaluated on",
-                                evaluation_path(run_folder, split, "", ".json").string(), data.name));
+bool write_model_card(const std::filesystem::path& run_folder, const DataSet& data) {
+  CardInput card{.run = read_run_record(run_folder), .data = data, .own = false, .test = {}, .dev = {}};
+  card.own = evaluation_folder(run_folder, data.name, data.sha256) == "eval";
+  if (!card.own && std::filesystem::exists(run_folder / "model-card.md")) return false;
+  for (const StoredEvaluation& one : stored_evaluations(run_folder)) {
+    if (!one.own() || !one.without.empty()) continue;
+    if (one.split == "train" || card.test) continue;
+    (one.split == "test" ? card.test : card.dev) = read_evaluation(run_folder, one);
+    card.outdated = outdated_by(run_folder, one);
   }
-  std::string text = metadata(run, data, result) + "# " + markdown(run.name) + "\n\n";
+  const EvaluationResult* scored = card.test ? &*card.test : card.dev ? &*card.dev : nullptr;
+  if (scored != nullptr && card.own) check_labels(*scored, data, run_folder);
   std::string labels;
-  for (const auto& label : result.labels) labels += (labels.empty() ? "" : ", ") + markdown(label);
+  for (const auto& label : scored != nullptr ? scored->labels : data.labels) labels += (labels.empty() ? "" : ", ") + markdown(label);
+  const RunRecord& run = card.run;
+  std::string text = metadata(card) + "# " + markdown(run.name) + "\n\n";
   text += fmt::format(
       "A classifier of the sentiment of social posts with a picture and a text, after INFIG: given a post, it answers with probabilities "
       "of "
@@ -220,9 +244,10 @@ void write_model_card(const std::filesystem::path& run_folder, const DataSet& da
       "`infig predict --run FOLDER --text T --image F` uses them.\n\n",
       labels);
   if (!run.version.empty()) text += "Trained with infig " + markdown(run.version) + (run.git.empty() ? "" : " (" + run.git + ")") + ".\n\n";
-  write_file_atomic(GuardedFolder(run_folder), "model-card.md",
-                    text + training_part(run, seeds_beside(run_folder)) + data_part(run, data) + leaks_part(data) + settings_part(run) +
-                        scores_part(result) + limits_part(result));
+  text += training_part(run, seeds_beside(run_folder)) + data_part(card) + (card.own ? leaks_part(data) : "") + settings_part(run) +
+          scores_of_card(card) + (scored != nullptr ? limits_part(*scored) : "## Limits\n\n") + kLimitsOfLabels;
+  write_file_atomic(GuardedFolder(run_folder), "model-card.md", text);
+  return true;
 }
 
 }  // namespace infig

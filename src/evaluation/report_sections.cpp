@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "evaluation/verdict.h"
 #include "pages/svg.h"
 
 namespace infig {
@@ -19,20 +20,13 @@ std::string fact(const std::string& name, const std::string& value) {
 std::string facts(const ReportInput& input) {
   const auto& run = input.run;
   const std::string release = run.version + (run.git.empty() ? "" : " (" + run.git.substr(0, 10) + ")");
-  return "<dl class=\"facts\">\n" + fact("preset", run.preset) + fact("data set", input.data.name) + fact("split", input.result.split) +
-         fact("posts", with_thousands(input.result.scores.count)) + fact("seed", run.seed) + fact("infig", release) + "</dl>\n";
+  return "<dl class=\"facts\">\n" + fact("preset", run.preset) + fact("data set", data_name(input.stored, run)) +
+         fact("split", input.result.split) + fact("posts", with_thousands(input.result.scores.count)) + fact("seed", run.seed) +
+         fact("infig", release) + "</dl>\n";
 }
 
 std::string card(const std::string& name, const std::string& value, const std::string& below, const std::string& extra_class = "") {
   return fmt::format("<div class=\"card{}\"><h2>{}</h2><p class=\"figure\">{}</p>{}</div>\n", extra_class, name, value, below);
-}
-
-size_t majority_class(const ClassificationScores& scores) {
-  size_t largest = 0;
-  for (size_t i = 1; i < scores.classes.size(); ++i) {
-    if (scores.classes[i].support > scores.classes[largest].support) largest = i;
-  }
-  return largest;
 }
 
 std::string cards(const EvaluationResult& result) {
@@ -41,26 +35,14 @@ std::string cards(const EvaluationResult& result) {
   std::string html = "<div class=\"cards\">\n";
   html += card("Accuracy", percent(scores.accuracy),
                interval_bar(scores.accuracy, scores.accuracy_low, scores.accuracy_high, majority) +
-                   fmt::format("<p>95\u00a0% interval {:.1f} to {}</p>", 100 * scores.accuracy_low, percent(scores.accuracy_high)),
+                   fmt::format("<p>95\u00a0% interval (Wilson) {:.1f} to {}</p>", 100 * scores.accuracy_low, percent(scores.accuracy_high)),
                " hero");
   html += card("Majority baseline", percent(majority),
-               fmt::format("<p>accuracy of always answering <em>{}</em></p>", html_escape(result.labels[majority_class(scores)])));
+               fmt::format("<p>accuracy of always answering <em>{}</em></p>", html_escape(largest_class(result))));
   html += card("Macro F1", percent(scores.f1_macro), "<p>mean over classes</p>");
   html += card("Weighted F1", percent(scores.f1_weighted), "<p>classes by their size</p>");
   html += card("Calibration error", percent(scores.ece), "<p>ECE, 15 bins; 0 is perfect</p>");
   return html + "</div>\n";
-}
-
-std::string verdict(const EvaluationResult& result) {
-  const auto& scores = result.scores;
-  const double majority = majority_accuracy(scores);
-  const char* stands = scores.accuracy_low > majority ? "Its interval lies above the majority baseline."
-                       : scores.accuracy_high < majority
-                           ? "Its interval lies below the majority baseline: the model has learnt nothing of use here."
-                           : "Its interval holds the majority baseline: on this split the model is not shown to be better.";
-  const double right = scores.accuracy * static_cast<double>(scores.count);
-  return fmt::format("<p class=\"lead\">{} of {} posts are classified rightly. {}</p>\n", with_thousands(std::llround(right)),
-                     with_thousands(scores.count), stands);
 }
 
 // What a reader must know before trusting the figures.
@@ -74,9 +56,16 @@ std::string notices(const ReportInput& input) {
   count(result.images_truncated, "Truncated pictures, whose missing rows were read as grey");
   count(result.images_skipped, "Posts left out because their picture could not be read (--bad-image skip)");
   count(result.texts_missing, "Posts read without a text");
-  if (!input.run.data_sha256.empty() && !input.data.sha256.empty() && input.run.data_sha256 != input.data.sha256) {
-    lines.emplace_back("The data set differs from the one the run was trained on (its hash is another).");
+  if (!input.stored.own()) {
+    lines.emplace_back("The data set is another than the one the run was trained on (its hash differs).");
+  } else if (result.data_sha256.empty()) {
+    lines.emplace_back(
+        "These figures were written by an older infig, which did not record the data set: they are taken for those of the run's own. "
+        "Evaluate the run again to be sure.");
   }
+  if (!input.stored.own() || result.split != "test")
+    lines.emplace_back("The run was never evaluated on the test split of its own data set.");
+  lines.insert(lines.end(), input.outdated.begin(), input.outdated.end());
   if (lines.empty()) return "";
   std::string html = "<ul class=\"notices\">\n";
   for (const auto& line : lines) html += "<li>" + html_escape(line) + "</li>\n";
@@ -96,8 +85,8 @@ std::string worst_confusion(const EvaluationResult& result) {
     }
   }
   if (worst == 0) return "No class was taken for another.";
-  return fmt::format("Most often <em>{}</em> was taken for <em>{}</em>: {} posts, {} of that class.", html_escape(result.labels[truth]),
-                     html_escape(result.labels[said]), with_thousands(worst),
+  return fmt::format("Most often <em>{}</em> was taken for <em>{}</em>: {}, {} of that class.", html_escape(result.labels[truth]),
+                     html_escape(result.labels[said]), counted(worst, "post"),
                      percent(static_cast<double>(worst) / static_cast<double>(result.scores.classes[truth].support)));
 }
 
@@ -110,13 +99,18 @@ std::string parts_row(const std::string& name, const ClassificationScores& score
 
 }  // namespace
 
-std::string report_header(const ReportInput& input) {
-  return "<p class=\"overline\">infig report</p>\n<h1>" + html_escape(input.run.name) + "</h1>\n" + facts(input) + cards(input.result) +
-         verdict(input.result) + notices(input);
+std::string right_and_verdict(const EvaluationResult& result) {
+  const auto right = std::llround(result.scores.accuracy * static_cast<double>(result.scores.count));
+  return fmt::format("<p class=\"lead\">{} of {} {} classified rightly. {}</p>\n", with_thousands(right),
+                     counted(result.scores.count, "post"), right == 1 ? "is" : "are", html_escape(verdict_of(result).sentence));
 }
 
-PageSection confusion_section(const ReportInput& input) {
-  const auto& result = input.result;
+std::string report_header(const ReportInput& input) {
+  return "<p class=\"overline\">infig report</p>\n<h1>" + html_escape(input.run.name) + "</h1>\n" + facts(input) + cards(input.result) +
+         right_and_verdict(input.result) + notices(input);
+}
+
+PageSection confusion_section(const EvaluationResult& result) {
   const size_t classes = result.labels.size();
   std::string html = "<div class=\"scroll\" tabindex=\"0\"><table class=\"heat\">\n<thead>\n<tr><td></td>";
   html += fmt::format(
@@ -142,8 +136,7 @@ PageSection confusion_section(const ReportInput& input) {
   return {"confusion", "Confusion matrix", "Posts by truth and prediction, with the share of each truth. " + worst_confusion(result), html};
 }
 
-PageSection classes_section(const ReportInput& input) {
-  const auto& result = input.result;
+PageSection classes_section(const EvaluationResult& result) {
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">class</th><th scope=\"col\" "
       "class=\"wide\"></th>"
@@ -184,15 +177,15 @@ std::vector<CalibrationBin> calibration_bins(const std::vector<Prediction>& pred
   return bins;
 }
 
-PageSection calibration_section(const ReportInput& input) {
-  const auto bins = calibration_bins(input.result.predictions);
+PageSection calibration_section(const EvaluationResult& result) {
+  const auto bins = calibration_bins(result.predictions);
   double confidence = 0;
   for (const auto& bin : bins) confidence += bin.confidence * static_cast<double>(bin.count);
-  confidence /= static_cast<double>(input.result.scores.count);
-  const double gap = confidence - input.result.scores.accuracy;
+  confidence /= static_cast<double>(result.scores.count);
+  const double gap = confidence - result.scores.accuracy;
   const std::string lead = fmt::format(
       "On average the model gives its answer {} and is right in {} of the posts: it is {}. Bars below the diagonal mean too sure.",
-      percent(confidence), percent(input.result.scores.accuracy),
+      percent(confidence), percent(result.scores.accuracy),
       std::abs(gap) < 0.01 ? "neither too sure nor too unsure" : (gap > 0 ? "too sure of itself" : "less sure than it could be"));
   return {"calibration", "Calibration", lead, "<div class=\"charts\">\n" + calibration_chart(bins) + "</div>\n"};
 }
@@ -202,7 +195,7 @@ std::optional<PageSection> parts_section(const ReportInput& input) {
   const double majority = majority_accuracy(input.result.scores);
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">the model sees</th>"
-      "<th scope=\"col\" class=\"wide\"></th><th scope=\"col\">accuracy</th><th scope=\"col\">95\u00a0% interval</th>"
+      "<th scope=\"col\" class=\"wide\"></th><th scope=\"col\">accuracy</th><th scope=\"col\">95\u00a0% interval<small>Wilson</small></th>"
       "<th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
   html += parts_row("picture and text", input.result.scores, majority);
   for (const auto& other : input.without)
@@ -227,13 +220,14 @@ std::optional<PageSection> clean_section(const ReportInput& input) {
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">posts of the split</th>"
       "<th scope=\"col\" class=\"wide\"></th><th scope=\"col\">posts</th><th scope=\"col\">accuracy</th>"
-      "<th scope=\"col\">95\u00a0% interval</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
+      "<th scope=\"col\">95\u00a0% interval<small>Wilson</small></th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted "
+      "F1</th></tr></thead>\n<tbody>\n";
   html += row("all", all, all.count) + row("without leaked ones", clean, clean.posts);
   return PageSection{
       "clean", "Without leaked posts",
-      fmt::format("{} posts of the split have a twin in another one, by text or picture, and may be known by heart. The tick "
-                  "marks the majority baseline.",
-                  with_thousands(all.count - clean.posts)),
+      fmt::format("{} of the split {} a twin in another one, by text or picture, and may be known by heart. The tick marks the "
+                  "majority baseline.",
+                  counted(all.count - clean.posts, "post"), all.count - clean.posts == 1 ? "has" : "have"),
       html + "</tbody>\n</table></div>\n"};
 }
 
@@ -249,18 +243,11 @@ std::optional<PageSection> anchors_section(const ReportInput& input) {
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">model</th><th "
       "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
   html += row("this model", own.accuracy, own.f1_macro, own.f1_weighted, " class=\"own\"");
-  bool above = true;
-  for (const auto& anchor : anchors) {
-    html += row(anchor.name, anchor.accuracy, anchor.f1_macro, anchor.f1_weighted, "");
-    above = above && own.accuracy > anchor.accuracy;
-  }
-  return PageSection{
-      "anchors", "Anchors",
-      above ? "What simple models score on the same split: logistic regression on words and on frozen features. The model is above all "
-              "of them."
-            : "What simple models score on the same split: logistic regression on words and on frozen features. The model does not beat "
-              "all of them: it has shown nothing that they do not.",
-      html + "</tbody>\n</table></div>\n"};
+  for (const auto& anchor : anchors) html += row(anchor.name, anchor.accuracy, anchor.f1_macro, anchor.f1_weighted, "");
+  return PageSection{"anchors", "Anchors",
+                     "What simple models score on the same split: logistic regression on words and on frozen features. " +
+                         html_escape(verdict_of(input.result).sentence),
+                     html + "</tbody>\n</table></div>\n"};
 }
 
 PageSection settings_section(const ReportInput& input) {

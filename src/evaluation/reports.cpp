@@ -33,9 +33,24 @@ nlohmann::ordered_json anchors_json(const std::vector<AnchorLine>& anchors) {
   return list;
 }
 
+// {"train": {"posts": 3, "labels": {"positive": 1, ...}}, ...}, as dataset.json has it.
+nlohmann::ordered_json counts_json(const EvaluationResult& result) {
+  auto counts = nlohmann::ordered_json::object();
+  for (const SplitCount& one : result.data_counts) {
+    auto labels = nlohmann::ordered_json::object();
+    for (size_t i = 0; i < result.labels.size(); ++i) labels[result.labels[i]] = one.of_label.at(i);
+    counts[one.split] = {{"posts", one.posts}, {"labels", labels}};
+  }
+  return counts;
+}
+
 nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   const auto& scores = result.scores;
   nlohmann::ordered_json json;
+  json["data"] = result.data;
+  json["data_sha256"] = result.data_sha256;
+  if (!result.data_counts.empty()) json["data_counts"] = counts_json(result);
+  if (!result.checkpoint.empty()) json["checkpoint"] = result.checkpoint;
   json["split"] = result.split;
   if (!result.without.empty()) json["without"] = result.without;
   json["eval_loss"] = result.loss;
@@ -142,6 +157,21 @@ std::vector<AnchorLine> read_anchor_lines(const JsonReader& reader) {
   return anchors;
 }
 
+std::vector<SplitCount> read_counts(const JsonReader& reader, const std::vector<std::string>& labels) {
+  std::vector<SplitCount> counts;
+  if (!reader.has("data_counts")) return counts;
+  const auto json = reader.get<nlohmann::json>("data_counts");
+  for (const char* split : {"train", "dev", "test"}) {
+    if (!json.contains(split)) continue;
+    const std::string where = fmt::format("data_counts.{}", split);
+    SplitCount one{.split = split, .posts = reader.get_from<int64_t>(json.at(split), "posts", where)};
+    const auto of_label = reader.get_from<nlohmann::json>(json.at(split), "labels", where);
+    for (const auto& label : labels) one.of_label.push_back(reader.get_from<int64_t>(of_label, label, where));
+    counts.push_back(std::move(one));
+  }
+  return counts;
+}
+
 std::vector<ClassScores> read_classes(const JsonReader& reader, const std::vector<std::string>& labels) {
   const auto list = reader.get<nlohmann::json>("classes");
   if (!list.is_array() || list.size() != labels.size()) reader.fail("classes", fmt::format("expected a list of {} classes", labels.size()));
@@ -205,18 +235,32 @@ double majority_accuracy(const ClassificationScores& scores) {
   return scores.count == 0 ? 0.0 : static_cast<double>(largest) / static_cast<double>(scores.count);
 }
 
-std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, const std::string& split, const std::string& without,
-                                      const std::string& tail) {
-  return run_folder / "eval" / (split + (without.empty() ? "" : "-without-" + without) + tail);
+std::vector<SplitCount> count_splits(const DataSet& data) {
+  std::vector<SplitCount> counts;
+  for (const Split split : {Split::kTrain, Split::kDev, Split::kTest}) {
+    SplitCount one{.split = split_name(split), .of_label = std::vector<int64_t>(data.labels.size(), 0)};
+    for (const int64_t row : data.rows_of(split)) {
+      const int64_t label = data.posts[static_cast<size_t>(row)].label_id;
+      ++one.posts;
+      if (label >= 0) ++one.of_label.at(static_cast<size_t>(label));
+    }
+    if (one.posts > 0) counts.push_back(std::move(one));
+  }
+  return counts;
 }
 
-void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder) {
+StoredEvaluation write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder) {
   result.validate();
   make_folder(run_folder);
   const GuardedFolder run(run_folder);
-  run.make("eval");
-  const auto file = [&](const char* tail) { return evaluation_path("", result.split, result.without, tail); };
-  AtomicFile predictions(run, file("-predictions.csv"));
+  StoredEvaluation place{.folder = evaluation_folder(run_folder, result.data, result.data_sha256),
+                         .split = result.split,
+                         .without = result.without,
+                         .data = result.data,
+                         .data_sha256 = result.data_sha256,
+                         .checkpoint = result.checkpoint};
+  run.make(place.folder);
+  AtomicFile predictions(run, place.path("", "-predictions.csv"));
   predictions.stream() << prediction_header(result.labels);
   for (const auto& prediction : result.predictions) predictions.stream() << prediction_row(prediction, result.labels);
   predictions.commit();
@@ -226,19 +270,28 @@ void write_evaluation(const EvaluationResult& result, const std::filesystem::pat
   for (size_t row = 0; row < result.labels.size(); ++row) {
     confusion += fmt::format("\n{},{}", csv_field(result.labels[row]), fmt::join(result.scores.confusion[row], ","));
   }
-  write_file_atomic(run, file("-confusion.csv"), confusion + "\n");
-  write_file_atomic(run, file(".json"), evaluation_json(result).dump(2) + "\n");
+  write_file_atomic(run, place.path("", "-confusion.csv"), confusion + "\n");
+  write_file_atomic(run, place.path("", ".json"), evaluation_json(result).dump(2) + "\n");
+  return place;
 }
 
 EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const std::string& split, const std::string& without) {
-  const auto path = evaluation_path(run_folder, split, without, ".json");
+  return read_evaluation(run_folder, {.split = split, .without = without});
+}
+
+EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const StoredEvaluation& stored) {
+  const auto path = stored.path(run_folder, ".json");
   if (!std::filesystem::exists(path)) {
-    throw DataError(
-        fmt::format("{}: no such file; run `infig evaluate --run {} --split {}` first", path.string(), run_folder.string(), split));
+    throw DataError(fmt::format("{}: no such file; run `infig evaluate --run {} --data DATA --split {}{}` first", path.string(),
+                                run_folder.string(), stored.split, stored.without.empty() ? "" : " --without " + stored.without));
   }
   const JsonReader reader(path);
-  EvaluationResult result{.split = split, .without = without};
+  EvaluationResult result{.split = stored.split, .without = stored.without};
   result.labels = reader.get<std::vector<std::string>>("labels");
+  if (reader.has("data")) result.data = reader.get<std::string>("data");
+  if (reader.has("data_sha256")) result.data_sha256 = reader.get<std::string>("data_sha256");
+  if (reader.has("checkpoint")) result.checkpoint = reader.get<std::string>("checkpoint");
+  result.data_counts = read_counts(reader, result.labels);
   result.loss = reader.get_loss("eval_loss");
   auto& scores = result.scores;
   scores.count = reader.get<int64_t>("eval_samples");
@@ -263,7 +316,7 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
   result.images_truncated = reader.get<int64_t>("images_truncated");
   result.images_skipped = reader.get<int64_t>("images_skipped");
   result.texts_missing = reader.get<int64_t>("texts_missing");
-  result.predictions = read_predictions(evaluation_path(run_folder, split, without, "-predictions.csv"), result.labels);
+  result.predictions = read_predictions(stored.path(run_folder, "-predictions.csv"), result.labels);
   try {
     result.validate();
     read_details(reader.json(), path, result);

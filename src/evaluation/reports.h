@@ -1,6 +1,6 @@
 // What an evaluation leaves in the run folder, and the pages made of it: eval/SPLIT.json, eval/SPLIT-predictions.csv,
-// eval/SPLIT-confusion.csv, report.html, model-card.md. Equal runs give equal bytes: no file holds a time or a host, and the model card
-// alone the command.
+// eval/SPLIT-confusion.csv, eval/SPLIT-posts.json (evaluation/stored.h says where those of another data set lie), report.html,
+// model-card.md. Equal runs give equal bytes: no file holds a time or a host, and the model card alone the command.
 // The page is in html_report.cpp, the model card in model_card.cpp, the rest in reports.cpp.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "data/post.h"
 #include "evaluation/predictions.h"
 #include "evaluation/slices.h"
+#include "evaluation/stored.h"
 #include "metrics/classification.h"
 #include "metrics/resampling.h"
 
@@ -31,8 +32,21 @@ struct CleanScores {
   double f1_macro = 0, f1_weighted = 0;
 };
 
+// Posts of one split of a data set, all and by label.
+struct SplitCount {
+  std::string split;
+  int64_t posts = 0;                   // without a label too
+  std::vector<int64_t> of_label = {};  // in label order
+};
+
+std::vector<SplitCount> count_splits(const DataSet& data);  // those that have posts, in the order train, dev, test
+
 struct EvaluationResult {
   std::string split;                         // "train", "dev", "test"
+  std::string data = {};                     // name of the data set; empty where it is not known, as in files of older versions
+  std::string data_sha256 = {};              // of its posts; likewise
+  std::vector<SplitCount> data_counts = {};  // of the whole data set; likewise
+  std::string checkpoint = {};               // that was scored: "step-000500"; likewise
   std::string without = {};                  // "" or the part that was withheld from the model: "image", "text"
   std::vector<std::string> labels = {};      // in id order
   ClassificationScores scores = {};          // over the posts with a label
@@ -60,20 +74,19 @@ std::optional<CleanScores> score_clean(const EvaluationResult& result, const std
 // Share of the split's largest class: what always answering that class would score.
 double majority_accuracy(const ClassificationScores& scores);
 
-// "RUN/eval/test.json", "RUN/eval/test-without-image-predictions.csv": `tail` is ".json", "-predictions.csv" or "-confusion.csv".
-std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, const std::string& split, const std::string& without,
-                                      const std::string& tail);
-
-// Writes the three files, each atomically. Keys at the top level of the JSON: eval_loss, eval_accuracy, eval_accuracy_low,
-// eval_accuracy_high (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, with `sides`
+// Writes the three files of `result` where evaluation_folder() says, each atomically, and returns where that is. Keys at the top level of
+// the JSON: data, data_sha256, data_counts, checkpoint, split, eval_loss, eval_accuracy, eval_accuracy_low, eval_accuracy_high (95 % Wilson interval),
+// eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, with `sides`
 // eval_{text_only,image_only}_{accuracy,f1_macro,f1_weighted}, per class
 // eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors
 // (where they are known), eval_clean_{accuracy,accuracy_low,accuracy_high,f1_macro,f1_weighted,samples} (where the posts without leaks are)
 // and the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key
 // being taken.
-void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
+StoredEvaluation write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
 
-// Reads SPLIT.json and SPLIT-predictions.csv. Throws DataError naming file and key where one is absent or does not fit.
+// Reads its JSON and its table of predictions. Throws DataError naming file and key where one is absent or does not fit.
+EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const StoredEvaluation& stored);
+// Of the data set that the run was trained on.
 EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const std::string& split, const std::string& without = "");
 
 struct ReportOptions {
@@ -87,14 +100,18 @@ struct ReportOptions {
   void validate() const;             // throws ConfigError
 };
 
-// RUN/report.html, atomically: one file without links to anything outside itself. From metrics.jsonl, config.yaml, description.json
-// and eval/SPLIT.*, with the pictures and texts of `data`. Throws DataError where one of them cannot be read, or where a predicted post is
-// not in `data` (the run was evaluated on another data set).
-void write_report(const std::filesystem::path& run_folder, const DataSet& data, const std::string& split, const ReportOptions& options);
+// RUN/report.html, atomically: one file without links to anything outside itself, from what the run folder holds. Its head is the run's own
+// test split, or, where that was never evaluated, `shown`; every other evaluation has its line in a table and its section. Before that the
+// posts of `shown` that the page presents are stored beside it (SPLIT-posts.json), with the pictures and texts of `data`. Throws DataError
+// where a file cannot be read, or where a predicted post is not in `data` (the run was evaluated on another data set).
+void write_report(const std::filesystem::path& run_folder, const DataSet& data, const StoredEvaluation& shown,
+                  const ReportOptions& options);
 
 // RUN/model-card.md, atomically: what the model is, the command that trained it, data, splits and their leaks (the data set's leaks.csv),
-// main settings, seeds (those beside it in an experiment too), scores and per-class table with intervals, calibration, limits; with the
-// metadata block that Hugging Face's hub reads. Throws as write_report does.
-void write_model_card(const std::filesystem::path& run_folder, const DataSet& data, const std::string& split);
+// main settings, seeds (those beside it in an experiment too), the scores of the run's own test split with intervals, calibration, limits;
+// with the metadata block that Hugging Face's hub reads. Where that split was never evaluated it says so, and shows dev. `data` is the data
+// set at hand: where the run was trained on another one, a card that is there stays as it is, and false is returned. Throws as
+// write_report does.
+bool write_model_card(const std::filesystem::path& run_folder, const DataSet& data);
 
 }  // namespace infig

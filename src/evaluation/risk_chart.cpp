@@ -49,7 +49,11 @@ std::string risk_chart(const std::vector<RiskPoint>& points) {
     if (i % stride != 0 && i + 1 != points.size()) continue;
     path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", risk_x(points[i].coverage), risk_y(points[i].risk, top));
   }
-  return html + fmt::format("<g class=\"line s1\"><path d=\"{}\"/></g>\n</svg>\n</figure>\n", path);
+  // A line of one point is no line.
+  const std::string dot = points.size() > 1 ? ""
+                                            : fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>", risk_x(points.front().coverage),
+                                                          risk_y(points.front().risk, top));
+  return html + fmt::format("<g class=\"line s1\"><path d=\"{}\"/>{}</g>\n</svg>\n</figure>\n", path, dot);
 }
 
 }  // namespace infig

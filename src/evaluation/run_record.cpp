@@ -108,6 +108,7 @@ RunRecord read_run_record(const std::filesystem::path& run_folder) {
     if (record.version.empty()) record.version = text_of(description, "version");
     record.git = text_of(description, "git");
     record.command = text_of(description, "command");
+    record.data = text_of(description, "data");
     record.data_sha256 = text_of(description, "data_sha256");
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("{}: not JSON ({})", description_path.string(), error.what()));

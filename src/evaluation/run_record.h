@@ -23,7 +23,8 @@ struct RunRecord {
   std::string version;                                      // of infig: description.json's `infig_version` or `version`
   std::string command;                                      // that was typed, "" where unknown
   std::string git;                                          // commit, "" where unknown
-  std::string data_sha256;                                  // of the data set trained on, "" where unknown
+  std::string data;                                         // name of the data set trained on, "" where unknown
+  std::string data_sha256;                                  // of its posts, likewise
   std::string config_yaml;                                  // config.yaml as it is
   std::vector<std::pair<std::string, std::string>> config;  // its leaves: dotted key, value in YAML, in file order
   std::map<std::string, MetricSeries> metrics;              // by key of metrics.jsonl: "loss_gam", "eval_accuracy"

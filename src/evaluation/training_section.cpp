@@ -44,21 +44,9 @@ std::string loss_charts(const Metrics& metrics) {
   return html + chart_of(metrics, {.title = "Temperatures"}, {{"temperature_gam", "GAM", 2}, {"temperature_hfam", "HFAM", 3}});
 }
 
-// Share of the largest class of dev: what dev accuracy is to be read against.
-double dev_majority(const DataSet& data) {
-  std::vector<int64_t> counts(data.labels.size(), 0);
-  int64_t total = 0;
-  for (const auto& post : data.posts) {
-    if (post.split != Split::kDev || post.label_id < 0) continue;
-    ++counts.at(post.label_id);
-    ++total;
-  }
-  return total == 0 ? 0.0 : static_cast<double>(*std::max_element(counts.begin(), counts.end())) / static_cast<double>(total);
-}
-
-std::string score_chart(const Metrics& metrics, const DataSet& data) {
+std::string score_chart(const Metrics& metrics, double dev_majority) {
   LineChart chart{.title = "Scores on dev", .percent = true};
-  chart.reference = dev_majority(data);
+  chart.reference = dev_majority;
   if (chart.reference > 0) chart.reference_name = "majority accuracy";
   return chart_of(metrics, chart,
                   {{"eval_accuracy", "accuracy", 0}, {"eval_f1_macro", "macro F1", 1}, {"eval_f1_weighted", "weighted F1", 2}});
@@ -110,7 +98,7 @@ std::string dev_table(const Metrics& metrics) {
 PageSection training_section(const ReportInput& input) {
   PageSection section{.id = "training", .title = "Training", .lead = "", .body = ""};
   const auto& metrics = input.run.metrics;
-  const std::string charts = score_chart(metrics, input.data) + loss_charts(metrics);
+  const std::string charts = score_chart(metrics, input.dev_majority) + loss_charts(metrics);
   if (charts.empty()) {
     section.lead = "The run folder has no <code>metrics.jsonl</code> with lines of training.";
     return section;

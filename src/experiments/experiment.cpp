@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "experiments/experiment_folder.h"
 #include "experiments/halving.h"
 #include "experiments/runs.h"
 #include "experiments/tables.h"
@@ -23,11 +24,18 @@ bool is_folder_name(const std::string& name) {
 }
 
 // Rewrites the tables and notifies the caller.
-ExperimentScores publish(const ExperimentRequest& request, const DataSet& data, const HalvingRecord* halving) {
+ExperimentScores publish(const ExperimentRequest& request, const std::filesystem::path& tables, const DataSet& data,
+                         const HalvingRecord* halving) {
   ExperimentScores scores = collect(request, data, halving);
-  write_tables(scores, request.tables.empty() ? request.output : request.tables);
+  scores.tables = tables;
+  write_tables(scores, tables);
   if (request.on_update) request.on_update(scores);
   return scores;
+}
+
+// Says whose the folder is before the first run is done, where nothing does yet.
+void sign_folder(const ExperimentRequest& request, const std::filesystem::path& tables, const DataSet& data) {
+  if (!std::filesystem::exists(tables / "experiment.json")) write_record(collect(request, data, nullptr), tables);
 }
 
 }  // namespace
@@ -72,10 +80,14 @@ std::vector<uint64_t> parse_seeds(const std::string& word) {
 
 ExperimentScores run_experiment(const ExperimentRequest& request, const DataSet& data) {
   request.validate();
+  const std::filesystem::path tables = check_experiment_folder(request, data);
   if (request.halving) {
-    const HalvingRecord record = run_halving(request, data, [&](const HalvingRecord& now) { publish(request, data, &now); });
-    return publish(request, data, &record);
+    check_halving(request, data);
+    sign_folder(request, tables, data);
+    const HalvingRecord record = run_halving(request, data, [&](const HalvingRecord& now) { publish(request, tables, data, &now); });
+    return publish(request, tables, data, &record);
   }
+  sign_folder(request, tables, data);
   const size_t runs = request.seeds.size() * request.variants.size();
   size_t number = 0;
   for (const uint64_t seed : request.seeds) {
@@ -83,10 +95,10 @@ ExperimentScores run_experiment(const ExperimentRequest& request, const DataSet&
       log_info("run {} of {}: {}, seed {}", ++number, runs, variant.title, seed);
       train_run(request, variant, seed, data, 0);
       score_run(request, variant, seed, data);
-      publish(request, data, nullptr);
+      publish(request, tables, data, nullptr);
     }
   }
-  return publish(request, data, nullptr);
+  return publish(request, tables, data, nullptr);
 }
 
 }  // namespace infig

@@ -1,7 +1,7 @@
 // Several trainings that belong together: variants of one config, each over several seeds, on one data set.
 //   OUT/VARIANT/seed-S/   run folders, as train writes them
 //   OUT/VARIANT/seed-S/model-card.md
-//   OUT/experiment.json, table.md, table.csv, table.tex, report.html   rewritten after every run
+//   OUT/experiment.json, table.md, table.csv, table.tex, report.html   rewritten after every run; experiment_folder.h says whose they are
 // A finished run is not repeated and an interrupted one is resumed, so the same command line starts, resumes and repeats an experiment.
 #pragma once
 
@@ -89,9 +89,11 @@ struct VariantScores {
 
 struct ExperimentScores {
   std::string title, data, split;
+  std::string data_sha256;
   int64_t posts = 0;
   std::vector<uint64_t> seeds;
   std::vector<VariantScores> variants;  // all of them, in order
+  std::filesystem::path tables = {};    // where they were written
   size_t reference = 0;                 // the variant that others are compared with: the first that was not dropped
   std::optional<HalvingRecord> halving = {};
 };

@@ -23,9 +23,7 @@ std::string cells(const VariantScores& one) {
 }
 
 std::string dropped_mark(const VariantScores& one) {
-  return one.dropped_after == 0
-             ? ""
-             : fmt::format(" <small>dropped after {} epoch{}</small>", one.dropped_after, one.dropped_after == 1 ? "" : "s");
+  return one.dropped_after == 0 ? "" : fmt::format(" <small>dropped after {}</small>", counted(one.dropped_after, "epoch"));
 }
 
 // Who was dropped when, and by what.
@@ -58,10 +56,7 @@ PageSection scores_section(const ExperimentScores& scores) {
       "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
   for (const auto& one : scores.variants)
     html += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", html_escape(one.variant.title) + dropped_mark(one), cells(one));
-  return {"scores", "Scores",
-          scores.seeds.size() > 1 ? "Mean \u00b1 sample standard deviation, and the 95\u00a0% interval of the mean, over the seeds."
-                                  : "One seed: the spread over seeds is unknown.",
-          html + "</tbody>\n</table></div>\n"};
+  return {"scores", "Scores", html_escape(summary_words(scores.seeds.size())), html + "</tbody>\n</table></div>\n"};
 }
 
 PageSection differences_section(const ExperimentScores& scores) {

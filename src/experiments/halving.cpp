@@ -124,9 +124,15 @@ std::vector<size_t> best_of(const std::vector<DevScore>& scores, size_t keep, bo
   return order;
 }
 
-HalvingRecord run_halving(const ExperimentRequest& request, const DataSet& data, const std::function<void(const HalvingRecord&)>& update) {
+void check_halving(const ExperimentRequest& request, const DataSet& data) {
   if (data.rows_of(Split::kDev).empty())
     throw DataError(fmt::format("{}: no dev posts, and without them nothing says which variant is poor", data.folder.string()));
+  common_setting(request, "train.best_metric");
+  common_setting(request, "train.epochs");
+}
+
+HalvingRecord run_halving(const ExperimentRequest& request, const DataSet& data, const std::function<void(const HalvingRecord&)>& update) {
+  check_halving(request, data);
   HalvingRecord record{.metric = common_setting(request, "train.best_metric"),
                        .rungs = {},
                        .dropped_after = std::vector<int64_t>(request.variants.size(), 0)};

@@ -26,6 +26,9 @@ DevScore best_until(const std::filesystem::path& run, const std::string& metric,
 // Places of the `keep` best scores, ascending. Of equal ones the first are kept.
 std::vector<size_t> best_of(const std::vector<DevScore>& scores, size_t keep, bool lower_is_better);
 
+// What run_halving() throws before it trains.
+void check_halving(const ExperimentRequest& request, const DataSet& data);
+
 // Trains rung by rung, then the survivors to the end, and tells `update` after everything that changes a table. Throws ConfigError where
 // variants differ in train.epochs or train.best_metric, DataError where there are no dev posts.
 HalvingRecord run_halving(const ExperimentRequest& request, const DataSet& data, const std::function<void(const HalvingRecord&)>& update);

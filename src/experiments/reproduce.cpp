@@ -4,10 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files.h"
+#include "core/json.h"
 #include "core/log.h"
+#include "core/words.h"
 #include "data/data_set.h"
+#include "experiments/experiment_folder.h"
 #include "experiments/paper_figures.h"
 #include "experiments/plans.h"
 #include "experiments/reproduce_tables.h"
@@ -63,7 +68,7 @@ std::vector<std::string> notes_of(const ReproduceRequest& request, const RunConf
     notes.push_back(fmt::format("posts of train, dev, test: {}, {}, {}; the paper has {}, {}, {}", count(Split::kTrain), count(Split::kDev),
                                 count(Split::kTest), set.train, set.dev, set.test));
   }
-  if (config.data.limit > 0) notes.push_back(fmt::format("trained on at most {} posts (data.limit)", config.data.limit));
+  if (config.data.limit > 0) notes.push_back(fmt::format("trained on at most {} (data.limit)", counted(config.data.limit, "post")));
   if (request.preset != "paper")
     notes.push_back(fmt::format("preset {}, not the paper's model: the difference from the paper is no verdict on it", request.preset));
   if (infig_options(config.model).clip.model.empty())
@@ -129,6 +134,31 @@ ExperimentRequest experiment_of(const ReproduceRequest& request, const Planned& 
   return experiment;
 }
 
+// OUT/PART; where that holds the tables of another split, OUT/PART/SPLIT. A table loses nothing that it had.
+fs::path tables_of(const ReproduceRequest& request, const std::vector<Planned>& planned) {
+  fs::path folder = request.output / paper_part_name(request.part);
+  for (int level = 0; level < 2 && fs::exists(folder / "reproduction.json"); ++level) {
+    const nlohmann::json json = parse_foreign_json(read_file(folder / "reproduction.json"));
+    const auto refuse = [&](const std::string& what) {
+      throw ConfigError(fmt::format("{}: {}; choose another --output-dir", (folder / "reproduction.json").string(), what));
+    };
+    if (!json.is_object() || !json.contains("data_sets")) refuse("is not what reproduce wrote");
+    if (json.value("split", "") != request.split && level == 0) {
+      folder /= request.split;
+      continue;
+    }
+    if (json.value("preset", "") != request.preset)
+      refuse(fmt::format("is of preset {}, this command's is {}", json.value("preset", ""), request.preset));
+    for (const auto& set : json.at("data_sets")) {
+      const std::string name = set.value("name", "");
+      if (std::none_of(planned.begin(), planned.end(), [&](const Planned& one) { return name == paper_data_sets()[one.data_set].name; }))
+        refuse(fmt::format("holds figures of {}, which is not under {} now", name, request.data_root.string()));
+    }
+    break;
+  }
+  return folder;
+}
+
 }  // namespace
 
 const char* paper_part_name(PaperPart part) {
@@ -156,7 +186,9 @@ Reproduction reproduce(const ReproduceRequest& request) {
     throw DataError(fmt::format("reproduce: nothing to train on\n{}", fmt::join(lines, "\n")));
   }
   for (const MissingSet& one : all.missing) log_warning("{} is left out: {}; {}", paper_data_sets()[one.data_set].title, one.what, one.how);
-  const fs::path tables = request.output / paper_part_name(request.part);
+  for (const Planned& one : planned) check_experiment_folder(experiment_of(request, one), one.data);
+  const fs::path tables = tables_of(request, planned);
+  all.tables = tables;
   for (const Planned& one : planned) {
     ExperimentRequest experiment = experiment_of(request, one);
     const size_t place = all.sets.size();

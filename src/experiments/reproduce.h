@@ -50,11 +50,13 @@ struct Reproduction {
   std::vector<uint64_t> seeds;
   std::vector<ReproducedSet> sets;
   std::vector<MissingSet> missing;
+  std::filesystem::path tables = {};  // where they were written
 };
 
-// Everything that can be trained is checked before the first run. Throws DataError listing what is missing where nothing is there,
-// DataError for a broken data set, ConfigError for a preset, key or value that is not allowed, and what run_experiment() throws; what is
-// done by then stays.
+// OUT belongs to what was first written into it (experiment_folder.h): ConfigError where its tables would lose figures, or are of another
+// preset; those of another split go to OUT/PART/SPLIT. Everything that can be trained is checked before the first run. Throws DataError
+// listing what is missing where nothing is there, DataError for a broken data set, ConfigError for a preset, key or value that is not
+// allowed, and what run_experiment() throws; what is done by then stays.
 Reproduction reproduce(const ReproduceRequest& request);
 
 }  // namespace infig

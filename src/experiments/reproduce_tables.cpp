@@ -30,7 +30,7 @@ struct PaperLine {
 struct Figure {
   double paper = 0;
   Summary ours;
-  Interval interval;  // of ours: the mean's over the seeds, or over the posts where there is one seed
+  std::optional<Interval> interval = {};  // of ours: the mean's over three seeds or more, over the posts where there is one
 };
 
 Figure figure_of(const PaperLine& line, bool f1, bool macro) {
@@ -84,8 +84,8 @@ std::string paper_cell(const PaperLine& line, double value) { return line.paper 
 
 std::string ours_cell(const PaperLine& line, const Figure& figure) {
   if (line.ours == nullptr) return line.instead;
-  if (figure.ours.count > 1) return score_cell(figure.ours);
-  return fmt::format("{:.4f} ({:.4f} to {:.4f})", figure.ours.mean, figure.interval.low, figure.interval.high);
+  if (figure.ours.count > 1 || !figure.interval) return score_cell(figure.ours);
+  return fmt::format("{:.4f} ({:.4f} to {:.4f})", figure.ours.mean, figure.interval->low, figure.interval->high);
 }
 
 std::string difference_cell(const PaperLine& line, const Figure& figure) {
@@ -173,13 +173,14 @@ std::string title_of(PaperPart part) {
                                       : "Figure 3 of the paper and ours";
 }
 
-const char* explanation(const Reproduction& all) {
-  return all.seeds.size() > 1 ? "Ours: mean \u00b1 sample standard deviation over the seeds (95 % interval of the mean). Differences are "
-                                "ours minus the paper's; the "
-                                "standard error is that of the paper's accuracy on a test split of its size."
-                              : "Ours: one seed (95 % interval over the posts, bootstrap); the spread over seeds is unknown. "
-                                "Differences are ours minus the "
-                                "paper's; the standard error is that of the paper's accuracy on a test split of its size.";
+std::string explanation(const Reproduction& all) {
+  return "Ours: " +
+         (all.seeds.size() > 1
+              ? summary_words(all.seeds.size())
+              : std::string(
+                    "One seed, with its 95 % interval over the posts (Wilson's of accuracy, bootstrap of F1); the spread over seeds is "
+                    "unknown.")) +
+         " Differences are ours minus the paper's; the standard error is that of the paper's accuracy on a test split of its size.";
 }
 
 nlohmann::ordered_json figure_json(const PaperLine& line, const Figure& figure) {
@@ -188,8 +189,10 @@ nlohmann::ordered_json figure_json(const PaperLine& line, const Figure& figure) 
   if (line.ours != nullptr) {
     json["ours"] = figure.ours.mean;
     json["deviation"] = figure.ours.deviation;
-    json["low"] = figure.interval.low;
-    json["high"] = figure.interval.high;
+    if (figure.interval) {
+      json["low"] = figure.interval->low;
+      json["high"] = figure.interval->high;
+    }
     json["runs"] = figure.ours.count;
   }
   return json;
@@ -253,7 +256,8 @@ std::string reproduction_csv(const Reproduction& all) {
                             : set.macro ? "f1_macro"
                                         : "f1_weighted",
                             number(line.paper.has_value(), figure.paper), number(there, figure.ours.mean),
-                            number(there, figure.interval.low), number(there, figure.interval.high), figure.ours.count);
+                            number(figure.interval.has_value(), figure.interval.value_or(Interval{}).low),
+                            number(figure.interval.has_value(), figure.interval.value_or(Interval{}).high), figure.ours.count);
       }
     }
   }
@@ -286,7 +290,7 @@ std::string reproduction_latex(const Reproduction& all) {
           continue;
         }
         const Figure figure = figure_of(*line, f1, paper_data_sets()[all.sets[s].data_set].macro);
-        const std::string spread = figure.ours.count > 1 ? fmt::format(" $\\pm$ {:.2f}", 100 * figure.ours.deviation) : "";
+        const std::string spread = figure.ours.count > 2 ? fmt::format(" $\\pm$ {:.2f}", 100 * figure.ours.deviation) : "";
         text += fmt::format(" & {} / {}", line->paper ? fmt::format("{:.2f}", 100 * figure.paper) : "--",
                             line->ours != nullptr ? fmt::format("{:.2f}{}", 100 * figure.ours.mean, spread) : "--");
       }
@@ -311,7 +315,7 @@ std::string reproduction_page(const Reproduction& all) {
     body += in_html(set_table(all.part, one.data_set, &one.scores)) + "<ul class=\"notices\">\n";
     for (const auto& line : remarks(all.part, one)) body += "<li>" + html_escape(line) + "</li>\n";
     page.sections.push_back(
-        {set.name, set.title, fmt::format("{} posts of {}.", with_thousands(one.scores.posts), html_escape(all.split)), body + "</ul>\n"});
+        {set.name, set.title, fmt::format("{} of {}.", counted(one.scores.posts, "post"), html_escape(all.split)), body + "</ul>\n"});
   }
   for (const MissingSet& one : all.missing) {
     const PaperDataSet& set = paper_data_sets()[one.data_set];

@@ -16,7 +16,7 @@ namespace {
 // The evaluation of the best checkpoint, unless the run went on since.
 bool is_evaluated(const fs::path& run, const std::string& split) {
   std::error_code code;
-  const auto evaluated = fs::last_write_time(evaluation_path(run, split, "", ".json"), code);
+  const auto evaluated = fs::last_write_time(StoredEvaluation{.split = split}.path(run, ".json"), code);
   if (code) return false;
   const auto saved = fs::last_write_time(run / "checkpoints" / "best" / "model.safetensors", code);
   return !code && evaluated >= saved;
@@ -36,10 +36,10 @@ std::optional<SeedScores> scores_of(const ExperimentRequest& request, const Vari
                     .intervals = result.intervals};
 }
 
-Summary summary_of(const std::vector<SeedScores>& seeds, double SeedScores::* score) {
+Summary summary_of(const std::vector<SeedScores>& seeds, double SeedScores::* score, double least = 0) {
   std::vector<double> values;
   for (const auto& one : seeds) values.push_back(one.*score);
-  return values.empty() ? Summary() : summarize(values);
+  return values.empty() ? Summary() : summarize(values, {.low = least, .high = 1});
 }
 
 ComparedSide side_of(const VariantScores& scores) {
@@ -82,8 +82,13 @@ void score_run(const ExperimentRequest& request, const Variant& variant, uint64_
 }
 
 ExperimentScores collect(const ExperimentRequest& request, const DataSet& data, const HalvingRecord* halving) {
-  ExperimentScores all{
-      .title = request.title, .data = data.name, .split = request.split, .posts = 0, .seeds = request.seeds, .variants = {}};
+  ExperimentScores all{.title = request.title,
+                       .data = data.name,
+                       .split = request.split,
+                       .data_sha256 = data.sha256,
+                       .posts = 0,
+                       .seeds = request.seeds,
+                       .variants = {}};
   if (halving != nullptr) all.halving = *halving;
   for (size_t v = 0; v < request.variants.size(); ++v) {
     VariantScores scores;
@@ -92,11 +97,11 @@ ExperimentScores collect(const ExperimentRequest& request, const DataSet& data, 
     for (const uint64_t seed : request.seeds) {
       if (auto one = scores_of(request, request.variants[v], seed, all.posts)) scores.seeds.push_back(std::move(*one));
     }
-    for (const SeedScores& one : scores.seeds) write_model_card(one.run, data, request.split);
+    for (const SeedScores& one : scores.seeds) write_model_card(one.run, data);
     scores.accuracy = summary_of(scores.seeds, &SeedScores::accuracy);
     scores.f1_macro = summary_of(scores.seeds, &SeedScores::f1_macro);
     scores.f1_weighted = summary_of(scores.seeds, &SeedScores::f1_weighted);
-    scores.mcc = summary_of(scores.seeds, &SeedScores::mcc);
+    scores.mcc = summary_of(scores.seeds, &SeedScores::mcc, -1);
     all.variants.push_back(std::move(scores));
   }
   // Of those that trained to the end the first; without halving the first of all.

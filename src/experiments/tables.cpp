@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/words.h"
 #include "evaluation/predictions.h"
 
 namespace infig {
@@ -20,15 +21,13 @@ bool over_seeds(const ExperimentScores& scores) { return scores.seeds.size() > 1
 std::string difference_cell(const std::optional<Comparison>& comparison) {
   if (!comparison) return "";
   const ScoreDifference& score = comparison->scores.accuracy;
-  const bool shown = score.interval.low > 0 || score.interval.high < 0;
   return fmt::format("{:+.4f} ({:+.4f} to {:+.4f}): {}", score.difference, score.interval.low, score.interval.high,
-                     shown ? "shown" : "not shown");
+                     is_shown(score) ? "shown" : "not shown");
 }
 
 std::string title_of(const VariantScores& one) {
-  return one.dropped_after == 0
-             ? one.variant.title
-             : fmt::format("{} (dropped after {} epoch{})", one.variant.title, one.dropped_after, one.dropped_after == 1 ? "" : "s");
+  return one.dropped_after == 0 ? one.variant.title
+                                : fmt::format("{} (dropped after {})", one.variant.title, counted(one.dropped_after, "epoch"));
 }
 
 nlohmann::ordered_json to_json(const HalvingRecord& record, const std::vector<VariantScores>& variants) {
@@ -45,11 +44,13 @@ nlohmann::ordered_json to_json(const HalvingRecord& record, const std::vector<Va
 }
 
 nlohmann::ordered_json to_json(const Summary& summary) {
-  return {{"count", summary.count},
-          {"mean", summary.mean},
-          {"deviation", summary.deviation},
-          {"low", summary.interval.low},
-          {"high", summary.interval.high}};
+  nlohmann::ordered_json json{
+      {"count", summary.count}, {"mean", summary.mean}, {"deviation", summary.deviation}, {"values", summary.values}};
+  if (summary.interval) {
+    json["low"] = summary.interval->low;
+    json["high"] = summary.interval->high;
+  }
+  return json;
 }
 
 nlohmann::ordered_json to_json(const VariantScores& scores, const fs::path& folder) {
@@ -92,6 +93,8 @@ std::string latex_escape(const std::string& text) {
 std::string latex_cell(const Summary& summary) {
   if (summary.count == 0) return "--";
   if (summary.count == 1) return fmt::format("{:.2f}", 100 * summary.mean);
+  if (summary.count == 2)
+    return fmt::format("{:.2f} ({:.2f}; {:.2f})", 100 * summary.mean, 100 * summary.values[0], 100 * summary.values[1]);
   return fmt::format("{:.2f} $\\pm$ {:.2f}", 100 * summary.mean, 100 * summary.deviation);
 }
 
@@ -100,8 +103,15 @@ std::string latex_cell(const Summary& summary) {
 std::string score_cell(const Summary& summary) {
   if (summary.count == 0) return "-";
   if (summary.count == 1) return fmt::format("{:.4f}", summary.mean);
-  return fmt::format("{:.4f} \u00b1 {:.4f} ({:.4f} to {:.4f})", summary.mean, summary.deviation, summary.interval.low,
-                     summary.interval.high);
+  if (!summary.interval) return fmt::format("{:.4f} (the two: {:.4f}, {:.4f})", summary.mean, summary.values.at(0), summary.values.at(1));
+  return fmt::format("{:.4f} \u00b1 {:.4f} ({:.4f} to {:.4f})", summary.mean, summary.deviation, summary.interval->low,
+                     summary.interval->high);
+}
+
+std::string summary_words(size_t seeds) {
+  if (seeds > 2) return "Mean \u00b1 sample standard deviation over the seeds (Student's 95 % interval of the mean).";
+  return seeds == 2 ? "Mean and the values of both seeds; two say too little of the spread for an interval."
+                    : "One seed: the spread over seeds is unknown.";
 }
 
 std::string halving_table(const ExperimentScores& scores) {
@@ -120,9 +130,9 @@ std::string halving_table(const ExperimentScores& scores) {
 }
 
 std::string markdown_table(const ExperimentScores& scores) {
-  std::string text = fmt::format("# {}\n\n{}, split {}, {} posts, seed{} {}.{}\n\n", scores.title, scores.data, scores.split, scores.posts,
-                                 over_seeds(scores) ? "s" : "", fmt::join(scores.seeds, ", "),
-                                 over_seeds(scores) ? " Mean \u00b1 sample standard deviation (95 % interval of the mean)." : "");
+  std::string text =
+      fmt::format("# {}\n\n{}, split {}, {}, seed{} {}. {}\n\n", scores.title, scores.data, scores.split, counted(scores.posts, "post"),
+                  over_seeds(scores) ? "s" : "", fmt::join(scores.seeds, ", "), summary_words(scores.seeds.size()));
   text += fmt::format(
       "| variant | runs | accuracy | macro F1 | weighted F1 | accuracy against {} (95 % interval) |\n|---|---:|---|---|---|---|\n",
       scores.halving ? scores.variants.at(scores.reference).variant.title : "the first");
@@ -157,8 +167,8 @@ std::string csv_table(const ExperimentScores& scores) {
 }
 
 std::string latex_table(const ExperimentScores& scores) {
-  std::string text = fmt::format("% {}, {}, split {}, {} posts, seeds {}\n\\begin{{tabular}}{{lccc}}\n\\hline\n", scores.title, scores.data,
-                                 scores.split, scores.posts, fmt::join(scores.seeds, ", "));
+  std::string text = fmt::format("% {}, {}, split {}, {}, seeds {}\n\\begin{{tabular}}{{lccc}}\n\\hline\n", scores.title, scores.data,
+                                 scores.split, counted(scores.posts, "post"), fmt::join(scores.seeds, ", "));
   text += "Variant & Accuracy & Macro F1 & Weighted F1 \\\\\n\\hline\n";
   for (const auto& one : scores.variants) {
     text += fmt::format("{} & {} & {} & {} \\\\\n", latex_escape(title_of(one)), latex_cell(one.accuracy), latex_cell(one.f1_macro),
@@ -167,13 +177,18 @@ std::string latex_table(const ExperimentScores& scores) {
   return text + "\\hline\n\\end{tabular}\n";
 }
 
-void write_tables(const ExperimentScores& scores, const fs::path& folder) {
+void write_record(const ExperimentScores& scores, const fs::path& folder) {
   make_folder(folder);
-  nlohmann::ordered_json json{{"title", scores.title}, {"data", scores.data},   {"split", scores.split},
-                              {"posts", scores.posts}, {"seeds", scores.seeds}, {"variants", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json json{
+      {"title", scores.title}, {"data", scores.data},   {"data_sha256", scores.data_sha256},          {"split", scores.split},
+      {"posts", scores.posts}, {"seeds", scores.seeds}, {"variants", nlohmann::ordered_json::array()}};
   for (const auto& one : scores.variants) json["variants"].push_back(to_json(one, folder));
   if (scores.halving) json["halving"] = to_json(*scores.halving, scores.variants);
   write_file_atomic(folder / "experiment.json", json.dump(2) + "\n");
+}
+
+void write_tables(const ExperimentScores& scores, const fs::path& folder) {
+  write_record(scores, folder);
   write_file_atomic(folder / "table.md", markdown_table(scores));
   write_file_atomic(folder / "table.csv", csv_table(scores));
   write_file_atomic(folder / "table.tex", latex_table(scores));

@@ -9,8 +9,12 @@
 
 namespace infig {
 
-// "0.7444 ± 0.0058 (0.7300 to 0.7588)": mean, sample standard deviation and 95 % interval of the mean; "0.7444" for one run, "-" for none.
+// "0.7444 ± 0.0058 (0.7300 to 0.7588)": mean, sample standard deviation and Student's 95 % interval of the mean, inside [0, 1];
+// "0.7444 (the two: 0.7403, 0.7485)" for two runs, whose interval would hold everything; "0.7444" for one run, "-" for none.
 std::string score_cell(const Summary& summary);
+
+// A sentence on what score_cell shows for so many seeds.
+std::string summary_words(size_t seeds);
 
 // The rungs of halving as a table of Markdown with a sentence above; empty where there are none.
 std::string halving_table(const ExperimentScores& scores);
@@ -20,6 +24,9 @@ std::string csv_table(
     const ExperimentScores& scores);  // one row a run: variant,seed,accuracy,f1_macro,f1_weighted,mcc, with halving dropped_after
 std::string latex_table(const ExperimentScores& scores);      // tabular, percentages as papers print them
 std::string experiment_page(const ExperimentScores& scores);  // report.html: one file that opens no connection
+
+// experiment.json alone: which experiment the folder belongs to, before its first run is done.
+void write_record(const ExperimentScores& scores, const std::filesystem::path& folder);
 
 // All of them and experiment.json, each atomically. Nothing in them differs between equal experiments.
 void write_tables(const ExperimentScores& scores, const std::filesystem::path& folder);

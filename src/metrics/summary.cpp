@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
@@ -22,21 +23,21 @@ double student_quantile(double level, int64_t freedom) {
   return boost::math::quantile(boost::math::complement(distribution, (1 - level) / 2));
 }
 
-Summary summarize(const std::vector<double>& values, double level) {
+Summary summarize(const std::vector<double>& values, const Interval& possible, double level) {
   if (values.empty()) throw ShapeError("summary: no values");
-  Summary summary{.count = static_cast<int64_t>(values.size())};
+  Summary summary{.count = static_cast<int64_t>(values.size()), .values = values};
   const auto n = static_cast<double>(values.size());
   for (const double value : values) {
     if (!std::isfinite(value)) throw ShapeError(fmt::format("summary: {} is not finite", value));
     summary.mean += value / n;
   }
-  summary.interval = {summary.mean, summary.mean};
   if (values.size() == 1) return summary;
   double squares = 0;
   for (const double value : values) squares += (value - summary.mean) * (value - summary.mean);
   summary.deviation = std::sqrt(squares / (n - 1));
+  if (values.size() == 2) return summary;
   const double half = student_quantile(level, summary.count - 1) * summary.deviation / std::sqrt(n);
-  summary.interval = {summary.mean - half, summary.mean + half};
+  summary.interval = Interval{.low = std::max(possible.low, summary.mean - half), .high = std::min(possible.high, summary.mean + half)};
   return summary;
 }
 

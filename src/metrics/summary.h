@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "metrics/classification.h"
@@ -17,11 +18,14 @@ double student_quantile(double level, int64_t freedom);
 struct Summary {
   int64_t count = 0;
   double mean = 0;
-  double deviation = 0;    // of the sample (n - 1); 0 for one value
-  Interval interval = {};  // of the mean: mean -+ t deviation / sqrt(n); the mean itself for a single value, whose spread is unknown
+  double deviation = 0;             // of the sample (n - 1); 0 for one value
+  std::vector<double> values = {};  // as they were given
+  // Of the mean: mean -+ t deviation / sqrt(n), cut to what is possible. Nothing below three values: of one the spread is unknown, and two
+  // say so little that the interval (t = 12.7) holds everything.
+  std::optional<Interval> interval = {};
 };
 
-// Throws ShapeError for no values or one that is not finite.
-Summary summarize(const std::vector<double>& values, double level = 0.95);
+// `possible`: least and largest value that the score can have. Throws ShapeError for no values or one that is not finite.
+Summary summarize(const std::vector<double>& values, const Interval& possible, double level = 0.95);
 
 }  // namespace infig

@@ -79,16 +79,6 @@ std::string data_uri(std::string_view mime, std::string_view bytes) {
   return fmt::format("data:{};base64,{}", mime, base64);
 }
 
-std::string with_thousands(int64_t number) {
-  std::string digits = std::to_string(number);
-  const size_t first = digits.front() == '-' ? 1 : 0;
-  for (size_t i = digits.size(); i > first + 3;) {
-    i -= 3;
-    digits.insert(i, 1, ',');
-  }
-  return digits;
-}
-
 std::string percent(double share) { return fmt::format("{:.1f}\u00a0%", 100 * share); }
 
 }  // namespace infig

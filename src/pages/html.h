@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/words.h"  // with_thousands, counted
+
 namespace infig {
 
 struct PageSection {
@@ -31,9 +33,6 @@ std::string html_escape(std::string_view text);
 
 // "data:image/jpeg;base64,..."
 std::string data_uri(std::string_view mime, std::string_view bytes);
-
-// "1,234"
-std::string with_thousands(int64_t number);
 
 // 0.7124 -> "71.2 %", with a no-break space before the sign.
 std::string percent(double share);

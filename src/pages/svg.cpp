@@ -18,6 +18,7 @@ constexpr double kWidth = 420, kHeight = 244, kLeft = 48, kRight = 408, kTop = 1
 // Data -> drawing.
 struct Frame {
   double x_low, x_high, y_low, y_high;
+  std::vector<double> x_ticks = {}, y_ticks = {};  // all of them inside
   double x(double value) const { return kLeft + (value - x_low) / (x_high - x_low) * (kRight - kLeft); }
   double y(double value) const { return kBottom - (value - y_low) / (y_high - y_low) * (kBottom - kTop); }
 };
@@ -30,6 +31,15 @@ std::string plain_number(double value) {
 }
 
 std::string step_number(double value) { return value >= 10000 ? plain_number(value / 1000) + "k" : plain_number(value); }
+
+// A tick with as many digits as tell it from its neighbours.
+std::string tick_number(double value, double step, bool as_percent) {
+  const double scale = as_percent ? 100 : 1;
+  const double largest = std::max(std::abs(value * scale), 1e-300);
+  const int64_t digits = static_cast<int64_t>(std::floor(std::log10(largest)) - std::floor(std::log10(step * scale))) + 1;
+  const std::string text = fmt::format("{:.{}g}", std::abs(value) < step / 1000 ? 0.0 : value * scale, std::clamp<int64_t>(digits, 1, 12));
+  return (text.find('e') == std::string::npos ? text : plain_number(value * scale)) + (as_percent ? "\u00a0%" : "");
+}
 
 std::string y_number(double value, bool as_percent) { return as_percent ? plain_number(100 * value) + "\u00a0%" : plain_number(value); }
 
@@ -70,15 +80,24 @@ int64_t thin_out(ChartSeries& series) {
   return run;
 }
 
+double chart_least(const LineChart& chart) {
+  double least = INFINITY;
+  for (const auto& series : chart.series) least = std::min(least, *std::min_element(series.y.begin(), series.y.end()));
+  return least;
+}
+
+double chart_most(const LineChart& chart) {
+  double most = -INFINITY;
+  for (const auto& series : chart.series) most = std::max(most, *std::max_element(series.y.begin(), series.y.end()));
+  return most;
+}
+
 Frame frame_of(const LineChart& chart) {
-  Frame frame{INFINITY, -INFINITY, INFINITY, -INFINITY};
+  Frame frame{.x_low = INFINITY, .x_high = -INFINITY, .y_low = chart_least(chart), .y_high = chart_most(chart)};
   for (const auto& series : chart.series) {
     const auto [x_least, x_most] = std::minmax_element(series.x.begin(), series.x.end());
-    const auto [y_least, y_most] = std::minmax_element(series.y.begin(), series.y.end());
     frame.x_low = std::min(frame.x_low, *x_least);
     frame.x_high = std::max(frame.x_high, *x_most);
-    frame.y_low = std::min(frame.y_low, *y_least);
-    frame.y_high = std::max(frame.y_high, *y_most);
   }
   if (!chart.reference_name.empty()) {
     frame.y_low = std::min(frame.y_low, chart.reference);
@@ -86,30 +105,40 @@ Frame frame_of(const LineChart& chart) {
   }
   // A loss that falls a long way is read against zero; scores that move little are read against each other.
   if (frame.y_low > 0 && frame.y_low < 0.5 * frame.y_high && !chart.percent) frame.y_low = 0;
-  if (frame.x_high <= frame.x_low) {
+  if (frame.x_high <= frame.x_low) {  // one step: it stands in the middle, and is the one tick
+    frame.x_ticks = {frame.x_low};
     frame.x_low -= 1;
     frame.x_high += 1;
+  } else {
+    for (const double tick : round_ticks(frame.x_low, frame.x_high, 5)) {
+      const bool whole = std::abs(tick - std::round(tick)) < 1e-9;  // there is no half a step
+      if (whole && tick >= frame.x_low && tick <= frame.x_high) frame.x_ticks.push_back(tick);
+    }
   }
   if (frame.y_high <= frame.y_low) {
     const double margin = frame.y_low == 0 ? 1 : 0.1 * std::abs(frame.y_low);
     frame.y_low -= margin;
     frame.y_high += margin;
   }
-  const auto ticks = round_ticks(frame.y_low, frame.y_high, 5);
-  frame.y_low = ticks.front();
-  frame.y_high = ticks.back();
+  if (chart.percent) {  // a share has nothing above 1 or below 0 to show
+    frame.y_low = std::max(frame.y_low, std::min(0.0, chart_least(chart)));
+    frame.y_high = std::min(frame.y_high, std::max(1.0, chart_most(chart)));
+  }
+  frame.y_ticks = round_ticks(frame.y_low, frame.y_high, 5);
+  frame.y_low = frame.y_ticks.front();
+  frame.y_high = frame.y_ticks.back();
   return frame;
 }
 
 std::string axes(const Frame& frame, bool as_percent, const std::string& note) {
   std::string svg = "<g class=\"axes\">\n";
-  for (const double tick : round_ticks(frame.y_low, frame.y_high, 5)) {
+  const double step = frame.y_ticks.at(1) - frame.y_ticks.at(0);
+  for (const double tick : frame.y_ticks) {
     svg += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kRight, frame.y(tick), frame.y(tick));
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 6, frame.y(tick) + 4,
-                       y_number(tick, as_percent));
+                       tick_number(tick, step, as_percent));
   }
-  for (const double tick : round_ticks(frame.x_low, frame.x_high, 5)) {
-    if (tick < frame.x_low || tick > frame.x_high) continue;
+  for (const double tick : frame.x_ticks) {
     svg +=
         fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", frame.x(tick), kBottom + 17, step_number(tick));
   }
@@ -212,7 +241,7 @@ std::string line_chart(const LineChart& given) {
 }
 
 std::string calibration_chart(const std::vector<CalibrationBin>& bins) {
-  const Frame frame{0, 1, 0, 1};
+  const Frame frame{.x_low = 0, .x_high = 1, .y_low = 0, .y_high = 1};
   int64_t most = 1, posts = 0;
   for (const auto& bin : bins) {
     most = std::max(most, bin.count);
@@ -224,7 +253,7 @@ std::string calibration_chart(const std::vector<CalibrationBin>& bins) {
     if (bins[i].count == 0) continue;
     const double left = frame.x(share * static_cast<double>(i)) + 1, width = frame.x(share) - frame.x(0) - 2;
     const double top = frame.y(bins[i].accuracy), tall = 26.0 * static_cast<double>(bins[i].count) / static_cast<double>(most);
-    const std::string words = fmt::format("{} posts, mean confidence {}, accuracy {}", with_thousands(bins[i].count),
+    const std::string words = fmt::format("{}, mean confidence {}, accuracy {}", counted(bins[i].count, "post"),
                                           percent(bins[i].confidence), percent(bins[i].accuracy));
     bars += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{}</title></rect>\n", left, top, width,
                         kBottom - top, words);
@@ -235,9 +264,9 @@ std::string calibration_chart(const std::vector<CalibrationBin>& bins) {
       "<figure class=\"chart\">\n<figcaption><b>Accuracy by confidence</b><span class=\"legend\"><span class=\"key s0\">accuracy</span>"
       "<span class=\"key dashed\">perfect calibration</span><span class=\"key faint\">posts</span></span></figcaption>\n";
   html += fmt::format(
-      "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Bar chart: accuracy of the predictions by confidence, {} posts in {} "
+      "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Bar chart: accuracy of the predictions by confidence, {} in {} "
       "ranges of confidence\">\n<g class=\"axes\">\n",
-      kWidth, kBottom + 90, with_thousands(posts), bins.size());
+      kWidth, kBottom + 90, counted(posts, "post"), bins.size());
   for (const double tick : {0.0, 0.25, 0.5, 0.75, 1.0}) {
     html += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kRight, frame.y(tick), frame.y(tick));
     html +=

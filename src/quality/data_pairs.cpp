@@ -75,8 +75,8 @@ PageSection pairs_section(const VerifyReport& report, const DataReportOptions& o
     std::vector<std::string> parts(chosen.size());
     parallel_for(static_cast<int64_t>(chosen.size()), options.threads,
                  [&](int64_t i) { parts[static_cast<size_t>(i)] = pair_html(report, *chosen[static_cast<size_t>(i)], options); });
-    html += fmt::format("<details{}><summary>{}: {} of {} pairs</summary>\n<div class=\"pairs\">\n", kind == LeakKind::kText ? "" : " open",
-                        leak_kind_words(kind), chosen.size(), with_thousands(totals[kind]));
+    html += fmt::format("<details{}><summary>{}: {} of {}</summary>\n<div class=\"pairs\">\n", kind == LeakKind::kText ? "" : " open",
+                        leak_kind_words(kind), chosen.size(), counted(totals[kind], "pair"));
     for (const auto& part : parts) html += part;
     html += "</div>\n</details>\n";
   }

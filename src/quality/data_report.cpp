@@ -39,14 +39,17 @@ std::string cards(const VerifyReport& report) {
   const auto leaked = static_cast<int64_t>(leaked_test_rows(report).size());
   if (tests > 0) {
     html += card("Test posts seen before", with_thousands(leaked),
-                 fmt::format("of {} test posts have a twin in train or dev{}", with_thousands(tests),
+                 fmt::format("of {} {} a twin in train or dev{}", counted(tests, "test post"), leaked == 1 || tests == 1 ? "has" : "have",
                              leaked > 0 ? fmt::format(": {}", share_of(leaked, tests)) : ""),
                  " hero");
   }
-  html += card("Posts", with_thousands(posts), fmt::format("with {} labels", report.data.labels.size()));
+  html += card("Posts", with_thousands(posts), "with " + counted(std::ssize(report.data.labels), "label"));
   if (names_pictures(report)) {
     const int64_t bad = count_unusable(report);
-    html += card("Bad pictures", with_thousands(bad), bad == 0 ? "every named picture can be decoded" : "are named and cannot be used");
+    html += card("Bad pictures", with_thousands(bad),
+                 bad == 0   ? "every named picture can be decoded"
+                 : bad == 1 ? "is named and cannot be used"
+                            : "are named and cannot be used");
   }
   int64_t odd = 0;
   for (const auto& [kind, rows] : report.texts.odd) odd += static_cast<int64_t>(rows.size());
@@ -60,14 +63,14 @@ std::string cards(const VerifyReport& report) {
 
 std::string verdict(const VerifyReport& report, const DataReportOptions& options) {
   if (report.good()) return "<p class=\"lead\">Everything that the data set states, and was asked for, holds.</p>\n";
-  std::string html =
-      fmt::format("<p class=\"lead\"><em>Not good</em>: {} checks were missed.</p>\n<ul class=\"notices\">\n", report.misses.size());
+  std::string html = fmt::format("<p class=\"lead\"><em>Not good</em>: {} missed.</p>\n<ul class=\"notices\">\n",
+                                 counted(std::ssize(report.misses), "check was", "checks were"));
   for (const auto& miss : report.misses) html += "<li>" + html_escape(miss) + "</li>\n";
   html += "</ul>\n";
   if (report.row_faults.empty()) return html;
   const auto shown = std::min(report.row_faults.size(), static_cast<size_t>(options.listed));
-  html += fmt::format("<details><summary>{} of {} faulty rows</summary>\n<pre tabindex=\"0\">", shown,
-                      with_thousands(static_cast<int64_t>(report.row_faults.size())));
+  html += fmt::format("<details><summary>{} of {}</summary>\n<pre tabindex=\"0\">", shown,
+                      counted(std::ssize(report.row_faults), "faulty row"));
   for (size_t i = 0; i < shown; ++i) html += html_escape(report.row_faults[i]) + "\n";
   return html + "</pre>\n</details>\n";
 }

@@ -173,8 +173,7 @@ PageSection texts_section(const VerifyReport& report, const DataReportOptions& o
   body += table({"script", "", "posts", "share"}, rows);
   for (const auto& [kind, odd] : report.texts.odd) {
     const auto shown = std::min(odd.size(), static_cast<size_t>(options.listed));
-    body +=
-        fmt::format("<details><summary>{}: {} posts</summary>\n", odd_text_name(kind), with_thousands(static_cast<int64_t>(odd.size())));
+    body += fmt::format("<details><summary>{}: {}</summary>\n", odd_text_name(kind), counted(std::ssize(odd), "post"));
     rows.clear();
     for (size_t i = 0; i < shown; ++i) {
       const Post& post = report.data.posts[static_cast<size_t>(odd[i])];
@@ -210,7 +209,7 @@ PageSection pictures_section(const VerifyReport& report, const DataReportOptions
   }
   std::string lead = "What became of each post's picture.";
   for (const auto& [format, count] : formats) lead += fmt::format(" {}: {}.", html_escape(format), with_thousands(count));
-  if (misnamed > 0) lead += fmt::format(" {} files have the extension of another format.", with_thousands(misnamed));
+  if (misnamed > 0) lead += fmt::format(" {} the extension of another format.", counted(misnamed, "file has", "files have"));
   rows.clear();
   int64_t bad = 0;
   for (size_t i = 0; i < report.pictures.size(); ++i) {
@@ -221,7 +220,7 @@ PageSection pictures_section(const VerifyReport& report, const DataReportOptions
                         split_name(post.split), html_escape(facts.status), html_escape(facts.reason));
   }
   if (bad > 0)
-    body += fmt::format("<details open><summary>{} files with a fault</summary>\n", with_thousands(bad)) +
+    body += fmt::format("<details open><summary>{} with a fault</summary>\n", counted(bad, "file")) +
             table({"id", "split", "outcome", "reason"}, rows) + "</details>\n";
   return {"pictures", "Pictures", lead, body};
 }

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/parallel.h"
+#include "core/words.h"
 #include "data/data_set.h"
 #include "data/published_counts.h"
 #include "text/normal_form.h"
@@ -87,7 +88,7 @@ VerifyReport verify_data(const fs::path& path, const VerifyOptions& options) {
   if (!options.expect.empty()) published_splits(options.expect);  // an unknown name is said before the work, not after
   VerifyReport report;
   report.data = read_data_set(path, [&](const std::string& message) { report.row_faults.push_back(message); }, report.stated_sha256);
-  if (!report.row_faults.empty()) report.misses.push_back(fmt::format("{} rows cannot be used", report.row_faults.size()));
+  if (!report.row_faults.empty()) report.misses.push_back(counted(std::ssize(report.row_faults), "row") + " cannot be used");
   if (report.data.posts.empty()) report.misses.emplace_back("there is not one usable post");
   if (!report.stated_sha256.empty() && report.stated_sha256 != report.data.sha256) {
     report.misses.push_back(fmt::format("posts.jsonl has the SHA-256 {}, dataset.json states {}: it was changed afterwards",
@@ -102,7 +103,7 @@ VerifyReport verify_data(const fs::path& path, const VerifyOptions& options) {
   report.near_text_threshold = options.near ? options.near_text_threshold : 0;
   if (options.pictures) report.pictures = scan_pictures(report.data.posts, {.max_pixels = options.max_pixels, .threads = options.threads});
   const int64_t unusable = count_unusable(report);
-  if (options.bad_picture_is_miss && unusable > 0) report.misses.push_back(fmt::format("{} pictures cannot be used", unusable));
+  if (options.bad_picture_is_miss && unusable > 0) report.misses.push_back(counted(unusable, "picture") + " cannot be used");
   find_text_leaks(options, report);
   if (options.pictures) find_picture_leaks(options, report);
   report.leak_counts = count_leaks(report.data, report.leaks);

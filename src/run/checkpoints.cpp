@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "run/seeds.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -39,6 +40,42 @@ std::optional<GuardedFolder> checkpoints_of(const fs::path& run) {
   std::error_code code;
   if (!fs::is_directory(run, code)) throw CheckpointError(fmt::format("{}: is no folder; give the folder of a run", run.string()));
   return GuardedFolder(run).find("checkpoints");
+}
+
+// Names of the checkpoints that evaluate and predict could load, the newest first.
+std::vector<std::string> loadable_names(const GuardedFolder& checkpoints) {
+  std::vector<std::string> names = checkpoint_names(checkpoints);
+  std::erase_if(names, [&](const std::string& name) {
+    return !there(checkpoints.path() / name / "model.safetensors") || !there(checkpoints.path() / name / "config.json");
+  });
+  return names;
+}
+
+// What a run with a folder of checkpoints lacks, and what can be done about it.
+std::string why_no_best(const fs::path& run, const GuardedFolder& checkpoints) {
+  const std::string best = linked_checkpoint(checkpoints, "best").value_or("");
+  const std::vector<std::string> loadable = loadable_names(checkpoints);
+  const std::string other =
+      loadable.empty() ? "" : fmt::format("--run {}", (run / "checkpoints" / loadable.front()).lexically_normal().string());
+  const bool gone = !best.empty() || checkpoints.kind("best") == Kind::kFolder;
+  if (gone || (loadable.empty() && !checkpoint_names(checkpoints).empty())) {
+    const std::string what = !best.empty() ? fmt::format("checkpoints/best is {}, which lacks model.safetensors", best)
+                             : gone        ? "checkpoints/best lacks model.safetensors"
+                                           : "holds no checkpoints/best, and none of its checkpoints is whole";
+    return loadable.empty() ? what + "; no other checkpoint can be used: put the file back, or train the run anew in another --output-dir"
+                            : fmt::format("{}; put the file back, or use another checkpoint of the run: {}", what, other);
+  }
+  return fmt::format("holds no checkpoints/best; the run was stopped before its first evaluation: continue it with train --resume latest{}",
+                     other.empty() ? "" : ", or use what it has learnt so far: " + other);
+}
+
+std::string why_no_checkpoints(const fs::path& run) {
+  if (there(run / "config.yaml"))
+    return "holds no checkpoints/best; the run was stopped before its first evaluation: continue it with train --resume latest";
+  const std::string inside = runs_inside(run);
+  if (!inside.empty()) return inside;
+  if (there(run / "posts.jsonl")) return "is a data set folder; expected a run, the folder that train --output-dir wrote";
+  return "holds no checkpoints/best; give the folder that train --output-dir wrote";
 }
 
 }  // namespace
@@ -81,9 +118,7 @@ fs::path find_checkpoint(const fs::path& run) {
     if (checkpoints->kind(best) == Kind::kFolder && there(checkpoints->path() / best / "model.safetensors"))
       return checkpoints->path() / best;
   }
-  throw CheckpointError(fmt::format("{}: holds no checkpoints/best; {}", run.string(),
-                                    checkpoints ? "the run was stopped before its first evaluation: continue it with train --resume latest"
-                                                : "give the folder that train --output-dir wrote"));
+  throw CheckpointError(fmt::format("{}: {}", run.string(), checkpoints ? why_no_best(run, *checkpoints) : why_no_checkpoints(run)));
 }
 
 GuardedFolder open_checkpoint(const fs::path& run) {

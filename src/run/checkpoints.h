@@ -23,7 +23,7 @@ std::vector<std::string> checkpoint_names(const GuardedFolder& checkpoints);
 std::optional<std::string> linked_checkpoint(const GuardedFolder& checkpoints, const std::string& name);
 
 // The checkpoint that evaluate, predict and serve use: that of RUN/checkpoints/best. Also takes a checkpoint's folder itself.
-// Throws CheckpointError saying what is there instead.
+// Throws CheckpointError saying what is there instead (other checkpoints, runs of several seeds, a data set), and what to give.
 std::filesystem::path find_checkpoint(const std::filesystem::path& run);
 
 // The same, as a folder to write to. `run` itself may be a link, nothing inside it.

@@ -12,7 +12,7 @@ import time
 import pytest
 from conftest import BINARY, ROOT, SMALL, infig, train
 
-VERBS = ["prepare", "verify-data", "train", "evaluate", "ablate", "sweep", "reproduce", "compare", "predict", "losses", "doctor", "bench"]
+VERBS = ["prepare", "verify-data", "train", "evaluate", "ablate", "sweep", "reproduce", "compare", "runs", "predict", "losses", "doctor", "bench"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

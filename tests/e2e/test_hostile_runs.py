@@ -138,7 +138,7 @@ def test_latest_and_best_name_a_step(unfinished, postcards, outside, tmp_path, n
     assert contents(outside) == before
 
 
-@pytest.mark.parametrize("name", ["eval", "eval/test.json", "eval/test-predictions.csv", "eval/test-confusion.csv", "report.html", "model-card.md", "checkpoints/best/calibration.json"])
+@pytest.mark.parametrize("name", ["eval", "eval/test.json", "eval/test-predictions.csv", "eval/test-confusion.csv", "eval/test-posts.json", "report.html", "model-card.md", "checkpoints/best/calibration.json"])
 def test_evaluate_writes_through_no_link(run, postcards, outside, tmp_path, name):
     copy = shutil.copytree(run, tmp_path / "run", symlinks=True)
     place = (copy / name).parent.resolve() / (copy / name).name

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "evaluation/reports.h"
 #include "reference/temporary_folder.h"
 
@@ -17,8 +18,8 @@ using testing::HasSubstr;
 
 // Ten posts, the truths a and b in turn; the answer is right where `right` says so.
 void write_run(const std::filesystem::path& run, const std::string& right, const std::string& other_id = "", bool reversed = false,
-               std::vector<std::string> labels = {"a", "b"}) {
-  EvaluationResult result{.split = "test"};
+               std::vector<std::string> labels = {"a", "b"}, const std::string& data_sha256 = "") {
+  EvaluationResult result{.split = "test", .data = data_sha256.empty() ? "" : "set", .data_sha256 = data_sha256};
   result.labels = std::move(labels);
   std::vector<double> probabilities;
   std::vector<int64_t> truths;
@@ -84,6 +85,33 @@ TEST(Compare, TakesSeedsTogether) {
   const Comparison same = compare_runs(side, side, {});
   EXPECT_THAT(conclusion(same), HasSubstr("equally accurate"));
   EXPECT_EQ(parse_side((folder / "b").string() + "," + (folder / "a/seed-2").string()).runs.size(), 2U);
+}
+
+// Ids and labels of both are the same: only the hash tells the texts apart.
+TEST(Compare, PostsAreToldApartByTheirHash) {
+  const TemporaryFolder folder;
+  const std::string one(64, '1'), two(64, '2');
+  const std::string x = folder / "x", y = folder / "y";
+  for (const auto& [run, hash] : {std::pair(x, one), std::pair(y, two)}) {
+    std::filesystem::create_directories(run);
+    write_file_atomic(std::filesystem::path(run) / "description.json", "{\"data_sha256\": \"" + hash + "\"}");
+    write_run(run, "1111100000", "", false, {"a", "b"}, hash);
+  }
+  EXPECT_TRUE(std::filesystem::exists(x + "/eval/test.json"));
+  EXPECT_THAT(refusal<DataError>(x, y), testing::AllOf(HasSubstr("x was evaluated on set (SHA-256 11111111...)"),
+                                                       HasSubstr("set (SHA-256 22222222...)"), HasSubstr("--data")));
+  const auto on_one = [&](const std::string& word) { return compare_runs(parse_side(x), parse_side(y), {.data = word}); };
+  EXPECT_THROW(on_one("set"), DataError);  // x on its own, y on its own: not the same
+  EXPECT_THROW(on_one(one), DataError);    // y was never evaluated on it
+  write_run(y, "1111111100", "", false, {"a", "b"}, one);
+  EXPECT_TRUE(std::filesystem::exists(y + "/eval/set-11111111/test.json"));
+  EXPECT_TRUE(std::filesystem::exists(y + "/eval/test.json"));
+  for (const std::string& word : {one, std::string("set-11111111"), std::string("11111111")}) {
+    const Comparison found = on_one(word);
+    EXPECT_NEAR(found.scores.accuracy.difference, .3, 1e-12) << word;
+    EXPECT_EQ(found.data_sha256, one);
+  }
+  EXPECT_THROW(on_one("set"), DataError);  // y was evaluated on two data sets of that name
 }
 
 TEST(Compare, RefusesWhatCannotBeCompared) {

@@ -27,7 +27,7 @@ using ::testing::Not;
 
 // 40 posts of two classes; the model says .9 each time and is right in 28: the honest confidence is .7.
 EvaluationResult too_sure() {
-  EvaluationResult result{.split = "dev"};
+  EvaluationResult result{.split = "dev", .data = "forty", .data_sha256 = "feed"};
   result.labels = {"neg", "pos"};
   std::vector<PostFacts> facts;
   for (int i = 0; i < 40; ++i) {
@@ -109,6 +109,7 @@ TEST_F(DetailsTest, FilesHoldThemAndGiveThemBack) {
   EvaluationResult result = too_sure();
   add_intervals(result, 1);
   scale_by_temperature(result, 2);
+  write_file_atomic(folder_ / "description.json", R"({"data_sha256": "feed"})");
   write_evaluation(result, folder_);
   const auto json = nlohmann::json::parse(read_file(folder_ / "eval" / "dev.json"));
   for (const char* name :
@@ -118,6 +119,9 @@ TEST_F(DetailsTest, FilesHoldThemAndGiveThemBack) {
     EXPECT_GE(pair[1].get<double>(), json.at(std::string("eval_") + name).get<double>() - 1e-12) << name;
     EXPECT_LT(pair[0].get<double>(), pair[1].get<double>()) << name;
   }
+  EXPECT_EQ(json.at("eval_accuracy_ci95"), nlohmann::json::array({json.at("eval_accuracy_low"), json.at("eval_accuracy_high")}));
+  EXPECT_EQ(json.at("data"), "forty");
+  EXPECT_EQ(json.at("data_sha256"), "feed");
   EXPECT_EQ(json.at("temperature"), 2);
   EXPECT_EQ(json.at("classes")[1].at("f1_ci95").size(), 2U);
   EXPECT_NEAR(json.at("eval_mcc").get<double>(), .4, 1e-12);   // both classes 20 times said, 14 right each: (28 * 40 - 800) / 800
@@ -193,7 +197,9 @@ TEST_F(DetailsTest, ModelCardSaysWhatWasRun) {
   std::filesystem::create_directories(folder_ / "seed-3");
   write_file_atomic(folder_ / "seed-3" / "description.json", "{}");
   std::filesystem::create_directories(run);
-  write_file_atomic(run / "description.json", R"({"version": "0.1.0", "command": "infig train\n# x", "host": "SECRET", "seed": 7})");
+  write_file_atomic(
+      run / "description.json",
+      R"({"version": "0.1.0", "command": "infig train\n# x", "host": "SECRET", "seed": 7, "data": "forty", "data_sha256": "feed"})");
   write_file_atomic(run / "config.yaml", "seed: 7\n");
   EvaluationResult result = too_sure();
   add_intervals(result, 1);
@@ -207,20 +213,25 @@ TEST_F(DetailsTest, ModelCardSaysWhatWasRun) {
                           .label = data.labels[static_cast<size_t>(one.label_id)],
                           .label_id = one.label_id,
                           .split = Split::kDev});
-  write_model_card(run, data, "dev");
+  EXPECT_TRUE(write_model_card(run, data));
   const std::string card = read_file(run / "model-card.md");
   EXPECT_THAT(card, HasSubstr("\n    infig train # x\n"));
   EXPECT_THAT(card, HasSubstr("One of 2 runs of the same config with the seeds 3, 7; this one has 7."));
   EXPECT_THAT(card, HasSubstr("| text | test | train | 1 | 1 |"));
   EXPECT_THAT(card, HasSubstr("SHA-256 of its posts `feed`"));
-  EXPECT_THAT(card, HasSubstr(fmt::format("| accuracy | 0.7000 | {:.4f} to {:.4f} |", result.intervals->accuracy.low,
-                                          result.intervals->accuracy.high)));
+  const Interval wilson = wilson_interval(28, 40);
+  EXPECT_THAT(card, HasSubstr(fmt::format("| accuracy | 0.7000 | {:.4f} to {:.4f} |", wilson.low, wilson.high)));
+  EXPECT_THAT(card, HasSubstr(fmt::format("| macro recall | 0.7000 | {:.4f} to {:.4f} |", result.intervals->recall_macro.low,
+                                          result.intervals->recall_macro.high)));
+  EXPECT_THAT(card, HasSubstr("This run was never evaluated on the test split of its data set, which has none."));
+  EXPECT_THAT(card, HasSubstr("The split dev chose the checkpoint"));
+  EXPECT_THAT(card, Not(HasSubstr("model-index")));
   EXPECT_THAT(card, Not(HasSubstr("SECRET")));
 
   std::filesystem::create_directories(run / "checkpoints" / "best");
   write_file_atomic(run / "checkpoints" / "best" / "model.safetensors", "");
   write_calibration(run, fit_calibration(result, "feed"));
-  write_report(run, data, "dev", {});
+  write_report(run, data, {.split = "dev"}, {});
   const std::string page = read_file(run / "report.html");
   EXPECT_THAT(reference::html_faults(page), ::testing::IsEmpty());
   for (const char* id : {"id=\"intervals\"", "id=\"slices\"", "id=\"temperature\"", "id=\"risk\""}) EXPECT_THAT(page, HasSubstr(id));

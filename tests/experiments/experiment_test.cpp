@@ -104,6 +104,55 @@ TEST_F(ExperimentTest, AFolderOfAnotherConfigIsLeftAlone) {
   EXPECT_EQ(weights("mine/full/seed-1", "latest"), weights_then);
 }
 
+// What is refused is refused before anything is written or trained; more of the same goes on.
+TEST_F(ExperimentTest, AFolderOfAnotherExperimentIsLeftAlone) {
+  const auto refusal = [&](const ExperimentRequest& request, const DataSet& data) -> std::string {
+    try {
+      run_experiment(request, data);
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "nothing thrown";
+  };
+  ExperimentRequest request = experiment("mine");
+  request.seeds = {1};
+  run_experiment(request, data_);
+  const std::string table = read_file(request.output / "table.md");
+  ExperimentRequest other = request;
+  other.variants = {{.name = "optim.lr=1e-3", .title = "optim.lr=1e-3", .overrides = {"optim.lr=1e-3"}}};
+  EXPECT_THAT(refusal(other, data_), testing::AllOf(HasSubstr("Ablation & more"), HasSubstr("leave out INFIG"), HasSubstr("--output-dir")));
+  other = request;
+  other.variants[1].overrides = {"loss.lambda_g=0.5"};
+  EXPECT_THAT(refusal(other, data_), HasSubstr("its w/o GAM is loss.lambda_g=0, this one's loss.lambda_g=0.5"));
+  other = request;
+  other.seeds = {2, 3};
+  EXPECT_THAT(refusal(other, data_), HasSubstr("its seeds are 1, and this one's (2,3) leave out 1"));
+  DataSet posts = data_;
+  posts.sha256 = std::string(64, 'e');
+  EXPECT_THAT(refusal(request, posts), HasSubstr("its data set is"));
+  other = request;
+  other.output = request.output / "full/seed-1";
+  EXPECT_THAT(refusal(other, data_), HasSubstr("is the folder of a single run"));
+  EXPECT_EQ(read_file(request.output / "table.md"), table);
+
+  other = request;
+  other.split = "train";
+  EXPECT_THROW(run_experiment(other, data_), ConfigError);
+  // The same experiment scored on another split has tables of its own.
+  DataSet tested = data_;
+  for (auto& post : tested.posts) post.split = post.split == Split::kDev && post.id.back() % 2 == 0 ? Split::kTest : post.split;
+  other = request;
+  other.split = "test";
+  other.output = folder_ / "two-splits";
+  ExperimentRequest dev = other;
+  dev.split = "dev";
+  run_experiment(dev, tested);
+  const std::string first = read_file(other.output / "table.md");
+  EXPECT_EQ(run_experiment(other, tested).tables, other.output / "test");
+  EXPECT_EQ(read_file(other.output / "table.md"), first);
+  EXPECT_THAT(read_file(other.output / "test/table.md"), HasSubstr("split test"));
+}
+
 TEST_F(ExperimentTest, Refusals) {
   ExperimentRequest request = experiment("bad");
   request.seeds = {1, 1};
@@ -122,8 +171,10 @@ TEST_F(ExperimentTest, Refusals) {
 
 TEST(Tables, CellsAsPrinted) {
   EXPECT_EQ(score_cell(Summary()), "-");
-  EXPECT_EQ(score_cell(summarize({.75})), "0.7500");
-  EXPECT_EQ(score_cell(summarize({.70, .74, .72})), "0.7200 \u00b1 0.0200 (0.6703 to 0.7697)");
+  constexpr Interval kShare{.low = 0, .high = 1};
+  EXPECT_EQ(score_cell(summarize({.75}, kShare)), "0.7500");
+  EXPECT_EQ(score_cell(summarize({.2727, .6363}, kShare)), "0.4545 (the two: 0.2727, 0.6363)");
+  EXPECT_EQ(score_cell(summarize({.70, .74, .72}, kShare)), "0.7200 \u00b1 0.0200 (0.6703 to 0.7697)");
 }
 
 }  // namespace

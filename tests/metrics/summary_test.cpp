@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -49,18 +50,33 @@ TEST(Student, EqualsScipys) {
   EXPECT_EQ(student_cdf(infinity, 3), 1);
 }
 
+constexpr Interval kAnything{.low = -1e9, .high = 1e9};
+
 TEST(Summary, ByHand) {
-  const Summary three = summarize({.70, .74, .72});
+  const Summary three = summarize({.70, .74, .72}, kAnything);
   EXPECT_EQ(three.count, 3);
   EXPECT_NEAR(three.mean, .72, 1e-12);
   EXPECT_NEAR(three.deviation, .02, 1e-12);
-  EXPECT_NEAR(three.interval.high - .72, 4.302653 * .02 / std::sqrt(3.0), 1e-7);
-  EXPECT_NEAR(.72 - three.interval.low, three.interval.high - .72, 1e-12);
-  const Summary one = summarize({.7});
+  ASSERT_TRUE(three.interval.has_value());
+  EXPECT_NEAR(three.interval->high - .72, 4.302653 * .02 / std::sqrt(3.0), 1e-7);
+  EXPECT_NEAR(.72 - three.interval->low, three.interval->high - .72, 1e-12);
+  const Summary one = summarize({.7}, kAnything);
   EXPECT_EQ(one.deviation, 0);
-  EXPECT_EQ(one.interval.low, .7);
-  EXPECT_THROW(summarize({}), ShapeError);
-  EXPECT_THROW(summarize({.7, std::numeric_limits<double>::quiet_NaN()}), ShapeError);
+  EXPECT_FALSE(one.interval.has_value());
+  EXPECT_THROW(summarize({}, kAnything), ShapeError);
+  EXPECT_THROW(summarize({.7, std::numeric_limits<double>::quiet_NaN()}, kAnything), ShapeError);
+}
+
+// Student's interval of .1, .5, .9 reaches from -.49 to 1.49; of two values from -1.86 to 2.76 and the like.
+TEST(Summary, StaysInsideWhatIsPossible) {
+  const Summary wide = summarize({.1, .5, .9}, {.low = 0, .high = 1});
+  EXPECT_EQ(wide.interval->low, 0);
+  EXPECT_EQ(wide.interval->high, 1);
+  EXPECT_EQ(summarize({-.1, .5, .9}, {.low = -1, .high = 1}).interval->high, 1);
+  const Summary two = summarize({.2727, .6364}, {.low = 0, .high = 1});
+  EXPECT_FALSE(two.interval.has_value());
+  EXPECT_EQ(two.values, (std::vector<double>{.2727, .6364}));
+  EXPECT_NEAR(two.deviation, (.6364 - .2727) / std::sqrt(2.0), 1e-12);
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ TEST(Verify, CountsPicturesRepetitionsAndLeaks) {
     EXPECT_FALSE(report.shortcuts.empty());
   }
   const auto strict = verify_data(scratch.path(), {.bad_picture_is_miss = true});
-  EXPECT_THAT(strict.misses, ElementsAre("1 pictures cannot be used"));
+  EXPECT_THAT(strict.misses, ElementsAre("1 picture cannot be used"));
   const auto blind = verify_data(scratch.path(), {.pictures = false, .shortcuts = false});
   EXPECT_TRUE(blind.pictures.empty());
   EXPECT_TRUE(blind.shortcuts.empty());

@@ -12,6 +12,7 @@
 #include "run/calibration.h"
 #include "run/checkpoints.h"
 #include "run/description.h"
+#include "run/seeds.h"
 #include "run/trainer_state.h"
 
 namespace infig {
@@ -62,6 +63,18 @@ TEST_F(RunFiles, NamesOfSteps) {
 
 TEST_F(RunFiles, BestIsTheStepThatItsLinkNames) {
   EXPECT_THAT(thrown<CheckpointError>([&] { find_checkpoint(run()); }), HasSubstr("holds no checkpoints/best"));
+  EXPECT_THAT(thrown<CheckpointError>([&] { find_checkpoint(run()); }), HasSubstr("none of its checkpoints is whole"));
+  std::ofstream(run() / "checkpoints/step-000002/config.json") << "{}";
+  EXPECT_THAT(
+      thrown<CheckpointError>([&] { find_checkpoint(run()); }),
+      HasSubstr("stopped before its first evaluation: continue it with train --resume latest, or use what it has learnt so far: --run " +
+                (run() / "checkpoints/step-000002").string()));
+  link("checkpoints/best", "step-000010");  // whose weights are gone
+  EXPECT_THAT(
+      thrown<CheckpointError>([&] { find_checkpoint(run()); }),
+      HasSubstr("checkpoints/best is step-000010, which lacks model.safetensors; put the file back, or use another checkpoint of the "
+                "run: --run " +
+                (run() / "checkpoints/step-000002").string()));
   link("checkpoints/best", "step-000002");
   EXPECT_EQ(find_checkpoint(run()), run() / "checkpoints/step-000002");
   EXPECT_EQ(find_checkpoint(run() / "checkpoints/best"), run() / "checkpoints/best");  // as it was typed
@@ -76,6 +89,24 @@ TEST_F(RunFiles, BestIsTheStepThatItsLinkNames) {
   fs::remove(run() / "checkpoints/best");
   fs::rename(run() / "checkpoints/step-000002", run() / "checkpoints/best");  // an archive without links
   EXPECT_EQ(find_checkpoint(run()), run() / "checkpoints/best");
+}
+
+TEST_F(RunFiles, FoldersOfRunsAreNamed) {
+  const auto said = [&](const fs::path& folder) { return thrown<CheckpointError>([&] { find_checkpoint(folder); }); };
+  for (const char* name : {"seeds/seed-10", "seeds/seed-2", "seeds/seed-x", "ablation/full/seed-1", "runs/a", "runs/b", "data"})
+    fs::create_directories(folder_ / name);
+  EXPECT_THAT(seed_runs(folder_ / "seeds"), ElementsAre(folder_ / "seeds/seed-2", folder_ / "seeds/seed-10"));
+  EXPECT_EQ(seed_of_folder("x/seed-7/"), 7U);
+  for (const char* bad : {"seed-", "seed-7a", "seed--1", "seeds-1", "seed-99999999999999999999"}) EXPECT_FALSE(seed_of_folder(bad)) << bad;
+  EXPECT_THAT(said(folder_ / "seeds"),
+              HasSubstr("holds 2 runs (seed-2, seed-10); give one of them, as --run " + (folder_ / "seeds/seed-2").string()));
+  EXPECT_THAT(said(folder_ / "ablation"),
+              HasSubstr("holds an experiment (full); give one of its runs, as --run " + (folder_ / "ablation/full/seed-1").string()));
+  for (const char* name : {"runs/a", "runs/b"}) std::ofstream(folder_ / name / "config.yaml") << "seed: 1\n";
+  EXPECT_THAT(said(folder_ / "runs"), HasSubstr("holds 2 runs (a, b); give one of them"));
+  EXPECT_THAT(said(folder_ / "runs/a"), HasSubstr("stopped before its first evaluation"));
+  std::ofstream(folder_ / "data/posts.jsonl") << "";
+  EXPECT_THAT(said(folder_ / "data"), HasSubstr("is a data set folder"));
 }
 
 TEST_F(RunFiles, NoneOfTheNamesIsALink) {

@@ -1,0 +1,16 @@
+// Numbers and their nouns in sentences.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace infig {
+
+// "1,234"
+std::string with_thousands(int64_t number);
+
+// "1 post", "0 posts", "1,234 posts". `many` where an s at the end is not enough: counted(2, "class", "classes").
+std::string counted(int64_t number, std::string_view one, std::string_view many = "");
+
+}  // namespace infig

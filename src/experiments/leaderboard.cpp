@@ -1,0 +1,246 @@
+#include "experiments/leaderboard.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
+
+#include "archive/weight_archive.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/json.h"
+#include "evaluation/reports.h"
+#include "evaluation/run_record.h"
+#include "run/checkpoints.h"
+#include "run/seeds.h"
+#include "run/stored_model.h"
+#include "run/trainer_state.h"
+
+namespace infig {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One run folder as it is, before seeds are put together.
+struct FoundRun {
+  fs::path folder;
+  BoardLine line;  // without scores
+  std::vector<std::pair<StoredEvaluation, EvaluationResult>> evaluations;
+};
+
+bool there(const fs::path& path) {
+  std::error_code code;
+  return fs::exists(path, code);
+}
+
+bool is_run(const fs::path& folder) {
+  return there(folder / "config.yaml") || there(folder / "description.json") || fs::is_directory(folder / "checkpoints");
+}
+
+void search(const fs::path& folder, std::vector<fs::path>& runs) {
+  if (is_run(folder)) {
+    runs.push_back(folder);
+    return;
+  }
+  if (there(folder / "posts.jsonl")) return;
+  std::error_code code;
+  std::vector<fs::path> inner;
+  for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, code)) {
+    if (entry.symlink_status(code).type() == fs::file_type::directory && !entry.path().filename().string().starts_with('.'))
+      inner.push_back(entry.path());
+  }
+  std::sort(inner.begin(), inner.end());
+  for (const fs::path& one : inner) search(one, runs);
+}
+
+// Seconds of all epochs that were trained, those before a crash too.
+double seconds_of(const fs::path& run) {
+  if (!there(run / "timings.jsonl")) return 0;
+  const std::string bytes = read_file(run / "timings.jsonl");
+  double seconds = 0;
+  for (size_t begin = 0; begin < bytes.size();) {
+    const size_t end = std::min(bytes.find('\n', begin), bytes.size());
+    const nlohmann::json line = parse_foreign_json(std::string_view(bytes).substr(begin, end - begin));
+    if (line.is_object() && line.contains("seconds") && line.at("seconds").is_number()) seconds += line.at("seconds").get<double>();
+    begin = end + 1;
+  }
+  return seconds;
+}
+
+// Running means of BatchNorm are stored beside the parameters and are none.
+bool is_parameter(const std::string& name) {
+  return !name.ends_with("running_mean") && !name.ends_with("running_var") && !name.ends_with("num_batches_tracked");
+}
+
+int64_t parameters_of(const fs::path& checkpoint) {
+  const WeightArchive archive = open_archive(checkpoint / "model.safetensors");
+  int64_t count = 0;
+  for (const auto& [name, view] : archive.tensors()) {
+    if (!is_parameter(name)) continue;
+    int64_t size = 1;
+    for (const int64_t side : view.shape) size *= side;
+    count += size;
+  }
+  return count;
+}
+
+// How far the run came, by its newest checkpoint; nothing once it is finished.
+std::string progress_of(const fs::path& run, const RunRecord& record) {
+  const auto checkpoints = GuardedFolder(run).find("checkpoints");
+  const std::string latest = checkpoints ? linked_checkpoint(*checkpoints, "latest").value_or("") : "";
+  if (latest.empty()) return there(run / "checkpoints" / "best") ? "" : "no checkpoint yet";
+  // A run of which the best weights alone were kept has nothing to continue from.
+  if (!there(run / "checkpoints" / latest / "trainer_state.json")) return "";
+  const TrainerState state = read_trainer_state(run / "checkpoints" / latest);
+  if (state.finished) return "";
+  return fmt::format("stopped at step {}, in epoch {} of {}", state.global_step, state.epoch + 1, record.setting("train.epochs"));
+}
+
+void mark(BoardLine& line, RunState state, const std::string& note) {
+  line.state = std::max(line.state, state);
+  if (!note.empty()) line.note += (line.note.empty() ? "" : "; ") + note;
+}
+
+// The message of an error without the folder that the line names already.
+std::string short_message(const std::exception& error, const fs::path& run) {
+  std::string text = error.what();
+  const std::string prefix = run.string();
+  if (text.starts_with(prefix)) text.erase(0, prefix.size());
+  while (!text.empty() && (text.front() == '/' || text.front() == ':' || text.front() == ' ')) text.erase(0, 1);
+  return text;
+}
+
+// Whatever is wrong in a folder becomes a note of its line.
+FoundRun look_into(const fs::path& run, const fs::path& root) {
+  FoundRun found{.folder = run, .line = {}, .evaluations = {}};
+  BoardLine& line = found.line;
+  line.name = run == root ? "." : run.lexically_relative(root).generic_string();
+  const auto attempt = [&](auto&& work) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      mark(line, RunState::kBroken, short_message(error, run));
+    }
+  };
+  attempt([&] {
+    const RunRecord record = read_run_record(run);
+    line.preset = record.preset;
+    line.seeds = {record.seed};
+    line.settings.insert(record.config.begin(), record.config.end());
+    line.train_seconds = seconds_of(run);
+    const std::string progress = progress_of(run, record);
+    if (!progress.empty()) mark(line, RunState::kUnfinished, progress);
+  });
+  if (line.state == RunState::kFinished || there(run / "checkpoints" / "best")) {
+    attempt([&] {
+      const fs::path best = find_checkpoint(run);
+      line.precision = read_stored_model(best).precision;
+      line.parameters = parameters_of(best);
+    });
+  }
+  std::vector<StoredEvaluation> stored;
+  attempt([&] { stored = stored_evaluations(run); });
+  for (const StoredEvaluation& one : stored) {
+    if (!one.without.empty()) continue;
+    attempt([&] {
+      found.evaluations.emplace_back(one, read_evaluation(run, one));
+      const std::string best = outdated_by(run, one);
+      if (!best.empty()) mark(line, RunState::kFinished, fmt::format("{} is of {}, best is {} now", one.split, one.checkpoint, best));
+    });
+  }
+  return found;
+}
+
+Summary over(const std::vector<const EvaluationResult*>& results, const Interval& possible, double (*score)(const EvaluationResult&)) {
+  std::vector<double> values;
+  for (const EvaluationResult* one : results) values.push_back(score(*one));
+  const bool finite = std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+  return finite ? summarize(values, possible) : Summary{};
+}
+
+void add_scores(BoardLine& line, const StoredEvaluation& stored, const std::vector<const EvaluationResult*>& results) {
+  constexpr Interval kShare{.low = 0, .high = 1}, kCorrelation{.low = -1, .high = 1}, kLoss{.low = 0, .high = INFINITY};
+  line.data = stored.data;
+  line.data_sha256 = stored.data_sha256;
+  line.split = stored.split;
+  line.posts = results.front()->scores.count;
+  line.accuracy = over(results, kShare, [](const EvaluationResult& one) { return one.scores.accuracy; });
+  line.f1_macro = over(results, kShare, [](const EvaluationResult& one) { return one.scores.f1_macro; });
+  line.f1_weighted = over(results, kShare, [](const EvaluationResult& one) { return one.scores.f1_weighted; });
+  line.mcc = over(results, kCorrelation, [](const EvaluationResult& one) { return one.scores.mcc; });
+  line.ece = over(results, kShare, [](const EvaluationResult& one) { return one.scores.ece; });
+  line.loss = over(results, kLoss, [](const EvaluationResult& one) { return one.loss; });
+  line.interval = results.size() > 1 ? line.accuracy.interval
+                                     : Interval{.low = results.front()->scores.accuracy_low, .high = results.front()->scores.accuracy_high};
+}
+
+// The line of runs that belong together, before scores: sums of what they cost, and what is wrong with any of them.
+BoardLine joined(const std::vector<const FoundRun*>& runs, const fs::path& root) {
+  BoardLine line = runs.front()->line;
+  if (runs.size() == 1) return line;
+  line.name = runs.front()->folder.parent_path().lexically_relative(root).generic_string();
+  line.note.clear();
+  line.seeds.clear();
+  line.train_seconds = 0;
+  for (const FoundRun* one : runs) {
+    line.seeds.insert(line.seeds.end(), one->line.seeds.begin(), one->line.seeds.end());
+    line.train_seconds += one->line.train_seconds;
+    mark(line, one->line.state, one->line.note.empty() ? "" : last_name(one->folder) + ": " + one->line.note);
+  }
+  return line;
+}
+
+// A line for each data set and split of the runs; one without scores where there is none.
+void add_lines(const std::vector<const FoundRun*>& runs, const fs::path& root, const BoardOptions& options, std::vector<BoardLine>& lines) {
+  const BoardLine whole = joined(runs, root);
+  std::vector<std::pair<StoredEvaluation, std::vector<const EvaluationResult*>>> groups;
+  for (const FoundRun* run : runs) {
+    for (const auto& [stored, result] : run->evaluations) {
+      if (options.split != "all" && stored.split != options.split) continue;
+      const auto same = std::find_if(groups.begin(), groups.end(), [&stored = stored](const auto& group) {
+        return group.first.folder == stored.folder && group.first.split == stored.split && group.first.data_sha256 == stored.data_sha256;
+      });
+      (same == groups.end() ? groups.emplace_back(stored, std::vector<const EvaluationResult*>()) : *same).second.push_back(&result);
+    }
+  }
+  for (const auto& [stored, results] : groups) {
+    BoardLine line = whole;
+    add_scores(line, stored, results);
+    if (results.size() < runs.size())
+      mark(line, RunState::kFinished, fmt::format("{} of {} seeds were evaluated", results.size(), runs.size()));
+    lines.push_back(std::move(line));
+  }
+  if (groups.empty()) lines.push_back(whole);
+}
+
+}  // namespace
+
+std::vector<BoardLine> find_runs(const fs::path& folder, const BoardOptions& options) {
+  if (!fs::is_directory(folder)) throw DataError(fmt::format("{}: no such folder", folder.string()));
+  const fs::path root = fs::path(folder / "").lexically_normal().parent_path();
+  std::vector<fs::path> folders;
+  search(root.empty() ? fs::path(".") : root, folders);
+  std::vector<FoundRun> runs;
+  runs.reserve(folders.size());
+  for (const fs::path& one : folders) runs.push_back(look_into(one, root.empty() ? fs::path(".") : root));
+  std::vector<BoardLine> lines;
+  std::set<fs::path> done;
+  for (const FoundRun& run : runs) {
+    std::vector<const FoundRun*> together = {&run};
+    const fs::path parent = run.folder.parent_path();
+    if (!options.each && seed_of_folder(run.folder)) {
+      if (!done.insert(parent).second) continue;
+      together.clear();
+      for (const FoundRun& other : runs) {
+        if (other.folder.parent_path() == parent && seed_of_folder(other.folder)) together.push_back(&other);
+      }
+    }
+    add_lines(together, root.empty() ? fs::path(".") : root, options, lines);
+  }
+  return lines;
+}
+
+}  // namespace infig
