@@ -74,6 +74,7 @@ std::string notices(const ReportInput& input) {
   count(result.images_truncated, "Truncated pictures, whose missing rows were read as grey");
   count(result.images_skipped, "Posts left out because their picture could not be read (--bad-image skip)");
   count(result.texts_missing, "Posts read without a text");
+  count(static_cast<int64_t>(result.predictions.size()) - result.scores.count, "Posts without label, which are predicted and not scored");
   if (!input.run.data_sha256.empty() && !input.data.sha256.empty() && input.run.data_sha256 != input.data.sha256) {
     lines.emplace_back("The data set differs from the one the run was trained on (its hash is another).");
   }

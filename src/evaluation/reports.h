@@ -69,8 +69,8 @@ std::filesystem::path evaluation_path(const std::filesystem::path& run_folder, c
 // eval_{text_only,image_only}_{accuracy,f1_macro,f1_weighted}, per class
 // eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors
 // (where they are known), eval_clean_{accuracy,accuracy_low,accuracy_high,f1_macro,f1_weighted,samples} (where the posts without leaks are)
-// and the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key
-// being taken.
+// and the counts of pictures, of texts and of posts without label, which are predicted and not scored. A label called `macro` or `weighted`
+// stands in `classes` alone, its F1 key being taken.
 void write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
 
 // Reads SPLIT.json and SPLIT-predictions.csv. Throws DataError naming file and key where one is absent or does not fit.

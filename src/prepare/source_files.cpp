@@ -9,10 +9,7 @@
 namespace infig {
 namespace fs = std::filesystem;
 
-PictureRef PictureFolder::of(const std::string& id) const {
-  if (folder.empty()) return {};
-  return {.file = folder / (id + ".jpg")};
-}
+PictureRef PictureFolder::of(const std::string& id) const { return {.file = folder / (id + ".jpg")}; }
 
 PictureFolder find_pictures(const fs::path& given, const std::vector<fs::path>& usual) {
   if (!given.empty()) {
