@@ -35,7 +35,7 @@ void print_scores(const EvaluationResult& result) {
   std::printf("%s%s%s: %lld posts\n", result.split.c_str(), result.without.empty() ? "" : " without ", result.without.c_str(),
               static_cast<long long>(s.count));
   if (const auto unlabelled = static_cast<long long>(result.predictions.size()) - static_cast<long long>(s.count); unlabelled > 0)
-    std::printf("  %lld more have no label: predicted, not scored\n", unlabelled);
+    std::printf("  %lld more without label: predicted, not scored\n", unlabelled);
   std::printf("  accuracy     %.4f  (95 %% interval %.4f to %.4f; majority class %.4f)\n", s.accuracy, s.accuracy_low, s.accuracy_high,
               majority_accuracy(s));
   std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  MCC          %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro,

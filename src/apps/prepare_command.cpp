@@ -133,15 +133,17 @@ void print_pictures(const nlohmann::json& pictures) {
   fmt::print("pictures: {} of {} named are there{}\n", pictures.at("there").get<int64_t>(), pictures.at("named").get<int64_t>(), list);
 }
 
-// Posts that were left out: one line a post, but only one for those that share a reason.
+// Posts that were left out: one line a post, but only one for those that share a reason, and not more than are worth reading.
 void print_dropped(const PrepareReport& report, const std::string& out) {
+  size_t lines = 0;
   for (const auto& [reason, posts] : report.dropped_reasons) {
-    if (posts > 1) fmt::print("{:>8}  dropped: {}\n", posts, reason);
+    if (posts > 1 && lines++ < PrepareReport::kListed) fmt::print("{:>8}  dropped: {}\n", posts, reason);
   }
   for (const auto& note : report.dropped) {
     const auto found = std::find_if(report.dropped_reasons.begin(), report.dropped_reasons.end(),
                                     [&](const auto& one) { return one.first == note.reason; });
-    if (found == report.dropped_reasons.end() || found->second == 1) fmt::print("dropped {}: {}\n", note.id, note.reason);
+    const bool alone = found == report.dropped_reasons.end() || found->second == 1;
+    if (alone && lines++ < PrepareReport::kListed) fmt::print("dropped {}: {}\n", note.id, note.reason);
   }
   if (report.dropped_count > 0) fmt::print("{:>8}  dropped; all of them with their reasons: {}/dropped.csv\n", report.dropped_count, out);
 }

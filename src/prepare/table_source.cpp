@@ -161,7 +161,7 @@ class TableSource : public PostSource {
     int64_t row = 0;
     for (const auto& table : tables_) {
       for_each_row(table, [&](PostRow&& one) {
-        if (row++ == wanted) id = one.id.value_or("");
+        if (row++ == wanted) id = one.id && !one.id->empty() ? *one.id : std::to_string(wanted + 1);
       });
     }
     return id;
