@@ -272,8 +272,8 @@ def tables():
         "delimited_table": {
             "csv": b"Cid,text,image,label,split\r\n1,\"a, \"\"b\"\"\nc\",images/1.jpg,positive,train\r\n\r\n2,,2.jpg,negative,dev\r\n",
             "tsv": b"T\xef\xbb\xbfsplit\tid\ttext\tlabel\ttags\ntrain\t1\tcaf\xc3\xa9\tpositive\tx\ntest\t2\t\tneutral\t\n",
-            "posts": b"Ctext\nwords alone\n"},
-        "json_table": {"posts": b"\n".join(json.dumps(post).encode() for post in posts) + b"\n", "mark": b"\xef\xbb\xbf{\"id\":\"a\",\"label\":\"x\",\"split\":\"test\"}\r\n"},
+            "posts": b"Ctext\nwords alone\n", "semicolon": b"Cid;text;label;split\n1;\"a; b\";positive;Train\n2;c;;TEST\n"},
+        "json_table": {"array": json.dumps(posts, indent=1).encode(), "posts": b"\n".join(json.dumps(post).encode() for post in posts) + b"\n", "mark": b"\xef\xbb\xbf{\"id\":\"a\",\"label\":\"x\",\"split\":\"test\"}\r\n"},
         "mvsa_labels": {"header": b"ID\ttext,image\r\n1\tneutral,positive\r\n2\tpositive,negative\r\n", "plain": b"\xef\xbb\xbf3\t neutral , neutral\n\n4\tnegative,negative"},
         "public_split": {"three": folder({"train.json": split, "dev.json": split[:1], "test.json": [{"id": "7", "text": "x", "emotion_label": 1}]}),
                          "valid": folder({"valid.json": split})},

@@ -40,6 +40,8 @@ void print_scores(const EvaluationResult& result) {
   const auto& s = result.scores;
   std::printf("%s, %s%s%s: %s\n", result.data.c_str(), result.split.c_str(), result.without.empty() ? "" : " without ",
               result.without.c_str(), counted(s.count, "post").c_str());
+  if (const auto unlabelled = static_cast<int64_t>(result.predictions.size()) - s.count; unlabelled > 0)
+    std::printf("  %lld more without label: predicted, not scored\n", static_cast<long long>(unlabelled));
   std::printf("  accuracy     %.4f  (95 %% Wilson interval %.4f to %.4f; majority class %.4f)\n", s.accuracy, s.accuracy_low,
               s.accuracy_high, majority_accuracy(s));
   std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  MCC          %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro,

@@ -65,27 +65,31 @@ void add_mvsa_single(CLI::App& prepare) {
 using PrepareTable = PrepareReport (*)(const std::filesystem::path&, const std::filesystem::path&, const TableOptions&);
 
 PrepareReport run_table(const PrepareFlags& flags, PrepareTable run) {
-  TableOptions options{.common = prepare_options(flags), .images = flags.images, .labels = flags.labels};
+  TableOptions options{
+      .common = prepare_options(flags), .images = flags.images, .labels = flags.labels, .strip_labels = flags.strip_labels};
   options.common.images.clear();
   return run(flags.raw, flags.out, options);
 }
 
 constexpr const char* kTablePictures = "Folder that relative picture paths start from (default: the table's own)";
-constexpr const char* kTableLabels = "Label names in id order, separated by commas (default: alphabetical)";
+constexpr const char* kTableLabels =
+    "Label names in id order, separated by commas (default: alphabetical); any other is refused, a whole number is a name's place from 0";
 
 void add_table(CLI::App& prepare) {
   const PrepareKind kind = {
       .name = "table",
-      .description = "Posts of your own: a CSV, TSV or JSONL table with id, text, image, label, split",
+      .description = "Posts of your own: a table with text, image, label and, if it has them, id and split",
       .raw_names = "--raw,--input",
       .raw =
-          "The table (.csv, .tsv or .jsonl), or an archive (zip, tar, tar.gz) with one table and its pictures; columns besides these "
-          "five are ignored, split may be absent",
+          "The table: .csv, .tsv or .txt with a header (separators , ; tab and | are found by looking), .jsonl, or .json (an array); or an "
+          "archive (zip, tar, tar.gz) with one table and its pictures. Columns besides these five are ignored; without id a row is called "
+          "by its number",
       .images = kTablePictures,
       .labels = kTableLabels,
       .footer =
-          "Rows without label, or with neither text nor picture, are dropped and listed.\n"
-          "A sample, posts.csv, with its pictures in the folder pictures/ (an empty cell: the post has none; split: train, dev or test):\n"
+          "Splits are train, dev (valid, validation) and test, in any case; without the column they are drawn. Rows without label are kept "
+          "in\ntest, for predict, and dropped elsewhere; so are rows with neither text nor picture. Every dropped row is listed.\n"
+          "A sample, posts.csv, with its pictures in the folder pictures/ (an empty cell: the post has none):\n"
           "  id,text,image,label,split\n"
           "  1,\"What a morning, at last!\",sunrise.jpg,positive,train\n"
           "  2,The bus is late again,,negative,train\n"
@@ -102,15 +106,16 @@ void add_jsonl(CLI::App& prepare) {
       .name = "jsonl",
       .description = "The same, of a JSONL table: one object a line with id, text, image, label, split",
       .raw_names = "--raw,--input",
-      .raw = "The table, called .jsonl or .ndjson; other keys are ignored, split may be absent",
+      .raw = "The table: .jsonl or .ndjson, or .json with one array of such objects; other keys are ignored, id and split may be absent",
       .images = kTablePictures,
       .labels = kTableLabels,
       .footer = "Example:\n  infig prepare jsonl --raw posts.jsonl --out data/mine --pack",
   };
   add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(), [](const PrepareFlags& flags) {
     const std::string extension = std::filesystem::path(flags.raw).extension().string();
-    if (extension != ".jsonl" && extension != ".ndjson")
-      throw ConfigError(fmt::format("raw: {}: expected a .jsonl or .ndjson file; infig prepare table reads .csv and .tsv", flags.raw));
+    if (extension != ".jsonl" && extension != ".ndjson" && extension != ".json")
+      throw ConfigError(
+          fmt::format("raw: {}: expected a .jsonl, .ndjson or .json file; infig prepare table reads .csv and .tsv", flags.raw));
     return run_table(flags, prepare_table);
   });
 }

@@ -22,7 +22,7 @@ struct VerifyFlags {
   int64_t threads = 0, max_pixels = DecodeOptions{}.max_pixels, max_length = VerifyOptions{}.max_length, list = 20;
   int64_t pairs = DataReportOptions{}.pairs;
   double near_text = VerifyOptions{}.near_text_threshold;
-  bool no_pictures = false, no_near = false, no_shortcuts = false, no_report = false, write_clean_test = false;
+  bool no_pictures = false, no_near = false, no_shortcuts = false, no_report = false, write_clean_test = false, bad_image_typed = false;
 };
 
 constexpr Split kReportedSplits[] = {Split::kTrain, Split::kDev, Split::kTest};
@@ -37,15 +37,21 @@ void print_splits(const DataSet& data) {
     std::vector<int64_t> totals(data.labels.size());
     int64_t texts = 0;
     int64_t images = 0;
+    int64_t unlabelled = 0;
     for (const int64_t row : rows) {
       const Post& post = data.posts[static_cast<size_t>(row)];
-      ++totals[static_cast<size_t>(post.label_id)];
+      if (post.label_id >= 0) {
+        ++totals[static_cast<size_t>(post.label_id)];
+      } else {
+        ++unlabelled;
+      }
       texts += post.text.empty() ? 0 : 1;
       images += post.image.empty() ? 0 : 1;
     }
     std::string line = fmt::format("{:<8}{:>10}", split_name(split), rows.size());
     for (size_t i = 0; i < totals.size(); ++i) line += fmt::format("{:>{}}", totals[i], std::max<size_t>(data.labels[i].size() + 2, 10));
     fmt::print("{}{:>12}{:>12}\n", line, texts, images);
+    if (unlabelled > 0) fmt::print("{:<8}{:>10} of these without label: predicted, not scored\n", "", unlabelled);
   }
 }
 
@@ -138,6 +144,15 @@ void print_shortcuts(const VerifyReport& report) {
   }
 }
 
+// At the end, where it is read: what became of the pictures that are named.
+void print_lost(const VerifyReport& report) {
+  if (report.raw_pictures_there < report.raw_pictures_named)
+    fmt::print("pictures {} of the {} that the raw files name are not in the data set (prepare has said why)\n",
+               report.raw_pictures_named - report.raw_pictures_there, report.raw_pictures_named);
+  if (const int64_t unusable = count_unusable(report); unusable > 0)
+    fmt::print("pictures {} of the {} that are named cannot be used\n", unusable, count_named(report));
+}
+
 void print_report(const VerifyReport& report, const VerifyFlags& flags) {
   const DataSet& data = report.data;
   fmt::print("data set {}: {} posts, {} labels\n", data.name, data.posts.size(), data.labels.size());
@@ -156,6 +171,8 @@ void print_report(const VerifyReport& report, const VerifyFlags& flags) {
     if (listed++ < flags.list) fmt::print("fault    {}\n", fault);
   }
   print_more(listed, flags);
+  for (const auto& odd : report.odd_labels) fmt::print("labels   {}\n", odd);
+  print_lost(report);
   for (const auto& miss : report.misses) fmt::print("MISS     {}\n", miss);
   fmt::print("{}\n", report.good() ? "good" : "not good");
 }
@@ -170,9 +187,11 @@ void write_files(const VerifyReport& report, const VerifyFlags& flags, int64_t t
   if (!flags.no_report) {
     if (!flags.output_dir.empty()) make_folder(flags.output_dir);
     const fs::path leaks = output_path(flags, "leaks.csv"), page = output_path(flags, "data-report.html");
+    const fs::path json = output_path(flags, "data-report.json");
     write_leaks(report.data, report.leaks, leaks);
     write_file_atomic(page, render_data_report(report, {.pairs = flags.pairs, .max_pixels = flags.max_pixels, .threads = threads}));
-    fmt::print("wrote {} and {}\n", leaks.string(), page.string());
+    write_file_atomic(json, data_report_json(report));
+    fmt::print("wrote {}, {} and {}\n", leaks.string(), page.string(), json.string());
   }
   if (flags.write_clean_test) {
     const fs::path path = flags.clean_test.empty() ? clean_test_path(flags.data) : fs::path(flags.clean_test);
@@ -188,6 +207,7 @@ void verify(const VerifyFlags& flags) {
   options.pictures = !flags.no_pictures;
   options.max_pixels = flags.max_pixels;
   options.bad_picture_is_miss = flags.bad_image == "error";
+  options.lost_pictures_are_miss = !(flags.bad_image_typed && flags.bad_image == "missing");
   options.near = !flags.no_near;
   options.near_text_threshold = flags.near_text;
   options.max_length = flags.max_length;
@@ -230,16 +250,18 @@ void add_verify_data(CLI::App& app) {
   command->add_option(
       "--expect", flags->expect,
       "Compare with the published counts of a data set (mvsa-single, mvsa-multiple, hfm, tumemo), for the splits that are there");
-  command
-      ->add_option("--bad-image", flags->bad_image, "Pictures that cannot be used: missing or skip (listed), or error (listed, and exit 1)")
-      ->check(CLI::IsMember({"missing", "skip", "error"}))
-      ->capture_default_str();
+  auto* bad_image =
+      command->add_option("--bad-image", flags->bad_image,
+                          "Pictures that cannot be used: missing or skip (listed), or error (listed, and exit 1). Where not one "
+                          "can be, exit 1 as well, unless missing is typed");
+  bad_image->check(CLI::IsMember({"missing", "skip", "error"}))->capture_default_str();
   command->add_option("--max-pixels", flags->max_pixels, "Width x height from which on a picture is refused")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   add_search_flags(*command, *flags);
-  command->add_option("--output-dir", flags->output_dir, "Folder for leaks.csv and data-report.html (default: the data set's own)");
-  command->add_flag("--no-report", flags->no_report, "Write neither leaks.csv nor data-report.html");
+  command->add_option("--output-dir", flags->output_dir,
+                      "Folder for leaks.csv, data-report.html and data-report.json (default: the data set's own)");
+  command->add_flag("--no-report", flags->no_report, "Write neither leaks.csv nor the data report");
   command->add_option("--pairs", flags->pairs, "Pairs of twins that the report shows of each kind")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
@@ -254,7 +276,8 @@ void add_verify_data(CLI::App& app) {
       "miss.\n"
       "Examples:\n  infig verify-data data/mvsa --expect mvsa-single --write-clean-test\n"
       "  infig verify-data posts.csv --tokenizer weights/minilm-l6 --max-length 64 --output-dir report");
-  command->callback([flags, clean] {
+  command->callback([flags, clean, bad_image] {
+    flags->bad_image_typed = bad_image->count() > 0;
     flags->write_clean_test = clean->count() > 0;
     verify(*flags);
   });

@@ -34,7 +34,8 @@ void add_pictures(CLI::App& command, const PrepareFlagsPtr& flags) {
       .add_option(
           "--bad-image", flags->bad_image,
           "Decode every picture now; one that cannot be: missing (the post keeps its text), skip (the post is dropped) or error (stop). "
-          "Default: missing with --pack; else pictures are brought in unread, and judged when they are used")
+          "Default: missing with --pack; else pictures are brought in unread, and judged when they are used. Where not one named picture "
+          "is there, only a typed missing goes on, with the texts alone")
       ->check(CLI::IsMember({"missing", "skip", "error"}));
   command.add_option("--max-pixels", flags->max_pixels, "Pictures of more pixels count as bad where pictures are decoded")
       ->capture_default_str();
@@ -84,7 +85,11 @@ CLI::App* add_prepare_kind(CLI::App& prepare, const PrepareKind& kind, const Pre
   if (kind.splits != nullptr) command->add_option("--splits", flags->splits, kind.splits);
   if (kind.images != nullptr) command->add_option("--images", flags->images, kind.images);
   add_prepare_out(*command, flags);
-  if (kind.labels != nullptr) command->add_option("--labels", flags->labels, kind.labels)->delimiter(',');
+  if (kind.labels != nullptr) {
+    command->add_option("--labels", flags->labels, kind.labels)->delimiter(',');
+    command->add_flag("--strip-labels", flags->strip_labels,
+                      "Labels that differ by case, blanks at their ends or \".0\" alone are one (its name: the most frequent spelling)");
+  }
   add_texts(*command, kind, flags);
   add_pictures(*command, flags);
   add_split(*command, flags);
@@ -115,6 +120,35 @@ PrepareOptions prepare_options(const PrepareFlags& flags) {
   return options;
 }
 
+namespace {
+
+// "pictures: 118 of 120 named are there; 116 ok, 2 truncated, 2 absent"
+void print_pictures(const nlohmann::json& pictures) {
+  std::string list;
+  for (const auto& [status, count] : pictures.items()) {
+    if (status == "named" || status == "there" || status == "read" || status == "sha256_chain") continue;
+    list += fmt::format("{} {} {}", list.empty() ? ";" : ",", count.get<int64_t>(), status);
+  }
+  fmt::print("pictures: {} of {} named are there{}\n", pictures.at("there").get<int64_t>(), pictures.at("named").get<int64_t>(), list);
+}
+
+// Posts that were left out: one line a post, but only one for those that share a reason, and not more than are worth reading.
+void print_dropped(const PrepareReport& report, const std::string& out) {
+  size_t lines = 0;
+  for (const auto& [reason, posts] : report.dropped_reasons) {
+    if (posts > 1 && lines++ < PrepareReport::kListed) fmt::print("{:>8}  dropped: {}\n", posts, reason);
+  }
+  for (const auto& note : report.dropped) {
+    const auto found = std::find_if(report.dropped_reasons.begin(), report.dropped_reasons.end(),
+                                    [&](const auto& one) { return one.first == note.reason; });
+    const bool alone = found == report.dropped_reasons.end() || found->second == 1;
+    if (alone && lines++ < PrepareReport::kListed) fmt::print("dropped {}: {}\n", note.id, note.reason);
+  }
+  if (report.dropped_count > 0) fmt::print("{:>8}  dropped; all of them with their reasons: {}/dropped.csv\n", report.dropped_count, out);
+}
+
+}  // namespace
+
 void print_prepared(const std::string& out) {
   const auto description = nlohmann::json::parse(read_file(std::filesystem::path(out) / "dataset.json"));
   for (const char* split : {"train", "dev", "test"}) {
@@ -123,22 +157,16 @@ void print_prepared(const std::string& out) {
     std::string line = fmt::format("{:<6}{:>8} posts:", split, found->at("posts").get<int64_t>());
     for (const auto& label : description.at("labels"))
       line += fmt::format(" {} {}", label.get<std::string>(), found->at("labels").at(label.get<std::string>()).get<int64_t>());
+    if (found->contains("unlabelled")) line += fmt::format(", {} without label (for predict)", found->at("unlabelled").get<int64_t>());
     fmt::print("{}\n", line);
   }
-  if (description.contains("pictures")) {
-    std::string line = "pictures:";
-    for (const auto& [status, count] : description["pictures"].items()) {
-      if (status != "read" && status != "sha256_chain") line += fmt::format(" {} {}", count.get<int64_t>(), status);
-    }
-    fmt::print("{}\n", line);
-  }
+  if (description.contains("pictures")) print_pictures(description["pictures"]);
   fmt::print("SHA-256 {}\nwritten to {}\n", description.at("sha256").get<std::string>(), out);
 }
 
 void print_prepared(const PrepareReport& report, const std::string& out) {
   for (const auto& [rule, left] : report.counts) fmt::print("{:>8}  {}\n", left, rule);
-  for (const auto& note : report.dropped) fmt::print("dropped {}: {}\n", note.id, note.reason);
-  if (report.dropped_count > 0) fmt::print("{:>8}  dropped; all of them with their reasons: {}/dropped.csv\n", report.dropped_count, out);
+  print_dropped(report, out);
   for (const auto& [kind, count] : report.noted) fmt::print("{:>8}  {}\n", count, kind);
   if (report.notes_count > 0) fmt::print("          these posts are kept and listed in {}/notes.csv\n", out);
   print_prepared(out);

@@ -19,6 +19,7 @@ struct PrepareFlags {
   std::string out;
   std::string images;
   std::vector<std::string> labels;
+  bool strip_labels = false;
   std::string text_decode = text_decode_name(TextDecode::kUtf8Ignore);
   std::string name;
   std::string bad_image;

@@ -1,4 +1,4 @@
-// How the reference codes clean texts (datasets.md 6.2).
+// How the reference codes clean texts (docs/published-data.md).
 #pragma once
 
 #include <string>

@@ -4,16 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "data/label_words.h"
 #include "data/rows.h"
 #include "data/utf8.h"
 
@@ -55,20 +54,13 @@ Description read_description(const fs::path& folder) {
   }
 }
 
-// A label or the like that is a number from 0 and nothing else.
-std::optional<int64_t> whole_number(const std::string& word) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (error != std::errc() || end != word.data() + word.size() || value < 0) return std::nullopt;
-  return value;
-}
-
 std::string refusal(const std::string& field, const std::string& message) { return fmt::format("field \"{}\" {}", field, message); }
 
-// Turns rows into posts. `known_labels` null: any label is taken (a table numbers them afterwards).
+// Turns rows into posts. `known_labels` null: any label is taken (a table numbers them afterwards). `ids_given`: a row without id is a
+// fault, as in what prepare writes; else its number stands in.
 class PostReader {
  public:
-  explicit PostReader(const std::vector<std::string>* known_labels) : known_labels_(known_labels) {}
+  PostReader(const std::vector<std::string>* known_labels, bool ids_given) : known_labels_(known_labels), ids_given_(ids_given) {}
 
   void begin(fs::path table) {
     tables_.push_back(std::move(table));
@@ -77,13 +69,16 @@ class PostReader {
 
   // Returns why the row is refused, or nothing and the post.
   std::string read(PostRow& row, Post& post) {
+    ++rows_;
+    if (!ids_given_ && (!row.id || row.id->empty())) row.id = std::to_string(rows_);
     if (!row.id) return refusal("id", "is missing");
     if (tar_) std::replace(row.id->begin(), row.id->end(), '/', '_');  // the folders of a key
     if (const std::string fault = id_fault(*row.id); !fault.empty()) return refusal("id", fault);
     const auto [first, fresh] = places_.try_emplace(*row.id, tables_.size() - 1, row.line);
     if (!fresh) return refusal("id", fmt::format("\"{}\" is already in {}; every id must occur once", *row.id, place(first->second)));
-    if (!row.label || row.label->empty()) return refusal("label", "is missing");
-    if (const std::string fault = read_label(*row.label, post); !fault.empty()) return refusal("label", fault);
+    const bool labelled = row.label && !strip_blanks(*row.label).empty();
+    if (!labelled && !is_test(row)) return refusal("label", "is missing; only posts of the split test may have none");
+    if (const std::string fault = labelled ? read_label(*row.label, post) : ""; !fault.empty()) return refusal("label", fault);
     if (!row.split) {
       return refusal("split", tar_ ? "is missing; call the file train-NAME.tar, dev-NAME.tar or test-NAME.tar, or give it in KEY.json"
                                    : "is missing; expected train, dev or test");
@@ -100,6 +95,13 @@ class PostReader {
   }
 
  private:
+  static bool is_test(const PostRow& row) {
+    try {
+      return row.split && parse_split(*row.split) == Split::kTest;
+    } catch (const DataError&) {
+      return false;
+    }
+  }
   std::string read_label(const std::string& word, Post& post) const {
     post.label = word;
     if (known_labels_ == nullptr) return "";
@@ -116,6 +118,8 @@ class PostReader {
   }
 
   const std::vector<std::string>* known_labels_;
+  bool ids_given_;
+  int64_t rows_ = 0;
   std::vector<fs::path> tables_;
   bool tar_ = false;
   std::unordered_map<std::string, std::pair<size_t, int64_t>> places_;  // of each id: table and row
@@ -144,7 +148,7 @@ void require_columns(const fs::path& table, const std::vector<std::string>& want
   for (const auto& name : wanted) {
     if (!present.contains(name)) {
       throw DataError(
-          fmt::format("{}, header: column \"{}\" is missing; expected id, text, image, label, split (infig prepare table can add splits)",
+          fmt::format("{}, header: column \"{}\" is missing; expected text, image, label, split (infig prepare table can add splits)",
                       table.string(), name));
     }
   }
@@ -161,7 +165,7 @@ DataSet read_folder(const fs::path& folder, const RowFaultSink& fault, std::stri
   data.labels = description.labels;
   data.sha256 = sha256_file(posts);
   stated = description.sha256;
-  PostReader reader(&data.labels);
+  PostReader reader(&data.labels, /*ids_given=*/true);
   read_all(posts, reader, fault, data);
   return data;
 }
@@ -174,12 +178,22 @@ void number_labels(DataSet& data) {
     return left && *left != *right ? *left < *right : a < b;
   };
   std::map<std::string, int64_t, decltype(before)> ids(before);
-  for (const auto& post : data.posts) ids[post.label] = 0;
+  for (const auto& post : data.posts) {
+    if (!post.label.empty()) ids[post.label] = 0;
+  }
   for (auto& [label, id] : ids) {
     id = static_cast<int64_t>(data.labels.size());
     data.labels.push_back(label);
   }
-  for (auto& post : data.posts) post.label_id = ids.at(post.label);
+  for (auto& post : data.posts) {
+    if (!post.label.empty()) post.label_id = ids.at(post.label);
+  }
+}
+
+// What a table is trained on without prepare's questions: labels that look like an accident are said.
+void warn_of_labels(const DataSet& data, const fs::path& name) {
+  if (data.rows_of(Split::kTrain).empty()) return;
+  for (const auto& odd : odd_labels(label_totals(data))) log_warning("{}: {}", name.string(), odd);
 }
 
 // What the posts of tars are known by: their fields and where their pictures lie, as posts.jsonl would hold them.
@@ -204,9 +218,9 @@ DataSet read_tables(const fs::path& name, const std::vector<fs::path>& tables, c
     data.name = description.name;
     data.labels = std::move(description.labels);
   }
-  PostReader reader(described ? &data.labels : nullptr);
+  PostReader reader(described ? &data.labels : nullptr, /*ids_given=*/tars);
   for (const fs::path& table : tables) {
-    require_columns(table, {"id", "label", "split"});
+    require_columns(table, {"label", "split"});
     read_all(table, reader, fault, data);
   }
   if (!described) number_labels(data);
@@ -229,6 +243,9 @@ void check_post(const Post& post, const DataSet& data, std::set<std::string>& se
   const auto fail = [&](const std::string& why) { throw DataError(fmt::format("data set {}, post \"{}\": {}", data.name, post.id, why)); };
   if (const std::string fault = id_fault(post.id); !fault.empty()) fail(refusal("id", fault));
   if (!seen.insert(post.id).second) fail(refusal("id", "occurs twice"));
+  if (find_invalid_utf8(post.text) != std::string::npos) fail(refusal("text", "is not UTF-8"));
+  if (find_invalid_utf8(post.image.string()) != std::string::npos) fail(refusal("image", "is not UTF-8"));
+  if (post.label_id == -1 && post.label.empty() && post.split == Split::kTest) return;
   if (post.label_id < 0 || post.label_id >= static_cast<int64_t>(data.labels.size())) {
     fail(refusal("label", fmt::format("has number {}, expected 0 to {}", post.label_id, static_cast<int64_t>(data.labels.size()) - 1)));
   }
@@ -236,8 +253,6 @@ void check_post(const Post& post, const DataSet& data, std::set<std::string>& se
   if (!post.label.empty() && post.label != label) {
     fail(refusal("label", fmt::format("is \"{}\", but its number {} means \"{}\"", post.label, post.label_id, label)));
   }
-  if (find_invalid_utf8(post.text) != std::string::npos) fail(refusal("text", "is not UTF-8"));
-  if (find_invalid_utf8(post.image.string()) != std::string::npos) fail(refusal("image", "is not UTF-8"));
 }
 
 }  // namespace
@@ -258,6 +273,7 @@ std::string id_fault(const std::string& id) {
 DataSet read_data_set(const fs::path& path) {
   std::string stated;
   DataSet data = read_data_set(path, nullptr, stated);
+  if (stated.empty()) warn_of_labels(data, path);
   if (!stated.empty() && stated != data.sha256) {
     log_warning("{}: {} was changed after {} was written (SHA-256 {}, stated {}); infig verify-data says what it holds now", path.string(),
                 kPostsFile, kDescriptionFile, data.sha256, stated);
@@ -297,6 +313,15 @@ std::vector<Post> read_posts(const fs::path& path) {
   return posts;
 }
 
+std::map<std::string, int64_t> label_totals(const DataSet& data) {
+  std::map<std::string, int64_t> counts;
+  for (const auto& label : data.labels) counts[label] = 0;
+  for (const auto& post : data.posts) {
+    if (post.label_id >= 0) ++counts[data.labels.at(static_cast<size_t>(post.label_id))];
+  }
+  return counts;
+}
+
 nlohmann::json count_posts(const DataSet& data) {
   nlohmann::json counts = nlohmann::json::object();
   for (const auto& post : data.posts) {
@@ -309,7 +334,11 @@ nlohmann::json count_posts(const DataSet& data) {
     add(split["posts"]);
     if (!post.text.empty()) add(split["with_text"]);
     if (!post.image.empty()) add(split["with_image"]);
-    add(split["labels"][data.labels.at(static_cast<size_t>(post.label_id))]);
+    if (post.label_id >= 0) {
+      add(split["labels"][data.labels.at(static_cast<size_t>(post.label_id))]);
+    } else {
+      split["unlabelled"] = split.value("unlabelled", int64_t{0}) + 1;
+    }
   }
   return counts;
 }
@@ -323,7 +352,7 @@ void write_data_set(const DataSet& data, const nlohmann::json& rules, const fs::
     nlohmann::ordered_json row{{"id", post.id}};
     if (!post.text.empty()) row["text"] = post.text;
     if (!post.image.empty()) row["image"] = stored_path(post.image, folder);
-    row["label"] = data.labels[static_cast<size_t>(post.label_id)];
+    if (post.label_id >= 0) row["label"] = data.labels[static_cast<size_t>(post.label_id)];
     row["split"] = split_name(post.split);
     bytes += row.dump() + '\n';
   }

@@ -1,8 +1,9 @@
-// The data set folder: posts.jsonl, images/, dataset.json (interface.md "Data set folder").
+// The data set folder: posts.jsonl, images/, dataset.json (docs/data.md).
 #pragma once
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
@@ -11,11 +12,12 @@
 namespace infig {
 
 // Reads a data set: a folder with posts.jsonl and dataset.json; a CSV/TSV/JSONL table with the same columns; tars in WebDataset form
-// (data/rows.h): a folder of them, one, or a pattern for tables_of. Labels are then numbered in alphabetical order, whole numbers by size;
-// beside tars, a dataset.json names them, and a label may also be its number there. A '/' in a tar's key becomes '_'. A posts.jsonl that
-// was changed after dataset.json was written is read, with a warning in the log. Throws DataError naming file, row and field for: a missing
-// folder or file, a broken line, a text that is not UTF-8, a label outside dataset.json's, a duplicate id, an id that is no plain file
-// name, an unknown split.
+// (data/rows.h): a folder of them, one, or a pattern for tables_of. Labels are then numbered in alphabetical order, whole numbers by size,
+// and the log names what looks like an accident in them (label_words.h); a row of a table without id gets its number among the rows. A post
+// of the split test may have no label: its label_id is -1. Beside tars, a dataset.json names them, and a label may also be its number
+// there. A '/' in a tar's key becomes '_'. A posts.jsonl that was changed after dataset.json was written is read, with a warning in the
+// log. Throws DataError naming file, row and field for: a missing folder or file, a broken line, a text that is not UTF-8, a label outside
+// dataset.json's, none outside the split test, a duplicate id, an id that is no plain file name, an unknown split.
 DataSet read_data_set(const std::filesystem::path& path);
 
 // As above, but a faulty row is passed to `fault` (one message per row, with file, row and field) and left out; nothing is logged, and
@@ -33,8 +35,11 @@ std::vector<Post> read_posts(const std::filesystem::path& path);
 void write_data_set(const DataSet& data, const nlohmann::json& rules, const std::filesystem::path& folder);
 
 // Posts of each split and label: {"train": {"posts": 3, "with_text": 3, "with_image": 2, "labels": {"positive": 1, ...}}, ...}, as
-// dataset.json holds it under "counts". Splits without posts are left out; every label is named.
+// dataset.json holds it under "counts". Splits without posts are left out; every label is named; "unlabelled" where there are such posts.
 nlohmann::json count_posts(const DataSet& data);
+
+// Posts of every label of the data set, in all splits together.
+std::map<std::string, int64_t> label_totals(const DataSet& data);
 
 // Why an id cannot be the name of a file ("is empty", "holds '/'", ...); empty where it can.
 std::string id_fault(const std::string& id);

@@ -1,4 +1,4 @@
-// HFM (Cai et al. 2019), the multimodal sarcasm of Twitter, as its authors publish it (datasets.md 4).
+// HFM (Cai et al. 2019), the multimodal sarcasm of Twitter, as its authors publish it (docs/published-data.md).
 #pragma once
 
 #include <array>

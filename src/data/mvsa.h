@@ -1,4 +1,4 @@
-// The labels of MVSA-Single and MVSA-Multiple as their authors publish them (datasets.md 2 and 3).
+// The labels of MVSA-Single and MVSA-Multiple as their authors publish them (docs/published-data.md).
 #pragma once
 
 #include <array>
@@ -43,7 +43,7 @@ struct MvsaMultipleRow {
 // Parses labelResultAll.txt of MVSA-Multiple: rows "ID<TAB>text,image<TAB>text,image<TAB>text,image", else as parse_mvsa_single_labels.
 std::vector<MvsaMultipleRow> parse_mvsa_multiple_labels(std::string_view bytes, const std::string& where);
 
-// The label that at least two of three annotators gave (datasets.md 3.2); none where all three differ: the pair is then dropped.
+// The label that at least two of three annotators gave (docs/published-data.md); none where all three differ: the pair is then dropped.
 std::optional<std::string> majority_label(const std::array<std::string, 3>& labels);
 
 // Ids of MVSA-Multiple that are left out whatever their labels: the pictures of 3151, 3910 and 5995 cannot be read, and 15324 is in no
@@ -53,8 +53,8 @@ const std::set<std::string>& mvsa_multiple_excluded();
 // Posts that the rules leave of a full download of MVSA-Multiple.
 inline constexpr int64_t kMvsaMultiplePosts = 17024;
 
-// The label of a pair (datasets.md 2.2): equal labels -> that label; one neutral -> the other; positive against negative -> none, the pair
-// is dropped. Throws DataError for another word.
+// The label of a pair (docs/published-data.md): equal labels -> that label; one neutral -> the other; positive against negative -> none,
+// the pair is dropped. Throws DataError for another word.
 std::optional<std::string> joint_label(const std::string& text_label, const std::string& image_label);
 
 }  // namespace infig

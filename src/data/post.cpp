@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "core/error.h"
+#include "data/utf8.h"
 
 namespace infig {
 
@@ -19,9 +23,11 @@ const char* split_name(Split split) {
 }
 
 Split parse_split(const std::string& word) {
-  if (word == "train") return Split::kTrain;
-  if (word == "dev" || word == "valid" || word == "val" || word == "validation") return Split::kDev;
-  if (word == "test") return Split::kTest;
+  std::string name(strip_ascii_space(word));
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name == "train") return Split::kTrain;
+  if (name == "dev" || name == "valid" || name == "val" || name == "validation") return Split::kDev;
+  if (name == "test") return Split::kTest;
   throw DataError(fmt::format("is \"{}\", expected train, dev (or valid) or test", word));
 }
 

@@ -14,8 +14,9 @@ namespace infig {
 
 enum class Split { kTrain, kDev, kTest };
 
-const char* split_name(Split split);         // "train", "dev", "test"
-Split parse_split(const std::string& word);  // also reads "valid", "val" and "validation" as dev; throws DataError
+const char* split_name(Split split);  // "train", "dev", "test"
+// In any case and with blanks round it; "valid", "val" and "validation" are dev as well. Throws DataError.
+Split parse_split(const std::string& word);
 
 // A picture that is no file. The bytes are the owner's and must outlive the post.
 struct MemoryPicture {

@@ -1,4 +1,4 @@
-// The public split files in JSON: {train,dev,test}.json as published with CLMLF (datasets.md 1).
+// The public split files in JSON: {train,dev,test}.json as published with CLMLF (docs/published-data.md).
 #pragma once
 
 #include <cstdint>

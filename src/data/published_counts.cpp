@@ -43,7 +43,7 @@ Totals count_labels(const DataSet& data) {
   for (const auto& post : data.posts) {
     auto& totals = found[post.split];
     totals.resize(data.labels.size());
-    ++totals.at(static_cast<size_t>(post.label_id));
+    if (post.label_id >= 0) ++totals.at(static_cast<size_t>(post.label_id));
   }
   return found;
 }

@@ -1,4 +1,4 @@
-// What the public splits of known data sets hold (datasets.md 1).
+// What the public splits of known data sets hold (docs/published-data.md).
 #pragma once
 
 #include <cstdint>

@@ -23,5 +23,8 @@ void require_utf8(std::string_view bytes, const std::string& what);  // throws R
 PostRow parse_json_row(std::string_view line);                       // throws RowFault
 
 void read_tar(const std::filesystem::path& path, const RowTake& take);
+// A file that is one JSON array; the place of a row is its number in the array. Throws DataError where the array does not close.
+void read_json_array(const std::filesystem::path& path, const RowTake& take);
+bool begins_json_array(const std::filesystem::path& path);  // its first character, behind a byte order mark and white space, is [
 
 }  // namespace infig

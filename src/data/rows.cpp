@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -80,22 +81,30 @@ class LineReader {
   bool too_long_ = false;
 };
 
-enum class TableKind { kJsonLines, kComma, kTab, kTar };
+enum class TableKind { kJsonLines, kJsonArray, kDelimited, kTar };
 
-TableKind kind_of(const fs::path& path) {
+std::string extension_of(const fs::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return extension;
+}
+
+TableKind kind_of(const fs::path& path) {
+  const std::string extension = extension_of(path);
   if (extension == ".jsonl" || extension == ".ndjson") return TableKind::kJsonLines;
-  if (extension == ".csv") return TableKind::kComma;
-  if (extension == ".tsv" || extension == ".tab") return TableKind::kTab;
+  if (extension == ".json") return begins_json_array(path) ? TableKind::kJsonArray : TableKind::kJsonLines;
+  if (extension == ".csv" || extension == ".tsv" || extension == ".tab" || extension == ".txt") return TableKind::kDelimited;
   if (extension == ".tar") return TableKind::kTar;
-  throw DataError(fmt::format("{}: unknown kind of table \"{}\"; expected .jsonl, .csv, .tsv or .tar", path.string(), extension));
+  throw DataError(
+      fmt::format("{}: unknown kind of table \"{}\"; expected .csv, .tsv, .txt, .jsonl, .json or .tar", path.string(), extension));
 }
 
 std::optional<std::string> json_field(const nlohmann::json& value, const std::string& key) {
   if (value.is_null()) return std::nullopt;
   if (value.is_string()) return value.get<std::string>();
   if ((key == "id" || key == "label") && value.is_number_integer()) return value.dump();
+  // pandas makes 1.0 of 1 where another row has none; label_words.h warns of it.
+  if (key == "label" && value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>()) return value.dump();
   throw RowFault{fmt::format("field \"{}\" is {} {}, expected text", key, value.type_name(), value.dump().substr(0, 40))};
 }
 
@@ -202,14 +211,16 @@ std::map<size_t, std::string> header_columns(const std::vector<std::string>& cel
   }
   if (columns.empty()) {
     throw DataError(
-        fmt::format("{}, header: none of the columns id, text, image, label, split; found: {}", path.string(), fmt::join(cells, " | ")));
+        fmt::format("{}, header: none of the columns id, text, image, label, split, with none of the separators , ; tab and |; found: {}",
+                    path.string(), fmt::join(cells, " | ")));
   }
   return columns;
 }
 
-PostRow parse_cells(std::vector<std::string>& cells, size_t expected, const std::map<size_t, std::string>& columns) {
+PostRow parse_cells(std::vector<std::string>& cells, size_t expected, char delimiter, const std::map<size_t, std::string>& columns) {
   if (cells.size() != expected) {
-    throw RowFault{fmt::format("{} cells, expected {} as in the header; quote a cell that holds the separator", cells.size(), expected)};
+    throw RowFault{fmt::format("{} cells, expected {} as in the header; quote a cell that holds the separator ({})", cells.size(), expected,
+                               delimiter == '\t' ? "tab" : std::string(1, delimiter))};
   }
   PostRow row;
   for (const auto& [index, name] : columns) {
@@ -236,7 +247,33 @@ void read_json_lines(const fs::path& path, const RowTake& take) {
   }
 }
 
-void read_delimited(const fs::path& path, char delimiter, const RowTake& take) {
+// How many of the five names stand in the header when it is cut at `delimiter`.
+size_t names_in_header(const fs::path& path, char delimiter) {
+  try {
+    DelimitedReader reader(path, delimiter);
+    std::vector<std::string> cells;
+    int64_t line = 0;
+    if (!reader.next(cells, line)) return 0;
+    return static_cast<size_t>(std::count_if(
+        cells.begin(), cells.end(), [](const std::string& cell) { return fields().contains(std::string(strip_ascii_space(cell))); }));
+  } catch (const DataError&) {
+    return 0;  // said by the reader that is chosen
+  }
+}
+
+char find_delimiter(const fs::path& path) {
+  char best = extension_of(path) == ".csv" ? ',' : '\t';
+  size_t most = names_in_header(path, best);
+  for (const char candidate : {',', ';', '\t', '|'}) {
+    const size_t names = names_in_header(path, candidate);
+    if (names > most) best = candidate;
+    most = std::max(most, names);
+  }
+  return best;
+}
+
+void read_delimited(const fs::path& path, const RowTake& take) {
+  const char delimiter = find_delimiter(path);
   DelimitedReader reader(path, delimiter);
   std::vector<std::string> cells;
   int64_t line = 0;
@@ -244,7 +281,7 @@ void read_delimited(const fs::path& path, char delimiter, const RowTake& take) {
     throw DataError(fmt::format("{}: is empty; expected a header row with id, text, image, label, split", path.string()));
   const size_t width = cells.size();
   const auto columns = header_columns(cells, path);
-  while (reader.next(cells, line)) take(line, [&] { return parse_cells(cells, width, columns); });
+  while (reader.next(cells, line)) take(line, [&] { return parse_cells(cells, width, delimiter, columns); });
 }
 
 }  // namespace
@@ -290,10 +327,10 @@ void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& 
   switch (kind_of(path)) {
     case TableKind::kJsonLines:
       return read_json_lines(path, take);
-    case TableKind::kComma:
-      return read_delimited(path, ',', take);
-    case TableKind::kTab:
-      return read_delimited(path, '\t', take);
+    case TableKind::kJsonArray:
+      return read_json_array(path, take);
+    case TableKind::kDelimited:
+      return read_delimited(path, take);
     case TableKind::kTar:
       return read_tar(path, take);
   }
@@ -302,11 +339,11 @@ void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& 
 std::set<std::string> table_columns(const fs::path& path) {
   const TableKind kind = kind_of(path);
   std::set<std::string> names;
-  if (kind == TableKind::kJsonLines || kind == TableKind::kTar) {
+  if (kind != TableKind::kDelimited) {
     for (const auto& [name, field] : fields()) names.insert(name);
     return names;
   }
-  DelimitedReader reader(path, kind == TableKind::kComma ? ',' : '\t');
+  DelimitedReader reader(path, find_delimiter(path));
   std::vector<std::string> cells;
   int64_t line = 0;
   if (!reader.next(cells, line))

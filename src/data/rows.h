@@ -1,5 +1,5 @@
-// Rows of a table on disk, one at a time: JSONL, CSV, TSV or a tar in WebDataset form, by the file's extension. Memory stays at one row.
-// Patterns of file names are in patterns.cpp, tars in tar_rows.cpp.
+// Rows of a table on disk, one at a time: JSONL, a JSON array, CSV, TSV or a tar in WebDataset form, by the file's extension. Memory stays
+// at one row. Patterns of file names are in patterns.cpp, tars in tar_rows.cpp, arrays in json_array_rows.cpp.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace infig {
 
 // What a table may say of a post. A field is absent where the file has no such column or key, or holds null there.
 struct PostRow {
-  int64_t line = 0;  // 1-based line of the file at which the row begins; in a tar, the number of the post
+  int64_t line = 0;  // 1-based line of the file at which the row begins; in a tar and a JSON array, the number of the post
   std::optional<std::string> id;
   std::optional<std::string> text;
   std::optional<std::string> image;
@@ -35,17 +35,19 @@ using RowSink = std::function<void(PostRow&&)>;
 using RowFaultSink = std::function<void(const std::string& message)>;
 
 // Calls `row` for every row in file order. JSONL: one object a line, keys `id` (text or whole number), `text`, `image`, `label` (text or
-// whole number) and `split`; other keys are ignored. CSV and TSV: a header row names the columns in any order, others are
-// ignored; cells may be quoted and then hold separators, doubled quotes and line ends. Line ends are LF or CRLF, in CSV and TSV CR as
-// well; a byte order mark is skipped, blank lines count for nothing.
+// whole number) and `split`; other keys are ignored. A .json file is one array of such objects, or JSONL. CSV, TSV and .txt: a header row
+// names the columns in any order, others are ignored; the separator is a comma, semicolon, tab or bar: the one with which most of the five
+// names stand in the header, by a tie the extension's own (tab of .tsv, .tab and .txt, else comma). Cells may be quoted and then hold
+// separators, doubled quotes and line ends. Line ends are LF or CRLF, in CSV and TSV CR as well; a byte order mark is skipped, blank lines
+// count for nothing.
 // A tar (not compressed) holds members KEY.EXTENSION, those of one post beside each other: a picture (jpg, jpeg, png, webp, gif, bmp),
 // KEY.txt, KEY.cls (label: its name or number), KEY.json (an object with any of id, text, label, split; the other members go before it).
 // The id is the KEY unless the JSON gives one, the split is the word that the tar's name begins with ("train-0001.tar") unless the JSON
 // gives one. Pictures are not read: `image` is "NAME.tar#OFFSET+LENGTH" (core/file_span.h). Members of other kinds are ignored.
-// Throws DataError for a file that cannot be read, an extension that is none of .jsonl .ndjson .csv .tsv .tar, a header without any of the
-// five names or with one twice, a row of CSV or TSV of more than kMaxRowBytes. A broken row (no JSON, a field of another type, text that is
-// not UTF-8, another number of cells than the header, a line of JSONL of more than kMaxRowBytes) goes to `fault` where one is given and is
-// left out, else it is thrown as DataError.
+// Throws DataError for a file that cannot be read, an extension that is none of .jsonl .ndjson .json .csv .tsv .tab .txt .tar, a header
+// without any of the five names or with one twice, a row of CSV or TSV of more than kMaxRowBytes. A broken row (no JSON, a field of another
+// type, text that is not UTF-8, another number of cells than the header, a line of JSONL of more than kMaxRowBytes) goes to `fault` where
+// one is given and is left out, else it is thrown as DataError.
 void for_each_row(const std::filesystem::path& path, const RowSink& row, const RowFaultSink& fault = nullptr);
 
 // Which of the five columns a CSV or TSV has; for JSONL and tar all five, since each row says for itself.

@@ -1,4 +1,4 @@
-// TumEmo (Yang et al. 2020): its label file, what its ids say of the classes, and the public parts of its split (datasets.md 5).
+// TumEmo (Yang et al. 2020): its label file, what its ids say of the classes, and the public parts of its split (docs/published-data.md).
 #pragma once
 
 #include <array>

@@ -32,7 +32,7 @@ std::string drop_invalid_utf8(std::string_view bytes);
 // Without the ASCII white space (space, \t \n \v \f \r) at both ends.
 std::string_view strip_ascii_space(std::string_view text);
 
-// How the bytes of a raw text file are read (datasets.md 2.3).
+// How the bytes of a raw text file are read (docs/published-data.md).
 enum class TextDecode {
   kUtf8Ignore,  // drop_invalid_utf8: the texts of the public split of MVSA
   kUtf8,        // must be UTF-8

@@ -56,6 +56,7 @@ std::string notices(const ReportInput& input) {
   count(result.images_truncated, "Truncated pictures, whose missing rows were read as grey");
   count(result.images_skipped, "Posts left out because their picture could not be read (--bad-image skip)");
   count(result.texts_missing, "Posts read without a text");
+  count(static_cast<int64_t>(result.predictions.size()) - result.scores.count, "Posts without label, which are predicted and not scored");
   if (!input.stored.own()) {
     lines.emplace_back("The data set is another than the one the run was trained on (its hash differs).");
   } else if (result.data_sha256.empty()) {

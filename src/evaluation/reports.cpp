@@ -90,6 +90,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
     json["eval_clean_f1_weighted"] = result.clean->f1_weighted;
     json["eval_clean_samples"] = result.clean->posts;
   }
+  json["posts_without_label"] = static_cast<int64_t>(result.predictions.size()) - scores.count;
   json["images_missing"] = result.images_missing;
   json["images_truncated"] = result.images_truncated;
   json["images_skipped"] = result.images_skipped;

@@ -80,8 +80,8 @@ double majority_accuracy(const ClassificationScores& scores);
 // eval_{text_only,image_only}_{accuracy,f1_macro,f1_weighted}, per class
 // eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors
 // (where they are known), eval_clean_{accuracy,accuracy_low,accuracy_high,f1_macro,f1_weighted,samples} (where the posts without leaks are)
-// and the counts of pictures and texts. A label called `macro` or `weighted` stands in `classes` alone, its F1 key
-// being taken.
+// and the counts of pictures, of texts and of posts without label, which are predicted and not scored. A label called `macro` or `weighted`
+// stands in `classes` alone, its F1 key being taken.
 StoredEvaluation write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
 
 // Reads its JSON and its table of predictions. Throws DataError naming file and key where one is absent or does not fit.

@@ -1,4 +1,4 @@
-// RandAugment (Cubuk et al. 2020) with the sixteen operations and ranges of its usual PyTorch port: datasets.md 6.1, method.md row 35.
+// RandAugment (Cubuk et al. 2020) with the sixteen operations and ranges of its usual PyTorch port: method.md row 35.
 // Every operation equals Pillow's of the same name byte for byte.
 #pragma once
 

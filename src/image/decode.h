@@ -1,4 +1,4 @@
-// Picture files -> RGB. The content decides the format, never the name (table "Pictures" in interface.md).
+// Picture files -> RGB. The content decides the format, never the name (docs/pictures.md).
 #pragma once
 
 #include <cstdint>

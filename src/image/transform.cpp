@@ -63,7 +63,7 @@ void bind_options(ConfigBinder& binder, ImageOptions& options) {
   binder.field("mean", options.mean, {}, 3, "red, green, blue: subtracted from pixels in [0, 1] (ImageNet's mean); row 35");
   binder.field("std", options.std, {.low = 0, .low_open = true}, 3, "divides after the mean is subtracted (ImageNet's deviation); row 35");
   binder.choice("exif", options.exif, {{"apply", Exif::kApply}, {"ignore", Exif::kIgnore}},
-                "turn pictures as their EXIF orientation says; row 35, datasets.md 6.1");
+                "turn pictures as their EXIF orientation says; row 35");
   binder.field("max_pixels", options.max_pixels, {.low = 1}, "width x height above it is a bad picture and never decoded; row 35");
   binder.choice("dct_scale", options.dct_scale, {{"exact", DctScale::kExact}, {"fast", DctScale::kFast}},
                 "JPEG: exact = every pixel is decoded, fast = as few as the resizing needs (not where RandAugment sees them); row 35");

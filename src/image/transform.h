@@ -1,4 +1,4 @@
-// Picture -> what the network sees: augment, resize, crop, flip (datasets.md 6.1; method.md rows 34-36).
+// Picture -> what the network sees: augment, resize, crop, flip (method.md rows 34-36).
 #pragma once
 
 #include <string>

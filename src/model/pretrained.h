@@ -1,4 +1,4 @@
-// A model on disk: model.safetensors, config.json, tokenizer files (interface.md "Run folder"). Such a folder alone is enough to predict.
+// A model on disk: model.safetensors, config.json, tokenizer files. Such a folder alone is enough to predict.
 #pragma once
 
 #include <filesystem>

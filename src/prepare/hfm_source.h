@@ -1,4 +1,4 @@
-// HFM as a source of posts (datasets.md 4).
+// HFM as a source of posts (docs/published-data.md).
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// MVSA-Multiple as a source of posts (datasets.md 3).
+// MVSA-Multiple as a source of posts (docs/published-data.md).
 #pragma once
 
 #include <cstdint>

@@ -83,7 +83,7 @@ class MvsaSingleSource : public PostSource {
     const Candidate& candidate = candidates_.at(static_cast<size_t>(i));
     RawPost post{.id = candidate.id, .text = "", .label_id = candidate.label_id, .split = candidate.split, .notes = candidate.notes};
     const fs::path pictures = options_.images.empty() ? files_.data : options_.images;
-    if (!pictures.empty()) post.picture.file = pictures / (candidate.id + ".jpg");
+    post.picture.file = pictures / (candidate.id + ".jpg");  // named all the same where there is no folder
     const fs::path file = files_.data / (candidate.id + ".txt");
     if (!files_.data.empty() && fs::exists(file)) {
       post.text = read_raw_text(file, options_.text_decode);

@@ -92,6 +92,7 @@ void PictureStep::place(const RawPost& post, PictureOutcome& outcome) const {
   if (transfer_picture(post.picture.file, folder_ / "images" / name, options_.pictures)) {
     outcome.image = "images/" + name;
   } else {
+    outcome.status = image_status_name(ImageStatus::kAbsent);
     outcome.why_missing = fmt::format("no readable file {}", called(post.picture));
   }
 }
@@ -102,6 +103,7 @@ void PictureStep::place_span(const RawPost& post, PictureOutcome& outcome) const
     return;
   }
   if (post.picture.length > kMaxPictureBytes) {
+    outcome.status = image_status_name(ImageStatus::kTooLarge);
     outcome.why_missing =
         fmt::format("{}: {} bytes, more than the {} MiB of a picture", called(post.picture), post.picture.length, kMaxPictureBytes >> 20);
     return;
@@ -110,6 +112,7 @@ void PictureStep::place_span(const RawPost& post, PictureOutcome& outcome) const
   try {
     bytes = read_span(span_of(post.picture));
   } catch (const DataError& error) {
+    outcome.status = image_status_name(ImageStatus::kAbsent);
     outcome.why_missing = error.what();
     return;
   }

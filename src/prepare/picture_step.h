@@ -13,7 +13,7 @@
 namespace infig {
 
 struct PictureOutcome {
-  std::string status;  // a word of image_status_name(); empty: the raw files name no picture, or it was not opened
+  std::string status;  // a word of image_status_name(); empty: the raw files name no picture, or it was brought in unread
   std::string image;   // what posts.jsonl says; empty: no picture, or one that goes into the pack
   std::string jpeg;    // for the pack
   int64_t width = 0;   // of `jpeg`

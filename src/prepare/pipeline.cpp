@@ -28,6 +28,11 @@ Tallies noted_tallies(const Json& progress, size_t labels) {
   return progress.contains("next") ? Tallies(progress.at("tallies"), labels) : Tallies(labels);
 }
 
+std::string place_of(const PictureRef& picture) {
+  return picture.member.empty() ? FileSpan(picture.file, picture.offset, picture.length).string()
+                                : fmt::format("{} in {}", picture.member, picture.file.string());
+}
+
 std::string csv_line(const std::string& id, const std::string& reason) { return fmt::format("{},{}\n", csv_cell(id), csv_cell(reason)); }
 
 std::string note_text(const RawNote& note) { return note.detail.empty() ? note.kind : fmt::format("{}: {}", note.kind, note.detail); }
@@ -100,8 +105,9 @@ void Pipeline::run() {
 void Pipeline::work_on(int64_t i, Item& item) const {
   try {
     item.post = source_.read(i);
+    if (!item.post.drop.empty()) return;
     check(item.post);
-    if (item.post.drop.empty() && source_.facts().pictures_absent.empty()) item.picture = pictures_.bring(item.post);
+    if (source_.facts().pictures_absent.empty()) item.picture = pictures_.bring(item.post);
   } catch (...) {
     item.failure = std::current_exception();
   }
@@ -112,7 +118,8 @@ void Pipeline::check(const RawPost& post) const {
     throw DataError(fmt::format("{}, post \"{}\": {}", source_.facts().name, post.id, why));
   };
   if (const std::string fault = id_fault(post.id); !fault.empty()) fail(fmt::format("field \"id\" {}", fault));
-  if (post.label_id < 0 || post.label_id >= static_cast<int64_t>(source_.facts().labels.size())) {
+  const bool unlabelled = post.label_id == -1 && post.split == Split::kTest;
+  if (!unlabelled && (post.label_id < 0 || post.label_id >= static_cast<int64_t>(source_.facts().labels.size()))) {
     fail(fmt::format("field \"label\" has number {}, expected 0 to {}", post.label_id, source_.facts().labels.size() - 1));
   }
   if (find_invalid_utf8(post.text) != std::string::npos) fail("field \"text\" is not UTF-8");
@@ -123,6 +130,7 @@ void Pipeline::write(Item& item) {
   RawPost& post = item.post;
   PictureOutcome& picture = item.picture;
   if (!picture.status.empty()) tallies_.picture(picture.status);
+  if (!post.picture.none() && post.drop.empty()) tallies_.named_picture(picture.there(), place_of(post.picture));
   if (!picture.sha256.empty()) tallies_.add_picture_hash(picture.sha256);
   if (!post.drop.empty()) return drop(post.id, post.drop);
   if (!picture.drop.empty()) return drop(post.id, picture.drop);
@@ -141,7 +149,7 @@ void Pipeline::write(Item& item) {
   Json row{{"id", post.id}};
   if (!post.text.empty()) row["text"] = post.text;
   if (!picture.image.empty()) row["image"] = picture.image;
-  row["label"] = source_.facts().labels[static_cast<size_t>(post.label_id)];
+  if (post.label_id >= 0) row["label"] = source_.facts().labels[static_cast<size_t>(post.label_id)];
   row["split"] = split_name(post.split);
   if (post.fields.is_object()) row.update(post.fields);
   posts_.append(row.dump() + '\n');

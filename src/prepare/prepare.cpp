@@ -123,8 +123,12 @@ void write_description(const PrepareJob& job, const PrepareOptions& options, con
   description["options"] = recorded_options(job, options);
   description["inputs"] = inputs_json(facts.inputs);
   if (work.progress().contains("unpacked")) description["archive"] = work.progress()["unpacked"];
+  if (!facts.warnings.empty()) description["warnings"] = facts.warnings;
+  if (tallies.pictures_named() > 0) {
+    description["pictures"] = {{"named", tallies.pictures_named()}, {"there", tallies.pictures_there()}};
+    for (const auto& [status, count] : tallies.pictures()) description["pictures"][status] = count;
+  }
   if (tallies.pictures_read() > 0) {
-    description["pictures"] = tallies.pictures();
     description["pictures"]["read"] = tallies.pictures_read();
     description["pictures"]["sha256_chain"] = tallies.picture_chain();
   }
@@ -165,6 +169,25 @@ std::unique_ptr<PostSource> open_source(const PrepareJob& job, const PrepareOpti
   return resplit(std::move(source), split);
 }
 
+// How a message begins, and what to do without any picture.
+std::string called(const PrepareJob& job) { return job.raw.empty() ? job.kind : job.raw.string(); }
+std::string without_pictures(const PrepareJob& job) {
+  return fmt::format("{}--bad-image missing prepares the texts alone",
+                     job.kind == "webdataset" ? "" : "--images DIR names the folder of the pictures, ");
+}
+
+// Only who says so gets a data set without any of the pictures that its raw files name.
+bool texts_alone(const PrepareOptions& options) { return options.bad_pictures == BadPictures::kMissing; }
+
+void require_pictures(const Tallies& tallies, const PrepareJob& job, const PrepareOptions& options) {
+  if (tallies.pictures_named() == 0 || tallies.pictures_there() > 0 || texts_alone(options)) return;
+  std::string how;
+  for (const auto& [status, count] : tallies.pictures()) how += fmt::format("{}{} {}", how.empty() ? "" : ", ", count, status);
+  throw DataError(
+      fmt::format("{}: {} pictures are named, and not one of them is there or can be used ({}); the first was looked for at {}; {}",
+                  called(job), tallies.pictures_named(), how, tallies.first_missing(), without_pictures(job)));
+}
+
 PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareOptions& options) {
   if (work.placed()) {
     const PrepareReport report = placed_report(work);
@@ -174,7 +197,11 @@ PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareO
   const fs::path raw = raw_folder(job, options, work);
   const std::unique_ptr<PostSource> source = open_source(job, options, work, raw);
   stop_if_asked(options.stop);
-  if (!source->facts().pictures_absent.empty()) log_warning("{}: every post stays without its picture", source->facts().pictures_absent);
+  for (const auto& warning : source->facts().warnings) log_warning("{}: {}", called(job), warning);
+  if (const std::string& absent = source->facts().pictures_absent; !absent.empty()) {
+    if (!texts_alone(options)) throw DataError(fmt::format("{}: {}; {}", called(job), absent, without_pictures(job)));
+    log_warning("{}: every post stays without its picture", absent);
+  }
   take_up(*source, work);
   std::optional<Pipeline> pipeline;
   try {
@@ -187,12 +214,12 @@ PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareO
     pipeline.emplace(*source, options, work);
   }
   pipeline->run();
+  require_pictures(pipeline->tallies(), job, options);
   pipeline->finish();
   const Tallies& tallies = pipeline->tallies();
   PrepareReport report = tallies.report(source->facts().counts);
   if (tallies.kept() == 0) {
-    throw DataError(fmt::format("{}: no post is left{}", job.raw.empty() ? job.kind : job.raw.string(),
-                                report.dropped.empty() ? "" : ": " + report.dropped.front().reason));
+    throw DataError(fmt::format("{}: no post is left{}", called(job), report.dropped.empty() ? "" : ": " + report.dropped.front().reason));
   }
   source->write_files(work.data());
   write_description(job, options, *source, tallies, work);

@@ -32,16 +32,19 @@ struct PostNote {
 // What preparing did. The same goes into the data set folder: the counts into dataset.json ("rules"), every dropped post into dropped.csv
 // and every note, where there are any, into notes.csv.
 struct PrepareReport {
-  std::vector<std::pair<std::string, int64_t>> counts;  // a rule and how many posts were left after it, in order
-  std::vector<std::pair<std::string, int64_t>> noted;   // how many notes of each kind, in order of first appearance
-  std::vector<PostNote> dropped;                        // the first kListed posts left out, in order
-  std::vector<PostNote> notes;                          // the first kListed notes on posts that are kept although something is odd
-  int64_t dropped_count = 0;                            // all of them
+  std::vector<std::pair<std::string, int64_t>> counts;           // a rule and how many posts were left after it, in order
+  std::vector<std::pair<std::string, int64_t>> noted;            // how many notes of each kind, in order of first appearance
+  std::vector<PostNote> dropped;                                 // the first kListed posts left out, in order
+  std::vector<std::pair<std::string, int64_t>> dropped_reasons;  // how many posts for each reason, in order; the first kReasons of them
+  std::vector<PostNote> notes;                                   // the first kListed notes on posts that are kept although something is odd
+  int64_t dropped_count = 0;                                     // all of them
   int64_t notes_count = 0;
-  static constexpr size_t kListed = 20;
+  int64_t pictures_named = 0;  // by the raw files, for posts that the rules left
+  int64_t pictures_there = 0;  // of these, came into the data set
+  static constexpr size_t kListed = 20, kReasons = 100;
 };
 
-// What becomes of a post whose picture cannot be decoded (table "Pictures" in interface.md).
+// What becomes of a post whose picture cannot be decoded (docs/pictures.md).
 enum class BadPictures {
   kMissing,  // the post stays with its text alone; noted
   kSkip,     // the post is dropped
@@ -93,17 +96,17 @@ struct PrepareJob {
 // The work is done in `out`.unfinished and moved to `out` at the end. If the process is killed, at any moment, or stopped (options.stop,
 // a full disk), the folder is kept, and an equal request resumes from the last recorded progress, with the same final bytes; a request
 // with other options or inputs starts over and logs that. Changes of pictures and of texts of single posts are not detected.
-// Throws what the source throws; DataError for an `out` that must not be replaced (target.h), for a bad picture under kError, for no post
-// left, for `out`.unfinished that is not of this program or at which another process works; and Interrupted. After a DataError
-// nothing stays.
+// Throws what the source throws; DataError for an `out` that must not be replaced (target.h), for a bad picture under kError, where
+// pictures are named and not one of them is there (unless options.bad_pictures says kMissing: a typed wish), for no post left, for
+// `out`.unfinished that is not of this program or at which another process works; and Interrupted. After a DataError nothing stays.
 PrepareReport prepare_data_set(const PrepareJob& job, const std::filesystem::path& out, const PrepareOptions& options);
 
-// MVSA-Single (datasets.md 2): `raw` is MVSA_Single/ (it holds data/<ID>.jpg, data/<ID>.txt and labelResultAll.txt), its parent, or an
-// archive of either. With `splits` (a folder with the public train.json, dev.json, test.json, or some of them) the data set holds their
-// posts in their order with their labels; each label is checked against the rule and each text against the raw file, and differences are
-// noted. Texts are the raw files' own; a post whose raw text is absent takes the split file's. labelResultAll.txt may then be absent, and
-// `raw` empty. With an empty `splits` it holds every post that the label rule keeps, in the order of labelResultAll.txt, split 80/10/10 by
-// label and seed. A post without picture stays with its text alone and is noted, and the other way round; one with neither is dropped.
+// MVSA-Single (docs/published-data.md): `raw` is MVSA_Single/ (it holds data/<ID>.jpg, data/<ID>.txt and labelResultAll.txt), its parent,
+// or an archive of either. With `splits` (a folder with the public train.json, dev.json, test.json, or some of them) the data set holds
+// their posts in their order with their labels; each label is checked against the rule and each text against the raw file, and differences
+// are noted. Texts are the raw files' own; a post whose raw text is absent takes the split file's. labelResultAll.txt may then be absent,
+// and `raw` empty. With an empty `splits` it holds every post that the label rule keeps, in the order of labelResultAll.txt, split 80/10/10
+// by label and seed. A post without picture stays with its text alone and is noted, and the other way round; one with neither is dropped.
 // Throws as prepare_data_set does, and DataError for raw files that are absent or broken (mvsa.h) and for a text that the decoding refuses.
 PrepareReport prepare_mvsa_single(const std::filesystem::path& raw, const std::filesystem::path& splits, const std::filesystem::path& out,
                                   const PrepareOptions& options);
@@ -112,13 +115,16 @@ struct TableOptions {
   PrepareOptions common = {};
   std::filesystem::path images = {};     // folder that relative pictures are looked for in; empty: the table's own
   std::vector<std::string> labels = {};  // label names in id order; empty: those of the table in alphabetical order, numbers by value
+  bool strip_labels = false;             // spellings that differ by case, blanks at the ends or ".0" are one label (label_words.h)
 };
 
-// A table of posts: CSV, TSV or JSONL (rows.h) with id, text or image or both, label and, if it has one, split; or an archive that holds
-// one such table, and pictures. Without a split column (or with every cell of it empty) the split is drawn 80/10/10 by label and seed. A
-// row without label, or with neither text nor picture, is dropped and listed; a picture that is no readable file is noted and the post
-// keeps its text. Throws as prepare_data_set does, and DataError naming file and row for a broken row, a bad or repeated id, an unknown
-// split, a split in some rows only, a label that is not among `labels`; and for a missing column.
+// A table of posts: CSV, TSV, .txt, JSONL or a JSON array (rows.h) with text or image or both, label and, if it has them, id (else the
+// number of the row) and split; or an archive that holds one such table, and pictures. Without a split column (or with every cell of it
+// empty) the split is drawn 80/10/10 by label and seed. A row without label stays in the split test, for predict; elsewhere it is dropped,
+// as is a row with neither text nor picture. A picture that is no readable file is noted and the post keeps its text. Where `labels` names
+// the labels, a whole number is one by its place from 0 (unless the names are numbers). Labels that look like an accident are warned of.
+// Throws as prepare_data_set does, and DataError naming file and row for a broken row, a bad or repeated id, an unknown split, a split in
+// some rows only, a label that is not among `labels`; and for a missing column.
 PrepareReport prepare_table(const std::filesystem::path& table, const std::filesystem::path& out, const TableOptions& options);
 
 // WebDataset shards (tar files of KEY.jpg, KEY.txt, KEY.cls, KEY.json; webdataset_source.h): `raw` is a shard or a folder of them.

@@ -39,10 +39,12 @@ bool is_picture_name(std::string_view name) { return has_extension(name, std::ar
 
 bool is_table_name(std::string_view name) { return has_extension(name, std::array{".csv", ".tsv", ".tab", ".jsonl", ".ndjson"}); }
 
+bool may_be_table_name(std::string_view name) { return has_extension(name, std::array{".txt", ".json"}); }
+
 bool wants_posts(std::string_view member) {
   const std::string last = fs::path(member).filename().string();
   if (last.starts_with("._") || member.starts_with("__MACOSX/")) return false;
-  return is_picture_name(member) || is_table_name(member) || has_extension(member, std::array{".txt", ".json"});
+  return is_picture_name(member) || is_table_name(member) || may_be_table_name(member);
 }
 
 }  // namespace infig

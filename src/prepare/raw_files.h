@@ -19,6 +19,7 @@ std::string lower_extension(std::string_view name);
 // .json .jsonl .ndjson .csv .tsv .tab). Files that a desktop adds to archives (__MACOSX/, ._name) are excluded.
 bool wants_posts(std::string_view member);
 bool is_picture_name(std::string_view name);
-bool is_table_name(std::string_view name);  // .csv .tsv .tab .jsonl .ndjson
+bool is_table_name(std::string_view name);      // .csv .tsv .tab .jsonl .ndjson
+bool may_be_table_name(std::string_view name);  // .txt .json, which hold other things as well
 
 }  // namespace infig

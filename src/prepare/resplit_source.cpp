@@ -22,14 +22,15 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::array<Split, 3> kSplits{Split::kTrain, Split::kDev, Split::kTest};
-constexpr int16_t kNotNamed = -1;  // the manifest does not name the post
-constexpr int16_t kDropped = -2;   // the source itself leaves the post out
+constexpr int16_t kNotNamed = -1;    // the manifest does not name the post
+constexpr int16_t kDropped = -2;     // the source itself leaves the post out
+constexpr int32_t kUnlabelled = -2;  // of Gathered::labels; kept in test, where alone a post may be without label
 
 // What is kept of all posts while their splits are found.
 struct Gathered {
   std::string ids;              // one behind the other
   std::vector<uint64_t> ends;   // of each id
-  std::vector<int32_t> labels;  // -1: the source drops the post
+  std::vector<int32_t> labels;  // -1: the source drops the post; kUnlabelled
   std::vector<uint64_t> groups;
 
   std::string_view id(size_t i) const {
@@ -58,7 +59,7 @@ Gathered gather(const PostSource& source, const ResplitOptions& options) {
       const RawPost post = source.read(begin + n);
       const auto i = static_cast<size_t>(begin + n);
       ids[static_cast<size_t>(n)] = post.id;
-      all.labels[i] = post.drop.empty() ? static_cast<int32_t>(post.label_id) : -1;
+      all.labels[i] = !post.drop.empty() ? -1 : post.label_id < 0 ? kUnlabelled : static_cast<int32_t>(post.label_id);
       // Posts without text are no group: each gets a number of its own, by its id.
       if (options.group_by_text) {
         const std::string text = normal_form(post.text);
@@ -132,6 +133,8 @@ class ResplitSource : public PostSource {
     const int16_t bin = bins_.at(static_cast<size_t>(i));
     if (bin == kNotNamed) post.drop = "not in the split manifest";
     if (bin >= 0) post.split = split_of(bin);
+    if (bin >= 0 && post.label_id < 0 && post.split != Split::kTest)
+      post.drop = fmt::format("no label, but in the split {}", split_name(post.split));
     return post;
   }
   void each_dropped(const DroppedSink& sink) const override { source_->each_dropped(sink); }
@@ -158,12 +161,15 @@ class ResplitSource : public PostSource {
     return bin == test ? Split::kTest : bin == dev ? Split::kDev : Split::kTrain;
   }
 
+  int16_t test_bin() const { return static_cast<int16_t>(options_.folds > 0 ? options_.fold - 1 : static_cast<int64_t>(Split::kTest)); }
+
   void deal() {
     std::vector<size_t> rows;
     std::vector<int32_t> labels;
     std::vector<uint64_t> groups;
     std::vector<int64_t> class_counts(facts_.labels.size(), 0);
     for (size_t i = 0; i < gathered_.labels.size(); ++i) {
+      if (gathered_.labels[i] == kUnlabelled) bins_[i] = test_bin();
       if (gathered_.labels[i] < 0) continue;
       rows.push_back(i);
       labels.push_back(gathered_.labels[i]);
@@ -197,7 +203,7 @@ class ResplitSource : public PostSource {
     const auto named = read_manifest(options_.manifest);
     int64_t found = 0;
     for (size_t i = 0; i < bins_.size(); ++i) {
-      if (gathered_.labels[i] < 0) continue;
+      if (gathered_.labels[i] < 0 && gathered_.labels[i] != kUnlabelled) continue;
       const auto hash = sha256_128(gathered_.id(i));
       const auto place = std::lower_bound(named.begin(), named.end(), hash, [](const Named& a, const auto& b) { return a.hash < b; });
       const bool known = place != named.end() && place->hash == hash;

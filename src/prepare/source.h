@@ -39,7 +39,7 @@ struct RawPost {
   std::string id;
   std::string text;                    // UTF-8, decoded and cleaned as the options say; empty: missing
   PictureRef picture = {};             // need not exist: prepare finds out and notes it
-  int64_t label_id = 0;                // index into SourceFacts::labels
+  int64_t label_id = 0;                // index into SourceFacts::labels; -1: none, in the split test alone
   Split split = Split::kTrain;         // drawn splits are known to the index
   nlohmann::ordered_json fields = {};  // further fields of posts.jsonl, an object ({"attributes": [...]}); null: none
   std::vector<RawNote> notes = {};     // in order
@@ -74,6 +74,7 @@ struct SourceFacts {
   nlohmann::ordered_json rules;     // an object: what was applied, with its options; "rules" in dataset.json
   std::vector<InputFile> inputs;    // every input file that is neither a picture nor the text of one post
   std::string pictures_absent;  // not empty: why no post has a picture ("the folder x is absent"), reported once instead of once per post
+  std::vector<std::string> warnings = {};  // what looks like an accident in the raw files, one sentence each; "warnings" in dataset.json
 };
 
 using DroppedSink = std::function<void(const std::string& id, const std::string& reason)>;

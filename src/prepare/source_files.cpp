@@ -9,10 +9,7 @@
 namespace infig {
 namespace fs = std::filesystem;
 
-PictureRef PictureFolder::of(const std::string& id) const {
-  if (folder.empty()) return {};
-  return {.file = folder / (id + ".jpg")};
-}
+PictureRef PictureFolder::of(const std::string& id) const { return {.file = folder / (id + ".jpg")}; }
 
 PictureFolder find_pictures(const fs::path& given, const std::vector<fs::path>& usual) {
   if (!given.empty()) {
@@ -22,7 +19,7 @@ PictureFolder find_pictures(const fs::path& given, const std::vector<fs::path>& 
   for (const auto& folder : usual) {
     if (fs::is_directory(folder)) return {.folder = folder, .absent = ""};
   }
-  return {.folder = "", .absent = "no folder of pictures was given (--images names one)"};
+  return {.folder = "", .absent = "no folder of pictures was given"};
 }
 
 std::vector<InputFile> hash_splits(const std::vector<PublicSplit>& splits) {

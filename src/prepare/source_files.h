@@ -14,9 +14,9 @@ namespace infig {
 
 // Where pictures named <id>.jpg lie.
 struct PictureFolder {
-  std::filesystem::path folder;  // empty: there is none
-  std::string absent;            // then why, for SourceFacts::pictures_absent
-  PictureRef of(const std::string& id) const;
+  std::filesystem::path folder;                // empty: there is none
+  std::string absent;                          // then why, for SourceFacts::pictures_absent
+  PictureRef of(const std::string& id) const;  // named all the same where there is no folder
 };
 // `given` where the user names one, else the first of `usual` that exists.
 PictureFolder find_pictures(const std::filesystem::path& given, const std::vector<std::filesystem::path>& usual);

@@ -4,16 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
-#include <set>
 #include <unordered_map>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "data/data_set.h"
+#include "data/label_words.h"
 #include "data/rows.h"
 #include "data/split.h"
 #include "prepare/id_index.h"
@@ -24,13 +23,6 @@
 namespace infig {
 namespace fs = std::filesystem;
 namespace {
-
-std::optional<int64_t> whole_number(const std::string& word) {
-  int64_t number = 0;
-  const auto [end, fault] = std::from_chars(word.data(), word.data() + word.size(), number);
-  const bool good = fault == std::errc() && end == word.data() + word.size() && !word.empty();
-  return good ? std::optional(number) : std::nullopt;
-}
 
 class TableSource : public PostSource {
  public:
@@ -59,7 +51,14 @@ class TableSource : public PostSource {
   RawPost read(int64_t i) const override {
     SpooledRow row = spool_.read(i);
     const auto at = static_cast<size_t>(i);
-    RawPost post{.id = std::move(row.id), .text = std::move(row.text), .label_id = labels_[at], .split = splits_[at]};
+    RawPost post{.id = std::move(row.id), .text = std::move(row.text), .label_id = -1, .split = splits_[at]};
+    if (words_[at] >= 0) {
+      const auto word = static_cast<size_t>(words_[at]);
+      post.label_id = label_of_word_[word];
+      const std::string& name = facts_.labels[static_cast<size_t>(post.label_id)];
+      if (name != found_[word] && label_key(name) == label_key(found_[word]))
+        post.notes.push_back({"label read as another spelling", fmt::format("\"{}\" as {}", found_[word], name)});
+    }
     if (row.image.empty()) return post;
     const fs::path& table = tables_[table_of_[at]];
     const FileSpan span = parse_file_span((options_.images.empty() || shards_ ? table.parent_path() : options_.images) / row.image);
@@ -74,11 +73,9 @@ class TableSource : public PostSource {
  private:
   static void require_columns(const fs::path& table) {
     const auto columns = table_columns(table);
-    for (const char* name : {"id", "label"}) {
-      if (!columns.contains(name))
-        throw DataError(fmt::format("{}, header: column \"{}\" is missing; expected id, text, image, label and, if known, split",
-                                    table.string(), name));
-    }
+    if (!columns.contains("label"))
+      throw DataError(
+          fmt::format("{}, header: column \"label\" is missing; expected text, image, label and, if known, id and split", table.string()));
     if (!columns.contains("text") && !columns.contains("image"))
       throw DataError(fmt::format("{}, header: neither a column \"text\" nor a column \"image\"", table.string()));
   }
@@ -86,7 +83,8 @@ class TableSource : public PostSource {
   void read_table(const fs::path& table) {
     for_each_row(table, [&](PostRow&& row) {
       stop_if_asked(options_.common.stop);
-      if (shards_ && row.id) std::replace(row.id->begin(), row.id->end(), '/', '_');  // KEY may have folders
+      if (shards_ && row.id) std::replace(row.id->begin(), row.id->end(), '/', '_');     // KEY may have folders
+      if (!shards_ && (!row.id || row.id->empty())) row.id = std::to_string(rows_ + 1);  // as predict calls it
       const std::string place = row_place(table, row.line);
       const std::string fault = row.id ? id_fault(*row.id) : "is missing";
       if (!fault.empty()) throw DataError(fmt::format("{}: field \"id\" {}", place, fault));
@@ -96,28 +94,32 @@ class TableSource : public PostSource {
       int64_t& first = has_split ? first_with_split_ : first_without_split_;
       if (first < 0) first = rows_;
       ++rows_;
-      if (!row.label || row.label->empty()) return dropped_.add({.id = *row.id, .text = "", .image = ""});
-      labels_.push_back(label_number(*row.label, place));
-      splits_.push_back(has_split ? split_of(*row.split, place) : Split::kTrain);
+      const Split split = has_split ? split_of(*row.split, place) : Split::kTrain;
+      const bool labelled = row.label && !strip_blanks(*row.label).empty();
+      if (!labelled && split != Split::kTest) return dropped_.add({.id = *row.id, .text = "", .image = ""});
+      unlabelled_ += labelled ? 0 : 1;
+      words_.push_back(labelled ? word_number(*row.label, place) : -1);
+      splits_.push_back(split);
       table_of_.push_back(static_cast<uint16_t>(table_begins_.size() - 1));
       spool_.add({.id = *row.id, .text = row.text.value_or(""), .image = row.image.value_or("")});
     });
   }
 
-  // Numbers in order of appearance, until all are known.
-  int32_t label_number(const std::string& word, const std::string& place) {
-    const auto found = numbers_.find(word);
-    if (found != numbers_.end()) return found->second;
-    std::string label = word;
-    const auto& given = options_.labels;
-    if (!given.empty() && std::find(given.begin(), given.end(), label) == given.end()) {
-      const auto number = shards_ ? whole_number(label) : std::nullopt;
-      if (!number || *number < 0 || *number >= static_cast<int64_t>(given.size()))
-        throw DataError(fmt::format("{}: field \"label\" is \"{}\", expected one of {}", place, label, fmt::join(given, ", ")));
-      label = given[static_cast<size_t>(*number)];
+  // Numbers in order of appearance. A word that is none of --labels is refused here, where its row is known.
+  int32_t word_number(const std::string& word, const std::string& place) {
+    const auto [known, fresh] = numbers_.try_emplace(word, static_cast<int32_t>(found_.size()));
+    if (fresh) {
+      const auto& given = options_.labels;
+      if (!given.empty() && !named_label(word, given, options_.strip_labels)) {
+        const auto stripped = named_label(word, given, /*strip=*/true);
+        throw DataError(fmt::format("{}: field \"label\" is \"{}\", expected one of {}{}", place, word, fmt::join(given, ", "),
+                                    stripped ? fmt::format("; --strip-labels reads it as {}", given[*stripped]) : ""));
+      }
+      found_.push_back(word);
+      counts_.push_back(0);
     }
-    names_.push_back(label);
-    return numbers_[word] = static_cast<int32_t>(names_.size()) - 1;
+    ++counts_[static_cast<size_t>(known->second)];
+    return known->second;
   }
 
   static Split split_of(const std::string& word, const std::string& place) {
@@ -147,7 +149,8 @@ class TableSource : public PostSource {
       throw DataError(fmt::format("{}: {} has a split but {} has none; give every row one, or leave the column out", tables_[0].string(),
                                   row_of(first_with_split_), row_of(first_without_split_)));
     }
-    facts_.counts = {{"rows in the table", rows_}, {"with a label", spool_.size()}};
+    facts_.counts = {{"rows in the table", rows_},
+                     {unlabelled_ > 0 ? "with a label, or in test without one (kept for predict)" : "with a label", spool_.size()}};
     ids_ = IdIndex();
     lines_ = std::vector<int32_t>();
   }
@@ -158,31 +161,61 @@ class TableSource : public PostSource {
     int64_t row = 0;
     for (const auto& table : tables_) {
       for_each_row(table, [&](PostRow&& one) {
-        if (row++ == wanted) id = one.id.value_or("");
+        if (row++ == wanted) id = one.id && !one.id->empty() ? *one.id : std::to_string(wanted + 1);
       });
     }
     return id;
   }
 
+  // Names the labels, and says which of them each word means.
   void number_labels() {
-    const auto& given = options_.labels;
-    std::set<std::string> found(names_.begin(), names_.end());  // in alphabetical order
-    facts_.labels = given.empty() ? std::vector<std::string>(found.begin(), found.end()) : given;
-    const auto& labels = facts_.labels;
-    numeric_ =
-        given.empty() && std::all_of(labels.begin(), labels.end(), [](const auto& label) { return whole_number(label).has_value(); });
-    if (numeric_)
-      std::sort(facts_.labels.begin(), facts_.labels.end(),
-                [](const auto& a, const auto& b) { return *whole_number(a) < *whole_number(b); });
+    std::map<std::string, int64_t> counts;
+    for (size_t i = 0; i < found_.size(); ++i) counts[found_[i]] = counts_[i];
+    const bool given = !options_.labels.empty();
+    std::map<std::string, std::string> names;  // of each word
+    for (const auto& word : found_)
+      names[word] = given ? options_.labels[*named_label(word, options_.labels, options_.strip_labels)] : word;
+    if (!given && options_.strip_labels) names = merge_labels(counts);
+    std::map<std::string, int64_t> totals;  // of each label, in alphabetical order
+    for (const auto& label : options_.labels) totals[label] = 0;
+    for (const auto& [word, name] : names) totals[name] += counts.at(word);
+    facts_.labels = options_.labels;
+    if (!given) {
+      for (const auto& [label, posts] : totals) facts_.labels.push_back(label);
+    }
+    order_labels(!given);
     std::map<std::string, int32_t> ids;
     for (const auto& label : facts_.labels) ids.emplace(label, static_cast<int32_t>(ids.size()));
     if (ids.size() != facts_.labels.size() || ids.contains(""))
       throw ConfigError(fmt::format("labels: {}: expected distinct names", fmt::join(facts_.labels, ",")));
-    for (auto& label : labels_) label = ids.at(names_[static_cast<size_t>(label)]);
+    for (const auto& word : found_) label_of_word_.push_back(ids.at(names.at(word)));
+    for (auto& odd : odd_labels(totals)) facts_.warnings.push_back(std::move(odd));
+    say_numbers(names);
+  }
+
+  // Whole numbers that stand for the names of --labels are said once.
+  void say_numbers(const std::map<std::string, std::string>& names) const {
+    std::string list;
+    for (const auto& [word, name] : names) {
+      if (whole_number(word, /*decimals=*/true) && label_key(word) != label_key(name))
+        list += fmt::format("{}{} is {}", list.empty() ? "" : ", ", word, name);
+    }
+    if (!list.empty()) log_info("labels by their places in --labels: {}", list);
+  }
+
+  void order_labels(bool by_value) {
+    const auto& labels = facts_.labels;
+    numeric_ = by_value && std::all_of(labels.begin(), labels.end(), [](const auto& label) { return whole_number(label).has_value(); });
+    if (!numeric_) return;
+    std::stable_sort(facts_.labels.begin(), facts_.labels.end(),
+                     [](const auto& a, const auto& b) { return *whole_number(a) < *whole_number(b); });
   }
 
   void give_splits() {
-    if (first_with_split_ < 0) splits_ = draw_stratified_split(labels_, static_cast<int64_t>(facts_.labels.size()), options_.common.seed);
+    if (first_with_split_ >= 0) return;
+    std::vector<int32_t> labels;  // of every post: without a split column none is without one
+    for (const int32_t word : words_) labels.push_back(label_of_word_[static_cast<size_t>(word)]);
+    splits_ = draw_stratified_split(labels, static_cast<int64_t>(facts_.labels.size()), options_.common.seed);
   }
 
   void describe() {
@@ -197,6 +230,7 @@ class TableSource : public PostSource {
       facts_.rules["split"] = {{"drawn", "80/10/10 by label"}, {"seed", options_.common.seed}};
     }
     facts_.rules["label_order"] = !options_.labels.empty() ? "given" : numeric_ ? "numerical" : "alphabetical";
+    if (options_.strip_labels) facts_.rules["labels"] = "spellings that differ by case, blanks or \".0\" are one";
   }
 
   const std::vector<fs::path> tables_;
@@ -204,15 +238,17 @@ class TableSource : public PostSource {
   bool shards_;
   bool numeric_ = false;
   RowSpool spool_, dropped_;
-  std::vector<int32_t> labels_;
+  std::vector<int32_t> words_;  // of each post: index into found_; -1 without a label
   std::vector<Split> splits_;
   std::vector<uint16_t> table_of_;
   std::vector<int64_t> table_begins_;  // the first row of each table, counted through all of them
   IdIndex ids_;
   std::vector<int32_t> lines_;  // of each row
   std::unordered_map<std::string, int32_t> numbers_;
-  std::vector<std::string> names_;
-  int64_t rows_ = 0, first_with_split_ = -1, first_without_split_ = -1;
+  std::vector<std::string> found_;      // labels as the table writes them, in order of appearance
+  std::vector<int64_t> counts_;         // posts of each
+  std::vector<int32_t> label_of_word_;  // the label of each
+  int64_t rows_ = 0, unlabelled_ = 0, first_with_split_ = -1, first_without_split_ = -1;
   SourceFacts facts_;
 };
 
@@ -228,22 +264,28 @@ namespace {
 
 // The one table of an unpacked archive.
 fs::path find_table(const fs::path& folder, const fs::path& archive) {
-  std::vector<fs::path> found;
+  std::vector<fs::path> found, others;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_table_name(entry.path().filename().string())) found.push_back(entry.path());
+    if (!entry.is_regular_file()) continue;
+    const std::string name = entry.path().filename().string();
+    if (is_table_name(name)) found.push_back(entry.path());
+    if (may_be_table_name(name)) others.push_back(entry.path());
   }
+  if (found.empty()) found = std::move(others);
   std::sort(found.begin(), found.end());
   if (found.size() == 1) return found[0];
   std::vector<std::string> names;
   for (const auto& path : found) names.push_back(path.lexically_relative(folder).string());
-  throw DataError(fmt::format("{}: holds {} ({}), expected one table .csv, .tsv or .jsonl; unpack it and name the table", archive.string(),
-                              found.empty() ? "no table" : "several tables", fmt::join(names, ", ")));
+  throw DataError(
+      fmt::format("{}: holds {} ({}), expected one table (.csv, .tsv, .jsonl, else .txt or .json); unpack it and name the table",
+                  archive.string(), found.empty() ? "no table" : "several tables", fmt::join(names, ", ")));
 }
 
 PrepareJob table_job(const std::string& kind, const fs::path& raw, const TableOptions& options) {
   PrepareJob job{.kind = kind, .raw = raw};
   job.options["seed"] = options.common.seed;
   job.options["labels"] = options.labels;
+  if (options.strip_labels) job.options["strip_labels"] = true;
   job.paths["images"] = options.images.empty() ? "" : fs::absolute(options.images).lexically_normal().string();
   return job;
 }
@@ -251,11 +293,14 @@ PrepareJob table_job(const std::string& kind, const fs::path& raw, const TableOp
 }  // namespace
 
 PrepareReport prepare_table(const fs::path& table, const fs::path& out, const TableOptions& options) {
-  if (!fs::exists(table)) throw DataError(fmt::format("{}: no such file; expected a table .csv, .tsv or .jsonl", table.string()));
+  if (!fs::exists(table))
+    throw DataError(fmt::format("{}: no such file; expected a table .csv, .tsv, .txt, .jsonl or .json", table.string()));
   PrepareJob job = table_job("table", table, options);
   const bool archive = !is_table_name(table.filename().string()) && is_archive(table);
   job.raw_is_file = !archive;
-  job.wants = [](std::string_view name) { return wants_posts(name) && (is_picture_name(name) || is_table_name(name)); };
+  job.wants = [](std::string_view name) {
+    return wants_posts(name) && (is_picture_name(name) || is_table_name(name) || may_be_table_name(name));
+  };
   job.open = [&, archive](const fs::path& raw, const fs::path& scratch) {
     return open_tables({archive ? find_table(raw, table) : raw}, scratch, options, /*shards=*/false);
   };

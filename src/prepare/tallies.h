@@ -24,6 +24,8 @@ class Tallies {
   void note(const std::string& id, const RawNote& note, const std::string& line);
   void keep(Split split, int64_t label_id, bool with_text, bool with_image);
   void picture(const std::string& status) { ++pictures_[status]; }
+  // A picture that the raw files name: whether it came into the data set, and where it was looked for.
+  void named_picture(bool there, const std::string& place);
   void add_picture_hash(const std::string& sha256);  // of a picture's bytes, in order
 
   int64_t kept() const;
@@ -33,6 +35,9 @@ class Tallies {
   const std::map<std::string, int64_t>& pictures() const { return pictures_; }
   const std::string& picture_chain() const { return picture_chain_; }
   int64_t pictures_read() const { return pictures_read_; }
+  int64_t pictures_named() const { return pictures_named_; }
+  int64_t pictures_there() const { return pictures_there_; }
+  const std::string& first_missing() const { return first_missing_; }  // where the first one was looked for that is not there
 
   // {"train": {"posts": .., "with_text": .., "with_image": .., "labels": {..}}, ..}, as count_posts() (data/data_set.h) has it.
   nlohmann::ordered_json counts(const std::vector<std::string>& labels) const;
@@ -40,15 +45,16 @@ class Tallies {
 
  private:
   struct OfSplit {
-    int64_t posts = 0, with_text = 0, with_image = 0;
+    int64_t posts = 0, with_text = 0, with_image = 0, unlabelled = 0;
     std::vector<int64_t> labels;
   };
   std::array<OfSplit, 3> splits_;
-  std::vector<std::pair<std::string, int64_t>> kinds_;  // of notes, in order of first appearance
-  std::map<std::string, int64_t> pictures_;             // by status
-  std::vector<PostNote> dropped_, notes_;               // the first of them
-  int64_t dropped_count_ = 0, notes_count_ = 0, pictures_read_ = 0;
-  std::string picture_chain_;
+  std::vector<std::pair<std::string, int64_t>> kinds_;    // of notes, in order of first appearance
+  std::map<std::string, int64_t> pictures_;               // by status
+  std::vector<PostNote> dropped_, notes_;                 // the first of them
+  std::vector<std::pair<std::string, int64_t>> reasons_;  // of dropped posts
+  int64_t dropped_count_ = 0, notes_count_ = 0, pictures_read_ = 0, pictures_named_ = 0, pictures_there_ = 0;
+  std::string picture_chain_, first_missing_;
 };
 
 }  // namespace infig

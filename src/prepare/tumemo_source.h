@@ -1,4 +1,4 @@
-// TumEmo as a source of posts (datasets.md 5).
+// TumEmo as a source of posts (docs/published-data.md).
 #pragma once
 
 #include <cstdint>

@@ -38,7 +38,7 @@ std::string pair_html(const VerifyReport& report, const Leak& leak, const DataRe
   const Post& post = report.data.posts[static_cast<size_t>(leak.row)];
   const Post& other = report.data.posts[static_cast<size_t>(leak.other)];
   const bool pictured = !post.image.empty() || !other.image.empty();
-  const bool differs = post.label_id != other.label_id;
+  const bool differs = labels_differ(post, other);
   const bool near = leak.kind == LeakKind::kNearText || leak.kind == LeakKind::kNearPicture;
   return fmt::format("<article class=\"pair\">\n<h4>{}{}</h4>\n<div class=\"sides\">\n{}{}</div>\n</article>\n", leak_kind_words(leak.kind),
                      near ? fmt::format(", similarity {:.3f}", leak.similarity) : "", side_html(post, pictured, differs, options),
@@ -55,7 +55,7 @@ std::vector<const Leak*> choose_pairs(const VerifyReport& report, LeakKind kind,
   const auto rank = [&](const Leak* leak) {
     const Post& post = report.data.posts[static_cast<size_t>(leak->row)];
     const Post& other = report.data.posts[static_cast<size_t>(leak->other)];
-    return std::tuple(post.split == other.split, post.label_id == other.label_id, leak->similarity, leak->row, leak->other);
+    return std::tuple(post.split == other.split, !labels_differ(post, other), leak->similarity, leak->row, leak->other);
   };
   std::sort(chosen.begin(), chosen.end(), [&](const Leak* a, const Leak* b) { return rank(a) < rank(b); });
   chosen.resize(std::min(chosen.size(), static_cast<size_t>(count)));

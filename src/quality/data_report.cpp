@@ -61,6 +61,21 @@ std::string cards(const VerifyReport& report) {
   return html + "</div>\n";
 }
 
+// What is no miss, and yet should be seen before anything is trained.
+std::string notices(const VerifyReport& report) {
+  std::vector<std::string> lines = report.odd_labels;
+  if (report.raw_pictures_there < report.raw_pictures_named)
+    lines.push_back(fmt::format("{} of the {} pictures that the raw files name are not in the data set",
+                                with_thousands(report.raw_pictures_named - report.raw_pictures_there),
+                                with_thousands(report.raw_pictures_named)));
+  if (const int64_t unlabelled = count_unlabelled(report); unlabelled > 0)
+    lines.push_back(fmt::format("{} posts of test have no label: they are predicted, and not scored", with_thousands(unlabelled)));
+  if (lines.empty()) return "";
+  std::string html = "<ul class=\"notices\">\n";
+  for (const auto& line : lines) html += "<li>" + html_escape(line) + "</li>\n";
+  return html + "</ul>\n";
+}
+
 std::string verdict(const VerifyReport& report, const DataReportOptions& options) {
   if (report.good()) return "<p class=\"lead\">Everything that the data set states, and was asked for, holds.</p>\n";
   std::string html = fmt::format("<p class=\"lead\"><em>Not good</em>: {} missed.</p>\n<ul class=\"notices\">\n",
@@ -116,7 +131,7 @@ std::string render_data_report(const VerifyReport& report, const DataReportOptio
   }
   page.header = "<p class=\"overline\">infig data report</p>\n<h1>" + html_escape(report.data.name) + "</h1>\n<dl class=\"facts\">\n" +
                 fact("splits", splits) + fact("checks", report.good() ? "good" : "not good") + "</dl>\n" + cards(report) +
-                verdict(report, options);
+                verdict(report, options) + notices(report);
   page.sections.push_back(classes_of_splits_section(report));
   page.sections.push_back(leaks_section(report));
   if (options.pairs > 0 && !report.leaks.empty()) page.sections.push_back(pairs_section(report, options));

@@ -1,5 +1,5 @@
 // data-report.html: what verify_data found, as one page that needs no network.
-// Sections are in data_sections.cpp and data_pairs.cpp, the page in data_report.cpp.
+// Sections are in data_sections.cpp and data_pairs.cpp, the page in data_report.cpp, the JSON in data_report_json.cpp.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,10 @@ struct DataReportOptions {
 
 // The whole document. Equal data give equal bytes: no time, no host, no path but those of pictures as the data set names them.
 std::string render_data_report(const VerifyReport& report, const DataReportOptions& options);
+
+// The findings for other programs, beside the page: verdict, misses, posts by split and label, pictures by what became of them, odd texts
+// and labels, leaks by kind. Equal data give equal bytes.
+std::string data_report_json(const VerifyReport& report);
 
 // The sections, one function each; data_report.cpp lists them in order.
 PageSection classes_of_splits_section(const VerifyReport& report);

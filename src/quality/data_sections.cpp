@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "pages/bar_chart.h"
 #include "pages/svg.h"
@@ -109,6 +110,7 @@ PageSection classes_of_splits_section(const VerifyReport& report) {
   const DataSet& data = report.data;
   BarChart chart{.title = "Share of each label", .categories = data.labels, .percent = true};
   std::string rows;
+  const int64_t unlabelled = count_unlabelled(report);
   for (const Split split : kSectionSplits) {
     const auto of_split = data.rows_of(split);
     if (of_split.empty()) continue;
@@ -116,7 +118,7 @@ PageSection classes_of_splits_section(const VerifyReport& report) {
     int64_t texts = 0, images = 0;
     for (const int64_t row : of_split) {
       const Post& post = data.posts[static_cast<size_t>(row)];
-      ++totals[static_cast<size_t>(post.label_id)];
+      if (post.label_id >= 0) ++totals[static_cast<size_t>(post.label_id)];
       texts += post.text.empty() ? 0 : 1;
       images += post.image.empty() ? 0 : 1;
     }
@@ -126,6 +128,8 @@ PageSection classes_of_splits_section(const VerifyReport& report) {
       series.values.push_back(static_cast<double>(total) / static_cast<double>(of_split.size()));
       cells.push_back(with_thousands(total));
     }
+    if (unlabelled > 0)
+      cells.push_back(with_thousands(static_cast<int64_t>(of_split.size()) - std::accumulate(totals.begin(), totals.end(), int64_t{0})));
     cells.push_back(with_thousands(texts));
     cells.push_back(with_thousands(images));
     chart.series.push_back(std::move(series));
@@ -133,6 +137,7 @@ PageSection classes_of_splits_section(const VerifyReport& report) {
   }
   std::vector<std::string> header{"split", "posts"};
   for (const auto& label : data.labels) header.push_back(html_escape(label));
+  if (unlabelled > 0) header.emplace_back("without label");
   header.insert(header.end(), {"with text", "with picture"});
   const std::string drawn = chart.series.empty() ? "" : "<div class=\"charts\">\n" + bar_chart(chart) + "</div>\n";
   return {"classes", "Splits and labels", "How many posts each split holds, by label.",

@@ -43,7 +43,7 @@ void improve_twin(const DataSet& data, int64_t row, Split split, const std::vect
   for (const int64_t other : firsts) {
     if (post_at(data, other).split != split || !reads_before(data, other, row)) continue;
     const auto rank = [&](int64_t candidate, double likeness) {
-      return std::tuple(post_at(data, candidate).label_id != post_at(data, row).label_id, -likeness, candidate);
+      return std::tuple(labels_differ(post_at(data, candidate), post_at(data, row)), -likeness, candidate);
     };
     if (!best || rank(other, similarity) < rank(best->other, best->similarity))
       best = Leak{.row = row, .other = other, .similarity = similarity};
@@ -149,6 +149,8 @@ std::vector<Leak> near_leaks(const DataSet& data, const Contents& contents, std:
   return near.leaks(kind);
 }
 
+bool labels_differ(const Post& a, const Post& b) { return a.label_id >= 0 && b.label_id >= 0 && a.label_id != b.label_id; }
+
 std::vector<LeakCount> count_leaks(const DataSet& data, std::span<const Leak> leaks) {
   // Inside a split last; the latest split against the earliest first.
   const auto place = [](LeakKind kind, Split split, Split other) {
@@ -163,7 +165,7 @@ std::vector<LeakCount> count_leaks(const DataSet& data, std::span<const Leak> le
     count.split = post.split;
     count.other = other.split;
     ++count.posts;
-    count.other_label += post.label_id != other.label_id ? 1 : 0;
+    count.other_label += labels_differ(post, other) ? 1 : 0;
   }
   std::vector<LeakCount> list;
   for (const auto& [key, count] : counts) list.push_back(count);

@@ -74,6 +74,9 @@ struct LeakCount {
 // Every kind and pair of splits that occurs in `leaks`; across splits first, then inside one.
 std::vector<LeakCount> count_leaks(const DataSet& data, std::span<const Leak> leaks);
 
+// Whether two posts say different things: both have a label, and not the same.
+bool labels_differ(const Post& a, const Post& b);
+
 // kind,split,id,label,other_split,other_id,other_label,similarity: one leak a row, by kind, then in reading order.
 void write_leaks(const DataSet& data, std::span<const Leak> leaks, const std::filesystem::path& path);
 

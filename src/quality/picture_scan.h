@@ -11,10 +11,10 @@
 namespace infig {
 
 struct PictureFacts {
-  std::string status = {};  // a word of the table "Pictures" in interface.md ("ok", "truncated", "absent", ...), or "none": none is named
-  std::string reason = {};  // empty if there is nothing to report
-  bool usable = false;      // decoded
-  std::string format = {};  // "JPEG", ...; empty where unknown
+  std::string status = {};       // a word of docs/pictures.md ("ok", "truncated", "absent", ...), or "none": none is named
+  std::string reason = {};       // empty if there is nothing to report
+  bool usable = false;           // decoded
+  std::string format = {};       // "JPEG", ...; empty where unknown
   bool wrong_extension = false;  // the name ends on another known format's extension
   int64_t width = 0, height = 0;
   int64_t bytes = 0;

@@ -22,7 +22,9 @@ class Judge {
  public:
   explicit Judge(const DataSet& data) : data_(data), classes_(data.labels.size()), train_(data.rows_of(Split::kTrain)) {
     for (const Split split : {Split::kDev, Split::kTest}) {
-      if (auto rows = data.rows_of(split); !rows.empty()) scored_[split] = std::move(rows);
+      std::vector<int64_t> rows = data.rows_of(split);
+      std::erase_if(rows, [&](int64_t row) { return data.posts[static_cast<size_t>(row)].label_id < 0; });
+      if (!rows.empty()) scored_[split] = std::move(rows);
     }
     std::vector<int64_t> counts(classes_);
     for (const int64_t row : train_) ++counts[label_of(row)];

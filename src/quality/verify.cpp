@@ -12,6 +12,7 @@
 #include "core/parallel.h"
 #include "core/words.h"
 #include "data/data_set.h"
+#include "data/label_words.h"
 #include "data/published_counts.h"
 #include "text/normal_form.h"
 
@@ -37,6 +38,32 @@ void compare_counts(const fs::path& folder, VerifyReport& report) {
     if (left != right)
       report.misses.push_back(fmt::format("{}: dataset.json states {}, posts.jsonl holds {}", split, left.dump(), right.dump()));
   }
+}
+
+// What prepare has counted of the raw files' pictures.
+void read_raw_pictures(const fs::path& folder, VerifyReport& report) {
+  const auto description = nlohmann::json::parse(read_file(folder / "dataset.json"));
+  const auto pictures = description.find("pictures");
+  if (pictures == description.end() || !pictures->is_object()) return;
+  const auto count = [&](const char* key) {
+    const auto found = pictures->find(key);
+    return found != pictures->end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+  };
+  report.raw_pictures_named = count("named");
+  report.raw_pictures_there = count("there");
+}
+
+// Pictures that are named, none of which can be used: a folder by another name, rather than so many accidents.
+void check_lost_pictures(VerifyReport& report) {
+  const int64_t unusable = count_unusable(report);
+  if (unusable == 0 || unusable < count_named(report)) return;
+  const auto first = std::find_if(report.pictures.begin(), report.pictures.end(),
+                                  [](const PictureFacts& facts) { return !facts.usable && facts.status != "none"; });
+  const Post& post = report.data.posts[static_cast<size_t>(first - report.pictures.begin())];
+  report.misses.push_back(
+      fmt::format("{} pictures are named, and not one of them can be used; the first was looked for at {} ({}); put them there, or type "
+                  "--bad-image missing where the texts alone are meant",
+                  unusable, post.image.string(), first->status));
 }
 
 void append(std::vector<Leak>&& leaks, VerifyReport& report) { std::move(leaks.begin(), leaks.end(), std::back_inserter(report.leaks)); }
@@ -94,7 +121,11 @@ VerifyReport verify_data(const fs::path& path, const VerifyOptions& options) {
     report.misses.push_back(fmt::format("posts.jsonl has the SHA-256 {}, dataset.json states {}: it was changed afterwards",
                                         report.data.sha256, report.stated_sha256));
   }
-  if (fs::exists(report.data.folder / "dataset.json")) compare_counts(report.data.folder, report);
+  if (fs::exists(report.data.folder / "dataset.json")) {
+    compare_counts(report.data.folder, report);
+    read_raw_pictures(report.data.folder, report);
+  }
+  report.odd_labels = odd_labels(label_totals(report.data));
   if (!options.expect.empty()) {
     for (auto& miss : published_misses(report.data, options.expect)) report.misses.push_back(std::move(miss));
   }
@@ -104,6 +135,7 @@ VerifyReport verify_data(const fs::path& path, const VerifyOptions& options) {
   if (options.pictures) report.pictures = scan_pictures(report.data.posts, {.max_pixels = options.max_pixels, .threads = options.threads});
   const int64_t unusable = count_unusable(report);
   if (options.bad_picture_is_miss && unusable > 0) report.misses.push_back(counted(unusable, "picture") + " cannot be used");
+  if (options.lost_pictures_are_miss) check_lost_pictures(report);
   find_text_leaks(options, report);
   if (options.pictures) find_picture_leaks(options, report);
   report.leak_counts = count_leaks(report.data, report.leaks);
@@ -120,6 +152,14 @@ std::map<std::string, int64_t> picture_statuses(const VerifyReport& report) {
 int64_t count_unusable(const VerifyReport& report) {
   return std::count_if(report.pictures.begin(), report.pictures.end(),
                        [](const PictureFacts& facts) { return !facts.usable && facts.status != "none"; });
+}
+
+int64_t count_named(const VerifyReport& report) {
+  return std::count_if(report.data.posts.begin(), report.data.posts.end(), [](const Post& post) { return post.names_picture(); });
+}
+
+int64_t count_unlabelled(const VerifyReport& report) {
+  return std::count_if(report.data.posts.begin(), report.data.posts.end(), [](const Post& post) { return post.label_id < 0; });
 }
 
 int64_t count_cut(const VerifyReport& report, Split split) {

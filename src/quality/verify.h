@@ -21,6 +21,7 @@ struct VerifyOptions {
   bool pictures = true;                  // open every picture
   int64_t max_pixels = 100'000'000;      // width x height from which on a picture is refused
   bool bad_picture_is_miss = false;      // a picture that cannot be used counts as a miss
+  bool lost_pictures_are_miss = true;    // that pictures are named, and not one of them can be used, counts as a miss
   bool near = true;                      // look for near texts and near pictures, not for equal ones alone
   double near_text_threshold = 0.8;      // NearTextOptions::threshold
   const Tokenizer* tokenizer = nullptr;  // null: lengths are counted in words alone
@@ -40,6 +41,9 @@ struct VerifyReport {
   std::vector<Leak> leaks;             // by kind, then in reading order
   std::vector<LeakCount> leak_counts;  // the same, counted
   std::vector<Shortcut> shortcuts;
+  std::vector<std::string> odd_labels;  // what looks like an accident in the labels (label_words.h)
+  int64_t raw_pictures_named = 0;       // as dataset.json has it of prepare: pictures that the raw files name
+  int64_t raw_pictures_there = 0;       // and those of them that came into the data set
   std::vector<std::string> row_faults;  // broken rows, unknown labels, repeated ids, ...
   std::vector<std::string> misses;      // every reason for which the data set fails, with row_faults as one summary line
   bool good() const { return misses.empty(); }
@@ -53,7 +57,9 @@ VerifyReport verify_data(const std::filesystem::path& path, const VerifyOptions&
 
 // Posts by the status of their picture: "ok", "absent", ..., "none" if a post names no picture.
 std::map<std::string, int64_t> picture_statuses(const VerifyReport& report);
-int64_t count_unusable(const VerifyReport& report);  // pictures that are named and cannot be used
+int64_t count_unusable(const VerifyReport& report);    // pictures that are named and cannot be used
+int64_t count_named(const VerifyReport& report);       // posts that name a picture
+int64_t count_unlabelled(const VerifyReport& report);  // posts without label (of the split test)
 
 // Rows of a split whose text has more than max_length tokens.
 int64_t count_cut(const VerifyReport& report, Split split);

@@ -1,4 +1,4 @@
-// Checkpoints of a run: RUN/checkpoints/step-NNNNNN, with `latest` and `best` beside them (interface.md "Run folder").
+// Checkpoints of a run: RUN/checkpoints/step-NNNNNN, with `latest` and `best` beside them.
 #pragma once
 
 #include <cstdint>

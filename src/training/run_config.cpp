@@ -156,7 +156,11 @@ std::string dump_run_config(const RunConfig& config, bool with_comments) {
   RunConfig copy = config;
   ConfigBinder binder;
   bind_options(binder, copy);
-  return dump_config(binder, with_comments);
+  const std::string head =
+      "# Every key with its default. \"Row N\" is row N of the table in docs/method.md, \"eq. N\" an equation of the paper; "
+      "docs/glossary.md has "
+      "the words.\n";
+  return (with_comments ? head : "") + dump_config(binder, with_comments);
 }
 
 }  // namespace infig

@@ -317,7 +317,7 @@ void Run::evaluate() {
                      {"eval_mcc", scores.mcc},           {"eval_ece", scores.ece}};
   write_metrics(line);
   state_.log_history.push_back(line);
-  // Best dev figure, ties by weighted F1, then the earlier (datasets.md 6.4).
+  // Best dev figure, ties by weighted F1, then the earlier.
   const BestMetric metric = request_.config.train.best_metric;
   const double value = metric_value(metric, scores, scored.loss);
   const bool gain = state_.best_step < 0 || better(metric, value, state_.best_metric);

@@ -1,4 +1,4 @@
-// One training run: data in, run folder out (interface.md "Run folder").
+// One training run: data in, run folder out.
 #pragma once
 
 #include <atomic>

@@ -38,7 +38,7 @@ TEST(CleanText, Mgnns) {
 
 nlohmann::json real_array(const std::filesystem::path& file) { return nlohmann::json::parse(test::slurp(file)); }
 
-// The digest is of what Python's re.sub() leaves of the 17,024 texts; one of them becomes empty (datasets.md 6.2).
+// The digest is of what Python's re.sub() leaves of the 17,024 texts; one of them becomes empty (docs/published-data.md).
 TEST(CleanText, MultiSentiNetOnRealTexts) {
   const auto folder = test::real_data("mvsa-multiple-text");
   if (folder.empty()) GTEST_SKIP() << "no mvsa-multiple-text/ in $INFIG_DATA or beside the checkout";

@@ -35,7 +35,7 @@ TEST(MvsaMultiple, LabelFileFaults) {
   EXPECT_THAT(message(""), HasSubstr("holds no row"));
 }
 
-// datasets.md 3.2: two of three decide; three different ones decide nothing (and are not neutral).
+// docs/published-data.md: two of three decide; three different ones decide nothing (and are not neutral).
 TEST(MvsaMultiple, Majority) {
   EXPECT_EQ(majority_label({"positive", "positive", "negative"}), "positive");
   EXPECT_EQ(majority_label({"positive", "negative", "positive"}), "positive");

@@ -79,7 +79,9 @@ TEST(Rows, FaultsNameFileRowAndField) {
   EXPECT_THAT(message("f.csv", "id,text\na,caf\xE9\n"), HasSubstr("row 2: field \"text\" is not UTF-8 (byte 3: 0xE9)"));
   EXPECT_THAT(message("g.csv", "id,text\na,b\nc,\"open\nd,e\n"), HasSubstr("row 3: a quoted cell that begins in this row is never closed"));
   EXPECT_THAT(message("h.csv", ""), HasSubstr("is empty; expected a header row"));
-  EXPECT_THAT(message("i.csv", "id;text\na;b\n"), HasSubstr("header: none of the columns id, text, image, label, split; found: id;text"));
+  EXPECT_THAT(
+      message("i.csv", "a;b\n1;2\n"),
+      HasSubstr("header: none of the columns id, text, image, label, split, with none of the separators , ; tab and |; found: a;b"));
   EXPECT_THAT(message("j.csv", "id,text,id\na,b,c\n"), HasSubstr("column \"id\" occurs twice"));
   EXPECT_THAT(message("k.csv", std::string("\xFF\xFEi\0d", 5)), HasSubstr("is UTF-16, expected UTF-8"));
   EXPECT_THAT(message("l.parquet", "x"), HasSubstr("unknown kind of table \".parquet\""));
@@ -100,6 +102,55 @@ TEST(Rows, AFaultSinkGetsTheFaultAndTheRestIsRead) {
   EXPECT_EQ(ids, (std::vector<std::string>{"a", "c"}));
   ASSERT_EQ(faults.size(), 1U);
   EXPECT_THAT(faults[0], HasSubstr("a.jsonl, row 2"));
+}
+
+TEST(Rows, SeparatorsAreFoundByLooking) {
+  const Scratch scratch;
+  const auto first = [&](const std::string& name, const std::string& bytes) {
+    const auto rows = rows_of(scratch.file(name, bytes));
+    return rows.size() == 1 ? rows[0].id.value_or("-") + "/" + rows[0].text.value_or("-") : std::string("not one row");
+  };
+  for (const char* name : {"t.csv", "t.tsv", "t.tab", "t.txt"}) {
+    for (const std::string separator : {",", ";", "\t", "|"})
+      EXPECT_EQ(first(name, "id" + separator + "\"text\"" + separator + "more\n7" + separator + "\"x , ; \t | y\"" + separator + "z\n"),
+                "7/x , ; \t | y")
+          << name << separator;
+  }
+  EXPECT_EQ(first("own.csv", "text;id,text\na;b,c\n"), "-/c");  // a tie goes to the extension's own
+  EXPECT_EQ(first("own.tsv", "text,id\ttext\na,b\tc\n"), "-/c");
+  EXPECT_EQ(first("one.csv", "text\na;b\n"), "-/a;b");
+  EXPECT_EQ(first("mark.txt", "\xEF\xBB\xBFid;text\r\n7;x\r\n"), "7/x");
+}
+
+TEST(Rows, AJsonArrayIsReadObjectByObject) {
+  const Scratch scratch;
+  const auto path = scratch.file("a.json", R"( [ {"id": 1, "text": "],}\" [", "more": [[1], {"x": "\\"}]},
+ {"id": "b", "label": 2.0}, 7, {"id": x}, {"id": "c"} ] )");
+  std::vector<std::string> ids, faults;
+  std::vector<int64_t> lines;
+  const auto read = [&](const std::filesystem::path& file) {
+    for_each_row(
+        file,
+        [&](PostRow&& row) {
+          ids.push_back(*row.id + row.text.value_or("") + row.label.value_or(""));
+          lines.push_back(row.line);
+        },
+        [&](const std::string& message) { faults.push_back(message); });
+  };
+  read(path);
+  EXPECT_EQ(ids, (std::vector<std::string>{"1],}\" [", "b2.0", "c"}));
+  EXPECT_EQ(lines, (std::vector<int64_t>{1, 2, 5}));
+  EXPECT_THAT(faults, ::testing::ElementsAre(HasSubstr("a.json, row 3: a JSON number, expected an object"),
+                                             HasSubstr("a.json, row 4: no valid JSON")));
+  ids = {};
+  read(scratch.file("empty.json", "\xEF\xBB\xBF[ ]\n"));
+  EXPECT_TRUE(ids.empty());
+  read(scratch.file("lines.json", "{\"id\": \"a\"}\n{\"id\": \"b\"}\n"));
+  EXPECT_EQ(ids, (std::vector<std::string>{"a", "b"}));
+  const auto message = [&](const std::string& bytes) { return thrown<DataError>([&] { read(scratch.file("t.json", bytes)); }); };
+  EXPECT_THAT(message(R"([{"id": "a"}, {"id": "b")"), HasSubstr("t.json, row 2: ends inside of this row"));
+  EXPECT_THAT(message(R"([{"id": "a"}, {"id": "b)"), HasSubstr("t.json, row 2: a string in this row is never closed"));
+  EXPECT_THAT(message(R"([{"id": "a"}] x)"), HasSubstr("goes on behind its JSON array"));
 }
 
 TEST(Rows, CsvCells) {

@@ -39,7 +39,7 @@ TEST(Tumemo, LabelFileFaults) {
   EXPECT_THAT(message(""), HasSubstr("holds no row"));
 }
 
-// datasets.md 5.2: ids are sorted by class.
+// docs/published-data.md: ids are sorted by class.
 TEST(Tumemo, ClassRanges) {
   const std::vector<int64_t> totals{14554, 32283, 18109, 20264, 50267, 34511, 25277};
   EXPECT_EQ(std::accumulate(totals.begin(), totals.end(), int64_t{0}), kTumemoPosts);

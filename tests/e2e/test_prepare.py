@@ -234,7 +234,7 @@ def test_splits_alone_hold_the_texts(tmp_path):
     splits.mkdir()
     for name, ids in [("train", range(5)), ("test", range(5, 8))]:
         (splits / f"{name}.json").write_text(json.dumps([{"id": str(i), "text": f"text {i}", "emotion_label": i % 3} for i in ids]))
-    done = infig("prepare", "mvsa-single", "--splits", splits, "--images", tmp_path / "none", "--out", tmp_path / "out")
+    done = infig("prepare", "mvsa-single", "--splits", splits, "--images", tmp_path / "none", "--bad-image", "missing", "--out", tmp_path / "out")
     assert done.code == 0, done.all
     assert done.err.count("is absent") == 1 and not (tmp_path / "out/notes.csv").exists()
     rows = [json.loads(line) for line in (tmp_path / "out/posts.jsonl").read_text().splitlines()]

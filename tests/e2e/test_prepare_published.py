@@ -106,14 +106,14 @@ def test_mvsa_multiple_splits_alone(tmp_path):
     same = ["RT @a: \u00c9T\u00c9 \u00ab oui \u00bb http://t.co/1", "\u00e9t\u00e9 oui", "\u00e9t\u00e9, OUI!", "rt @b rt @c: \u00c9t\u00e9 \u2026 oui"] * 2
     rows = [(i + 1, same[i] if i < 8 else f"text {i}", i % 3) for i in range(40)]
     splits = write_split(tmp_path / "splits", train=rows[:30], dev=rows[30:35], test=rows[35:])
-    done = prepared("mvsa-multiple", "--splits", splits, "--images", tmp_path / "none", "--out", tmp_path / "out")
+    done = prepared("mvsa-multiple", "--splits", splits, "--images", tmp_path / "none", "--bad-image", "missing", "--out", tmp_path / "out")
     posts, dropped, description = read(tmp_path / "out")
     assert done.err.count("is absent") == 1 and not dropped and not (tmp_path / "out/notes.csv").exists()
     assert [post["text"] for post in posts] == [text for _, text, _ in rows] and not any("image" in post for post in posts)
     assert {name: split["posts"] for name, split in description["counts"].items()} == {"train": 30, "dev": 5, "test": 5}
     assert [(entry["file"], entry["sha256"]) for entry in description["inputs"]] == [(f"splits/{n}.json", file_hash(splits / f"{n}.json")) for n in ("train", "dev", "test")]
     for seed in range(1, 7):  # ungrouped, eight posts would hardly ever stay together
-        prepared("mvsa-multiple", "--splits", splits, "--group-by", "text", "--seed", seed, "--out", tmp_path / f"grouped{seed}")
+        prepared("mvsa-multiple", "--splits", splits, "--bad-image", "missing", "--group-by", "text", "--seed", seed, "--out", tmp_path / f"grouped{seed}")
         grouped, _, description = read(tmp_path / f"grouped{seed}")
         assert len({post["split"] for post in grouped if int(post["id"]) <= 8}) == 1
         assert "normal form" in description["rules"]["split"]["group_by"]

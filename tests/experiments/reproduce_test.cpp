@@ -68,7 +68,7 @@ TEST(PaperFigures, AreWhatThePaperPrints) {
   EXPECT_THAT(paper, HasSubstr("MVSA-S\t3611\t450\t450\t4511"));
 }
 
-TEST(PaperFigures, StandardErrorsOfTheTestSplits) {  // datasets.md 9: 2.0, 1.1, .66, .33 points
+TEST(PaperFigures, StandardErrorsOfTheTestSplits) {  // sqrt(p (1 - p) / n), worked by hand: 2.0, 1.1, .66, .33 points
   const PaperRow& infig = paper_table2().back();
   const std::vector<double> points = {2.0, 1.1, .33, .66};
   for (size_t i = 0; i < kPaperDataSets; ++i)

@@ -247,7 +247,7 @@ TEST(Decode, RealPostsAllDecode) {
   for (size_t i = 0; i < 300; ++i) {
     const DecodedImage decoded = decode_image_file(pictures[i * step], {});
     EXPECT_EQ(decoded.status, ImageStatus::kOk) << pictures[i * step] << ": " << decoded.reason;
-    EXPECT_GE(decoded.image.width, 48);  // datasets.md 2.4
+    EXPECT_GE(decoded.image.width, 48);  // docs/pictures.md
     EXPECT_LE(decoded.image.width, 600);
     EXPECT_GE(decoded.image.height, 48);
     EXPECT_LE(decoded.image.height, 1199);

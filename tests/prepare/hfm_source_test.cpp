@@ -69,7 +69,7 @@ TEST(HfmSource, SplitFilesAloneAndWithTheRows) {
   ASSERT_EQ(posts.size(), 3U);
   EXPECT_EQ(posts[1].text, "nine");
   EXPECT_EQ(posts[2].split, Split::kDev);
-  EXPECT_TRUE(posts[0].picture.none());
+  EXPECT_FALSE(posts[0].picture.none());  // named all the same, so that what is lost is counted
   EXPECT_THAT(alone->facts().pictures_absent, HasSubstr("no folder of pictures"));
   const auto both = open_hfm({.raw = scratch / "raw", .splits = scratch / "splits", .images = scratch / "none"});
   EXPECT_THAT(both->facts().pictures_absent, HasSubstr("none is absent"));
@@ -132,7 +132,7 @@ TEST_F(RealHfm, BothRoadsEndInTheSamePosts) {
   }
 }
 
-// datasets.md 1 and 4.2; the digest is of what Python's ast.literal_eval makes of the same files.
+// docs/published-data.md; the digest is of what Python's ast.literal_eval makes of the same files.
 TEST_F(RealHfm, KnownFacts) {
   const auto source = open_hfm({.raw = raw_});
   EXPECT_THAT(counts_of(*source),

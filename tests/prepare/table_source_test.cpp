@@ -96,11 +96,22 @@ TEST(PrepareTable, AnArchiveHoldsOneTable) {
   EXPECT_THAT(message({{"a.csv", kTable}, {"x.jpg", std::string(80 << 20, '\0')}}), HasSubstr("x.jpg"));
 }
 
-TEST(PrepareTable, AnAbsentFolderOfPicturesIsSaidOnce) {
+TEST(PrepareTable, AnAbsentFolderOfPicturesIsAnErrorUnlessTextsAreMeant) {
   const Scratch scratch;
   const auto table = scratch.file("mine.csv", kTable);
-  const auto report = prepare_table(table, scratch / "out", {.images = scratch / "none"});
+  for (const auto policy : {std::optional<BadPictures>(), std::optional(BadPictures::kSkip), std::optional(BadPictures::kError)}) {
+    TableOptions options{.images = scratch / "none"};
+    options.common.bad_pictures = policy;
+    EXPECT_THAT(thrown<DataError>([&] { prepare_table(table, scratch / "out", options); }),
+                ::testing::AllOf(HasSubstr("none is absent"), HasSubstr("--bad-image missing")));
+    EXPECT_FALSE(fs::exists(scratch / "out") || fs::exists(scratch / "out.unfinished"));
+  }
+  TableOptions options{.images = scratch / "none"};
+  options.common.bad_pictures = BadPictures::kMissing;
+  const auto report = prepare_table(table, scratch / "out", options);
   EXPECT_EQ(report.notes_count, 0);
+  EXPECT_EQ(report.pictures_named, 2);
+  EXPECT_EQ(report.pictures_there, 0);
   EXPECT_EQ(report.counts.back().second, 3);
   const auto description = nlohmann::json::parse(slurp(scratch / "out/dataset.json"));
   EXPECT_THAT(description["rules"]["pictures_absent"].get<std::string>(), HasSubstr("none is absent"));

@@ -50,7 +50,7 @@ TEST(RealSplits, LeaksOfMvsaMultiple) {
                                      {"positive", "neutral", "negative"});
   EXPECT_EQ(found_in(data, LeakKind::kText, Split::kTest, Split::kTrain).posts, 70);
   EXPECT_EQ(found_in(data, LeakKind::kNormalisedText, Split::kTest, Split::kTrain), (Found{86, 12}));
-  EXPECT_EQ(found_in(data, LeakKind::kText, Split::kDev, Split::kTrain).posts, 73);  // datasets.md 3.3
+  EXPECT_EQ(found_in(data, LeakKind::kText, Split::kDev, Split::kTrain).posts, 73);
 }
 
 TEST(RealSplits, LeaksAndTheShortcutOfHfm) {
@@ -63,7 +63,7 @@ TEST(RealSplits, LeaksAndTheShortcutOfHfm) {
   for (const auto& shortcut : find_shortcuts(data, {}, {.max_words = 2000})) {
     const ShortcutScore& score = shortcut.splits.at(Split::kTest);
     if (shortcut.name == "majority") {
-      EXPECT_NEAR(score.accuracy, 0.6019, 5e-5);  // datasets.md 9
+      EXPECT_NEAR(score.accuracy, 0.6019, 5e-5);  // docs/verify.md
       EXPECT_NEAR(score.f1_macro, 0.3757, 5e-5);
     } else if (shortcut.name == "has #") {
       EXPECT_NEAR(score.accuracy, 0.637, 5e-4);
@@ -76,7 +76,7 @@ TEST(RealSplits, LeaksOfMvsaSingle) {
   if (root.empty()) GTEST_SKIP() << "no mvsa-single/ in $INFIG_DATA or beside the checkout";
   const DataSet data =
       public_splits(root / "splits", {{"train.json", Split::kTrain}, {"dev.json", Split::kDev}}, {"positive", "neutral", "negative"});
-  EXPECT_EQ(found_in(data, LeakKind::kText, Split::kDev, Split::kTrain).posts, 32);                  // datasets.md 2.5
+  EXPECT_EQ(found_in(data, LeakKind::kText, Split::kDev, Split::kTrain).posts, 32);                  // docs/verify.md
   EXPECT_EQ(found_in(data, LeakKind::kNormalisedText, Split::kDev, Split::kTrain), (Found{43, 4}));  // counted in Python
 }
 

@@ -133,7 +133,7 @@ TEST(Verify, FaultyRowsAreAllListed) {
   EXPECT_THAT(thrown<DataError>([&] { verify_data(scratch / "none", {}); }), HasSubstr("no such data set"));
 }
 
-// datasets.md 1: 2147/376/1088, 268/47/135, 268/47/135.
+// docs/published-data.md: 2147/376/1088, 268/47/135, 268/47/135.
 TEST(Published, MvsaSingle) {
   DataSet data{.name = "", .folder = "", .labels = {"positive", "neutral", "negative"}, .posts = {}, .sha256 = ""};
   const auto add = [&](Split split, int64_t label, int64_t count) {
