@@ -36,6 +36,9 @@ void write_data_set(const DataSet& data, const nlohmann::json& rules, const std:
 // dataset.json holds it under "counts". Splits without posts are left out; every label is named.
 nlohmann::json count_posts(const DataSet& data);
 
+// The label names of a folder's dataset.json, in id order; none where there is no such file. Throws DataError where it is broken.
+std::vector<std::string> label_names_in(const std::filesystem::path& folder);
+
 // Why an id cannot be the name of a file ("is empty", "holds '/'", ...); empty where it can.
 std::string id_fault(const std::string& id);
 
