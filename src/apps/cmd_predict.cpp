@@ -113,7 +113,8 @@ void conclude(const PredictFlags& flags, const PredictionCounts& done, bool firs
   }
   if (!flags.may_lose_pictures()) require_a_used_picture("--input " + flags.input, done.pictures);
   if (done.rows > 0 && done.faults == done.rows)
-    throw DataError(fmt::format("--input {}: none of the {} posts could be scored; their rows say why ({})", flags.input, done.rows, where));
+    throw DataError(
+        fmt::format("--input {}: none of the {} posts could be scored; their rows say why ({})", flags.input, done.rows, where));
 }
 
 void predict_file(const PredictFlags& flags, const Predictor& predictor, Ranks& ranks) {
@@ -140,7 +141,8 @@ void check_flags(const PredictFlags& flags) {
   const bool one = flags.one();
   if (one == !flags.input.empty())
     throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
-  if (!one && flags.output.empty()) throw ConfigError("predict: --input needs --output FILE.jsonl or FILE.csv, or --output - for the screen");
+  if (!one && flags.output.empty())
+    throw ConfigError("predict: --input needs --output FILE.jsonl or FILE.csv, or --output - for the screen");
   for (const char* flag : {"--input-format", "--block-rows", "--restart"}) {
     if (one && flags.typed(flag)) throw ConfigError(fmt::format("predict: {} goes with --input, not with one post", flag));
   }

@@ -58,13 +58,13 @@ struct EvaluationResult {
   PictureCounts pictures = {};               // of the posts of the split; all 0 without pictures
   int64_t posts_empty = 0;                   // posts scored with neither a text nor a picture that can be used
   std::vector<AnchorLine> anchors = {};      // where they have been computed for the data set
-  std::optional<SelectiveScores> selective = {};  // --min-confidence
   std::optional<CleanScores> clean = {};     // where the posts without leaks are known
   std::vector<AnchorLine> sides = {};        // "text_only", "image_only": the same model and posts with one side alone, where asked for
 
-  std::optional<ScoreIntervals> intervals = {};  // 95 % bootstrap intervals over the posts
-  double temperature = 1;                        // that the probabilities were scaled by
-  std::vector<SliceScores> slices = {};          // by text length, parts and script
+  std::optional<ScoreIntervals> intervals = {};   // 95 % bootstrap intervals over the posts
+  std::optional<SelectiveScores> selective = {};  // --min-confidence
+  double temperature = 1;                         // that the probabilities were scaled by
+  std::vector<SliceScores> slices = {};           // by text length, parts and script
 
   // Throws ShapeError where labels, scores and predictions do not fit each other, or no post has a label.
   void validate() const;

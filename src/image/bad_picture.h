@@ -16,8 +16,8 @@ enum class BadImage {
 
 struct BadPicture {
   std::string id;
-  std::string file;         // with its span where it lies in a larger one
-  std::string status;       // image_status_name
+  std::string file;    // with its span where it lies in a larger one
+  std::string status;  // image_status_name
   std::string reason;
   bool truncated() const;  // only its first rows could be decoded: such a picture takes part, every other bad one does not
   bool absent() const;     // there is no such file

@@ -47,9 +47,9 @@ bool has_text(const Post& post);
 
 // Posts on their way: what is known of them before a network has seen any.
 struct Intake {
-  std::vector<Post> posts;             // of all requests, in order
-  std::vector<int64_t> rows;           // those to be scored
-  std::vector<PostOutcome> outcomes;   // of all requests; those that are not to be scored have their fault
+  std::vector<Post> posts;            // of all requests, in order
+  std::vector<int64_t> rows;          // those to be scored
+  std::vector<PostOutcome> outcomes;  // of all requests; those that are not to be scored have their fault
 };
 Intake take_in(const std::vector<PostRequest>& requests);
 

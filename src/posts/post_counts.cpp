@@ -138,8 +138,8 @@ void PredictionCounts::add(const PredictionCounts& other) {
 }
 
 nlohmann::ordered_json PredictionCounts::json() const {
-  nlohmann::ordered_json json = {{"rows", rows}, {"errors", faults}, {"below_min_confidence", below}, {"texts_missing", texts_missing},
-                                 {"posts_empty", empty}};
+  nlohmann::ordered_json json = {
+      {"rows", rows}, {"errors", faults}, {"below_min_confidence", below}, {"texts_missing", texts_missing}, {"posts_empty", empty}};
   json.update(pictures.json());
   return json;
 }

@@ -17,7 +17,8 @@ PostInput::PostInput(const fs::path& name, std::string format) : standard_input_
   if (standard_input_) {
     if (format_.empty()) format_ = "jsonl";
     if (format_ == "tar")
-      throw ConfigError("--input -: a tar is read where it lies, which standard input has not; give its name, or a table (jsonl, csv, tsv)");
+      throw ConfigError(
+          "--input -: a tar is read where it lies, which standard input has not; give its name, or a table (jsonl, csv, tsv)");
     tables_ = {name};
     return;
   }
@@ -57,8 +58,7 @@ void PostInput::for_each(const std::function<void(PostRequest&&)>& take) const {
 int64_t PostInput::count() const {
   int64_t total = 0;
   for (const fs::path& table : tables_)
-    for_each_row(
-        table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; }, format_);
+    for_each_row(table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; }, format_);
   return total;
 }
 

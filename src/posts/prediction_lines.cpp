@@ -44,7 +44,8 @@ PredictionFormat prediction_format(const std::string& word, const std::filesyste
 void check_min_confidence(double least, const std::vector<std::string>& labels) {
   if (!(least >= 0 && least <= 1)) throw ConfigError(fmt::format("--min-confidence {}: expected a probability, 0 to 1", least));
   if (least > 0 && std::find(labels.begin(), labels.end(), kNoAnswer) != labels.end()) {
-    throw ConfigError(fmt::format("--min-confidence: the model has a class \"{}\", which would read as no answer; leave it out", kNoAnswer));
+    throw ConfigError(
+        fmt::format("--min-confidence: the model has a class \"{}\", which would read as no answer; leave it out", kNoAnswer));
   }
 }
 

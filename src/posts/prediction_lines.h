@@ -1,5 +1,5 @@
-// Predictions as lines of a file. Flat, in JSONL and CSV alike: id, label, prediction, p_<class>..., error, note; eval/*-predictions.csv has
-// the first of these.
+// Predictions as lines of a file. Flat, in JSONL and CSV alike: id, label, prediction, p_<class>..., error, note; eval/*-predictions.csv
+// has the first of these.
 #pragma once
 
 #include <filesystem>

@@ -15,14 +15,14 @@
 namespace infig {
 
 struct FilePredictionRequest {
-  std::filesystem::path input;    // what PostInput takes
-  std::string input_format = {};  // likewise
-  std::filesystem::path output;   // the file to write
+  std::filesystem::path input;     // what PostInput takes
+  std::string input_format = {};   // likewise
+  std::filesystem::path output;    // the file to write
   std::ostream* stream = nullptr;  // written instead of a file
   PredictionFormat format = PredictionFormat::kJsonLines;
-  double min_confidence = 0;   // below it the answer is "none"
-  int64_t block_rows = 4096;   // rows held in memory, and saved at once
-  bool restart = false;        // throw away what an interrupted run left
+  double min_confidence = 0;  // below it the answer is "none"
+  int64_t block_rows = 4096;  // rows held in memory, and saved at once
+  bool restart = false;       // throw away what an interrupted run left
   // Everything outside this request that the bytes of the output depend on: the same output is continued by equal words alone.
   const nlohmann::json* command = nullptr;
   const std::atomic<int>* stop = nullptr;  // a signal's number once the work is to stop: Interrupted is thrown, what was saved stays

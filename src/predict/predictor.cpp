@@ -118,11 +118,10 @@ std::vector<PostOutcome> Predictor::predict(const std::vector<PostRequest>& requ
   const size_t classes = labels().size();
   if (options.temperature != 1)
     scored.probabilities = apply_temperature(scored.probabilities, static_cast<int64_t>(classes), options.temperature);
-  return settle(std::move(intake),
-                {.rows = std::move(scored.rows),
-                 .probabilities = std::move(scored.probabilities),
-                 .bad_pictures = std::move(scored.bad_pictures)},
-                classes);
+  return settle(
+      std::move(intake),
+      {.rows = std::move(scored.rows), .probabilities = std::move(scored.probabilities), .bad_pictures = std::move(scored.bad_pictures)},
+      classes);
 }
 
 std::vector<AttentionOfPost> Predictor::attention(const std::vector<Post>& posts, const ScoringOptions& options) const {

@@ -106,8 +106,7 @@ class PostKinds : public ::testing::Test {
   fs::path write_folder(const Case& one) const {
     const fs::path data = folder_ / "data";
     fs::create_directories(data);
-    for (const char* name : {"there.jpg", "broken.jpg"})
-      fs::copy_file(folder_ / name, data / name, fs::copy_options::overwrite_existing);
+    for (const char* name : {"there.jpg", "broken.jpg"}) fs::copy_file(folder_ / name, data / name, fs::copy_options::overwrite_existing);
     write_file_atomic(data / "posts.jsonl", json_row(one));
     write_file_atomic(data / "dataset.json", R"({"name": "x", "labels": ["glad", "sad"]})");
     return data;
@@ -224,13 +223,13 @@ TEST_F(PostKinds, EachGetsItsRowOrItsError) {
     for (size_t t = 0; t < std::size(kTexts); ++t) {
       for (size_t p = 0; p < std::size(kPictures); ++p) {
         const Case one{kTexts[t], kPictures[p], input};
-        if (input == Input::kTar && one.picture == Picture::kAbsent) continue;  // a tar names what it holds
+        if (input == Input::kTar && one.picture == Picture::kAbsent) continue;                      // a tar names what it holds
         if (input == Input::kCsv && !one.has_text_column() && !one.has_picture_column()) continue;  // the file's error, below
         for (const BadImage policy : kPolicies) {
           // A member of no bytes is a picture, and a broken one.
           const size_t column = input == Input::kTar && one.picture == Picture::kEmpty ? static_cast<size_t>(Picture::kBroken) : p;
-          SCOPED_TRACE(::testing::Message() << kInputNames[static_cast<size_t>(input)] << ", text " << t << ", picture " << p
-                                            << ", policy " << static_cast<int>(policy));
+          SCOPED_TRACE(::testing::Message() << kInputNames[static_cast<size_t>(input)] << ", text " << t << ", picture " << p << ", policy "
+                                            << static_cast<int>(policy));
           EXPECT_EQ(became(one, policy), kExpected.at(policy)[t][column]);
           ++seen;
         }
@@ -262,11 +261,10 @@ TEST_F(PostKinds, ATruncatedPictureTakesPart) {
   PostRequest request;
   request.post.image = folder_ / "there.jpg";
   Intake intake = take_in({request});
-  const auto outcomes = settle(std::move(intake),
-                               {.rows = {0},
-                                .probabilities = {1, 0},
-                                .bad_pictures = {{0, {"", "there.jpg", image_status_name(ImageStatus::kTruncated), "cut"}}}},
-                               2);
+  const auto outcomes = settle(
+      std::move(intake),
+      {.rows = {0}, .probabilities = {1, 0}, .bad_pictures = {{0, {"", "there.jpg", image_status_name(ImageStatus::kTruncated), "cut"}}}},
+      2);
   EXPECT_TRUE(outcomes.front().ok());
   EXPECT_TRUE(outcomes.front().picture_used());
   EXPECT_EQ(outcomes.front().picture, "truncated: cut");
