@@ -61,6 +61,7 @@ void anchors_verb(const AnchorFlags& flags) {
   if (!flags.features.empty()) write_features(data, features, flags.features);
   const AnchorTable table = compute_anchors(data, features, options);
   print_table(table);
+  if (!table.image_model.empty()) std::printf("%s\n", table.pictures.words().c_str());
   const auto path = anchors_path(flags.data);
   write_anchors(table, path);
   std::printf("wrote %s; evaluate and report.html show these figures beside a model's\n", path.c_str());

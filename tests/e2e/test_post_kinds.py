@@ -139,15 +139,14 @@ def test_every_kind_of_post_in_a_file(run, pictures, postcards, tmp_path, kind):
             unreadable = [case[0] == "unusable" for case in cases]
             assert [row["id"] for row in rows] == [str(i + 1) if bad else f"p{i}" for i, bad in enumerate(unreadable)]
             assert [row["label"] for row in rows] == ["" if bad else "positive" for bad in unreadable]
-    for number, case in enumerate(case for case in ALL if expected("error", *case, kind) == "S"):
+    stops = [case for case in ALL if expected("error", *case, kind) == "S" and (kind != "tar" or case[1] != "absent")]
+    for number, case in enumerate(stops[:2]):  # one of each picture; the rest is in tests/posts
         folder = tmp_path / f"stop{number}"
         folder.mkdir()
         for path, _ in inputs(kind, folder, pictures, postcards, [("there", "there"), case] if kind != "csv" else [case]):
             done = infig("predict", "--run", run, "--input", path, "--output", folder / out.name, "--bad-image", "error")
             assert done.code == 1 and "--bad-image missing keeps such posts" in done.err, done.all
             assert not (folder / out.name).exists() and not list(folder.glob("*.partial*"))
-        if number == 1:
-            break  # one of each picture; the rest is in tests/posts
 
 
 def test_every_kind_of_one_post(run, pictures):
@@ -156,6 +155,8 @@ def test_every_kind_of_one_post(run, pictures):
         for text, picture in ALL:
             if policy != "missing" and (text not in ("there", "empty") or picture not in ("there", "absent")):
                 continue  # the policy is about pictures that are named; the rest is in tests/posts
+            if text == "unusable" and picture != "there":
+                continue  # whatever the picture is, the text is the fault
             flags = [] if text == "no column" else [b"--text", words(text)]
             flags += [] if picture == "no column" else [b"--image", name_of(pictures, picture)]
             # A child's words are bytes: what is not UTF-8 gets there.
@@ -363,7 +364,8 @@ def test_min_confidence(own, postcards, tmp_path):
     assert done.code == 0, done.all
     rows = rows_of(tmp_path / "all.jsonl")
     best = [max(value for key, value in row.items() if key.startswith("p_")) for row in rows]
-    bound = sorted(best)[len(best) // 3]
+    middle = sorted(best)[len(best) // 4:-len(best) // 4]  # the bound lies in the widest gap, since batches move the last digits
+    bound = max((high - low, (high + low) / 2) for low, high in zip(middle, middle[1:]))[1]
     done = infig("predict", "--run", own, "--input", postcards, "--output", tmp_path / "sure.jsonl", "--min-confidence", bound)
     below = sum(p < bound for p in best)
     assert done.code == 0 and f"; {below} below --min-confidence" in done.err and 0 < below < len(best), done.all
