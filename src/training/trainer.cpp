@@ -184,11 +184,7 @@ TrainOutcome Run::execute() {
   const auto start = Clock::now();
   while (!state_.finished && !paused()) train_epoch(state_.epoch);
   if (!state_.finished) return paused_outcome();
-  if (ranks_.first()) {
-    average_best();
-    // Pictures that are augmented live are first looked at during training.
-    journal_->write_bad_pictures(session_->loader().bad_pictures());
-  }
+  if (ranks_.first()) average_best();
   count_the_pictures();
   if (state_.skipped_steps > 0)
     log_warning("{} of {} steps were skipped: their loss or gradient was not finite", state_.skipped_steps, state_.global_step);
@@ -203,8 +199,10 @@ TrainOutcome Run::execute() {
           .best_f1_weighted = state_.best_f1_weighted};
 }
 
-// Those of train and dev: on the screen and in description.json. Pictures that are augmented live are read by the rank that trains on them.
+// Those of train and dev: on the screen and in description.json. Pictures that are augmented live are first looked at during training, each
+// by the rank that trains on it.
 void Run::count_the_pictures() {
+  if (ranks_.first()) journal_->write_bad_pictures(session_->loader().bad_pictures());
   if (request_.config.data.loader.without == Without::kImage) return;
   auto bad = session_->loader().bad_by_row();
   if (ranks_.several()) bad = unpack_bad_pictures(ranks_.gather(pack_bad_pictures(bad)));

@@ -204,8 +204,7 @@ void write_anchors(const AnchorTable& table, const fs::path& path) {
     for (const auto& [name, scores] : row.splits) splits[name] = to_json(scores);
     rows.push_back({{"name", row.name}, {"c", row.c}, {"splits", splits}});
   }
-  json root = {
-      {"data_sha256", table.data_sha256}, {"text_model", table.text_model}, {"image_model", table.image_model}, {"rows", rows}};
+  json root = {{"data_sha256", table.data_sha256}, {"text_model", table.text_model}, {"image_model", table.image_model}, {"rows", rows}};
   if (!table.image_model.empty()) root.update(json(table.pictures.json()));
   write_file_atomic(path, root.dump(2) + "\n");
 }

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "data/post.h"
-#include "posts/post_counts.h"
 #include "model/baselines/features.h"
+#include "posts/post_counts.h"
 
 namespace infig {
 
@@ -27,8 +27,8 @@ struct AnchorOptions {
 
 // What the logistic regressions see, row for row with the posts. Encoder features are scaled to length 1, TF-IDF is so already.
 struct AnchorFeatures {
-  at::Tensor text;   // [N, D] float, mean of the last hidden states; undefined without a text model
-  at::Tensor image;  // [N, c] float, pooled grid; undefined without an image model
+  at::Tensor text;              // [N, D] float, mean of the last hidden states; undefined without a text model
+  at::Tensor image;             // [N, c] float, pooled grid; undefined without an image model
   PictureCounts pictures = {};  // with an image model
 };
 
