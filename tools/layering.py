@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 # What data readers, tokenizers, decoders and metrics are stays usable, and sanitized, without libtorch.
-TORCH_FREE = {"core", "data", "text", "image", "metrics", "archive", "hub", "run", "postcards", "prepare", "pages", "linear", "quality"}
+TORCH_FREE = {"core", "data", "text", "image", "metrics", "archive", "hub", "run", "postcards", "posts", "prepare", "pages", "linear", "quality"}
 TORCH_HEADER = re.compile(r"^(torch|ATen|c10|caffe2|torchgen)/")
 WHOLE_TORCH = {"torch/torch.h", "torch/all.h", "torch/extension.h", "torch/script.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -111,7 +111,7 @@ struct Post {
 };
 
 enum class BadImage {
-  kTextAlone,  // a post whose picture cannot be used is scored by its text; Prediction::image_note says why
+  kTextAlone,  // a post whose picture cannot be used is scored by its text, if it has one; Prediction::image_note says why
   kFault,      // it gets a fault
 };
 
@@ -146,6 +146,7 @@ enum class Fault {
   kNone,
   kText,   // not UTF-8
   kImage,  // cannot be used, under BadImage::kFault
+  kEmpty,  // neither a text nor a picture that can be used: nothing to judge by. White space alone is no text
 };
 
 struct Prediction {

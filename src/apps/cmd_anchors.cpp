@@ -62,6 +62,7 @@ void anchors_verb(const AnchorFlags& flags) {
   if (!flags.features.empty()) write_features(data, features, flags.features);
   const AnchorTable table = compute_anchors(data, features, options);
   print_table(table);
+  if (!table.image_model.empty()) std::printf("%s\n", table.pictures.words().c_str());
   if (flags.limit > 0) {
     std::printf("the table is not kept: --limit %lld leaves a part of every split\n", static_cast<long long>(flags.limit));
     return;

@@ -33,8 +33,27 @@ struct EvaluateFlags {
   std::string temperature = "none";
   DeviceFlags device;
   int64_t batch_size = 64, workers = 2, limit = 0;
-  bool fit_temperature = false, no_report = false, modalities = false;
+  double min_confidence = 0;
+  bool fit_temperature = false, no_report = false, modalities = false, may_lose_pictures = false;
 };
+
+void print_selective(const SelectiveScores& selective) {
+  std::printf("  at confidence %g and more: coverage %.4f (%lld of %lld posts)", selective.min_confidence, selective.coverage(),
+              static_cast<long long>(selective.answered), static_cast<long long>(selective.posts));
+  if (const auto accuracy = selective.accuracy())
+    std::printf(", accuracy %.4f (95 %% interval %.4f to %.4f)", accuracy->value, accuracy->low, accuracy->high);
+  std::printf("\n");
+}
+
+// What the posts' texts and pictures were.
+void print_counts(const EvaluationResult& result) {
+  if (result.without != "image") std::printf("  %s\n", result.pictures.words().c_str());
+  if (result.images_skipped > 0)
+    std::printf("  %lld posts left out: their picture cannot be used\n", static_cast<long long>(result.images_skipped));
+  if (result.posts_empty > 0)
+    std::printf("  %lld posts have neither a text nor a picture that can be used: what is said of them is a guess\n",
+                static_cast<long long>(result.posts_empty));
+}
 
 void print_scores(const EvaluationResult& result) {
   const auto& s = result.scores;
@@ -46,6 +65,7 @@ void print_scores(const EvaluationResult& result) {
               s.accuracy_high, majority_accuracy(s));
   std::printf("  macro F1     %.4f\n  weighted F1  %.4f\n  MCC          %.4f\n  ECE          %.4f\n  loss         %.4f\n", s.f1_macro,
               s.f1_weighted, s.mcc, s.ece, result.loss);
+  if (result.selective) print_selective(*result.selective);
   if (result.temperature != 1) std::printf("  probabilities scaled by the fitted temperature %.4f\n", result.temperature);
   std::printf("  %-16s precision  recall      f1  posts   confusion (row = truth)\n", "class");
   for (size_t c = 0; c < result.labels.size(); ++c) {
@@ -150,6 +170,7 @@ void calibrate(const EvaluateFlags& flags, const std::string& run, const DataSet
                 counted(fitted.posts, "post").c_str(), fitted.loss_before, fitted.loss_after, fitted.ece_before, fitted.ece_after);
   }
   scale_by_temperature(result, chosen_temperature(run, flags.temperature));
+  if (flags.min_confidence > 0) result.selective = score_selective(result, flags.min_confidence);
 }
 
 // The report and the card, where `run` is a run and not the folder of a checkpoint alone.
@@ -185,6 +206,7 @@ EvaluationResult evaluate_run(const EvaluateFlags& flags, const std::string& run
   print_clean(result);
   print_anchors(result);
   std::printf("  %s\n", verdict_of(result).sentence.c_str());
+  print_counts(result);
   if (flags.limit > 0) {
     std::printf("nothing is written: --limit %lld leaves a part of the split\n", static_cast<long long>(flags.limit));
     return std::move(result);
@@ -243,6 +265,7 @@ void evaluate_verb(const EvaluateFlags& flags) {
   if (!flags.without.empty()) settings.push_back("without=" + flags.without);
   for (const auto& setting : settings) apply_override(binder, setting);
   options.ranks = &ranks;
+  options.may_lose_pictures = flags.may_lose_pictures;
   std::vector<EvaluationResult> results;
   for (const std::string& run : runs) {
     if (runs.size() > 1 && ranks.first()) std::printf("%s:\n", run.c_str());
@@ -265,7 +288,14 @@ void add_evaluate(CLI::App& app) {
       "list of test posts without leaks, scored as well (default: the data set's clean-test.json, where verify-data wrote one)");
   verb->add_option("--without", flags->without, "hide one side of every post: image | text");
   verb->add_flag("--modalities", flags->modalities, "also with the text alone and with the picture alone, side by side");
-  verb->add_option("--bad-image", flags->bad_image, "posts whose picture cannot be used: missing | skip | error")->capture_default_str();
+  verb->add_option("--bad-image", flags->bad_image,
+                   "posts that name a picture that cannot be used: missing | skip | error; that none can be is an error unless missing is "
+                   "typed")
+      ->capture_default_str();
+  verb->add_option("--min-confidence", flags->min_confidence,
+                   "also how many posts have an answer of at least this probability, and how accurate those are")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   add_device_flags(*verb, flags->device);
   add_compute_flags(*verb, {.batch_size = flags->batch_size, .threads = flags->device.threads, .workers = flags->workers});
   add_limit_flag(*verb, flags->limit, "score at most so many posts of the split, drawn at random, to try things; nothing is then written");
@@ -283,7 +313,10 @@ void add_evaluate(CLI::App& app) {
       "  infig evaluate --run runs/demo --data runs/postcards --split test --fit-temperature --temperature fitted\n"
       "  infig evaluate --run runs/seeds --data runs/postcards --split test\n"
       "  mpirun -n 4 infig evaluate --run runs/demo --data runs/postcards --split test");
-  verb->callback([flags] { evaluate_verb(*flags); });
+  verb->callback([flags, verb] {
+    flags->may_lose_pictures = verb->get_option("--bad-image")->count() > 0 && flags->bad_image == "missing";
+    evaluate_verb(*flags);
+  });
 }
 
 }  // namespace infig

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -20,16 +21,24 @@ namespace infig {
 namespace {
 
 struct PredictFlags {
-  std::string run, text, image, input, output, bad_image = "missing", temperature = "none";
+  const CLI::App* verb = nullptr;  // which flags were typed
+  std::string run, text, image, input, output, input_format, format, summary, bad_image = "missing", temperature = "none";
   DeviceFlags device;
   int64_t batch_size = 64, workers = 2, block_rows = 4096, limit = 0;
+  double min_confidence = 0;
   bool restart = false;
+
+  bool typed(const char* flag) const { return verb->get_option(flag)->count() > 0; }
+  bool one() const { return typed("--text") || typed("--image"); }
+  bool to_stdout() const { return output == kStandardInput; }
+  // That lost pictures are no error was said, not only left as it is.
+  bool may_lose_pictures() const { return typed("--bad-image") && bad_image == "missing"; }
 };
 
-PredictingOptions options_of(const PredictFlags& flags, bool one) {
+PredictingOptions options_of(const PredictFlags& flags) {
   PredictingOptions options;
-  options.scoring.loader.workers = one ? 1 : flags.workers;
-  options.scoring.batch_size = one ? 1 : flags.batch_size;
+  options.scoring.loader.workers = flags.one() ? 1 : flags.workers;
+  options.scoring.batch_size = flags.one() ? 1 : flags.batch_size;
   options.temperature = chosen_temperature(flags.run, flags.temperature);
   ConfigBinder binder;
   bind_options(binder, options.scoring.loader);
@@ -49,53 +58,130 @@ nlohmann::json command_of(const PredictFlags& flags, const Predictor& predictor,
           {"threads", at::get_num_threads()}};
 }
 
+void write_summary(const PredictFlags& flags, const PredictionCounts& counts) {
+  if (!flags.summary.empty()) write_file_atomic(flags.summary, counts.json().dump(2) + "\n");
+}
+
+// What is wrong with the one post of the command line, in the words of its flags; empty: nothing.
+std::string fault_of_one(const PredictFlags& flags, const PostOutcome& outcome) {
+  switch (outcome.fault) {
+    case PostFault::kText:
+      return "--text: not UTF-8";
+    case PostFault::kEmpty:
+      if (outcome.picture.empty()) return "predict: the post has neither text nor picture; give --text, --image or both";
+      return fmt::format("--image {}: {}; and there is no --text to go by", flags.image, outcome.picture);
+    case PostFault::kRow:
+    case PostFault::kPicture:
+      return fmt::format("--image {}: {}", flags.image, outcome.picture);
+    case PostFault::kNone:
+      break;
+  }
+  if (outcome.picture.empty() || outcome.picture_used() || flags.may_lose_pictures()) return "";
+  return fmt::format("--image {}: {}; the answer is that of the text alone. Correct the path, or give --bad-image missing if that is meant",
+                     flags.image, outcome.picture);
+}
+
 void predict_one(const PredictFlags& flags, const Predictor& predictor) {
   PostRequest request;
   request.post.id = "1";
   request.post.text = flags.text;
   request.post.image = parse_file_span(flags.image);
-  const PostOutcome outcome = predictor.predict({request}, options_of(flags, true)).front();
-  if (outcome.fault == PostFault::kText) throw DataError("--text: not UTF-8");
-  if (!outcome.picture.empty()) {
-    if (!outcome.picture_used) throw DataError(fmt::format("--image {}: {}", flags.image, outcome.picture));
-    log_warning("--image {}: {}", flags.image, outcome.picture);
+  const PostOutcome outcome = predictor.predict({request}, options_of(flags)).front();
+  const PredictionLines lines(prediction_format(flags.format, flags.output), predictor.labels(), flags.min_confidence);
+  const std::string rows = lines.header() + lines.line(request.post, outcome);
+  if (flags.output.empty() || flags.to_stdout()) {
+    std::cout << rows << std::flush;
+  } else {
+    write_file_atomic(flags.output, rows);
   }
-  std::fputs(prediction_line(request.post.id, outcome, predictor.labels()).c_str(), stdout);
+  PredictionCounts counts;
+  counts.add(outcome, flags.min_confidence);
+  write_summary(flags, counts);
+  if (const std::string fault = fault_of_one(flags, outcome); !fault.empty()) throw DataError(fault);
+  if (!outcome.picture.empty()) log_warning("--image {}: {}", flags.image, outcome.picture);
+}
+
+// Says on the screen what the rows became. Throws DataError where nothing of what was asked for came about, though all rows are written.
+void conclude(const PredictFlags& flags, const PredictionCounts& done, bool first) {
+  const std::string where = flags.to_stdout() ? "standard output" : flags.output;
+  if (first) {
+    std::string words = fmt::format("{} rows written to {} ({} with an error", done.rows, where, done.faults);
+    if (done.empty > 0) words += fmt::format(", {} of them with neither text nor picture", done.empty);
+    if (flags.min_confidence > 0) words += fmt::format("; {} below --min-confidence {}: {}", done.below, flags.min_confidence, kNoAnswer);
+    std::fprintf(stderr, "%s); %s\n", words.c_str(), done.pictures.words().c_str());
+    write_summary(flags, done);
+  }
+  if (!flags.may_lose_pictures()) require_a_used_picture("--input " + flags.input, done.pictures);
+  if (done.rows > 0 && done.faults == done.rows)
+    throw DataError(
+        fmt::format("--input {}: none of the {} posts could be scored; their rows say why ({})", flags.input, done.rows, where));
 }
 
 void predict_file(const PredictFlags& flags, const Predictor& predictor, Ranks& ranks) {
-  PredictingOptions options = options_of(flags, false);
+  PredictingOptions options = options_of(flags);
   options.scoring.ranks = &ranks;
   const nlohmann::json command = command_of(flags, predictor, options.temperature);
-  const FilePredictionResult done = predict_files(predictor,
-                                                  {.input = flags.input,
-                                                   .output = flags.output,
-                                                   .block_rows = flags.block_rows,
-                                                   .limit = flags.limit,
-                                                   .restart = flags.restart,
-                                                   .command = &command,
-                                                   .stop = watch_signals()},
-                                                  options);
-  if (!ranks.first()) return;
-  std::fprintf(stderr, "%lld rows written to %s (%lld with an error)\n", static_cast<long long>(done.rows), flags.output.c_str(),
-               static_cast<long long>(done.faults));
+  const PredictionCounts done = predict_files(predictor,
+                                              {.input = flags.input,
+                                               .input_format = flags.input_format,
+                                               .output = flags.output,
+                                               .stream = flags.to_stdout() ? &std::cout : nullptr,
+                                               .format = prediction_format(flags.format, flags.output),
+                                               .min_confidence = flags.min_confidence,
+                                               .block_rows = flags.block_rows,
+                                               .limit = flags.limit,
+                                               .restart = flags.restart,
+                                               .command = &command,
+                                               .stop = watch_signals()},
+                                              options);
+  conclude(flags, done, ranks.first());
+}
+
+// What is wrong with the flags is said before the work.
+void check_flags(const PredictFlags& flags) {
+  const bool one = flags.one();
+  if (one == !flags.input.empty())
+    throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
+  if (!one && flags.output.empty())
+    throw ConfigError("predict: --input needs --output FILE.jsonl or FILE.csv, or --output - for the screen");
+  for (const char* flag : {"--input-format", "--block-rows", "--limit", "--restart"}) {
+    if (one && flags.typed(flag)) throw ConfigError(fmt::format("predict: {} goes with --input, not with one post", flag));
+  }
+  if (flags.restart && (flags.to_stdout() || flags.input == kStandardInput))
+    throw ConfigError("predict: --restart: what is read from or written to a pipe is never resumed, so there is nothing to restart");
+  prediction_format(flags.format, flags.output);
+  options_of(flags);
 }
 
 void predict_verb(const PredictFlags& flags) {
-  const bool one = !flags.text.empty() || !flags.image.empty();
-  if (one == !flags.input.empty())
-    throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
-  if (!one && flags.output.empty()) throw ConfigError("predict: --input needs --output FILE.jsonl or FILE.csv");
-  if (one && flags.limit > 0) throw ConfigError("predict: --limit: is of --input; --text and --image are one post");
-  options_of(flags, one);  // what is wrong there is said before the work
+  check_flags(flags);
   Ranks& ranks = ranks_of_verb();
-  if (one && ranks.several()) throw ConfigError("predict: one post needs one rank; leave out mpirun, or give --input FILE");
+  if (flags.one() && ranks.several()) throw ConfigError("predict: one post needs one rank; leave out mpirun, or give --input FILE");
   const Predictor predictor(flags.run, use_device_flags(flags.device));
-  if (one) {
+  check_min_confidence(flags.min_confidence, predictor.labels());
+  if (flags.one()) {
     predict_one(flags, predictor);
   } else {
     predict_file(flags, predictor, ranks);
   }
+}
+
+void add_input_and_output(CLI::App& verb, PredictFlags& flags) {
+  verb.add_option("--text", flags.text, "the post's text");
+  verb.add_option("--image", flags.image, "the post's picture");
+  verb.add_option("--input", flags.input,
+                  "JSONL, CSV or TSV with id, text, image (paths from the file's folder), a WebDataset tar, a data set folder, a pattern, "
+                  "or - for standard input");
+  verb.add_option("--input-format", flags.input_format, "what --input is, whatever its name (standard input: jsonl unless it is given)")
+      ->check(CLI::IsMember({"jsonl", "csv", "tsv", "tar"}));
+  verb.add_option("--output", flags.output,
+                  "JSONL or CSV to write, one row for each input row, in order; an interrupted run goes on with the same command. - is "
+                  "standard output");
+  verb.add_option("--format", flags.format,
+                  "of the output, whatever its name: jsonl | csv (both flat: id, label, prediction, p_<class>, error, note) | nested "
+                  "(JSONL with the probabilities as an object)")
+      ->check(CLI::IsMember({"jsonl", "csv", "nested"}));
+  verb.add_option("--summary", flags.summary, "JSON file for the counts that are shown at the end");
 }
 
 }  // namespace
@@ -103,24 +189,23 @@ void predict_verb(const PredictFlags& flags) {
 void add_predict(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("predict", "labels and probabilities of one post, or of a file row by row");
   auto flags = std::make_shared<PredictFlags>();
+  flags->verb = verb;
   verb->add_option("--run", flags->run, "run folder, or a checkpoint folder")->required();
-  verb->add_option("--text", flags->text, "the post's text");
-  verb->add_option("--image", flags->image, "the post's picture");
-  verb->add_option(
-      "--input", flags->input,
-      "JSONL, CSV or TSV with id, text, image (paths from the file's folder), a WebDataset tar, a data set folder, or a pattern");
-  verb->add_option("--output", flags->output,
-                   "JSONL or CSV to write, one row for each input row, in order; an interrupted run goes on with the same command");
+  add_input_and_output(*verb, *flags);
   verb->add_option("--bad-image", flags->bad_image,
-                   "rows whose picture cannot be used: missing (text alone) | skip (row gets an error) | error (stop)")
+                   "rows that name a picture that cannot be used: missing (text alone) | skip (row gets an error) | error (stop). Where no "
+                   "named picture can be used, the exit code is 1 unless missing is typed")
       ->capture_default_str();
+  verb->add_option("--min-confidence", flags->min_confidence, "probability below which the answer is \"none\"; 0: always a class")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   verb->add_option("--temperature", flags->temperature, "scale the probabilities: fitted (by evaluate --fit-temperature) | none")
       ->capture_default_str()
       ->check(CLI::IsMember({"fitted", "none"}));
   add_device_flags(*verb, flags->device);
   add_compute_flags(
       *verb, {.batch_size = flags->batch_size, .threads = flags->device.threads, .workers = flags->workers, .workers_may_be_none = true});
-  verb->add_option("--block-rows", flags->block_rows, "rows held in memory, and saved at once")
+  verb->add_option("--block-rows", flags->block_rows, "rows held in memory, and saved at once; 1 answers each line of a pipe as it comes")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   add_limit_flag(*verb, flags->limit, "only the first so many rows of --input");
@@ -128,7 +213,9 @@ void add_predict(CLI::App& app) {
   verb->footer(
       "Examples:\n  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n"
       "  infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl --temperature fitted\n"
-      "  infig predict --run runs/demo --input 'shards/{000..099}.tar' --output predictions.csv\n"
+      "  infig predict --run runs/demo --input 'shards/{000..099}.tar' --output predictions.csv --min-confidence 0.6\n"
+      "  sqlite3 -csv -header posts.db 'select id, text from posts' | \\\n"
+      "      infig predict --run runs/demo --input - --input-format csv --output - --format csv | head\n"
       "  mpirun -n 4 infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl");
   verb->callback([flags] { predict_verb(*flags); });
 }

@@ -292,6 +292,10 @@ DataSet read_data_set(const fs::path& path, const RowFaultSink& fault, std::stri
   return data;
 }
 
+std::vector<std::string> label_names_in(const fs::path& folder) {
+  return fs::exists(folder / kDescriptionFile) ? read_description(folder).labels : std::vector<std::string>();
+}
+
 std::vector<Post> read_posts(const fs::path& path) {
   if (fs::is_directory(path)) return read_data_set(path).posts;
   std::vector<Post> posts;

@@ -40,6 +40,8 @@ nlohmann::json count_posts(const DataSet& data);
 
 // Posts of every label of the data set, in all splits together.
 std::map<std::string, int64_t> label_totals(const DataSet& data);
+// The label names of a folder's dataset.json, in id order; none where there is no such file. Throws DataError where it is broken.
+std::vector<std::string> label_names_in(const std::filesystem::path& folder);
 
 // Why an id cannot be the name of a file ("is empty", "holds '/'", ...); empty where it can.
 std::string id_fault(const std::string& id);

@@ -34,10 +34,11 @@ class LineReader {
  public:
   explicit LineReader(const fs::path& path) : path_(path) {
     std::error_code code;
-    if (fs::is_directory(path, code)) throw DataError(fmt::format("{}: is a folder, expected a file", path.string()));
+    const fs::path file = path == kStandardInput ? fs::path("/dev/stdin") : path;
+    if (fs::is_directory(file, code)) throw DataError(fmt::format("{}: is a folder, expected a file", path.string()));
     errno = 0;
-    in_.open(path, std::ios::binary);
-    if (!in_) throw DataError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+    in_.open(file, std::ios::binary);
+    if (!in_) throw DataError(fmt::format("{}: cannot be opened: {}", file.string(), std::strerror(errno)));
   }
 
   // The next line with its LF, if it has one. Of one that is too long the beginning; the rest is passed over.
@@ -83,14 +84,15 @@ class LineReader {
 
 enum class TableKind { kJsonLines, kJsonArray, kDelimited, kTar };
 
-std::string extension_of(const fs::path& path) {
-  std::string extension = path.extension().string();
+// The extension, lower case. `format`: the one that the file would have; empty: the one it has.
+std::string extension_of(const fs::path& path, const std::string& format = "") {
+  std::string extension = format.empty() ? path.extension().string() : "." + format;
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
   return extension;
 }
 
-TableKind kind_of(const fs::path& path) {
-  const std::string extension = extension_of(path);
+TableKind kind_of(const fs::path& path, const std::string& format) {
+  const std::string extension = extension_of(path, format);
   if (extension == ".jsonl" || extension == ".ndjson") return TableKind::kJsonLines;
   if (extension == ".json") return begins_json_array(path) ? TableKind::kJsonArray : TableKind::kJsonLines;
   if (extension == ".csv" || extension == ".tsv" || extension == ".tab" || extension == ".txt") return TableKind::kDelimited;
@@ -308,9 +310,11 @@ void require_utf8(std::string_view bytes, const std::string& what) {
                              offset, static_cast<unsigned char>(bytes[offset]))};
 }
 
-std::string row_place(const fs::path& path, int64_t line) { return fmt::format("{}, row {}", path.string(), line); }
+std::string row_place(const fs::path& path, int64_t line) {
+  return fmt::format("{}, row {}", path == kStandardInput ? "standard input" : path.string(), line);
+}
 
-void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& fault) {
+void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& fault, const std::string& format) {
   const auto take = [&](int64_t line, const std::function<PostRow()>& parse) {
     PostRow parsed;
     try {
@@ -324,7 +328,7 @@ void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& 
     parsed.line = line;
     row(std::move(parsed));
   };
-  switch (kind_of(path)) {
+  switch (kind_of(path, format)) {
     case TableKind::kJsonLines:
       return read_json_lines(path, take);
     case TableKind::kJsonArray:
@@ -336,8 +340,8 @@ void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& 
   }
 }
 
-std::set<std::string> table_columns(const fs::path& path) {
-  const TableKind kind = kind_of(path);
+std::set<std::string> table_columns(const fs::path& path, const std::string& format) {
+  const TableKind kind = kind_of(path, format);
   std::set<std::string> names;
   if (kind != TableKind::kDelimited) {
     for (const auto& [name, field] : fields()) names.insert(name);

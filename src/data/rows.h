@@ -31,6 +31,9 @@ std::string row_place(const std::filesystem::path& path, int64_t line);
 // closed, is not read into memory.
 inline constexpr size_t kMaxRowBytes = size_t{16} << 20;
 
+// The name by which every reader of rows takes standard input.
+inline constexpr const char* kStandardInput = "-";
+
 using RowSink = std::function<void(PostRow&&)>;
 using RowFaultSink = std::function<void(const std::string& message)>;
 
@@ -48,12 +51,15 @@ using RowFaultSink = std::function<void(const std::string& message)>;
 // without any of the five names or with one twice, a row of CSV or TSV of more than kMaxRowBytes. A broken row (no JSON, a field of another
 // type, text that is not UTF-8, another number of cells than the header, a line of JSONL of more than kMaxRowBytes) goes to `fault` where
 // one is given and is left out, else it is thrown as DataError.
-void for_each_row(const std::filesystem::path& path, const RowSink& row, const RowFaultSink& fault = nullptr);
+// `format`: "jsonl", "csv", "tsv" or "tar", whatever the extension says; empty: by the extension. "-" is standard input, and needs it.
+void for_each_row(const std::filesystem::path& path, const RowSink& row, const RowFaultSink& fault = nullptr,
+                  const std::string& format = "");
 
 // Which of the five columns a CSV or TSV has; for JSONL and tar all five, since each row says for itself.
-std::set<std::string> table_columns(const std::filesystem::path& path);
+std::set<std::string> table_columns(const std::filesystem::path& path, const std::string& format = "");
 
-// The picture that a row of `table` names, seen from the working folder; empty where it names none.
+// The picture that a row of `table` names, seen from the working folder (where those of standard input are looked for); empty where it
+// names none.
 FileSpan picture_of(const PostRow& row, const std::filesystem::path& table);
 
 // The files that the name of a table stands for: itself; of a folder its posts.jsonl or else its tars; what a pattern matches: {a,b},

@@ -68,6 +68,9 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   const std::vector<Post> posts = posts_of(data, split, predictor.labels());
   std::vector<int64_t> all(posts.size());
   std::iota(all.begin(), all.end(), int64_t{0});
+  const bool with_pictures = options.loader.without != Without::kImage;
+  const bool may_lose = options.may_lose_pictures || !with_pictures;
+  if (!may_lose) require_a_picture(data.folder.string(), posts, all);
   const ScoredPosts scored = predictor.score(posts, all,
                                              {.loader = options.loader,
                                               .batch_size = options.batch_size,
@@ -101,6 +104,7 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
       labelled.insert(labelled.end(), row, row + classes);
     }
     result.texts_missing += post.text.empty() ? 1 : 0;
+    result.images_missing += with_pictures && !post.names_picture() ? 1 : 0;
     const auto bad = scored.bad_pictures.find(rows[i]);
     facts.push_back(facts_of(post, bad == scored.bad_pictures.end() || bad->second.truncated()));
     result.predictions.push_back(std::move(prediction));
@@ -108,6 +112,14 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   for (const auto& [row, bad] : scored.bad_pictures) ++(bad.truncated() ? result.images_truncated : result.images_missing);
   result.images_skipped = static_cast<int64_t>(all.size() - rows.size());
   result.images_missing -= result.images_skipped;
+  if (with_pictures) result.pictures = count_pictures(posts, all, scored.bad_pictures);
+  if (!may_lose) require_a_used_picture(data.folder.string(), result.pictures);
+  for (const int64_t row : rows) {
+    const Post& post = posts[static_cast<size_t>(row)];
+    const auto bad = scored.bad_pictures.find(row);
+    const bool lost = bad != scored.bad_pictures.end() && !bad->second.truncated();
+    result.posts_empty += !has_text(post) && (!post.names_picture() || lost) ? 1 : 0;
+  }
   if (truths.empty())
     throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.folder.string(), split_name(split)));
   result.scores = score_classification(labelled, truths, static_cast<int64_t>(classes));

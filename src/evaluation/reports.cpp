@@ -44,6 +44,15 @@ nlohmann::ordered_json counts_json(const EvaluationResult& result) {
   return counts;
 }
 
+void write_selective(nlohmann::ordered_json& json, const SelectiveScores& selective) {
+  json["eval_min_confidence"] = selective.min_confidence;
+  json["eval_coverage"] = selective.coverage();
+  json["eval_answered"] = selective.answered;
+  const auto accuracy = selective.accuracy();
+  json["eval_accuracy_at_min_confidence"] = accuracy ? nlohmann::ordered_json(accuracy->value) : nlohmann::ordered_json();
+  if (accuracy) json["eval_accuracy_at_min_confidence_ci95"] = {accuracy->low, accuracy->high};
+}
+
 nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   const auto& scores = result.scores;
   nlohmann::ordered_json json;
@@ -82,6 +91,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   json["classes"] = classes;
   json["confusion_matrix"] = scores.confusion;
   if (!result.anchors.empty()) json["anchors"] = anchors_json(result.anchors);
+  if (result.selective) write_selective(json, *result.selective);
   if (result.clean) {
     json["eval_clean_accuracy"] = result.clean->accuracy;
     json["eval_clean_accuracy_low"] = result.clean->accuracy_low;
@@ -95,6 +105,8 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   json["images_truncated"] = result.images_truncated;
   json["images_skipped"] = result.images_skipped;
   json["texts_missing"] = result.texts_missing;
+  json.update(result.pictures.json());
+  json["posts_empty"] = result.posts_empty;
   write_details(json, result);
   return json;
 }
@@ -230,6 +242,24 @@ std::optional<CleanScores> score_clean(const EvaluationResult& result, const std
                      .f1_weighted = scores.f1_weighted};
 }
 
+std::optional<SelectiveScores::Accuracy> SelectiveScores::accuracy() const {
+  if (answered == 0) return std::nullopt;
+  const Interval interval = wilson_interval(right, answered);
+  return Accuracy{static_cast<double>(right) / static_cast<double>(answered), interval.low, interval.high};
+}
+
+SelectiveScores score_selective(const EvaluationResult& result, double min_confidence) {
+  SelectiveScores scores{.min_confidence = min_confidence};
+  for (const auto& prediction : result.predictions) {
+    if (prediction.label_id < 0) continue;
+    ++scores.posts;
+    if (prediction.probabilities.at(static_cast<size_t>(prediction.predicted_id)) < min_confidence) continue;
+    ++scores.answered;
+    scores.right += prediction.predicted_id == prediction.label_id ? 1 : 0;
+  }
+  return scores;
+}
+
 double majority_accuracy(const ClassificationScores& scores) {
   int64_t largest = 0;
   for (const auto& own : scores.classes) largest = std::max(largest, own.support);
@@ -317,6 +347,13 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
   result.images_truncated = reader.get<int64_t>("images_truncated");
   result.images_skipped = reader.get<int64_t>("images_skipped");
   result.texts_missing = reader.get<int64_t>("texts_missing");
+  if (reader.has("images_named")) {  // older files lack these
+    result.pictures = {.named = reader.get<int64_t>("images_named"),
+                       .truncated = result.images_truncated,
+                       .absent = reader.get<int64_t>("images_absent"),
+                       .bad = reader.get<int64_t>("images_bad")};
+    result.posts_empty = reader.get<int64_t>("posts_empty");
+  }
   result.predictions = read_predictions(stored.path(run_folder, "-predictions.csv"), result.labels);
   try {
     result.validate();

@@ -16,6 +16,7 @@
 #include "evaluation/stored.h"
 #include "metrics/classification.h"
 #include "metrics/resampling.h"
+#include "posts/post_counts.h"
 
 namespace infig {
 
@@ -41,6 +42,18 @@ struct SplitCount {
 
 std::vector<SplitCount> count_splits(const DataSet& data);  // those that have posts, in the order train, dev, test
 
+// What is said where the largest probability reaches a bound, of the posts with a label (--min-confidence).
+struct SelectiveScores {
+  double min_confidence = 0;
+  int64_t posts = 0, answered = 0, right = 0;
+  double coverage() const { return posts == 0 ? 0 : static_cast<double>(answered) / static_cast<double>(posts); }
+  // With 95 % Wilson interval; nothing where no post is answered.
+  struct Accuracy {
+    double value, low, high;
+  };
+  std::optional<Accuracy> accuracy() const;
+};
+
 struct EvaluationResult {
   std::string split;                         // "train", "dev", "test"
   std::string data = {};                     // name of the data set; empty where it is not known, as in files of older versions
@@ -56,13 +69,16 @@ struct EvaluationResult {
   int64_t images_truncated = 0;              // pictures of which only the first rows could be decoded
   int64_t images_skipped = 0;                // posts left out by --bad-image skip
   int64_t texts_missing = 0;                 // posts without a text
+  PictureCounts pictures = {};               // of the posts of the split; all 0 without pictures
+  int64_t posts_empty = 0;                   // posts scored with neither a text nor a picture that can be used
   std::vector<AnchorLine> anchors = {};      // where they have been computed for the data set
   std::optional<CleanScores> clean = {};     // where the posts without leaks are known
   std::vector<AnchorLine> sides = {};        // "text_only", "image_only": the same model and posts with one side alone, where asked for
 
-  std::optional<ScoreIntervals> intervals = {};  // 95 % bootstrap intervals over the posts
-  double temperature = 1;                        // that the probabilities were scaled by
-  std::vector<SliceScores> slices = {};          // by text length, parts and script
+  std::optional<ScoreIntervals> intervals = {};   // 95 % bootstrap intervals over the posts
+  std::optional<SelectiveScores> selective = {};  // --min-confidence
+  double temperature = 1;                         // that the probabilities were scaled by
+  std::vector<SliceScores> slices = {};           // by text length, parts and script
 
   // Throws ShapeError where labels, scores and predictions do not fit each other, or no post has a label.
   void validate() const;
@@ -70,6 +86,8 @@ struct EvaluationResult {
 
 // Scores of the predictions with a label whose ids are listed; nothing where there are none.
 std::optional<CleanScores> score_clean(const EvaluationResult& result, const std::vector<std::string>& ids);
+
+SelectiveScores score_selective(const EvaluationResult& result, double min_confidence);
 
 // Share of the split's largest class: what always answering that class would score.
 double majority_accuracy(const ClassificationScores& scores);
@@ -80,8 +98,9 @@ double majority_accuracy(const ClassificationScores& scores);
 // eval_{text_only,image_only}_{accuracy,f1_macro,f1_weighted}, per class
 // eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors
 // (where they are known), eval_clean_{accuracy,accuracy_low,accuracy_high,f1_macro,f1_weighted,samples} (where the posts without leaks are)
-// and the counts of pictures, of texts and of posts without label, which are predicted and not scored. A label called `macro` or `weighted`
-// stands in `classes` alone, its F1 key being taken.
+// eval_{min_confidence,coverage,accuracy_at_min_confidence} with `selective` (the accuracy null where no post is answered), and the counts
+// of pictures, of texts and of posts without label, which are predicted and not scored. A label called `macro` or `weighted` stands in
+// `classes` alone, its F1 key being taken.
 StoredEvaluation write_evaluation(const EvaluationResult& result, const std::filesystem::path& run_folder);
 
 // Reads its JSON and its table of predictions. Throws DataError naming file and key where one is absent or does not fit.

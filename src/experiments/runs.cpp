@@ -78,7 +78,11 @@ void train_run(const ExperimentRequest& request, const Variant& variant, uint64_
 
 void score_run(const ExperimentRequest& request, const Variant& variant, uint64_t seed, const DataSet& data) {
   const fs::path run = run_folder(request, variant, seed);
-  if (!is_evaluated(run, request.split)) write_evaluation(evaluate(run, data, parse_split(request.split), request.evaluate), run);
+  if (is_evaluated(run, request.split)) return;
+  EvaluateOptions how = request.evaluate;
+  const RunConfig config = config_of(request, variant, seed);
+  how.may_lose_pictures = config.may_lose_pictures || config.data.loader.without == Without::kImage;
+  write_evaluation(evaluate(run, data, parse_split(request.split), how), run);
 }
 
 ExperimentScores collect(const ExperimentRequest& request, const DataSet& data, const HalvingRecord* halving) {

@@ -92,8 +92,8 @@ std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::
   });
 }
 
-at::Tensor pooled_picture_features(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
-                                   const FrozenOptions& options) {
+PooledPictures pooled_picture_features(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
+                                       const FrozenOptions& options) {
   const at::Tensor pooled = at::zeros({static_cast<int64_t>(posts.size()), backbone.feature_size()}, at::kFloat);
   const auto bad = for_each_grid(backbone, posts, pixels, options, [&](int64_t first, const at::Tensor& grid) {
     pooled.narrow(0, first, grid.size(0)).copy_(pool_grid(grid));
@@ -101,7 +101,9 @@ at::Tensor pooled_picture_features(ImageBackbone& backbone, const std::vector<Po
   for (const auto& [row, picture] : bad) {
     if (!picture.truncated()) pooled[row].zero_();
   }
-  return pooled;
+  std::vector<int64_t> all(posts.size());
+  std::iota(all.begin(), all.end(), 0);
+  return {pooled, count_pictures(posts, all, bad)};
 }
 
 at::Tensor mean_text_features(TextEncoder& encoder, const Tokenizer& tokenizer, const std::vector<Post>& posts, int64_t max_length,

@@ -13,6 +13,7 @@
 #include "encoders/image_backbone.h"
 #include "encoders/text_encoder.h"
 #include "image/transform.h"
+#include "posts/post_counts.h"
 #include "tensor/loader.h"
 #include "text/tokenizer.h"
 
@@ -42,8 +43,12 @@ std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::
 at::Tensor mean_text_features(TextEncoder& encoder, const Tokenizer& tokenizer, const std::vector<Post>& posts, int64_t max_length,
                               const FrozenOptions& options);
 
-// The mean of the backbone's grid: [N, c] float. A post without a usable picture is a row of zeros.
-at::Tensor pooled_picture_features(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
-                                   const FrozenOptions& options);
+// The mean of the backbone's grid. A post without a usable picture is a row of zeros.
+struct PooledPictures {
+  at::Tensor features;  // [N, c] float
+  PictureCounts counts;
+};
+PooledPictures pooled_picture_features(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
+                                       const FrozenOptions& options);
 
 }  // namespace infig

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <infig/infig.h>
 
-#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <limits>
@@ -146,16 +145,32 @@ Explanation explanation_of(AttentionOfPost&& attention) {
   return one;
 }
 
+Fault fault_of(PostFault fault) {
+  switch (fault) {
+    case PostFault::kNone:
+      return Fault::kNone;
+    case PostFault::kRow:  // of files alone
+    case PostFault::kText:
+      return Fault::kText;
+    case PostFault::kPicture:
+      return Fault::kImage;
+    case PostFault::kEmpty:
+      break;
+  }
+  return Fault::kEmpty;
+}
+
 Prediction prediction_of(PostOutcome&& outcome, const std::vector<std::string>& labels) {
   Prediction one;
   one.image_note = std::move(outcome.picture);
-  if (outcome.fault != PostFault::kNone) {
-    one.fault = outcome.fault == PostFault::kText ? Fault::kText : Fault::kImage;
+  if (!outcome.ok()) {
+    one.fault = fault_of(outcome.fault);
     one.fault_message = std::move(outcome.message);
     return one;
   }
+  const int64_t answer = answer_of(outcome, 0);
   one.probabilities = std::move(outcome.probabilities);
-  one.label_id = std::max_element(one.probabilities.begin(), one.probabilities.end()) - one.probabilities.begin();
+  one.label_id = answer;
   one.label = labels[static_cast<size_t>(one.label_id)];
   return one;
 }

@@ -2,17 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <numeric>
 
 #include "core/error.h"
 #include "data/sampler.h"
-#include "data/utf8.h"
 #include "metrics/calibration.h"
 #include "model/inference.h"
 #include "model/pretrained.h"
+#include "posts/post_counts.h"
 
 namespace infig {
 namespace {
@@ -111,47 +107,21 @@ ScoredPosts Predictor::score(const std::vector<Post>& posts, const std::vector<i
   scored.probabilities = std::move(found.probabilities);
   scored.loss = found.loss;
   scored.bad_pictures = loader.bad_by_row();
+  // Ranks that share the batches have each read the pictures of their own.
+  if (options.ranks->several()) scored.bad_pictures = unpack_bad_pictures(options.ranks->gather(pack_bad_pictures(scored.bad_pictures)));
   return scored;
 }
 
 std::vector<PostOutcome> Predictor::predict(const std::vector<PostRequest>& requests, const PredictingOptions& options) const {
-  std::vector<PostOutcome> outcomes(requests.size());
-  std::vector<Post> posts;
-  std::vector<int64_t> wanted;
-  for (size_t i = 0; i < requests.size(); ++i) {
-    const PostRequest& request = requests[i];
-    PostOutcome& outcome = outcomes[i];
-    posts.push_back(request.post);
-    const size_t wrong = find_invalid_utf8(request.post.text);
-    if (!request.fault.empty()) {
-      outcome = {.fault = PostFault::kRow, .message = request.fault};
-    } else if (wrong != std::string::npos) {
-      outcome = {.fault = PostFault::kText, .message = fmt::format("the text is not UTF-8 (byte {})", wrong)};
-      posts.back().text.clear();
-    } else {
-      wanted.push_back(static_cast<int64_t>(i));
-      outcome.picture_used = request.post.names_picture();
-    }
-  }
-  ScoredPosts scored = score(posts, wanted, options.scoring);
+  Intake intake = take_in(requests);
+  ScoredPosts scored = score(intake.posts, intake.rows, options.scoring);
   const size_t classes = labels().size();
   if (options.temperature != 1)
     scored.probabilities = apply_temperature(scored.probabilities, static_cast<int64_t>(classes), options.temperature);
-  for (size_t i = 0; i < scored.rows.size(); ++i) {
-    const double* row = scored.probabilities.data() + i * classes;
-    outcomes[static_cast<size_t>(scored.rows[i])].probabilities.assign(row, row + classes);
-  }
-  for (const auto& [row, bad] : scored.bad_pictures) {
-    PostOutcome& outcome = outcomes[static_cast<size_t>(row)];
-    if (!posts[static_cast<size_t>(row)].names_picture()) continue;  // nothing went wrong
-    outcome.picture = bad.status + ": " + bad.reason;
-    outcome.picture_used = bad.truncated();
-    if (outcome.fault == PostFault::kNone && outcome.probabilities.empty()) {
-      outcome.fault = PostFault::kPicture;
-      outcome.message = "image " + outcome.picture;
-    }
-  }
-  return outcomes;
+  return settle(
+      std::move(intake),
+      {.rows = std::move(scored.rows), .probabilities = std::move(scored.probabilities), .bad_pictures = std::move(scored.bad_pictures)},
+      classes);
 }
 
 std::vector<AttentionOfPost> Predictor::attention(const std::vector<Post>& posts, const ScoringOptions& options) const {

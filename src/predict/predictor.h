@@ -16,6 +16,7 @@
 #include "distributed/ranks.h"
 #include "model/models.h"
 #include "model/precision.h"
+#include "posts/outcome.h"
 #include "tensor/loader.h"
 
 namespace infig {
@@ -42,23 +43,7 @@ struct ScoredPosts {
   std::vector<int64_t> rows;                   // those asked for, without what bad_image=skip drops
   std::vector<double> probabilities;           // [rows, C]
   double loss = 0;                             // mean cross-entropy over the rows that have a label; 0 where none has
-  std::map<int64_t, BadPicture> bad_pictures;  // by row
-};
-
-// A post to predict, or why it is none. It keeps its place whatever happens to it.
-struct PostRequest {
-  Post post;
-  std::string fault = {};  // known before: a row that could not be read
-};
-
-enum class PostFault { kNone, kRow, kText, kPicture };
-
-struct PostOutcome {
-  PostFault fault = PostFault::kNone;
-  std::string message = {};                // of the fault
-  std::vector<double> probabilities = {};  // [C], scaled by the temperature; empty with a fault
-  std::string picture = {};                // "STATUS: REASON" where the post names a picture that is not whole; empty otherwise
-  bool picture_used = false;               // false: none is named, or it cannot be used
+  std::map<int64_t, BadPicture> bad_pictures;  // that posts name, by row
 };
 
 struct PredictingOptions {
@@ -89,8 +74,8 @@ class Predictor {
   // Scores the posts at `rows`, one row an index into `posts`. Throws DataError under bad_image=error.
   ScoredPosts score(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoringOptions& options) const;
 
-  // An outcome for every request, in order. A text that is not UTF-8, and under bad_image=skip a picture that cannot be used, is a fault of
-  // that post alone. Throws DataError under bad_image=error.
+  // An outcome for every request, in order. A text that is not UTF-8, a post with neither text nor a picture that can be used, and under
+  // bad_image=skip a picture that cannot be used, is a fault of that post alone. Throws DataError under bad_image=error.
   std::vector<PostOutcome> predict(const std::vector<PostRequest>& requests, const PredictingOptions& options) const;
 
   // One for every post, in order. Nothing is kept of a model without such attention: heads is 0 then.

@@ -2,13 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "image/decode.h"
-
 namespace infig {
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-bool BadPicture::truncated() const { return status == image_status_name(ImageStatus::kTruncated); }
 
 FeatureStore::FeatureStore(const fs::path& folder, int64_t rows) : file_(folder, rows) {
   for (const auto& [row, fault] : file_.bad())

@@ -13,16 +13,9 @@
 #include "archive/feature_file.h"
 #include "archive/safetensors_stream.h"
 #include "core/files.h"
+#include "image/bad_picture.h"
 
 namespace infig {
-
-struct BadPicture {
-  std::string id;
-  std::string file;    // with its span where it lies in a larger one
-  std::string status;  // image_status_name
-  std::string reason;
-  bool truncated() const;  // only its first rows could be decoded: such a picture takes part, every other bad one does not
-};
 
 class FeatureStore {
  public:

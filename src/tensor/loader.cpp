@@ -52,14 +52,16 @@ struct PostLoader::Impl {
   std::shared_ptr<const Image> picture(int64_t row, int64_t epoch, StageTimer* timer) const;
   void note_bad(int64_t row, ImageStatus status, const std::string& reason) const;
 
+  bool named(int64_t row) const { return (*posts)[static_cast<size_t>(row)].names_picture(); }
+  PictureFate fate(int64_t row, bool readable) const { return picture_fate(named(row), readable, options.bad_image); }
+
   // The rows that take part, now that the bad pictures are known.
   std::vector<int64_t> kept(const std::vector<int64_t>& rows) const {
-    if (options.bad_image != BadImage::kSkip) return rows;
     std::vector<int64_t> result;
     for (const int64_t row : rows) {
       const auto found = bad.find(row);
-      const bool named = (*posts)[static_cast<size_t>(row)].names_picture();  // without a name there is no picture, and no bad one
-      if (!named || found == bad.end() || found->second.truncated()) result.push_back(row);
+      const bool readable = found == bad.end() || found->second.truncated();
+      if (fate(row, readable) != PictureFate::kDropped) result.push_back(row);
     }
     return result;
   }
@@ -111,10 +113,7 @@ DecodedImage PostLoader::Impl::decode(const Post& post, bool training, StageTime
 // The network's view of a row's picture without the training flip; null where there is none that can be used.
 std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomStream* stream, StageTimer* timer) const {
   const Post& post = (*posts)[static_cast<size_t>(row)];
-  if (!post.names_picture()) {
-    note_bad(row, ImageStatus::kAbsent, "the post names no picture");
-    return nullptr;
-  }
+  if (!post.names_picture()) return nullptr;
   const DecodedImage decoded = decode(post, stream != nullptr, timer);
   if (decoded.status != ImageStatus::kOk) note_bad(row, decoded.status, decoded.reason);
   if (!usable(decoded.status)) return nullptr;
@@ -135,7 +134,7 @@ void PostLoader::Impl::note_bad(int64_t row, ImageStatus status, const std::stri
   const Post& post = (*posts)[static_cast<size_t>(row)];
   const BadPicture picture{post.id, post.image.empty() && post.picture ? "in memory" : post.image.string(), image_status_name(status),
                            reason};
-  if (!usable(status) && post.names_picture() && options.bad_image == BadImage::kError) throw bad_picture_error(picture);
+  if (fate(row, usable(status)) == PictureFate::kStop) throw bad_picture_error(picture);
   const std::lock_guard<std::mutex> lock(mutex);
   bad.emplace(row, picture);
 }
@@ -207,11 +206,10 @@ std::vector<int64_t> PostLoader::prepare(const std::vector<int64_t>& rows, const
 
 void PostLoader::use_features(std::shared_ptr<const FeatureStore> features) {
   impl_->features = std::move(features);
-  impl_->bad = impl_->features->bad();
-  if (impl_->options.bad_image != BadImage::kError) return;
-  for (const auto& [row, picture] : impl_->bad) {
-    const bool named = (*impl_->posts)[static_cast<size_t>(row)].names_picture();
-    if (named && !impl_->features->usable(row)) throw bad_picture_error(picture);
+  for (const auto& [row, picture] : impl_->features->bad()) {
+    if (!impl_->named(row)) continue;  // the store lists rows without a picture as well: their features mean nothing
+    if (impl_->fate(row, picture.truncated()) == PictureFate::kStop) throw bad_picture_error(picture);
+    impl_->bad.emplace(row, picture);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "core/config.h"
 #include "core/stage_timer.h"
 #include "data/post.h"
+#include "image/bad_picture.h"
 #include "image/transform.h"
 #include "tensor/batch.h"
 #include "tensor/feature_store.h"
@@ -19,7 +20,6 @@
 
 namespace infig {
 
-enum class BadImage { kMissing, kSkip, kError };
 enum class Without { kNothing, kImage, kText };
 
 struct LoaderOptions {
@@ -92,7 +92,8 @@ class PostLoader {
 
   Batch make_batch(const std::vector<int64_t>& rows, int64_t epoch, StageTimer* timer = nullptr) const;
 
-  std::vector<BadPicture> bad_pictures() const;      // found so far, in row order
+  // Found so far: pictures that a post names and that are not whole. A post that names none has no bad one.
+  std::vector<BadPicture> bad_pictures() const;      // in row order
   std::map<int64_t, BadPicture> bad_by_row() const;  // the same under their rows
 
  private:

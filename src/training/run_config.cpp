@@ -129,6 +129,14 @@ void RunConfig::finish() {
   model->finish();
 }
 
+bool allows_lost_pictures(const std::vector<std::string>& overrides) {
+  bool allowed = false;
+  for (const auto& assignment : overrides) {
+    if (assignment.starts_with("data.bad_image=")) allowed = assignment == "data.bad_image=missing";
+  }
+  return allowed;
+}
+
 RunConfig load_run_config(const RunConfigRequest& request) {
   RunConfig config(*request.models);
   // Which keys there are depends on the model, so its name is looked up before anything else is read.
@@ -138,6 +146,7 @@ RunConfig load_run_config(const RunConfigRequest& request) {
   if (!request.file.empty()) read_config_file(binder, request.file);
   for (const auto& assignment : request.overrides) apply_override(binder, assignment);
   config.random_init = request.random_init;
+  config.may_lose_pictures = allows_lost_pictures(request.overrides);
   const bool continues = !request.run.empty() && !request.random_init && !config.model->pretrained_files().empty();
   if (const auto stored = continues ? newest_stored_model(request.run) : std::nullopt) {
     config.model->adopt(stored->config, stored->where);

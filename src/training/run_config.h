@@ -82,6 +82,8 @@ struct RunConfig {
   OptimOptions optim;
   TrainOptions train;
   bool random_init = false;  // --random-init: no key; text.model and image.model are left out
+  // data.bad_image=missing was typed, not left as it is: that no picture of the data is there is no error then. No key.
+  bool may_lose_pictures = false;
 
   RunConfig() = default;
   explicit RunConfig(const ModelList& models) : model(models) {}
@@ -99,6 +101,9 @@ struct RunConfigRequest {
   std::filesystem::path run = {};
   const ModelList* models = &built_in_models();
 };
+
+// Whether data.bad_image=missing stands among the assignments, and stays.
+bool allows_lost_pictures(const std::vector<std::string>& overrides);
 
 // model.name first; then file, overrides, what published folders or the checkpoint say, and finish(). Throws ConfigError, CheckpointError.
 RunConfig load_run_config(const RunConfigRequest& request);

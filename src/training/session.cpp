@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -16,6 +17,7 @@
 #include "data/sampler.h"
 #include "model/pretrained.h"
 #include "nn/linear.h"
+#include "posts/post_counts.h"
 
 namespace infig {
 namespace {
@@ -50,6 +52,11 @@ void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& 
   if (data.labels.size() < 2) {
     throw DataError(fmt::format("{}: {} in its posts; a classifier needs two at least", data.folder.string(),
                                 data.labels.empty() ? "no label" : fmt::format("'{}' is the only label", data.labels.front())));
+  }
+  if (!config.may_lose_pictures && config.data.loader.without != Without::kImage) {
+    std::vector<int64_t> all(data.posts.size());
+    std::iota(all.begin(), all.end(), int64_t{0});
+    require_a_picture(data.folder.string(), data.posts, all);
   }
   const auto posts = static_cast<int64_t>(data.rows_of(Split::kTrain).size());
   if (steps_of(config, posts) == 0) throw too_few_posts(config, data, posts);

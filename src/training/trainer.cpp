@@ -14,6 +14,7 @@
 #include "core/progress.h"
 #include "metrics/classification.h"
 #include "model/inference.h"
+#include "posts/post_counts.h"
 #include "run/description.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
@@ -47,6 +48,7 @@ class Run {
   void write_metrics(const json& line);  // the first rank does
   void stop_if_asked();
   TrainOutcome paused_outcome() const;
+  void count_the_pictures();  // collective
   bool paused() const { return request_.pause_after_epochs > 0 && state_.epoch >= request_.pause_after_epochs; }
 
   void average_best() const;
@@ -182,11 +184,8 @@ TrainOutcome Run::execute() {
   const auto start = Clock::now();
   while (!state_.finished && !paused()) train_epoch(state_.epoch);
   if (!state_.finished) return paused_outcome();
-  if (ranks_.first()) {
-    average_best();
-    // Pictures that are augmented live are first looked at during training.
-    journal_->write_bad_pictures(session_->loader().bad_pictures());
-  }
+  if (ranks_.first()) average_best();
+  count_the_pictures();
   if (state_.skipped_steps > 0)
     log_warning("{} of {} steps were skipped: their loss or gradient was not finite", state_.skipped_steps, state_.global_step);
   if (state_.overflowed_steps > 0)
@@ -198,6 +197,23 @@ TrainOutcome Run::execute() {
           .best_step = state_.best_step,
           .best_metric = state_.best_metric,
           .best_f1_weighted = state_.best_f1_weighted};
+}
+
+// Those of train and dev: on the screen and in description.json. Pictures that are augmented live are first looked at during training, each
+// by the rank that trains on it.
+void Run::count_the_pictures() {
+  if (ranks_.first()) journal_->write_bad_pictures(session_->loader().bad_pictures());
+  if (request_.config.data.loader.without == Without::kImage) return;
+  auto bad = session_->loader().bad_by_row();
+  if (ranks_.several()) bad = unpack_bad_pictures(ranks_.gather(pack_bad_pictures(bad)));
+  std::vector<int64_t> rows = data_.rows_of(Split::kTrain);
+  const std::vector<int64_t> dev = data_.rows_of(Split::kDev);
+  rows.insert(rows.end(), dev.begin(), dev.end());
+  const PictureCounts counts = count_pictures(data_.posts, rows, bad);
+  if (!ranks_.first()) return;
+  log_info("{}", counts.words());
+  description_["pictures"] = json(counts.json());
+  write_description();
 }
 
 TrainOutcome Run::paused_outcome() const {

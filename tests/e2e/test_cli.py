@@ -94,8 +94,9 @@ def test_predict_one_post(run, postcards):
     both = infig("predict", "--run", run, "--text", "What a lovely day", "--image", picture)
     assert both.code == 0, both.all
     answer = json.loads(both.out)
-    assert answer["label"] in answer["probabilities"]
-    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    probabilities = {key[2:]: value for key, value in answer.items() if key.startswith("p_")}
+    assert answer["prediction"] in probabilities and answer["label"] == ""
+    assert sum(probabilities.values()) == pytest.approx(1)
     assert infig("predict", "--run", run, "--text", "only words").code == 0
     assert infig("predict", "--run", run, "--image", picture).code == 0
     missing = infig("predict", "--run", run, "--text", "x", "--image", postcards / "no-such.jpg")
@@ -107,9 +108,10 @@ def test_predict_one_post(run, postcards):
 def predictions(path):
     if path.suffix == ".csv":
         with open(path, newline="") as file:
-            return [(row["id"], row["prediction"], row["note"]) for row in csv.DictReader(file)]
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [(row["id"], row.get("label", ""), row.get("error", row.get("image", ""))) for row in rows]
+            rows = list(csv.DictReader(file))
+    else:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [(row["id"], row["prediction"], row["error"] or row["note"]) for row in rows]
 
 
 def test_bad_rows_shift_nobody(run, postcards, tmp_path):
@@ -154,10 +156,11 @@ def test_rows_beyond_one_block_keep_their_place(run, tmp_path):
     everything, tail = ([json.loads(line) for line in (tmp_path / f"{name}-out.jsonl").read_text().splitlines()] for name in ["all", "tail"])
     assert [row["id"] for row in everything[:4097]] == [f"p{i}" for i in range(4097)] and len(everything) == 4100
     for here, there in zip(everything[4090:], tail, strict=True):
-        assert ("error" in here) == ("error" in there)
-        if "error" not in here:
-            assert here["id"] == there["id"] and here["label"] == there["label"]
-            assert here["probabilities"] == pytest.approx(there["probabilities"], abs=1e-5)
+        assert bool(here["error"]) == bool(there["error"])
+        if not here["error"]:
+            assert here["id"] == there["id"] and here["prediction"] == there["prediction"]
+            for name in ["p_positive", "p_neutral", "p_negative"]:
+                assert here[name] == pytest.approx(there[name], abs=1e-5)
 
 
 def test_train_refusals(run, postcards, tmp_path):

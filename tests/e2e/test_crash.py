@@ -165,7 +165,7 @@ def test_modalities_side_by_side(postcards, tmp_path):
     assert infig("predict", "--run", run, "--input", tmp_path / "texts.jsonl", "--output", tmp_path / "out.jsonl").code == 0
     predicted = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     labels = {post["id"]: post["label"] for post in posts}
-    right = sum(row["label"] == labels[row["id"]] for row in predicted) / len(predicted)
+    right = sum(row["prediction"] == labels[row["id"]] for row in predicted) / len(predicted)
     assert right == pytest.approx(both["eval_text_only_accuracy"], abs=1e-12)
     wrong = infig("evaluate", "--run", run, "--data", postcards, "--modalities", "--without", "text")
     assert wrong.code == 2 and "--modalities" in wrong.err

@@ -94,8 +94,8 @@ def test_the_example_says_what_predict_says(run, postcards, embed, tmp_path, thr
     for i, answer in enumerate(answers):
         label, *probabilities = answer.split(" ")
         one = expected[i % len(POSTS)]
-        assert label == one["label"]
-        assert [float(p) for p in probabilities] == list(one["probabilities"].values()), (lines[i], answer, one)
+        assert label == one["prediction"]
+        assert [float(p) for p in probabilities] == [value for key, value in one.items() if key.startswith("p_")], (lines[i], answer, one)
 
 
 def test_the_example_says_what_is_wrong(embed, tmp_path):
@@ -111,7 +111,7 @@ def test_predict_and_evaluate_take_a_precision_and_a_device(run, postcards, tmp_
 
     plain, single, half = file("plain.jsonl"), file("fp32.jsonl", "--precision", "fp32", "--device", "cpu"), file("bf16.jsonl", "--precision", "bf16")
     assert plain == single
-    differences = [abs(p - q) for one, other in zip(plain, half, strict=True) for p, q in zip(one["probabilities"].values(), other["probabilities"].values(), strict=True)]
+    differences = [abs(one[name] - other[name]) for one, other in zip(plain, half, strict=True) for name in one if name.startswith("p_")]
     assert 0 < max(differences) < 0.1
     done = infig("evaluate", "--run", run, "--data", postcards, "--split", "test", "--precision", "bf16", "--device", "cpu", "--no-report")
     assert done.code == 0, done.all

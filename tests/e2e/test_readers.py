@@ -86,8 +86,9 @@ def test_pictures_lie_where_tarfile_finds_them(run, postcards, tmp_path, form):
         done = infig("predict", "--run", run, "--input", tmp_path / name, "--output", tmp_path / f"{name}.out.jsonl")
         assert done.code == 0, done.all
     there, here = ([json.loads(line) for line in (tmp_path / f"{name}.out.jsonl").read_text().splitlines()] for name in ["rows.jsonl", "x.tar"])
-    assert [row["probabilities"] for row in here] == [row["probabilities"] for row in there]
-    assert not any("image" in row for row in here)  # no picture was bad
+    for name in ["p_positive", "p_neutral", "p_negative"]:
+        assert [row[name] for row in here] == [row[name] for row in there]
+    assert not any(row["error"] or row["note"] for row in here)  # no picture was bad
 
 
 def test_predictions_are_the_same_from_every_container(run, postcards, containers, tmp_path):

@@ -84,7 +84,9 @@ TEST_F(LibraryTest, EncodedBytesAndFaults) {
                                         post("bad \xc3"),
                                         post("rain", api::Image::encoded(std::string_view())),
                                         post("rain"),
-                                        post("rain", api::Image::rgb8(nullptr, 4, 4))};
+                                        post("rain", api::Image::rgb8(nullptr, 4, 4)),
+                                        post(""),
+                                        post("", api::Image::encoded(std::string_view()))};
   api::PredictOptions options;
   options.batch_size = 1;
   auto found = predictor.predict(posts, options);
@@ -100,12 +102,22 @@ TEST_F(LibraryTest, EncodedBytesAndFaults) {
   EXPECT_EQ(found[4].probabilities, found[5].probabilities);
   EXPECT_TRUE(found[5].image_note.empty());
   EXPECT_THAT(found[6].image_note, HasSubstr("0 bytes for 4 x 4 pixels"));
+  for (const size_t i : {size_t{7}, size_t{8}}) {  // nothing to judge by
+    EXPECT_EQ(found[i].fault, api::Fault::kEmpty);
+    EXPECT_EQ(found[i].label_id, -1);
+    EXPECT_TRUE(found[i].label.empty() && found[i].probabilities.empty());
+  }
+  EXPECT_EQ(found[7].fault_message, "neither text nor picture");
+  EXPECT_THAT(found[8].fault_message, HasSubstr("no text, and image empty"));
+  EXPECT_THAT(found[8].image_note, HasSubstr("empty"));
   options.bad_image = api::BadImage::kFault;
   const auto strict = predictor.predict(posts, options);
   EXPECT_EQ(strict[0].probabilities, found[0].probabilities);
   EXPECT_EQ(strict[4].fault, api::Fault::kImage);
   EXPECT_TRUE(strict[5].ok());
   EXPECT_EQ(strict[6].fault, api::Fault::kImage);
+  EXPECT_EQ(strict[7].fault, api::Fault::kEmpty);
+  EXPECT_EQ(strict[8].fault, api::Fault::kEmpty);
 }
 
 TEST_F(LibraryTest, ExplainsWithoutChangingTheNumbers) {

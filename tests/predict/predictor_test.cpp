@@ -70,7 +70,7 @@ TEST_F(PredictorTest, SaysWhatTheModelSays) {
   for (size_t i = 0; i < posts.size(); ++i) {
     EXPECT_EQ(outcomes[i].fault, PostFault::kNone);
     expect_near(outcomes[i].probabilities, test::probabilities_by_hand(*folder_, posts[i].post.text, pictures[i]), 1e-5);
-    EXPECT_EQ(outcomes[i].picture_used, pictures[i] != nullptr);
+    EXPECT_EQ(outcomes[i].picture_used(), pictures[i] != nullptr);
   }
   EXPECT_GT(std::abs(outcomes[0].probabilities[0] - outcomes[1].probabilities[0]), 1e-3);  // the posts do differ
   EXPECT_GT(std::abs(outcomes[1].probabilities[0] - outcomes[3].probabilities[0]), 1e-3);
@@ -133,7 +133,7 @@ TEST_F(PredictorTest, FaultsStayWithTheirPosts) {
     for (size_t i = 0; i < 5; ++i) {
       const PostOutcome& outcome = outcomes[3 + i];
       EXPECT_THAT(outcome.picture, ::testing::StartsWith(reasons[i]));
-      EXPECT_FALSE(outcome.picture_used);
+      EXPECT_FALSE(outcome.picture_used());
       if (policy == BadImage::kSkip) {
         EXPECT_EQ(outcome.fault, PostFault::kPicture);
         EXPECT_EQ(outcome.message, "image " + outcome.picture);
@@ -143,12 +143,34 @@ TEST_F(PredictorTest, FaultsStayWithTheirPosts) {
       }
     }
     EXPECT_THAT(outcomes[8].picture, ::testing::StartsWith("truncated: "));
-    EXPECT_TRUE(outcomes[8].picture_used);
+    EXPECT_TRUE(outcomes[8].picture_used());
     EXPECT_EQ(outcomes[8].probabilities.size(), 3U);
   }
   PredictingOptions strict;
   strict.scoring.loader.bad_image = BadImage::kError;
   EXPECT_THROW(predictor_->predict({posts[3]}, strict), DataError);
+}
+
+TEST_F(PredictorTest, WhatHasNeitherTextNorPictureHasNoAnswer) {
+  const Image good = test::noise(32, 32, 4);
+  const std::string text_file = "no picture";
+  const std::vector<PostRequest> posts = {request("rain"), request(""), request(" \n"), request("", pixels(good)),
+                                          request("", MemoryPicture{.bytes = bytes_of(text_file)})};
+  for (const BadImage policy : {BadImage::kMissing, BadImage::kSkip}) {
+    PredictingOptions options;
+    options.scoring.batch_size = 1;
+    options.scoring.loader.bad_image = policy;
+    const auto outcomes = predictor_->predict(posts, options);
+    ASSERT_EQ(outcomes.size(), posts.size());
+    for (const size_t i : {size_t{1}, size_t{2}, size_t{4}}) {
+      EXPECT_EQ(outcomes[i].fault, PostFault::kEmpty);
+      EXPECT_TRUE(outcomes[i].probabilities.empty());
+    }
+    EXPECT_EQ(outcomes[1].message, "neither text nor picture");
+    EXPECT_THAT(outcomes[4].message, ::testing::StartsWith("no text, and image unknown_format: "));
+    for (const size_t i : {size_t{0}, size_t{3}})
+      EXPECT_EQ(outcomes[i].probabilities, predictor_->predict({posts[i]}, options)[0].probabilities);
+  }
 }
 
 TEST_F(PredictorTest, AttentionIsOfThePostWithoutPadding) {

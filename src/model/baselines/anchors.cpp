@@ -165,7 +165,13 @@ AnchorFeatures anchor_features(const DataSet& data, const AnchorOptions& options
   if (!options.image_model.empty()) {
     frozen.title = "picture features";
     const PublishedBackbone published = load_image_backbone(options.image_model);
-    features.image = pooled_picture_features(*published.backbone, data.posts, published.pixels, frozen);
+    PooledPictures pooled = pooled_picture_features(*published.backbone, data.posts, published.pixels, frozen);
+    if (pooled.counts.all_lost()) {
+      throw DataError(fmt::format("{}: none of the {} pictures that the posts name can be used; put them there, or leave out --image-model",
+                                  data.folder.string(), pooled.counts.named));
+    }
+    features.image = std::move(pooled.features);
+    features.pictures = pooled.counts;
   }
   return features;
 }
@@ -174,6 +180,7 @@ AnchorTable compute_anchors(const DataSet& data, const AnchorFeatures& features,
   const AnchorMaker maker(data, features, options);
   AnchorTable table{
       .data_sha256 = data.sha256, .text_model = last_name(options.text_model), .image_model = last_name(options.image_model), .rows = {}};
+  table.pictures = features.pictures;
   table.rows.push_back(maker.majority());
   const bool text = features.text.defined(), image = features.image.defined();
   table.rows.push_back(maker.fit({.name = "tfidf", .words = true}));
@@ -197,8 +204,8 @@ void write_anchors(const AnchorTable& table, const fs::path& path) {
     for (const auto& [name, scores] : row.splits) splits[name] = to_json(scores);
     rows.push_back({{"name", row.name}, {"c", row.c}, {"splits", splits}});
   }
-  const json root = {
-      {"data_sha256", table.data_sha256}, {"text_model", table.text_model}, {"image_model", table.image_model}, {"rows", rows}};
+  json root = {{"data_sha256", table.data_sha256}, {"text_model", table.text_model}, {"image_model", table.image_model}, {"rows", rows}};
+  if (!table.image_model.empty()) root.update(json(table.pictures.json()));
   write_file_atomic(path, root.dump(2) + "\n");
 }
 

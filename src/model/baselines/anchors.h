@@ -13,6 +13,7 @@
 
 #include "data/post.h"
 #include "model/baselines/features.h"
+#include "posts/post_counts.h"
 
 namespace infig {
 
@@ -26,8 +27,9 @@ struct AnchorOptions {
 
 // What the logistic regressions see, row for row with the posts. Encoder features are scaled to length 1, TF-IDF is so already.
 struct AnchorFeatures {
-  at::Tensor text;   // [N, D] float, mean of the last hidden states; undefined without a text model
-  at::Tensor image;  // [N, c] float, pooled grid; undefined without an image model
+  at::Tensor text;              // [N, D] float, mean of the last hidden states; undefined without a text model
+  at::Tensor image;             // [N, c] float, pooled grid; undefined without an image model
+  PictureCounts pictures = {};  // with an image model
 };
 
 struct AnchorScores {
@@ -46,8 +48,10 @@ struct AnchorTable {
   std::string data_sha256;              // of the posts
   std::string text_model, image_model;  // names of the models' folders or files; "" where there was none
   std::vector<AnchorRow> rows;
+  PictureCounts pictures = {};  // with an image model; not read back
 };
 
+// Throws DataError where posts name pictures, an image model is to look at them, and none of them can be used.
 AnchorFeatures anchor_features(const DataSet& data, const AnchorOptions& options);
 
 // Fits on train and scores dev and test. c is the one of 10^-2, 10^-1.5 .. 10^3 with the best dev accuracy, the smallest where several
