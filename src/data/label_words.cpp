@@ -27,14 +27,14 @@ bool all_numbers(const std::map<std::string, int64_t>& counts) {
 
 std::string quoted(const std::string& word, int64_t posts) { return fmt::format("\"{}\" ({} post{})", word, posts, posts == 1 ? "" : "s"); }
 
-using Group = std::vector<std::pair<std::string, int64_t>>;
-std::map<std::string, Group> by_key(const std::map<std::string, int64_t>& counts) {
-  std::map<std::string, Group> groups;
+using SpellingGroup = std::vector<std::pair<std::string, int64_t>>;
+std::map<std::string, SpellingGroup> by_key(const std::map<std::string, int64_t>& counts) {
+  std::map<std::string, SpellingGroup> groups;
   for (const auto& [word, posts] : counts) groups[label_key(word)].emplace_back(word, posts);
   return groups;
 }
 
-std::string joined(const Group& group) {
+std::string joined(const SpellingGroup& group) {
   std::string list;
   for (const auto& [word, posts] : group) list += (list.empty() ? "" : ", ") + quoted(word, posts);
   return list;
@@ -82,7 +82,7 @@ std::string label_key(std::string_view word) {
 
 std::vector<std::string> odd_labels(const std::map<std::string, int64_t>& counts) {
   std::vector<std::string> odd;
-  Group blank, decimal, single, absent;
+  SpellingGroup blank, decimal, single, absent;
   for (const auto& [key, group] : by_key(counts)) {
     if (group.size() > 1) {
       odd.push_back(fmt::format(
