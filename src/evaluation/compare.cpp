@@ -94,8 +94,8 @@ class Answers {
     check_same_data(run, stored);
     const std::string best = outdated_by(run, stored);
     if (!best.empty())
-      log_warning("{}: is of {}; the best checkpoint is {} now: evaluate the run again", stored.path(run, ".json").string(), stored.checkpoint,
-                  best);
+      log_warning("{}: is of {}; the best checkpoint is {} now: evaluate the run again", stored.path(run, ".json").string(),
+                  stored.checkpoint, best);
     const fs::path path = stored.path(run, "-predictions.csv");
     const EvaluationResult result = read_evaluation(run, stored);
     if (places_.empty()) begin(run, result);

@@ -72,9 +72,9 @@ ReportInput read_input(const std::filesystem::path& run_folder, const StoredEval
   for (const StoredEvaluation& one : all) {
     const std::string best = outdated_by(run_folder, one);
     if (!best.empty())
-      input.outdated.push_back(fmt::format("The figures of {}, {}{} are those of {}; the best checkpoint is {} now: evaluate the run again.",
-                                           data_name(one, input.run), one.split, one.without.empty() ? "" : " without " + one.without,
-                                           one.checkpoint, best));
+      input.outdated.push_back(
+          fmt::format("The figures of {}, {}{} are those of {}; the best checkpoint is {} now: evaluate the run again.",
+                      data_name(one, input.run), one.split, one.without.empty() ? "" : " without " + one.without, one.checkpoint, best));
   }
   std::vector<std::pair<StoredEvaluation, const EvaluationResult*>> read = {{head, &input.result}};
   for (const ReportedEvaluation& one : input.others) read.emplace_back(one.stored, &one.result);

@@ -178,15 +178,17 @@ std::string scores_part(const EvaluationResult& result) {
 
 std::string scores_of_card(const CardInput& card) {
   const std::string outdated =
-      card.outdated.empty() ? ""
-                            : fmt::format("The scores below are of an earlier checkpoint; the best is {} now. Evaluate the run again.\n\n", card.outdated);
+      card.outdated.empty()
+          ? ""
+          : fmt::format("The scores below are of an earlier checkpoint; the best is {} now. Evaluate the run again.\n\n", card.outdated);
   if (card.test) return outdated + scores_part(*card.test);
   std::string text = "## Scores on test\n\nThis run was never evaluated on the test split of its data set";
   text += card.own && card.data.rows_of(Split::kTest).empty()
               ? ", which has none.\n\n"
               : "; `infig evaluate --run FOLDER --data DATA --split test` does, and writes this card anew.\n\n";
   if (!card.dev) return text;
-  return text + "The split dev chose the checkpoint, so that its scores are too good to stand for new posts.\n\n" + outdated + scores_part(*card.dev);
+  return text + "The split dev chose the checkpoint, so that its scores are too good to stand for new posts.\n\n" + outdated +
+         scores_part(*card.dev);
 }
 
 std::string limits_part(const EvaluationResult& result) {

@@ -93,8 +93,8 @@ SelectiveScores score_selective(const EvaluationResult& result, double min_confi
 double majority_accuracy(const ClassificationScores& scores);
 
 // Writes the three files of `result` where evaluation_folder() says, each atomically, and returns where that is. Keys at the top level of
-// the JSON: data, data_sha256, data_counts, checkpoint, split, eval_loss, eval_accuracy, eval_accuracy_low, eval_accuracy_high (95 % Wilson interval),
-// eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, with `sides`
+// the JSON: data, data_sha256, data_counts, checkpoint, split, eval_loss, eval_accuracy, eval_accuracy_low, eval_accuracy_high (95 % Wilson
+// interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy, with `sides`
 // eval_{text_only,image_only}_{accuracy,f1_macro,f1_weighted}, per class
 // eval_{f1,precision,recall,support}_<label>, labels, classes (the same, in label order), confusion_matrix ([truth][prediction]), anchors
 // (where they are known), eval_clean_{accuracy,accuracy_low,accuracy_high,f1_macro,f1_weighted,samples} (where the posts without leaks are)

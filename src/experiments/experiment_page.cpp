@@ -17,9 +17,18 @@ bool is_line(const ExperimentScores& scores) {
          std::all_of(scores.variants.begin(), scores.variants.end(), [](const auto& one) { return one.variant.axes.size() == 1; });
 }
 
+// The figure, and what is known of its spread in small letters below it.
+std::string figure_cell(const Summary& summary) {
+  if (summary.count < 2) return score_cell(summary);
+  if (!summary.interval)
+    return fmt::format("{:.4f}<small>the two: {:.4f}, {:.4f}</small>", summary.mean, summary.values[0], summary.values[1]);
+  return fmt::format("{:.4f} \u00b1 {:.4f}<small>{:.4f} to {:.4f}</small>", summary.mean, summary.deviation, summary.interval->low,
+                     summary.interval->high);
+}
+
 std::string cells(const VariantScores& one) {
-  return fmt::format("<td>{}</td><td>{}</td><td>{}</td><td>{}</td>", one.seeds.size(), score_cell(one.accuracy), score_cell(one.f1_macro),
-                     score_cell(one.f1_weighted));
+  return fmt::format("<td>{}</td><td>{}</td><td>{}</td><td>{}</td>", one.seeds.size(), figure_cell(one.accuracy), figure_cell(one.f1_macro),
+                     figure_cell(one.f1_weighted));
 }
 
 std::string dropped_mark(const VariantScores& one) {

@@ -213,7 +213,10 @@ void add_lines(const std::vector<const FoundRun*>& runs, const fs::path& root, c
       mark(line, RunState::kFinished, fmt::format("{} of {} seeds were evaluated", results.size(), runs.size()));
     lines.push_back(std::move(line));
   }
-  if (groups.empty()) lines.push_back(whole);
+  if (!groups.empty()) return;
+  BoardLine line = whole;
+  mark(line, RunState::kFinished, options.split == "all" ? "not evaluated" : "not evaluated on " + options.split);
+  lines.push_back(std::move(line));
 }
 
 }  // namespace

@@ -203,8 +203,7 @@ std::string board_text(const std::vector<BoardLine>& lines) {
     if (!line.split.empty()) {
       rows.push_back(scored_row(line));
     } else {
-      const std::string what = line.state == RunState::kFinished ? "finished, not evaluated" : state_word(line.state);
-      rows.push_back({line.name, line.note.empty() ? what : what + ": " + line.note});
+      rows.push_back({line.name, fmt::format("{}{}{}", state_word(line.state), line.note.empty() ? "" : ": ", line.note)});
     }
   }
   flush();

@@ -54,6 +54,7 @@ class ReportTest : public ::testing::Test {
     folder_ = std::filesystem::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name() / "run-one";
     std::filesystem::remove_all(folder_.parent_path());
     std::filesystem::create_directories(folder_);
+    write_file_atomic(folder_ / "description.json", R"({"data_sha256": "feed"})");  // what the run was trained on
   }
   void TearDown() override { std::filesystem::remove_all(folder_.parent_path()); }
 

@@ -35,7 +35,9 @@ std::vector<std::string> names_of(const std::vector<BoardLine>& lines) {
   return names;
 }
 
-std::vector<BoardLine> board() { return {line("none", {}, 3), line("a", {.5}, 20), line("b", {.6, .8}, 9), line("c", {.4}, 100, "apples")}; }
+std::vector<BoardLine> board() {
+  return {line("none", {}, 3), line("a", {.5}, 20), line("b", {.6, .8}, 9), line("c", {.4}, 100, "apples")};
+}
 
 TEST(Leaderboard, FiltersCompareNumbersAsNumbers) {
   EXPECT_THAT(names_of(filtered(board(), "train_seconds>9")), ElementsAre("a", "c"));
