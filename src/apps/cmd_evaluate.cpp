@@ -155,6 +155,8 @@ void evaluate_verb(const EvaluateFlags& flags) {
   if (flags.fit_temperature && !flags.without.empty())
     throw ConfigError("--fit-temperature: fits the model as it is used; leave out --without");
   if (flags.limit > 0 && flags.fit_temperature) throw ConfigError("--fit-temperature: fits on the whole of dev; leave out --limit");
+  if (flags.limit > 0 && flags.modalities)
+    throw ConfigError("--modalities: keeps what each side scores; leave out --limit, which keeps nothing");
   if (!flags.fit_temperature) chosen_temperature(flags.run, flags.temperature);  // said before the work
   Ranks& ranks = ranks_of_verb();
   EvaluateOptions options;
