@@ -247,8 +247,9 @@ void evaluate_verb(const EvaluateFlags& flags) {
     throw ConfigError("--modalities: shows both sides and each alone; --without hides one; use one of the two");
   if (flags.fit_temperature && !flags.without.empty())
     throw ConfigError("--fit-temperature: fits the model as it is used; leave out --without");
-  if (flags.limit > 0 && (flags.fit_temperature || flags.modalities))
-    throw ConfigError(fmt::format("--{}: is of the whole split; leave out --limit", flags.modalities ? "modalities" : "fit-temperature"));
+  if (flags.limit > 0 && flags.fit_temperature) throw ConfigError("--fit-temperature: fits on the whole of dev; leave out --limit");
+  if (flags.limit > 0 && flags.modalities)
+    throw ConfigError("--modalities: keeps what each side scores; leave out --limit, which keeps nothing");
   const std::vector<std::string> runs = runs_of(flags.run);
   for (const std::string& run : runs) {  // said before the work
     find_checkpoint(run);

@@ -1,4 +1,4 @@
-// Completion scripts for shells, made from the table of verbs and flags.
+// Completion scripts for shells, made from the table of verbs and flags: completion_bash.cpp, completion_zsh.cpp, completion_fish.cpp.
 #pragma once
 
 #include <CLI/CLI.hpp>

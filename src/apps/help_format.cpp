@@ -44,11 +44,12 @@ std::string wrapped(const std::string& text, size_t width, size_t indent) {
 }
 
 std::string shown_type(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
+  std::string type = option.get_type_name();
   const size_t colon = type.find(':');
   if (colon == std::string::npos) return type;
-  const std::string check = type.substr(colon + 1);
-  return check.find('{') != std::string::npos || check.find(" in [") != std::string::npos ? check : type.substr(0, colon);
+  std::string check = type.substr(colon + 1);
+  if (check.find('{') != std::string::npos || check.find(" in [") != std::string::npos) return check;
+  return type.substr(0, colon);
 }
 
 std::string HelpFormat::make_option_opts(const CLI::Option* option) const {

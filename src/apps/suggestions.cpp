@@ -152,7 +152,7 @@ std::string meant_by(const CLI::App& verb, const std::string& name, const std::s
     const std::string key = nearest_word(with_underscores(name), all);
     return key.empty() ? owners_of(verb, "--" + dashed) : pairs({key});
   }
-  const std::string owners = owners_of(verb, "--" + dashed);
+  std::string owners = owners_of(verb, "--" + dashed);
   if (!owners.empty() || keys.empty()) return owners;
   return fmt::format("; {} reads no config, {} is a key of train's", verb_path(verb), fmt::join(keys, ", "));
 }

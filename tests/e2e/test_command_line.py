@@ -146,7 +146,8 @@ def test_a_part_of_the_posts_is_shown_and_not_kept(postcards, run):
     done = infig("evaluate", "--run", run, "--data", postcards, "--limit", 7, "threads=1")
     assert done.code == 0 and "test: 7 posts" in done.out and "nothing is written" in done.out
     assert before == {path: path.read_bytes() for path in [*run.glob("eval/*"), run / "report.html", run / "model-card.md"]}
-    assert "--limit" in refused("evaluate", "--run", run, "--data", postcards, "--limit", 7, "--fit-temperature")
+    for flag in ("--fit-temperature", "--modalities"):
+        assert "--limit" in refused("evaluate", "--run", run, "--data", postcards, "--limit", 7, flag)
     done = infig("anchors", "--data", postcards, "limit=12", "--threads", 1)
     assert done.code == 0 and "not kept" in done.out and not list(postcards.rglob("anchors*"))
 
