@@ -65,6 +65,7 @@ std::string data_part(const RunRecord& run, const DataSet& data) {
     for (const int64_t count : counts) text += fmt::format(" {} |", count);
   }
   text += "\n\n";
+  if (data.rows_of(Split::kDev).empty()) text += "There was no dev split: the weights are those of the last step, chosen by nothing.\n\n";
   if (!run.data_sha256.empty() && !data.sha256.empty() && run.data_sha256 != data.sha256) {
     text += "The model was trained on another data set (SHA-256 `" + run.data_sha256 + "`); the scores below are of the one above.\n\n";
   }
