@@ -165,7 +165,7 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run) {
     const fs::path path = folder.path() / name;
     check_checkpoint_format(path);
     try {
-      if (!has_training_state(path) && !is_left_of_finished(path)) {
+      if (!has_training_state(path) && (names.size() > 1 || !is_left_of_finished(path))) {
         models.push_back(name);
         continue;
       }
@@ -216,10 +216,12 @@ void check_same_model(const fs::path& checkpoint, const ModelConfig& wanted) {
   ConfigBinder binder;
   options->bind(binder);
   const json mine = config_json(binder).flatten(), theirs = stored.options.flatten();
+  const auto files = wanted->pretrained_files();  // may have moved: check_same_config() looks at what they hold
   for (const auto& [key, value] : mine.items()) {
     if (!theirs.contains(key) || theirs[key] == value) continue;
     std::string dotted = key.substr(1);
     std::replace(dotted.begin(), dotted.end(), '/', '.');
+    if (std::any_of(files.begin(), files.end(), [&dotted](const auto& file) { return file.first == dotted; })) continue;
     throw CheckpointError(fmt::format("{}: the checkpoint is of another run: {} is {} there, {} in this run's config.yaml", path, dotted,
                                       theirs[key].dump(), value.dump()));
   }

@@ -111,11 +111,14 @@ TrainOutcome TrainingRun::outcome() const {
 TrainOutcome TrainingRun::already_finished() {
   if (ranks_.first()) clear_up();
   const TrainOptions& train = request_.config.train;
-  const bool early = state_.epoch < train.epochs;
-  log_info("{}: the run is finished ({} steps, {}); nothing to do{}", request_.run.string(), state_.global_step, best_so_far(),
-           early ? fmt::format(". It stopped early, in epoch {} of {}: train.patience=0, or a larger one, lets it go on",
-                               std::min(state_.epoch + 1, train.epochs), train.epochs)
-                 : "; a larger train.epochs lets it go on");
+  std::string more;  // where there is something to go on from
+  if (train.keep == Keep::kAll && state_.epoch < train.epochs) {
+    more = fmt::format(". It stopped early, after {} evaluations that brought nothing better: a larger train.patience, or 0, lets it go on",
+                       state_.evaluations_without_gain);
+  } else if (train.keep == Keep::kAll) {
+    more = "; a larger train.epochs lets it go on";
+  }
+  log_info("{}: the run is finished ({} steps, {}); nothing to do{}", request_.run.string(), state_.global_step, best_so_far(), more);
   TrainOutcome finished = outcome();
   finished.already_finished = true;
   return finished;

@@ -138,7 +138,8 @@ def test_all_keys_that_the_models_bring_are_refused_at_once(work, postcards, mod
 
 
 def test_a_model_of_the_command_line_wins_over_the_presets_sizes(work, postcards, models):
-    run, small = work / "over-tiny", [word for word in SMALL if not word.startswith(("optim.lr_new", "image.augment"))]
+    # Backward passes of convolutions as narrow as this ResNet's are more than oneDNN can do.
+    run, small = work / "over-tiny", [*[word for word in SMALL if not word.startswith(("optim.lr_new", "image.augment"))], "image.finetune=false", "image.batch_norm_train=false"]
 
     def over_tiny(where, *more):
         return infig("train", "--config", ROOT / "configs/tiny.yaml", "--data", postcards, "--output-dir", where, f"text.model={models}/bert",

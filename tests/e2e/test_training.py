@@ -102,12 +102,12 @@ def test_pictures_that_are_all_absent_are_named_and_the_advice_works(without_pic
         assert done.code == 1 and "pc-" in done.err and "images/" in done.err, done.all
         assert "smaller batch" not in done.err and "batch_size" not in done.err.splitlines()[-1]
         assert not run.exists(), "a start that failed leaves nothing in the way of the next one"
-    assert "96 absent" in done.err
+    assert "98 absent" in done.err
     assert "data.bad_image=missing" in done.err
     done = train(without_pictures, run, "data.bad_image=missing", "train.epochs=1")
     assert done.code == 0, done.all
-    assert "not whole: 108 absent of 108 pictures" in done.err, done.err
-    assert json.loads((run / "description.json").read_text())["pictures"] == {"named": 108, "absent": 108}
+    assert "not whole: 110 absent of 110 pictures" in done.err, done.err
+    assert json.loads((run / "description.json").read_text())["pictures"] == {"named": 110, "absent": 110}
 
 
 def test_pictures_that_are_dropped_are_counted(postcards, tmp_path):
@@ -118,8 +118,8 @@ def test_pictures_that_are_dropped_are_counted(postcards, tmp_path):
         (data / post["image"]).unlink()
     done = train(data, run, "--bad-image", "skip", "train.epochs=1")
     assert done.code == 0, done.all
-    assert "10 of 96 train posts are dropped with their pictures: 10 absent" in done.err
-    assert "5 steps an epoch" in done.err  # (96 - 10) / 16
+    assert "10 of 98 train posts are dropped with their pictures: 10 absent" in done.err
+    assert "5 steps an epoch" in done.err  # (98 - 10) / 16
     for post in posts:  # and not one of dev is left
         if post["split"] == "dev":
             (data / post["image"]).unlink()
@@ -140,7 +140,7 @@ def test_epochs_may_grow(postcards, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     more = ["train.log_every=1", "train.save_every=1", "train.save_total_limit=50", "train.patience=0"]
     assert train(postcards, whole, *more).code == 0
-    before, length = lines_of(whole), 12  # 96 posts, 16 a batch, 2 epochs
+    before, length = lines_of(whole), 12  # 98 posts, 16 a batch, 2 epochs
     weights = (whole / "checkpoints/latest/model.safetensors").read_bytes()
     assert state_of(whole)["global_step"] == length
     done = train(postcards, whole, *more, "train.epochs=3", "--resume", "latest")
@@ -175,7 +175,7 @@ def test_a_run_that_stopped_early_goes_on_with_more_patience(tmp_path):
     assert train(data, run, *still, "train.patience=1").code == 0
     assert state_of(run)["epoch"] == 2
     done = train(data, run, *still, "train.patience=1", "--resume", "latest")
-    assert done.code == 0 and "stopped early" in done.err and "train.patience=0" in done.err, done.all
+    assert done.code == 0 and "stopped early, after 1 evaluations" in done.err and "larger train.patience, or 0" in done.err, done.all
     done = train(data, run, *still, "train.patience=0", "--resume", "latest")
     assert done.code == 0 and state_of(run)["epoch"] == 4, done.all
 
@@ -272,7 +272,7 @@ def test_a_dry_run_says_what_a_run_then_does(postcards, tmp_path):
     done = subprocess.run([str(BINARY), *map(str, words), "--dry-run"], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert not run.exists() and not list(scratch.iterdir()) and sorted(postcards.rglob("*")) == before, "nothing is left behind"
-    for part in ["train      96 posts, 96 texts, 96 pictures named", "dev        12 posts", "12 steps: 2 epochs of 6 steps of 16 posts, 2 evaluations", "nothing was written"]:
+    for part in ["train      98 posts, 98 texts, 98 pictures named", "dev        12 posts", "12 steps: 2 epochs of 6 steps of 16 posts, 2 evaluations", "nothing was written"]:
         assert part in done.stdout, done.stdout
     assert re.search(r"time +about \d+:\d\d: a step takes \d+ ms", done.stdout) and re.search(r"memory +\d+ MiB", done.stdout)
     said = re.search(r"disk +(a checkpoint takes .*? at the end)", done.stdout)[1]
