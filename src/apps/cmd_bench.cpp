@@ -40,16 +40,18 @@ void bench_verb(const BenchFlags& flags) {
   std::filesystem::path cache = ranks.broadcast(folder.path().string());
   if (!std::filesystem::exists(cache)) cache = folder.path();  // a rank on another machine than the first one
   std::vector<std::vector<std::string>> batches;
-  const double rate = time_training(
-      config, data, {.warmup = flags.warmup, .steps = flags.steps, .cache = cache, .batches = file ? &batches : nullptr}, timer, ranks);
+  const BenchResult result = time_training(
+      config, data,
+      {.warmup = flags.warmup, .steps = flags.steps, .cache = cache, .stop = watch_signals(), .batches = file ? &batches : nullptr}, timer,
+      ranks);
   if (!ranks.first()) return;  // its stages are like the first one's
   if (file) {
     file->stream() << nlohmann::json(batches).dump() << "\n";
     file->commit();
   }
-  const double total = static_cast<double>(flags.steps * config.train.batch_size) / rate;
+  const double total = result.seconds;
   std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads%s, peak memory %.0f MiB%s, %s\n",
-              rate, static_cast<long long>(flags.steps), static_cast<long long>(config.train.batch_size),
+              result.rate(), static_cast<long long>(flags.steps), static_cast<long long>(result.batch_size),
               static_cast<long long>(flags.warmup), at::get_num_threads(),
               ranks.several() ? fmt::format(" in each of {} ranks", ranks.size()).c_str() : "", peak_resident_mib(),
               ranks.several() ? " in one of them" : "", flags.config.c_str());

@@ -13,7 +13,8 @@ namespace infig {
 const std::atomic<int>* watch_signals();
 
 // A private folder that is gone when the process is: also where one of these signals ends it, at once and at whatever moment. For work that
-// has nothing to save. To be made while the process has one thread: the signals are then for a thread of its own alone.
+// has nothing to save. To be made while the process has one thread: the signals are then for a thread of its own alone. A thread that was
+// there before and takes one all the same sets watch_signals()'s flag, which such work looks at between its steps.
 class FolderUntilTheEnd {
  public:
   explicit FolderUntilTheEnd(const std::string& name);

@@ -75,7 +75,10 @@ std::string data_part(const CardInput& card) {
     text += fmt::format("\n| {} | {} |", one.split, one.posts);
     for (const int64_t count : one.of_label) text += fmt::format(" {} |", count);
   }
-  return text + "\n\n";
+  text += "\n\n";
+  if (card.data.rows_of(Split::kDev).empty())
+    text += "There was no dev split: the weights are those of the last step, chosen by nothing.\n\n";
+  return text;
 }
 
 // What verify-data found, where it was asked.

@@ -103,7 +103,11 @@ PageSection training_section(const ReportInput& input) {
     section.lead = "The run folder has no <code>metrics.jsonl</code> with lines of training.";
     return section;
   }
-  section.lead = "The scores on dev, and every part of the loss. Point at a chart to read its values.";
+  section.lead =
+      metrics.contains("eval_accuracy")
+          ? "The scores on dev, and every part of the loss. Point at a chart to read its values."
+          : "Every part of the loss. There was no dev split: the last checkpoint is the one that counts, and nothing stopped the "
+            "run early. Point at a chart to read its values.";
   section.body = "<div class=\"charts\">\n" + charts + "</div>\n" + optimiser_charts(metrics) + dev_table(metrics);
   return section;
 }

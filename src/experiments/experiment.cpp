@@ -80,6 +80,9 @@ std::vector<uint64_t> parse_seeds(const std::string& word) {
 
 ExperimentScores run_experiment(const ExperimentRequest& request, const DataSet& data) {
   request.validate();
+  if (data.rows_of(parse_split(request.split)).empty())
+    throw DataError(fmt::format("{}: no post of the split {}, on which the runs are to be scored; give some posts that split",
+                                data.folder.string(), request.split));
   const std::filesystem::path tables = check_experiment_folder(request, data);
   if (request.halving) {
     check_halving(request, data);

@@ -54,6 +54,7 @@ struct ClipPriorOptions {
   ClipVariant variant = ClipVariant::kVitB32;  // row 13: what the model must be
   int64_t embed_dim = 0;                       // width of its embeddings; 0: none; resolve() or adopt() fills it
   bool random_init = false;                    // no weights: the variant's sizes, for speed and memory
+  bool variant_gives_way = false;              // give_way(): a model of another variant sets it to any. Not a key
 };
 
 enum class QueueStart { kEmpty, kRandom };
@@ -116,6 +117,8 @@ struct InfigOptions : ModelOptions {
   int64_t global_size() const;  // g, width of GAM's representations
 
   std::unique_ptr<ModelOptions> clone() const override { return std::make_unique<InfigOptions>(*this); }
+  // Of text.model and image.model the sizes, and image's preprocessing unless image.preprocess=config; of clip.model tokenizer and variant.
+  std::vector<GivenWay> give_way(const std::function<bool(const std::string& key)>& typed) override;
   void bind(ConfigBinder& binder) override;  // sections text, image, clip, gam, hfam, fusion, head, loss
   // Reads the config.json of text.model, the backbone of image.model and the sizes of clip.model, where they are named, into `published`
   // and what follows from them; with random_init they are left out: the keys of encoders from scratch stand, and CLIP has its variant's

@@ -157,6 +157,12 @@ class Model : public torch::nn::Module {
   bool half_features_ = false;
 };
 
+// Keys of the config's file that gave way to what the command line names.
+struct GivenWay {
+  std::string to;                                         // "text.model"
+  std::vector<std::pair<std::string, std::string>> keys;  // with their values in the file
+};
+
 // The keys of a model and what follows from them. Stored in every checkpoint's config.json; evaluate and predict read them from there.
 class ModelOptions {
  public:
@@ -164,6 +170,10 @@ class ModelOptions {
   virtual std::unique_ptr<ModelOptions> clone() const = 0;
   virtual void bind(ConfigBinder& binder) = 0;
 
+  // A published part that the command line names (text.model=DIR) wins over keys that it brings itself and that only the config's file
+  // sets: they go back to their defaults. `typed`: the key was set on the command line. To be called before resolve() or adopt(), which may
+  // change the values of the keys that are returned once more.
+  virtual std::vector<GivenWay> give_way(const std::function<bool(const std::string& key)>& /*typed*/) { return {}; }
   // Reads what the named folders of published encoders say. random_init: they are left out, and sizes come from the keys. Throws
   // CheckpointError, ConfigError.
   virtual void resolve(bool /*random_init*/) {}

@@ -33,6 +33,21 @@ constexpr std::array<const char*, 7> kImageFromScratch = {"image.bottleneck",  "
                                                           "image.stem_kernel", "image.stem_stride",  "image.stem_width",
                                                           "image.stem_pool"};
 
+// What a published backbone is shown, unless image.preprocess=config.
+constexpr std::array<const char*, 5> kPixels = {"image.size", "image.resize", "image.filter", "image.mean", "image.std"};
+
+// Of a run that begins: a vocabulary is then trained, which an earlier version's checkpoints may name in vain.
+std::vector<std::string> text_keys() {
+  std::vector<std::string> keys(kTextFromScratch.begin(), kTextFromScratch.end());
+  keys.emplace_back("text.vocab_size");
+  return keys;
+}
+
+template <typename Keys>
+bool is_among(const Keys& keys, const std::string& key) {
+  return std::any_of(keys.begin(), keys.end(), [&key](const auto& one) { return key == one; });
+}
+
 struct KnownModel {
   const char* folder;  // last part of the path, as the presets name it
   const char* hub;     // its name on the model hub; null: it comes with `command`
@@ -73,24 +88,28 @@ void check_there(const std::vector<std::pair<const char*, std::string>>& models)
   throw CheckpointError(fmt::format("{}\nor start from random weights with --random-init", fmt::join(missing, "\n")));
 }
 
+// Keys of an encoder from scratch that are set beside a published one are conflicts.
 template <typename Keys>
-void check_untouched(InfigOptions& options, const Keys& keys, const char* model_key) {
+void note_touched(InfigOptions& options, const Keys& keys, const std::string& model_key, const std::string& model,
+                  std::vector<std::string>& conflicts) {
+  if (model.empty()) return;
   InfigOptions fresh;
   ConfigBinder now, defaults;
   options.bind(now);
   fresh.bind(defaults);
+  std::string touched;
   for (size_t i = 0; i < now.fields().size(); ++i) {
     const auto& field = now.fields()[i];
-    const bool listed = std::any_of(keys.begin(), keys.end(), [&field](const char* key) { return field.key == key; });
-    if (!listed || field.get() == defaults.fields()[i].get()) continue;
-    throw ConfigError(fmt::format("{}={}: has no effect beside {}, whose model brings its own; leave one of the two out", field.key,
-                                  field.get(), model_key));
+    if (!is_among(keys, field.key) || field.get() == defaults.fields()[i].get()) continue;
+    touched += fmt::format("{}{}={}", touched.empty() ? "" : ", ", field.key, field.get());
   }
+  if (touched.empty()) return;
+  conflicts.push_back(fmt::format("{}={} brings its own, beside which these have no effect: {}; leave them out, or {}", model_key, model,
+                                  touched, model_key));
 }
 
-// The model's own preprocessing into the options; a key that says otherwise needs image.preprocess=config.
-void adopt_pixels(InfigOptions& options, const ImageOptions& own) {
-  constexpr std::array<const char*, 5> kKeys = {"image.size", "image.resize", "image.filter", "image.mean", "image.std"};
+// The model's own preprocessing into the options; keys that say otherwise, without image.preprocess=config, are conflicts.
+void adopt_pixels(InfigOptions& options, const ImageOptions& own, std::vector<std::string>& conflicts) {
   InfigOptions fresh, adopted;
   ImageOptions& pixels = adopted.image.pixels;
   pixels.size = own.size;
@@ -102,16 +121,24 @@ void adopt_pixels(InfigOptions& options, const ImageOptions& own) {
   options.bind(now);
   fresh.bind(defaults);
   adopted.bind(model);
+  std::string touched;
   for (size_t i = 0; i < now.fields().size(); ++i) {
     const auto& field = now.fields()[i];
-    if (std::none_of(kKeys.begin(), kKeys.end(), [&field](const char* key) { return field.key == key; })) continue;
+    if (!is_among(kPixels, field.key)) continue;
     const std::string value = field.get(), wanted = model.fields()[i].get();
-    if (value != wanted && value != defaults.fields()[i].get()) {
-      throw ConfigError(
-          fmt::format("{}={}: image.model is published for {}; set image.preprocess=config to depart from it", field.key, value, wanted));
-    }
+    if (value != wanted && value != defaults.fields()[i].get())
+      touched += fmt::format("{}{}={} (published for {})", touched.empty() ? "" : ", ", field.key, value, wanted);
     field.set(wanted);
   }
+  if (touched.empty()) return;
+  conflicts.push_back(
+      fmt::format("image.model={} brings its own preprocessing, from which these depart: {}; leave them out, or set "
+                  "image.preprocess=config to depart from it",
+                  options.image.model, touched));
+}
+
+void check_no_conflict(const std::vector<std::string>& conflicts) {
+  if (!conflicts.empty()) throw ConfigError(fmt::format("{}", fmt::join(conflicts, "\n")));
 }
 
 // The model's own sizes; dropout is a choice of the training.
@@ -128,17 +155,15 @@ void set_published(ImageModelOptions& image, const ImageBackboneOptions& publish
 
 void resolve_text(InfigOptions& options) {
   if (options.text.model.empty()) return;
-  check_untouched(options, kTextFromScratch, "text.model");
   const std::filesystem::path folder = options.text.model;
   of_config_in(folder, [&] { set_published(options.text, read_model_config(folder)); });
 }
 
-void resolve_image(InfigOptions& options) {
+void resolve_image(InfigOptions& options, std::vector<std::string>& conflicts) {
   if (options.image.model.empty()) return;
-  check_untouched(options, kImageFromScratch, "image.model");
   const PublishedBackbone published = load_image_backbone(options.image.model);
   set_published(options.image, image_backbone_options(published.backbone->config()));
-  if (options.image.own_pixels) adopt_pixels(options, published.pixels);
+  if (options.image.own_pixels) adopt_pixels(options, published.pixels, conflicts);
 }
 
 void resolve_clip(InfigOptions& options) {
@@ -149,11 +174,48 @@ void resolve_clip(InfigOptions& options) {
     return;
   }
   const ClipOptions found = read_clip_options(clip.model);
-  check_variant(found, clip.variant, fmt::format("clip.model={}", clip.model));
+  try {
+    check_variant(found, clip.variant, fmt::format("clip.model={}", clip.model));
+  } catch (const ConfigError&) {
+    if (!clip.variant_gives_way) throw;
+    clip.variant = ClipVariant::kAny;
+  }
   clip.embed_dim = found.projection_dim;
 }
 
 }  // namespace
+
+std::vector<GivenWay> InfigOptions::give_way(const std::function<bool(const std::string& key)>& typed) {
+  std::vector<GivenWay> given;
+  InfigOptions fresh;
+  ConfigBinder now, defaults;
+  bind(now);
+  fresh.bind(defaults);
+  const auto clear = [&](const char* model_key, const std::string& model, const std::vector<std::string>& keys) {
+    if (model.empty() || !typed(model_key)) return;
+    GivenWay one{.to = model_key, .keys = {}};
+    for (size_t i = 0; i < now.fields().size(); ++i) {
+      const ConfigField& field = now.fields()[i];
+      const std::string value = field.get(), usual = defaults.fields()[i].get();
+      if (value == usual || typed(field.key) || std::find(keys.begin(), keys.end(), field.key) == keys.end()) continue;
+      one.keys.emplace_back(field.key, value);
+      field.set(usual);
+    }
+    given.push_back(std::move(one));
+  };
+  clear("text.model", text.model, text_keys());
+  std::vector<std::string> image_keys(kImageFromScratch.begin(), kImageFromScratch.end());
+  if (image.own_pixels) image_keys.insert(image_keys.end(), kPixels.begin(), kPixels.end());
+  clear("image.model", image.model, image_keys);
+  clear("clip.model", clip.model, {"clip.tokenizer"});
+  clip.variant_gives_way = typed("clip.model") && !typed("clip.variant");
+  if (clip.variant_gives_way) {  // only to a model of another variant: resolve() knows
+    for (const ConfigField& field : now.fields()) {
+      if (field.key == "clip.variant" && !clip.model.empty()) given.back().keys.emplace_back(field.key, field.get());
+    }
+  }
+  return given;
+}
 
 void InfigOptions::resolve(bool random_init) {
   if (random_init) {
@@ -166,8 +228,12 @@ void InfigOptions::resolve(bool random_init) {
                  {"clip.model", loss.lambda_g > 0 ? clip.model : ""},
                  {"clip.tokenizer", clip.tokenizer}});
   }
+  std::vector<std::string> conflicts;
+  note_touched(*this, text_keys(), "text.model", text.model, conflicts);
+  note_touched(*this, kImageFromScratch, "image.model", image.model, conflicts);
   resolve_text(*this);
-  resolve_image(*this);
+  resolve_image(*this, conflicts);
+  check_no_conflict(conflicts);
   resolve_clip(*this);
 }
 
@@ -178,27 +244,33 @@ void InfigOptions::adopt(const json& config, const std::string& where) {
     if (found == config.end() || !found->is_object()) throw CheckpointError(fmt::format("{}: has no {}", where, key));
     return *found;
   };
+  std::vector<std::string> conflicts;
+  note_touched(*this, kTextFromScratch, "text.model", text.model, conflicts);
+  note_touched(*this, kImageFromScratch, "image.model", image.model, conflicts);
+  InfigOptions stored;
+  ConfigBinder binder;
+  stored.bind(binder);
   try {
     if (text.model.empty()) {  // the rows of its table are those of the run's tokenizer
       const DebertaOptions own = deberta_options_from_json(part("text_encoder"));
       text.encoder.vocab_size = own.vocab_size;
       text.encoder.pad_token_id = own.pad_token_id;
     } else {
-      check_untouched(*this, kTextFromScratch, "text.model");
       set_published(text, part("text_encoder"));
     }
     if (!image.model.empty()) {
-      check_untouched(*this, kImageFromScratch, "image.model");
       set_published(image, image_backbone_options(part("image_backbone")));
-      InfigOptions stored;
-      ConfigBinder binder;
-      stored.bind(binder);
       read_config_text(binder, part("infig").dump(), where);
-      if (image.own_pixels) adopt_pixels(*this, stored.image.pixels);
+      if (image.own_pixels) adopt_pixels(*this, stored.image.pixels, conflicts);
+    }
+    if (clip.variant_gives_way) {  // as it was resolved when the run began
+      read_config_text(binder, part("infig").dump(), where);
+      clip.variant = stored.clip.variant;
     }
   } catch (const ConfigError& problem) {
     throw ConfigError(fmt::format("{}: {}", where, problem.what()));
   }
+  check_no_conflict(conflicts);
   const auto width = config.find("clip_embed_dim");
   if (width == config.end()) return;
   if (!width->is_number_integer() || width->get<int64_t>() < 1)

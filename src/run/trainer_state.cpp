@@ -30,6 +30,16 @@ double score(const JsonFields& fields, const char* key) {
   return value.is_null() ? std::nan("") : fields.number(key);
 }
 
+std::vector<int64_t> read_planned(const JsonFields& fields) {
+  if (!fields.has("planned_epochs")) return {};
+  std::vector<int64_t> epochs = fields.integers("planned_epochs");
+  for (size_t i = 0; i < epochs.size(); ++i) {
+    if (epochs[i] <= (i == 0 ? 0 : epochs[i - 1]) || epochs[i] > int64_t{1} << 53)
+      fields.refuse("planned_epochs", "a list of whole numbers from 1, each larger than the one before");
+  }
+  return epochs;
+}
+
 void check_history(const JsonFields& fields) {
   for (const json& line : fields.list("log_history")) {
     bool sound = line.is_object() && line.contains("step") && line["step"].is_number_integer();
@@ -56,6 +66,7 @@ json TrainerState::to_json() const {
           {"global_step", global_step},
           {"epoch", epoch},
           {"batch_in_epoch", batch_in_epoch},
+          {"planned_epochs", planned_epochs},
           {"best_metric", best_metric},
           {"best_f1_weighted", best_f1_weighted},
           {"best_step", best_step},
@@ -77,6 +88,7 @@ TrainerState TrainerState::from_json(const json& stored, const std::string& wher
   state.global_step = count(fields, "global_step");
   state.epoch = count(fields, "epoch");
   state.batch_in_epoch = count(fields, "batch_in_epoch");
+  state.planned_epochs = read_planned(fields);
   state.best_metric = score(fields, "best_metric");
   state.best_f1_weighted = score(fields, "best_f1_weighted");
   state.best_step = count(fields, "best_step", -1);
@@ -92,6 +104,7 @@ TrainerState TrainerState::from_json(const json& stored, const std::string& wher
   check_history(fields);
   state.window = fields.value("window");
   state.log_history = fields.value("log_history");
+  if (!state.scored()) state.best_metric = state.best_f1_weighted = std::nan("");  // -1 in files of before there was a null
   return state;
 }
 

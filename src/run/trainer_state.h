@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace infig {
 
@@ -14,11 +16,14 @@ struct LossScale {
 };
 
 struct TrainerState {
-  int64_t global_step = 0;       // optimizer steps done
-  int64_t epoch = 0;             // epoch under way (0-based)
-  int64_t batch_in_epoch = 0;    // batches of it done
-  double best_metric = -1;       // value of train.best_metric on dev; counts where best_step >= 0
-  double best_f1_weighted = -1;  // breaks ties
+  int64_t global_step = 0;              // optimizer steps done
+  int64_t epoch = 0;                    // epoch under way (0-based)
+  int64_t batch_in_epoch = 0;           // batches of it done
+  std::vector<int64_t> planned_epochs;  // what train.epochs was when the run was started, and each time it grew; empty: not stored
+  // Of dev: value of train.best_metric at best_step, and what breaks ties. NaN (null in the file) where no dev post was scored: without a
+  // dev split the last step is the best.
+  double best_metric = std::numeric_limits<double>::quiet_NaN();
+  double best_f1_weighted = std::numeric_limits<double>::quiet_NaN();
   int64_t best_step = -1;
   int64_t evaluations_without_gain = 0;
   int64_t skipped_steps = 0;     // train.on_nan=skip
@@ -29,6 +34,7 @@ struct TrainerState {
   nlohmann::json window;                                 // sums since the last line of metrics.jsonl: numbers, or null
   nlohmann::json log_history = nlohmann::json::array();  // evaluations so far: {"step": 12, "eval_accuracy": .5, ...}, NaN as null
 
+  bool scored() const { return !log_history.empty(); }  // on dev, once at least
   nlohmann::json to_json() const;
   // Throws CheckpointError naming the key that is absent, of another type or out of range.
   static TrainerState from_json(const nlohmann::json& json, const std::string& where);

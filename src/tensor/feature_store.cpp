@@ -1,10 +1,28 @@
 #include "tensor/feature_store.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
+
+#include "core/disk.h"
+#include "core/error.h"
 
 namespace infig {
 namespace fs = std::filesystem;
 using nlohmann::json;
+namespace {
+
+// All rows, before the first of them is written.
+void check_room(const fs::path& folder, int64_t rows, int64_t wanted) {
+  const int64_t free = free_bytes(folder);
+  if (free < 0 || wanted <= free) return;
+  throw ResourceError(
+      fmt::format("{}: the features of {} posts need {} on this disk, which has {} left; make room, name a folder on another "
+                  "disk (data.feature_cache), halve them (data.feature_dtype=fp16) or keep none (data.features=live)",
+                  folder.string(), rows, format_bytes(wanted), format_bytes(free)));
+}
+
+}  // namespace
 
 FeatureStore::FeatureStore(const fs::path& folder, int64_t rows) : file_(folder, rows) {
   for (const auto& [row, fault] : file_.bad())
@@ -31,6 +49,7 @@ void FeatureWriter::append(const at::Tensor& features) {
   if (stream_ == nullptr) {
     std::vector<int64_t> shape = rows.sizes().vec();
     shape[0] = rows_;
+    check_room(staging_.path().parent_path(), rows_, rows_ * static_cast<int64_t>(rows.nbytes()) / rows.size(0));
     stream_ = std::make_unique<SafetensorsStream>(staging_.path() / kFeatureTensors, kFeatureTensor, half_ ? DType::kF16 : DType::kF32,
                                                   shape, std::map<std::string, std::string>{});
   }

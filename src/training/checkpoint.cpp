@@ -16,6 +16,8 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kBroken = ".broken";
+constexpr const char* kOptimizer = "optimizer.safetensors";
+constexpr const char* kTraining = "trainer.safetensors";
 
 // A folder that is being deleted gets another name first: a kill in between must not leave half a checkpoint under a checkpoint's name.
 void delete_checkpoint(const GuardedFolder& checkpoints, const std::string& name) {
@@ -29,15 +31,26 @@ void delete_checkpoint(const GuardedFolder& checkpoints, const std::string& name
   }
 }
 
-void delete_old(const GuardedFolder& folder, const std::string& latest, int64_t best_step, int64_t keep,
-                const std::vector<int64_t>& kept_steps) {
-  int64_t kept = 0;
+// What a run continues from, while its model stays. The optimizer's file goes first: without it the checkpoint counts as one without state.
+void strip(const GuardedFolder& checkpoints, const std::string& name) {
+  try {
+    for (const char* file : {kOptimizer, kTraining}) checkpoints.remove(fs::path(name) / file);
+  } catch (const ResourceError& problem) {  // it takes space, and no more
+    log_warning("{}", problem.what());
+  }
+}
+
+void delete_old(const GuardedFolder& folder, const std::string& latest, int64_t best_step, const CheckpointLimits& limits) {
+  const auto& wanted = limits.kept_steps;
+  int64_t kept = 0, with_state = 0;
   for (const auto& name : checkpoint_names(folder)) {
     const bool best = best_step >= 0 && name == checkpoint_name(best_step);
-    const bool wanted = std::any_of(kept_steps.begin(), kept_steps.end(), [&](int64_t step) { return name == checkpoint_name(step); });
-    if (best || wanted) continue;
-    if (kept++ < keep || name == latest) continue;
-    delete_checkpoint(folder, name);
+    const bool named = std::any_of(wanted.begin(), wanted.end(), [&](int64_t step) { return name == checkpoint_name(step); });
+    if (!best && !named && kept++ >= limits.keep && name != latest) {
+      delete_checkpoint(folder, name);
+    } else if (with_state++ >= limits.with_state) {
+      strip(folder, name);
+    }
   }
 }
 
@@ -60,8 +73,27 @@ class AverageInPlace {
 // Throws where a file of the checkpoint is absent, cut off or cannot be understood.
 void check_whole(const fs::path& checkpoint) {
   read_trainer_state(checkpoint);
-  for (const char* name : {"model.safetensors", "optimizer.safetensors", "trainer.safetensors"}) open_archive(checkpoint / name);
+  for (const char* name : {"model.safetensors", kOptimizer, kTraining}) open_archive(checkpoint / name);
   JsonFields::of_file(checkpoint / "config.json");
+}
+
+void move_aside(const GuardedFolder& checkpoints, const std::string& name, const std::string& why) {
+  log_warning("{}: the checkpoint is broken and moved aside: {}", (checkpoints.path() / name).string(), why);
+  checkpoints.remove(name + kBroken);
+  checkpoints.rename(name, name + kBroken);
+}
+
+// What train.keep=best left. Throws where the model, or the state, cannot be read.
+bool is_left_of_finished(const fs::path& checkpoint) {
+  if (!read_trainer_state(checkpoint).finished) return false;
+  open_archive(checkpoint / "model.safetensors");
+  return true;
+}
+
+std::vector<std::string> broken_names(const GuardedFolder& checkpoints) {
+  std::vector<std::string> names = checkpoints.names();
+  std::erase_if(names, [](const std::string& name) { return !name.starts_with("step-") || !name.ends_with(kBroken); });
+  return names;
 }
 
 // `latest` and `best` as the checkpoint `name` knows them.
@@ -77,7 +109,7 @@ void point_links_back(const GuardedFolder& checkpoints, const std::string& name)
 
 }  // namespace
 
-void save_checkpoint(const fs::path& run, const CheckpointParts& parts, int64_t keep, const std::vector<int64_t>& kept_steps) {
+void save_checkpoint(const fs::path& run, const CheckpointParts& parts, const CheckpointLimits& limits) {
   const GuardedFolder folder = GuardedFolder(run).make("checkpoints");
   const std::string name = checkpoint_name(parts.state.global_step), state = parts.state.to_json().dump(2) + "\n";
   if (folder.find(name)) {  // saved at this step already, as by an interrupt right after an evaluation
@@ -89,15 +121,34 @@ void save_checkpoint(const fs::path& run, const CheckpointParts& parts, int64_t 
       const AverageInPlace averaged(parts.average);
       save_model(parts.model, staging.path());
       if (parts.average != nullptr) training.merge(parts.average->online());
-      save_tensors(staging.path() / "trainer.safetensors", training);
+      save_tensors(staging.path() / kTraining, training);
     }
-    save_tensors(staging.path() / "optimizer.safetensors", parts.optimizer.state());
+    save_tensors(staging.path() / kOptimizer, parts.optimizer.state());
     write_file_atomic(staging.path() / "trainer_state.json", state);
     staging.keep();
   }
   folder.point_link("latest", name);
   if (parts.state.best_step == parts.state.global_step) folder.point_link("best", name);
-  delete_old(folder, name, parts.state.best_step, keep, kept_steps);
+  delete_old(folder, name, parts.state.best_step, limits);
+}
+
+void delete_old_checkpoints(const fs::path& run, const TrainerState& state, const CheckpointLimits& limits) {
+  delete_old(GuardedFolder(run).folder("checkpoints"), checkpoint_name(state.global_step), state.best_step, limits);
+}
+
+bool has_training_state(const fs::path& checkpoint) { return fs::exists(checkpoint / kOptimizer); }
+
+void keep_best_alone(const fs::path& run, const TrainerState& state) {
+  const GuardedFolder folder = GuardedFolder(run).folder("checkpoints");
+  const std::string best = checkpoint_name(state.best_step);
+  open_archive(folder.folder(best).path() / "model.safetensors");  // nothing is deleted for one that is broken
+  write_file_atomic(folder, fs::path(best) / "trainer_state.json", state.to_json().dump(2) + "\n");
+  folder.point_link("best", best);
+  folder.point_link("latest", best);
+  for (const std::string& name : checkpoint_names(folder)) {
+    if (name != best) delete_checkpoint(folder, name);
+  }
+  strip(folder, best);
 }
 
 std::optional<fs::path> latest_checkpoint(const fs::path& run) {
@@ -109,26 +160,31 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run) {
   const std::string linked = linked_checkpoint(folder, "latest").value_or("");
   if (const auto latest = std::find(names.begin(), names.end(), linked); latest != names.end()) names.erase(names.begin(), latest);
   std::string broken;
+  std::vector<std::string> models;  // without the state that a run continues from
   for (const std::string& name : names) {
     const fs::path path = folder.path() / name;
     check_checkpoint_format(path);
     try {
-      check_whole(path);
+      if (!has_training_state(path) && (names.size() > 1 || !is_left_of_finished(path))) {
+        models.push_back(name);
+        continue;
+      }
+      if (has_training_state(path)) check_whole(path);
     } catch (const Error& problem) {
-      log_warning("{}: the checkpoint is broken and moved aside: {}", path.string(), problem.what());
       broken = problem.what();
-      folder.remove(name + kBroken);
-      folder.rename(name, name + kBroken);
+      move_aside(folder, name, broken);
       continue;
     }
+    // Only what is older than the newest few lacks its state: a newer one was damaged.
+    for (const std::string& newer : models) move_aside(folder, newer, fmt::format("{} is absent", kOptimizer));
     point_links_back(folder, name);  // a kill between a checkpoint's renaming and its links leaves those behind
     return fs::canonical(path);
   }
-  if (!broken.empty()) {
-    throw CheckpointError(
-        fmt::format("{}: no checkpoint is whole: {}; start the run anew in another --output-dir", folder.path().string(), broken));
-  }
-  return std::nullopt;
+  if (broken.empty() && models.empty() && broken_names(folder).empty()) return std::nullopt;
+  if (broken.empty()) broken = models.empty() ? broken_names(folder).back() : models.front() + " has no " + kOptimizer;
+  throw CheckpointError(fmt::format(
+      "{}: there is no whole checkpoint to continue from: {}; start anew in another --output-dir{}", folder.path().string(), broken,
+      models.empty() ? "" : fmt::format(", from the model that is left: --init-from {}", (folder.path() / models.front()).string())));
 }
 
 std::optional<StoredModel> newest_stored_model(const fs::path& run) {
@@ -160,10 +216,12 @@ void check_same_model(const fs::path& checkpoint, const ModelConfig& wanted) {
   ConfigBinder binder;
   options->bind(binder);
   const json mine = config_json(binder).flatten(), theirs = stored.options.flatten();
+  const auto files = wanted->pretrained_files();  // may have moved: check_same_config() looks at what they hold
   for (const auto& [key, value] : mine.items()) {
     if (!theirs.contains(key) || theirs[key] == value) continue;
     std::string dotted = key.substr(1);
     std::replace(dotted.begin(), dotted.end(), '/', '.');
+    if (std::any_of(files.begin(), files.end(), [&dotted](const auto& file) { return file.first == dotted; })) continue;
     throw CheckpointError(fmt::format("{}: the checkpoint is of another run: {} is {} there, {} in this run's config.yaml", path, dotted,
                                       theirs[key].dump(), value.dump()));
   }

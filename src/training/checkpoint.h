@@ -25,15 +25,31 @@ struct CheckpointParts {
   TrainerState& state;
 };
 
-// Writes checkpoints/step-NNNNNN aside, flushes it, renames it, then moves `latest` (and `best` when state.best_step is this step), and
-// deletes the oldest beyond `keep` that are neither, nor of `kept_steps`. Throws ResourceError and leaves the earlier checkpoints
-// untouched.
-void save_checkpoint(const std::filesystem::path& run, const CheckpointParts& parts, int64_t keep,
-                     const std::vector<int64_t>& kept_steps = {});
+struct CheckpointLimits {
+  int64_t keep = 2;                      // checkpoints besides the best one and those of kept_steps
+  int64_t with_state = 2;                // newest ones that keep optimizer.safetensors and trainer.safetensors
+  std::vector<int64_t> kept_steps = {};  // of train.average_best
+};
 
-// The newest whole checkpoint, or nothing where there is none yet. One that is broken (a file that is absent, cut off or no JSON) is
-// named in the log and moved aside (step-NNNNNN.broken), and `latest` and `best` are set to what is left. Throws CheckpointError where all
-// of them are broken, and for a whole one of another format (written by another version), which stays where it is.
+// Writes checkpoints/step-NNNNNN aside, flushes it, renames it, then moves `latest` (and `best` when state.best_step is this step), and
+// deletes what is beyond the limits. Throws ResourceError and leaves the earlier checkpoints untouched.
+void save_checkpoint(const std::filesystem::path& run, const CheckpointParts& parts, const CheckpointLimits& limits);
+
+// The deleting part of it alone: for a finished run, in case it was killed before it came to that.
+void delete_old_checkpoints(const std::filesystem::path& run, const TrainerState& state, const CheckpointLimits& limits);
+
+// Whether a run can continue from it: it holds more than its model.
+bool has_training_state(const std::filesystem::path& checkpoint);
+
+// train.keep=best: leaves the best checkpoint's model, with `state`, the last of the run, beside it (and checkpoints/average). Whatever
+// moment it is interrupted at, the run is finished, and a second call completes it. Throws ResourceError; CheckpointError where the best
+// checkpoint is not there.
+void keep_best_alone(const std::filesystem::path& run, const TrainerState& state);
+
+// The newest whole checkpoint that a run can continue from, or the one that train.keep=best left of a finished run; nothing where there is
+// none yet. One that is broken (a file that is absent, cut off or no JSON) is named in the log and moved aside (step-NNNNNN.broken), and
+// `latest` and `best` are set to what is left. Throws CheckpointError where none is left, and for a whole one of another format (written by
+// another version), which stays where it is.
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run);
 
 // What the newest readable checkpoint's config.json says; nothing where there is none. Only looks: a broken one is passed over, and left to

@@ -67,7 +67,9 @@ void Journal::sync() {
 }
 void Journal::write_timing(const json& line) { append_line(*timings_, folder_.path() / "timings.jsonl", line); }
 
-void Journal::write_bad_pictures(const std::vector<BadPicture>& pictures) {
+void Journal::write_bad_pictures(const std::vector<BadPicture>& found) {
+  std::vector<BadPicture> pictures = found;
+  std::erase_if(pictures, [](const BadPicture& picture) { return picture.file.empty(); });  // the post names none: nothing is wrong
   if (pictures.size() == written_bad_pictures_) return;
   written_bad_pictures_ = pictures.size();
   std::string table = "id,file,status,reason\n";

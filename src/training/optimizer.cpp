@@ -119,6 +119,13 @@ void Optimizer::restore(const TensorMap& tensors, const std::string& where) {
     throw CheckpointError(fmt::format("{}: the optimizer's state does not fit this model: {}", where, fmt::join(problems, "; ")));
 }
 
+int64_t schedule_length(const std::vector<int64_t>& epochs, int64_t steps_per_epoch, int64_t step) {
+  for (const int64_t planned : epochs) {
+    if (step < planned * steps_per_epoch) return planned * steps_per_epoch;
+  }
+  return epochs.back() * steps_per_epoch;
+}
+
 double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total) {
   const double warm = std::floor(options.warmup * static_cast<double>(total));
   const auto at = static_cast<double>(step);

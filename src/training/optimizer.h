@@ -45,6 +45,11 @@ class Optimizer {
   std::vector<Slot> slots_;
 };
 
+// How many steps the schedule of step `step` (0-based) is stated over. `epochs`: what train.epochs was, start by start, each more than the
+// one before. Up to the end that was planned first, that is its length; from there to the next end, that one's: what is done stays what it
+// was, wherever the run was stopped before train.epochs grew.
+int64_t schedule_length(const std::vector<int64_t>& epochs, int64_t steps_per_epoch, int64_t step);
+
 // The rate of optimizer step `step` (0-based) of `total`.
 double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -53,6 +54,10 @@ void bind_train(ConfigBinder& binder, TrainOptions& train) {
   binder.field("eval_batch_size", train.eval_batch_size, {.low = 1}, "posts a batch in evaluation");
   binder.field("save_every", train.save_every, {.low = 0}, "steps between checkpoints; 0: at each evaluation");
   binder.field("save_total_limit", train.save_total_limit, {.low = 1}, "checkpoints kept besides the best");
+  binder.field("save_state_limit", train.save_state_limit, {.low = 1},
+               "newest checkpoints that keep optimizer, twins and queue, from which a run continues; older ones keep the model alone");
+  binder.choice("keep", train.keep, {{"all", Keep::kAll}, {"best", Keep::kBest}},
+                "what a finished run leaves: all checkpoints that were kept | best: what prediction needs; it cannot be trained further");
   binder.field("average_best", train.average_best, {.low = 0},
                "so many best checkpoints (by best_metric) are kept and averaged into checkpoints/average at the end; 0: none");
   binder.field("log_every", train.log_every, {.low = 1}, "steps between lines of metrics.jsonl");
@@ -129,13 +134,30 @@ void RunConfig::finish() {
   model->finish();
 }
 
-bool allows_lost_pictures(const std::vector<std::string>& overrides) {
-  bool allowed = false;
-  for (const auto& assignment : overrides) {
-    if (assignment.starts_with("data.bad_image=")) allowed = assignment == "data.bad_image=missing";
-  }
-  return allowed;
+namespace {
+
+bool is_typed(const RunConfigRequest& request, const std::string& key) {
+  const auto sets = [&key](const std::string& word) { return word.starts_with(key + "="); };
+  return std::any_of(request.overrides.begin(), request.overrides.end(), sets);
 }
+
+// A line for every part of the command line that keys of the file gave way to, unless it says the same.
+std::vector<std::string> notes_of(const std::vector<GivenWay>& given, const ConfigBinder& binder, const std::string& file) {
+  std::vector<std::string> notes;
+  for (const GivenWay& one : given) {
+    std::string model, keys;
+    for (const ConfigField& field : binder.fields()) {
+      if (field.key == one.to) model = field.get();
+      for (const auto& [key, value] : one.keys) {
+        if (field.key == key && field.get() != value) keys += fmt::format("{}{}={}", keys.empty() ? "" : ", ", key, value);
+      }
+    }
+    if (!keys.empty()) notes.push_back(fmt::format("{}={} brings its own: {} of {} gave way", one.to, model, keys, file));
+  }
+  return notes;
+}
+
+}  // namespace
 
 RunConfig load_run_config(const RunConfigRequest& request) {
   RunConfig config(*request.models);
@@ -146,13 +168,16 @@ RunConfig load_run_config(const RunConfigRequest& request) {
   if (!request.file.empty()) read_config_file(binder, request.file);
   for (const auto& assignment : request.overrides) apply_override(binder, assignment);
   config.random_init = request.random_init;
-  config.may_lose_pictures = allows_lost_pictures(request.overrides);
+  config.may_lose_pictures = find_config_value(request.file, request.overrides, "data.bad_image") == "missing";
+  std::vector<GivenWay> given;
+  if (!request.random_init) given = config.model->give_way([&request](const std::string& key) { return is_typed(request, key); });
   const bool continues = !request.run.empty() && !request.random_init && !config.model->pretrained_files().empty();
   if (const auto stored = continues ? newest_stored_model(request.run) : std::nullopt) {
     config.model->adopt(stored->config, stored->where);
   } else {
     config.model->resolve(request.random_init);
   }
+  config.notes = notes_of(given, binder, request.file.string());
   config.finish();
   return config;
 }

@@ -50,6 +50,11 @@ struct OptimOptions {
 // What makes a checkpoint the best one; ties go to the better weighted F1, then to the earlier.
 enum class BestMetric { kAccuracy, kF1Macro, kF1Weighted, kMcc, kEce, kLoss };
 enum class OnNan { kStop, kSkip };
+// What a finished run leaves of its checkpoints.
+enum class Keep {
+  kAll,   // those that were kept while it trained
+  kBest,  // what prediction needs: the best one's model (and the average)
+};
 
 struct TrainOptions {
   std::string init_from;  // run or checkpoint folder whose weights (and vocabulary) the run starts from; empty: none
@@ -64,8 +69,10 @@ struct TrainOptions {
   int64_t eval_batch_size = 64;
   int64_t save_every = 0;        // steps; 0: at each evaluation
   int64_t save_total_limit = 2;  // checkpoints kept besides the best
-  int64_t average_best = 0;      // so many best checkpoints are averaged at the end; 0: none
-  int64_t log_every = 10;        // steps
+  int64_t save_state_limit = 2;  // newest checkpoints that keep what a run continues from; the others keep the model
+  Keep keep = Keep::kAll;
+  int64_t average_best = 0;  // so many best checkpoints are averaged at the end; 0: none
+  int64_t log_every = 10;    // steps
   BestMetric best_metric = BestMetric::kAccuracy;
   double ema_decay = 0;         // of the moving average of the weights that is evaluated and saved; 0: none
   OnNan on_nan = OnNan::kStop;  // a loss or gradient that is not finite
@@ -82,8 +89,10 @@ struct RunConfig {
   OptimOptions optim;
   TrainOptions train;
   bool random_init = false;  // --random-init: no key; text.model and image.model are left out
-  // data.bad_image=missing was typed, not left as it is: that no picture of the data is there is no error then. No key.
+  // data.bad_image=missing was typed or stands in the file, not left as it is: that no picture of the data is there is no error then. No
+  // key.
   bool may_lose_pictures = false;
+  std::vector<std::string> notes;  // for the log: which keys of the file gave way to the command line. No key
 
   RunConfig() = default;
   explicit RunConfig(const ModelList& models) : model(models) {}
@@ -101,9 +110,6 @@ struct RunConfigRequest {
   std::filesystem::path run = {};
   const ModelList* models = &built_in_models();
 };
-
-// Whether data.bad_image=missing stands among the assignments, and stays.
-bool allows_lost_pictures(const std::vector<std::string>& overrides);
 
 // model.name first; then file, overrides, what published folders or the checkpoint say, and finish(). Throws ConfigError, CheckpointError.
 RunConfig load_run_config(const RunConfigRequest& request);

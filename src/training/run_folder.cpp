@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -15,17 +17,43 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "run/checkpoints.h"
+#include "training/run_inputs.h"
 
 namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-// Keys that may change when a run continues: they change no result.
+// Keys that may change when a run continues: they change nothing of what is done. (train.patience says when to stop, from here on.)
 bool may_change(const std::string& key) {
-  static const std::vector<std::string> kFree = {"data.workers",          "data.prefetch",    "data.cache_mb",
-                                                 "data.feature_cache",    "train.save_every", "train.save_total_limit",
-                                                 "train.eval_batch_size", "train.report_to"};
+  static const std::vector<std::string> kFree = {
+      "data.workers",           "data.prefetch",          "data.cache_mb",         "data.feature_cache", "train.save_every",
+      "train.save_total_limit", "train.save_state_limit", "train.eval_batch_size", "train.report_to",    "train.keep",
+      "train.patience"};
   return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
+}
+
+std::vector<std::string> digests(const nlohmann::json& hashes) {
+  std::vector<std::string> all;
+  for (const auto& [file, digest] : hashes.items()) all.push_back(digest.get<std::string>());
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+// The weights of `key` lie at `path` now: they must be those that the run started from.
+void check_same_weights(const std::string& key, const std::string& before, const fs::path& path, const nlohmann::json& weights) {
+  if (!fs::exists(path)) {
+    throw ConfigError(
+        fmt::format("{}={}: no such folder or file; the run was started with {}: resume with that, which need not be there any "
+                    "more, or with the place that it was moved to",
+                    key, path.string(), before));
+  }
+  const nlohmann::json there = weights_hashes(key == "train.init_from" ? find_checkpoint(path) / "model.safetensors" : path);
+  if (digests(there) == digests(weights.at(key))) return;
+  throw ConfigError(
+      fmt::format("{}={}: holds other weights than the run started from: SHA-256 {}, it was {} ({}); resume with those, or "
+                  "choose another --output-dir",
+                  key, path.string(), fmt::join(digests(there), ", "), fmt::join(digests(weights.at(key)), ", "), before));
 }
 
 bool is_leftover(const std::string& name) {
@@ -89,7 +117,7 @@ void delete_leftovers(const GuardedFolder& run) {
   }
 }
 
-void check_same_config(const fs::path& written, const RunConfig& now) {
+int64_t check_same_config(const fs::path& written, const RunConfig& now, const nlohmann::json& weights) {
   RunConfig then(now.model.models()), copy = now;
   const std::string name = find_config_value(written, {}, "model.name").value_or(then.model.kind().name);
   if (name != now.model.kind().name) {
@@ -103,14 +131,22 @@ void check_same_config(const fs::path& written, const RunConfig& now) {
   bind_options(then_binder, then);
   bind_options(now_binder, copy);
   read_config_file(then_binder, written);
+  const auto paths = weights_paths(now);
   for (size_t i = 0; i < now_binder.fields().size(); ++i) {
     const auto& key = now_binder.fields()[i].key;
     const std::string old_value = then_binder.fields()[i].get(), new_value = now_binder.fields()[i].get();
-    if (old_value == new_value || may_change(key)) continue;
+    const auto path = std::find_if(paths.begin(), paths.end(), [&key](const auto& one) { return one.first == key; });
+    const bool hashed = path != paths.end() && weights.is_object() && weights.contains(key);
+    // CLIP's weights are in no checkpoint: they are looked at where they lie.
+    const bool looked_at = hashed && (old_value != new_value || (key == "clip.model" && fs::exists(path->second)));
+    if (looked_at) check_same_weights(key, old_value, path->second, weights);
+    if (old_value == new_value || looked_at || may_change(key)) continue;
+    if (key == "train.epochs" && now.train.epochs > then.train.epochs) continue;
     throw ConfigError(
-        fmt::format("{}: the run was started with {}={}, now it is {}; resume with the same config or choose another --output-dir",
-                    written.string(), key, old_value, new_value));
+        fmt::format("{}: the run was started with {}={}, now it is {}; resume with the same config{} or choose another --output-dir",
+                    written.string(), key, old_value, new_value, key == "train.epochs" ? ", or more epochs," : ""));
   }
+  return then.train.epochs;
 }
 
 }  // namespace infig

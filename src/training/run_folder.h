@@ -1,7 +1,9 @@
 // The run folder as a place that one process at a time writes to, and what a killed one left in it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 
 #include "core/guarded_folder.h"
 #include "training/run_config.h"
@@ -27,7 +29,9 @@ class RunLock {
 // each of those; none of these may be a link (check_no_links). Under the lock only.
 void delete_leftovers(const GuardedFolder& run);
 
-// Throws ConfigError naming the first key that differs from RUN/config.yaml and changes results.
-void check_same_config(const std::filesystem::path& written, const RunConfig& now);
+// Throws ConfigError naming the first key that differs from RUN/config.yaml and changes results; returns train.epochs of that file, which
+// may grow. Published weights may have moved: where a key names another place, what lies there must have the hashes of `weights`
+// (weights_sha256 of description.json; null: unknown).
+int64_t check_same_config(const std::filesystem::path& written, const RunConfig& now, const nlohmann::json& weights);
 
 }  // namespace infig

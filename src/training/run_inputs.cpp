@@ -29,17 +29,24 @@ DataSet limited(const DataSet& data, int64_t limit, uint64_t seed) {
   return part;
 }
 
+nlohmann::json weights_hashes(const std::filesystem::path& path) {
+  nlohmann::json hashes = nlohmann::json::object();
+  const auto archive = open_archive(path);
+  for (const std::filesystem::path& file : archive.files()) hashes[file.filename().string()] = sha256_file(file);
+  return hashes;
+}
+
+std::vector<std::pair<std::string, std::filesystem::path>> weights_paths(const RunConfig& config) {
+  std::vector<std::pair<std::string, std::filesystem::path>> paths;
+  if (!config.random_init) paths = config.model->pretrained_files();
+  if (!config.train.init_from.empty()) paths.emplace_back("train.init_from", config.train.init_from);
+  return paths;
+}
+
 nlohmann::json starting_weights(const RunConfig& config) {
   nlohmann::json hashes = nlohmann::json::object();
-  const auto add = [&](const char* key, const std::filesystem::path& path) {
-    if (path.empty()) return;
-    const auto archive = open_archive(path);
-    for (const std::filesystem::path& file : archive.files()) hashes[key][file.filename().string()] = sha256_file(file);
-  };
-  if (!config.random_init) {
-    for (const auto& [key, path] : config.model->pretrained_files()) add(key.c_str(), path);
-  }
-  if (!config.train.init_from.empty()) add("train.init_from", find_checkpoint(config.train.init_from) / "model.safetensors");
+  for (const auto& [key, path] : weights_paths(config))
+    hashes[key] = weights_hashes(key == "train.init_from" ? find_checkpoint(path) / "model.safetensors" : path);
   return hashes;
 }
 

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -17,60 +17,28 @@
 #include "data/sampler.h"
 #include "model/pretrained.h"
 #include "nn/linear.h"
-#include "posts/post_counts.h"
+#include "training/session_checks.h"
 
 namespace infig {
 namespace {
-
-DataError too_few_posts(const RunConfig& config, const DataSet& data, int64_t posts) {
-  return DataError(
-      fmt::format("{}: the training split has {} posts, fewer than one batch of train.batch_size={}; choose a smaller batch (or "
-                  "data.drop_last=false)",
-                  data.folder.string(), posts, config.train.batch_size));
-}
 
 int64_t steps_of(const RunConfig& config, int64_t posts) {
   const int64_t batch = config.train.batch_size;
   return config.data.drop_last ? posts / batch : (posts + batch - 1) / batch;
 }
 
-// Several ranks are processes on CPUs: a GPU would be shared by all of them.
-at::Device device_of(DeviceChoice choice, const Ranks& ranks) {
-  if (!ranks.several()) return resolve_device(choice);
-  if (choice == DeviceChoice::kCuda) throw ConfigError("device=cuda: several ranks train on CPUs; use device=cpu, or one rank");
-  return resolve_device(DeviceChoice::kCpu);
-}
-
 }  // namespace
-
-void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& ranks) {
-  device_of(config.device, ranks);
-  if (config.train.batch_size % ranks.size() != 0) {
-    throw ConfigError(fmt::format("train.batch_size={}: the whole batch, which {} ranks cannot share evenly; choose a multiple of {}",
-                                  config.train.batch_size, ranks.size(), ranks.size()));
-  }
-  if (data.labels.size() < 2) {
-    throw DataError(fmt::format("{}: {} in its posts; a classifier needs two at least", data.folder.string(),
-                                data.labels.empty() ? "no label" : fmt::format("'{}' is the only label", data.labels.front())));
-  }
-  if (!config.may_lose_pictures && config.data.loader.without != Without::kImage) {
-    std::vector<int64_t> all(data.posts.size());
-    std::iota(all.begin(), all.end(), int64_t{0});
-    require_a_picture(data.folder.string(), data.posts, all);
-  }
-  const auto posts = static_cast<int64_t>(data.rows_of(Split::kTrain).size());
-  if (steps_of(config, posts) == 0) throw too_few_posts(config, data, posts);
-}
 
 Session::Session(RunConfig config, const DataSet& data, const SessionStart& start, Ranks& ranks)
     : config_(std::move(config)),
       data_(&data),
       ranks_(&ranks),
-      device_(device_of(config_.device, ranks)),
+      device_(device_of_ranks(config_.device, ranks)),
       precision_(resolve_precision(config_.precision, device_)),
       dropout_(derive_seed(config_.seed, "dropout")),
       scaler_(precision_ == Precision::kFp16) {
   if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
+  for (const std::string& note : config_.notes) log_info("{}", note);
   choose_tokenizer(start);
   make_model(start);
   add_inputs(start);
@@ -78,18 +46,25 @@ Session::Session(RunConfig config, const DataSet& data, const SessionStart& star
   dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
   const auto posts = static_cast<int64_t>(train_rows_.size());
+  // After bad pictures were dropped.
+  check_posts_left(config_, data, *loader_, Split::kTrain, posts, ranks.size());
+  check_posts_left(config_, data, *loader_, Split::kDev, static_cast<int64_t>(dev_rows_.size()), 1);
+  choose_batch_size();
   steps_per_epoch_ = steps_of(config_, posts);
-  if (steps_per_epoch_ == 0) throw too_few_posts(config_, data, posts);  // after bad pictures were dropped
+  planned_epochs_ = start.planned_epochs.empty() ? std::vector<int64_t>{config_.train.epochs} : start.planned_epochs;
+  if (start.whole == nullptr) say_what_is_left_out();
   freeze_groups(*model_, config_.optim);
   const int64_t rest = config_.data.drop_last ? 0 : posts % config_.train.batch_size;
   if (rest > 0 && rest < ranks.size()) {
     throw ConfigError(fmt::format("data.drop_last=false: the last batch has {} posts, fewer than the {} ranks; set data.drop_last=true",
                                   rest, ranks.size()));
   }
-  objective_ = model_->make_objective({.train_posts = posts,
+  const DataSet& whole = start.whole != nullptr ? *start.whole : data;
+  const std::vector<int64_t> counted = start.whole != nullptr ? whole.rows_of(Split::kTrain) : train_rows_;
+  objective_ = model_->make_objective({.train_posts = static_cast<int64_t>(counted.size()),
                                        .batch_size = config_.train.batch_size,
                                        .seed = config_.seed,
-                                       .classification = config_.model->classification(posts_of_class()),
+                                       .classification = config_.model->classification(posts_of_class(whole, counted)),
                                        .ranks = &ranks});
   optimizer_ =
       std::make_unique<Optimizer>(*model_, config_.optim,
@@ -99,6 +74,26 @@ Session::Session(RunConfig config, const DataSet& data, const SessionStart& star
   if (!ranks.several()) return;
   gradient_sum_.emplace(*model_, ranks, GradientSumOptions{.overlap = !config_.train.activation_checkpointing});
   check_same_weights();
+}
+
+// A split of fewer posts than a batch trains with what there is, shared evenly by the ranks.
+void Session::choose_batch_size() {
+  const int64_t posts = train_posts(), wanted = config_.train.batch_size;
+  if (posts >= wanted) return;
+  config_.train.batch_size = posts - posts % ranks_->size();
+  log_warning("the training split has {} posts, fewer than train.batch_size={}: every batch has {}", posts, wanted, batch_size());
+}
+
+void Session::say_what_is_left_out() const {
+  constexpr double kMuch = 0.05;
+  const int64_t posts = train_posts(), out = left_out();
+  if (static_cast<double>(out) <= kMuch * static_cast<double>(posts)) return;
+  const int64_t better = fitting_batch(posts, batch_size(), ranks_->size());
+  log_warning(
+      "{} of {} training posts ({:.1f} %) are left out of every epoch, others each time: train.batch_size={} and data.drop_last=true; "
+      "train.batch_size={} leaves out {}, data.drop_last=false none",
+      out, posts, 100 * static_cast<double>(out) / static_cast<double>(posts), batch_size(), better,
+      posts % better == 0 ? "none" : std::to_string(posts % better));
 }
 
 // Every rank has made its weights from the seed, or read them from its own copy of the published ones.
@@ -126,7 +121,7 @@ void Session::choose_tokenizer(const SessionStart& start) {
   } else if (!from.empty() && config_.model->wants_tokens()) {
     tokenizer_ = load_tokenizer(find_checkpoint(from));
   } else {
-    tokenizer_ = config_.model->make_tokenizer(*data_);
+    tokenizer_ = config_.model->make_tokenizer(start.whole != nullptr ? *start.whole : *data_);
   }
   if (tokenizer_ != nullptr) config_.model->adopt_tokenizer(*tokenizer_, config_.random_init);
 }
@@ -163,7 +158,9 @@ void Session::add_inputs(const SessionStart& start) {
       .tokenizer = tokenizer_.get(),
       .known = start.features};
   if (!ranks_->first()) ranks_->barrier();
+  const auto begun = std::chrono::steady_clock::now();
   features_ = model_->add_training_inputs(*loader_, context);
+  input_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   if (ranks_->first()) ranks_->barrier();
 }
 
@@ -196,9 +193,9 @@ void Session::start_from(const std::filesystem::path& run) {
   log_info("starting from the weights of {}{}", file.string(), anew.empty() ? "" : "; the classifier starts anew, the labels are others");
 }
 
-std::vector<int64_t> Session::posts_of_class() const {
-  std::vector<int64_t> posts(data_->labels.size());
-  for (const int64_t row : train_rows_) ++posts.at(static_cast<size_t>(data_->posts[static_cast<size_t>(row)].label_id));
+std::vector<int64_t> Session::posts_of_class(const DataSet& data, const std::vector<int64_t>& rows) const {
+  std::vector<int64_t> posts(data.labels.size());
+  for (const int64_t row : rows) ++posts.at(static_cast<size_t>(data.posts[static_cast<size_t>(row)].label_id));
   return posts;
 }
 

@@ -1,6 +1,5 @@
-// What a run works with: tokenizer, loader, model, objective, optimizer, the order of its batches (session.cpp), and the step
-// (session_step.cpp).
-// Set-up is in session.cpp, the step in session_step.cpp.
+// What a run works with: tokenizer, loader, model, objective, optimizer, the order of its batches (session.cpp), what of it can be checked
+// before (session_checks.cpp), and the step (session_step.cpp).
 #pragma once
 
 #include <cstdint>
@@ -43,8 +42,9 @@ struct StepResult {
   bool overflow = false;  // fp16: the scaled gradient overflowed, nothing was updated, the scale is halved
 };
 
-// What can be known before anything is written: throws DataError for fewer than two labels, or fewer training posts than one batch, and
-// ConfigError for ranks that cannot share a batch or would share a GPU.
+// What can be known before anything is written: throws DataError for fewer than two labels, no training post for every rank, pictures that
+// are all absent where nobody said data.bad_image=missing, and train.average_best without a dev split; ConfigError for ranks that cannot
+// share a batch or would share a GPU.
 void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& ranks);
 
 struct SessionStart {
@@ -52,6 +52,10 @@ struct SessionStart {
   // A resumed run: tokenizer and weights are this checkpoint's, and no published folder is read.
   std::optional<std::filesystem::path> checkpoint = {};
   std::map<std::string, std::string> features = {};  // Session::features() of the run's earlier start
+  // What train.epochs was, start by start, the present value last (schedule_length); empty: this start is the first.
+  std::vector<int64_t> planned_epochs = {};
+  // Where `data` is a sample, of what: the vocabulary, the queue and the class weights are then made for the whole.
+  const DataSet* whole = nullptr;
 };
 
 class Session {
@@ -66,6 +70,11 @@ class Session {
   std::vector<std::vector<int64_t>> own_rows(const std::vector<std::vector<int64_t>>& batches) const;
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   int64_t total_steps() const { return steps_per_epoch_ * config_.train.epochs; }
+  // Posts a step: train.batch_size, or fewer where the training split has fewer.
+  int64_t batch_size() const { return config_.train.batch_size; }
+  int64_t train_posts() const { return static_cast<int64_t>(train_rows_.size()); }                // that take part
+  int64_t left_out() const { return config_.data.drop_last ? train_posts() % batch_size() : 0; }  // of every epoch
+  const std::vector<int64_t>& planned_epochs() const { return planned_epochs_; }
 
   // Forward, backward and update number `step` (0-based). When loss or gradient is not finite nothing is updated: with train.on_nan=skip a
   // warning and the result say so, otherwise, or the tenth time in a row, DataError naming posts and tensor is thrown. `batch` is this
@@ -85,6 +94,8 @@ class Session {
   WeightAverage* average() { return average_ ? &*average_ : nullptr; }  // with train.ema_decay
   const std::vector<int64_t>& dev_rows() const { return dev_rows_; }
   Precision precision() const { return precision_; }
+  const at::Device& device() const { return device_; }
+  double input_seconds() const { return input_seconds_; }  // that what is computed once took, or finding it
   LossScaler& scaler() { return scaler_; }
   int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
   void restore_skipped_in_a_row(int64_t count) { skipped_in_a_row_ = count; }
@@ -93,9 +104,11 @@ class Session {
   void choose_tokenizer(const SessionStart& start);
   void make_model(const SessionStart& start);
   void add_inputs(const SessionStart& start);
+  void choose_batch_size();
+  void say_what_is_left_out() const;
   void start_from(const std::filesystem::path& run);
   std::vector<int64_t> epoch_positions(int64_t epoch) const;  // places in train_rows_, in file order or as data.sampler draws them
-  std::vector<int64_t> posts_of_class() const;
+  std::vector<int64_t> posts_of_class(const DataSet& data, const std::vector<int64_t>& rows) const;
   bool in_parts(int64_t all) const;
   void whole_step(const Batch& batch, const ForwardOptions& how, StepResult& result);
   void parts_step(const Batch& batch, const ForwardOptions& how, StepResult& result);
@@ -116,6 +129,7 @@ class Session {
   std::vector<int64_t> train_rows_, dev_rows_;
   std::vector<int64_t> train_lengths_;
   int64_t steps_per_epoch_ = 0;
+  std::vector<int64_t> planned_epochs_;
   std::shared_ptr<Model> model_;
   std::map<std::string, std::string> features_;
   std::unique_ptr<Objective> objective_;
@@ -125,6 +139,7 @@ class Session {
   DropoutSource dropout_;
   LossScaler scaler_;
   int64_t skipped_in_a_row_ = 0;
+  double input_seconds_ = 0;
 };
 
 }  // namespace infig

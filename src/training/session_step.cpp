@@ -179,7 +179,7 @@ void Session::parts_step(const Batch& batch, const ForwardOptions& how, StepResu
 
 // False where the gradient is not finite, and nothing was updated: `overflow` says whether fp16's scale was to blame.
 bool Session::update(StepResult& result, int64_t step) {
-  result.learning_rate = scheduled_rate(config_.optim, step, total_steps());
+  result.learning_rate = scheduled_rate(config_.optim, step, schedule_length(planned_epochs_, steps_per_epoch_, step));
   result.grad_norm = optimizer_->step(result.learning_rate, scaler_.scale());
   if (std::isfinite(result.grad_norm)) {
     scaler_.good_step();

@@ -1,13 +1,16 @@
 #include "training/time_training.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 
+#include "core/error.h"
 #include "training/run_inputs.h"
 #include "training/session.h"
 
 namespace infig {
 
-double time_training(const RunConfig& config, const DataSet& whole, const BenchPlan& plan, StageTimer& timer, Ranks& ranks) {
+BenchResult time_training(const RunConfig& config, const DataSet& whole, const BenchPlan& plan, StageTimer& timer, Ranks& ranks) {
   const int64_t warmup = plan.warmup, steps = plan.steps;
   std::vector<std::vector<std::string>>* ids = plan.batches;
   const DataSet data = config.data.limit > 0 ? limited(whole, config.data.limit, config.seed) : whole;
@@ -26,6 +29,8 @@ double time_training(const RunConfig& config, const DataSet& whole, const BenchP
       if (done == warmup + steps) break;
       session.step(*stream.next(), rows, done % session.total_steps(), &timer);
       posts += static_cast<int64_t>(rows.size());
+      if (plan.stop != nullptr && plan.stop->load() != 0)
+        throw Interrupted(fmt::format("stopped after {} steps by request; nothing was measured", done + 1), 128 + plan.stop->load());
       if (++done == warmup) {
         timer.clear();
         posts = 0;
@@ -33,7 +38,9 @@ double time_training(const RunConfig& config, const DataSet& whole, const BenchP
       }
     }
   }
-  return static_cast<double>(posts) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return {.posts = posts,
+          .batch_size = session.batch_size(),
+          .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
 }  // namespace infig

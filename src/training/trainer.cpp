@@ -1,207 +1,67 @@
 #include "training/trainer.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "core/log.h"
 #include "core/process_memory.h"
 #include "core/progress.h"
 #include "metrics/classification.h"
 #include "model/inference.h"
 #include "posts/post_counts.h"
-#include "run/description.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
-#include "training/journal.h"
-#include "training/run_folder.h"
 #include "training/run_inputs.h"
-#include "training/session.h"
+#include "training/session_checks.h"
+#include "training/training_run.h"
 
 namespace infig {
 namespace fs = std::filesystem;
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
 namespace {
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-class Run {
- public:
-  Run(const TrainRequest& request, const DataSet& data) : request_(request), data_(data), ranks_(*request.ranks) {}
-  TrainOutcome execute();
-
- private:
-  void check_same_data() const;
-  bool open_folder();  // false: the run is finished, or as far as it is to go, already
-  void write_description() const;
-  bool open_folder_together();  // the first rank opens it, the others learn what it found
-  void train_epoch(int64_t epoch);
-  void after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar);
-  void evaluate();
-  void save();
-  void write_metrics(const json& line);  // the first rank does
-  void stop_if_asked();
-  TrainOutcome paused_outcome() const;
-  void count_the_pictures();  // collective
-  bool paused() const { return request_.pause_after_epochs > 0 && state_.epoch >= request_.pause_after_epochs; }
-
-  void average_best() const;
-  std::vector<int64_t> kept_steps() const;
-
-  const TrainRequest& request_;
-  const DataSet& data_;
-  Ranks& ranks_;
-  std::optional<RunLock> lock_;
-  json description_;                             // of this start
-  std::map<std::string, std::string> features_;  // Session::features() of an earlier one
-  std::optional<fs::path> checkpoint_;
-  std::unique_ptr<Session> session_;
-  std::unique_ptr<Journal> journal_;
-  TrainerState state_;
-  LossWindow window_;
-  bool evaluated_ = false;  // at this very step
-};
-
-void Run::write_metrics(const json& line) {
-  if (journal_) journal_->write_metrics(line);
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-bool Run::open_folder() {
-  const fs::path& run = request_.run;
-  const bool there = fs::exists(run / "config.yaml");
-  if (fs::exists(run) && !request_.resume && !fs::is_empty(run)) {
-    throw ConfigError(
-        fmt::format("{}: the run folder exists already; continue it with --resume latest, or choose another --output-dir", run.string()));
-  }
-  lock_.emplace(run);
-  const GuardedFolder folder(run);
-  check_no_links(folder);
-  delete_leftovers(folder);
-  if (there) {
-    check_same_config(run / "config.yaml", request_.config);
-    checkpoint_ = latest_checkpoint(run);
-  }
-  json weights;  // that the run started from: they may be gone when it continues
-  if (checkpoint_) {
-    state_ = read_trainer_state(*checkpoint_);
-    const RunDescription description = read_run_description(run);
-    weights = description.weights;
-    if (description.data_sha256 != data_.sha256) {
-      throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data",
-                                  run.string(), description.data_sha256, data_.sha256));
-    }
-    check_same_model(*checkpoint_, request_.config.model);
-    features_ = description.features;
-    if (state_.finished || paused()) return false;
-  }
-  lock_->sign();
-  write_file_atomic(folder, "config.yaml", dump_run_config(request_.config, false));
-  description_ = request_.description_json.empty() ? json::object() : json::parse(request_.description_json);
-  description_["seed"] = request_.config.seed;
-  description_["data"] = data_.name;
-  description_["data_sha256"] = data_.sha256;
-  description_["weights_sha256"] = weights.is_object() ? weights : starting_weights(request_.config);
-  if (!features_.empty()) description_["features"] = features_;
-  write_description();
-  log_to_file(run / "train.log");
-  return true;
+}  // namespace
+
+TrainOutcome train(const TrainRequest& request, const DataSet& data) {
+  const int64_t limit = request.config.data.limit;
+  if (limit == 0) return TrainingRun(request, data).execute();
+  const DataSet part = limited(data, limit, request.config.seed);
+  return TrainingRun(request, part).execute();
 }
 
-void Run::write_description() const { write_file_atomic(GuardedFolder(request_.run), "description.json", description_.dump(2) + "\n"); }
-
-void Run::check_same_data() const {
-  const std::string mine = data_.sha256 + sha256_hex(dump_run_config(request_.config, false));
-  const std::vector<std::string> all = ranks_.gather(mine);
-  for (size_t r = 1; r < all.size(); ++r) {
-    if (all[r] == all[0]) continue;
-    const bool data = all[r].substr(0, data_.sha256.size()) != all[0].substr(0, data_.sha256.size());
-    throw DataError(data ? fmt::format("{}: rank {} reads other posts than rank 0 (SHA-256 {} and {}); every rank needs the same data set",
-                                       data_.folder.string(), r, all[r].substr(0, 64), all[0].substr(0, 64))
-                         : fmt::format("rank {} was started with another config than rank 0; give every rank the same command", r));
-  }
-}
-
-bool Run::open_folder_together() {
-  if (!ranks_.several()) return open_folder();
-  check_same_data();
-  json found;
-  if (ranks_.first()) found = {{"open", open_folder()}, {"checkpoint", checkpoint_ ? checkpoint_->string() : ""}, {"features", features_}};
-  found = json::parse(ranks_.broadcast(found.dump()));
-  const std::string checkpoint = found.at("checkpoint");
-  if (!ranks_.first() && !checkpoint.empty()) {
-    checkpoint_ = checkpoint;
-    state_ = read_trainer_state(*checkpoint_);
-    features_ = found.at("features");
-  }
-  return found.at("open");
-}
-
-TrainOutcome Run::execute() {
+TrainOutcome TrainingRun::execute() {
   check_trainable(request_.config, data_, ranks_);
-  const bool opened = open_folder_together();
-  if (!opened && !state_.finished) return paused_outcome();
-  if (!opened) {
-    if (ranks_.first() && !fs::exists(request_.run / "checkpoints" / "average")) average_best();  // killed after its last checkpoint
-    log_info("{}: the run is finished ({} steps, best dev {} {:.4f} at step {}); nothing to do", request_.run.string(), state_.global_step,
-             metric_name(request_.config.train.best_metric), state_.best_metric, state_.best_step);
-    return {.steps = state_.global_step,
-            .best_step = state_.best_step,
-            .best_metric = state_.best_metric,
-            .best_f1_weighted = state_.best_f1_weighted,
-            .already_finished = true};
+  try {
+    const bool opened = open_folder_together();
+    if (!opened) return state_.finished ? already_finished() : paused_outcome();
+    make_session();
+    say_what_follows();
+  } catch (...) {
+    if (fresh_ && ranks_.first()) withdraw();
+    throw;
   }
-  session_ = std::make_unique<Session>(
-      request_.config, data_, SessionStart{.cache = request_.run / "cache", .checkpoint = checkpoint_, .features = features_}, ranks_);
-  window_ = LossWindow(session_->objective().loss_names());
-  if (checkpoint_) {
-    load_training_state(*checkpoint_, session_->optimizer(), session_->objective(), session_->average());
-    window_.restore(state_.window);
-    session_->scaler().restore(state_.loss_scaler);
-    session_->restore_skipped_in_a_row(state_.skipped_in_a_row);
-    log_info("resuming from {} at step {}", checkpoint_->string(), state_.global_step);
-  }
-  if (ranks_.first()) {
-    journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, request_.config.train.tensorboard);
-    journal_->write_bad_pictures(session_->loader().bad_pictures());
-    if (!session_->features().empty()) {  // where a later start finds them, once the encoders' folders are gone
-      description_["features"] = session_->features();
-      write_description();
-    }
-  }
-  if (session_->dev_rows().empty()) log_warning("{}: no dev posts: no early stop, the last step counts as best", data_.folder.string());
-  int64_t parameters = 0;
-  for (const auto& parameter : session_->model().parameters()) parameters += parameter.requires_grad() ? parameter.numel() : 0;
-  log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads{}",
-           request_.config.train.batch_size, session_->steps_per_epoch(), request_.config.train.epochs,
-           static_cast<double>(parameters) / 1e6, precision_name(session_->precision()), at::get_num_threads(),
-           ranks_.several() ? fmt::format(" in each of {} ranks", ranks_.size()) : "");
-  const auto start = Clock::now();
-  while (!state_.finished && !paused()) train_epoch(state_.epoch);
+  while (!state_.finished && !paused() && !out_of_time_) train_epoch(state_.epoch);
+  if (out_of_time_) return out_of_time_outcome();
   if (!state_.finished) return paused_outcome();
-  if (ranks_.first()) average_best();
   count_the_pictures();
-  if (state_.skipped_steps > 0)
-    log_warning("{} of {} steps were skipped: their loss or gradient was not finite", state_.skipped_steps, state_.global_step);
-  if (state_.overflowed_steps > 0)
-    log_info("{} of {} steps were left out while the loss scale was found (fp16)", state_.overflowed_steps, state_.global_step);
-  log_info("done: {} steps in {}, best dev {} {:.4f} (weighted F1 {:.4f}) at step {}, peak memory {:.0f} MiB", state_.global_step,
-           format_duration(seconds_since(start)), metric_name(request_.config.train.best_metric), state_.best_metric,
-           state_.best_f1_weighted, state_.best_step, peak_resident_mib());
-  return {.steps = state_.global_step,
-          .best_step = state_.best_step,
-          .best_metric = state_.best_metric,
-          .best_f1_weighted = state_.best_f1_weighted};
+  if (ranks_.first()) clear_up();
+  say_done();
+  return outcome();
 }
 
 // Those of train and dev: on the screen and in description.json. Pictures that are augmented live are first looked at during training, each
 // by the rank that trains on it.
-void Run::count_the_pictures() {
+void TrainingRun::count_the_pictures() {
   if (ranks_.first()) journal_->write_bad_pictures(session_->loader().bad_pictures());
   if (request_.config.data.loader.without == Without::kImage) return;
   auto bad = session_->loader().bad_by_row();
@@ -216,16 +76,80 @@ void Run::count_the_pictures() {
   write_description();
 }
 
-TrainOutcome Run::paused_outcome() const {
-  log_info("{}: paused, {} of {} epochs are done", request_.run.string(), state_.epoch, request_.config.train.epochs);
+// Repeated on a finished run, it completes what a kill after the last checkpoint left undone.
+void TrainingRun::clear_up() const {
+  const TrainOptions& train = request_.config.train;
+  if (train.average_best > 0 && (session_ != nullptr || !fs::exists(request_.run / "checkpoints" / "average")))
+    write_average(request_.run, kept_steps());
+  if (train.keep == Keep::kBest && state_.best_step >= 0) {
+    keep_best_alone(request_.run, state_);
+  } else {
+    delete_old_checkpoints(request_.run, state_, limits());
+  }
+}
+
+void TrainingRun::say_done() const {
+  if (state_.skipped_steps > 0)
+    log_warning("{} of {} steps were skipped: their loss or gradient was not finite", state_.skipped_steps, state_.global_step);
+  if (state_.overflowed_steps > 0)
+    log_info("{} of {} steps were left out while the loss scale was found (fp16)", state_.overflowed_steps, state_.global_step);
+  log_info("done: {} steps in {}, {}, peak memory {:.0f} MiB", state_.global_step, format_duration(seconds_since(began_)), best_so_far(),
+           peak_resident_mib());
+}
+
+std::string TrainingRun::best_so_far() const {
+  if (state_.best_step < 0) return "no checkpoint was evaluated yet";
+  if (!state_.scored()) return fmt::format("best is the last checkpoint, of step {} (no dev split)", state_.best_step);
+  return fmt::format("best dev {} {:.4f} (weighted F1 {:.4f}) at step {}", metric_name(request_.config.train.best_metric),
+                     state_.best_metric, state_.best_f1_weighted, state_.best_step);
+}
+
+TrainOutcome TrainingRun::outcome() const {
   return {.steps = state_.global_step,
           .best_step = state_.best_step,
           .best_metric = state_.best_metric,
-          .best_f1_weighted = state_.best_f1_weighted,
-          .paused = true};
+          .best_f1_weighted = state_.best_f1_weighted};
 }
 
-void Run::train_epoch(int64_t epoch) {
+TrainOutcome TrainingRun::already_finished() {
+  if (ranks_.first()) clear_up();
+  const TrainOptions& train = request_.config.train;
+  std::string more;  // where there is something to go on from
+  if (train.keep == Keep::kAll && state_.epoch < train.epochs) {
+    more = fmt::format(". It stopped early, after {} evaluations that brought nothing better: a larger train.patience, or 0, lets it go on",
+                       state_.evaluations_without_gain);
+  } else if (train.keep == Keep::kAll) {
+    more = "; a larger train.epochs lets it go on";
+  }
+  log_info("{}: the run is finished ({} steps, {}); nothing to do{}", request_.run.string(), state_.global_step, best_so_far(), more);
+  TrainOutcome finished = outcome();
+  finished.already_finished = true;
+  return finished;
+}
+
+TrainOutcome TrainingRun::paused_outcome() const {
+  log_info("{}: paused, {} of {} epochs are done", request_.run.string(), state_.epoch, request_.config.train.epochs);
+  TrainOutcome paused = outcome();
+  paused.paused = true;
+  return paused;
+}
+
+TrainOutcome TrainingRun::out_of_time_outcome() const {
+  log_info(
+      "the time limit of {} is reached at step {}, in epoch {} of {}: {}; saved. Continue with --resume latest, and a larger --time-limit "
+      "or none",
+      format_duration(request_.time_limit), state_.global_step, std::min(state_.epoch + 1, request_.config.train.epochs),
+      request_.config.train.epochs, best_so_far());
+  TrainOutcome stopped = outcome();
+  stopped.out_of_time = true;
+  return stopped;
+}
+
+void TrainingRun::write_metrics(const json& line) {
+  if (journal_) journal_->write_metrics(line);
+}
+
+void TrainingRun::train_epoch(int64_t epoch) {
   auto batches = session_->epoch_batches(epoch);
   const auto total = static_cast<int64_t>(batches.size());
   const int64_t skip = state_.batch_in_epoch;
@@ -239,14 +163,14 @@ void Run::train_epoch(int64_t epoch) {
   StageTimer timer;
   auto stream = session_->loader().stream(session_->own_rows(batches), epoch, &timer);
   const auto start = Clock::now();
-  ProgressBar bar(fmt::format("epoch {}/{}", epoch + 1, request_.config.train.epochs), total * request_.config.train.batch_size);
+  ProgressBar bar(fmt::format("epoch {}/{}", epoch + 1, request_.config.train.epochs), total * session_->batch_size());
   int64_t posts = 0;
   for (const auto& rows : batches) {
     const std::optional<Batch> batch = stream.next();
     const StepResult step = session_->step(*batch, rows, state_.global_step, nullptr);
     posts += static_cast<int64_t>(rows.size());
     after_step(step, epoch, total, bar);
-    if (state_.finished) break;
+    if (state_.finished || out_of_time_) break;
   }
   bar.finish();
   const double seconds = seconds_since(start);
@@ -259,11 +183,11 @@ void Run::train_epoch(int64_t epoch) {
                             {"waiting_share", waiting / seconds},
                             {"resident_mib", resident_mib()},
                             {"peak_resident_mib", peak_resident_mib()}});
-  log_info("epoch {}: {} posts in {}, {:.0f} posts/s with evaluation, {:.0f} % waiting for data", epoch + 1, posts,
-           format_duration(seconds), static_cast<double>(posts) / seconds, 100 * waiting / seconds);
+  log_info("epoch {}: {} posts in {}, {:.0f} posts/s{}, {:.0f} % waiting for data", epoch + 1, posts, format_duration(seconds),
+           static_cast<double>(posts) / seconds, session_->dev_rows().empty() ? "" : " with evaluation", 100 * waiting / seconds);
 }
 
-void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar) {
+void TrainingRun::after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar) {
   const TrainOptions& train = request_.config.train;
   ++state_.global_step;
   ++state_.batch_in_epoch;
@@ -275,11 +199,12 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
   } else {
     window_.add(step);
   }
-  bar.update(state_.batch_in_epoch * train.batch_size, window_.note());
+  bar.update(state_.batch_in_epoch * session_->batch_size(), window_.note());
   const double epochs_done = static_cast<double>(epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(batches);
   const bool epoch_end = state_.batch_in_epoch == batches;
   const bool last = epoch_end && epoch + 1 == train.epochs;
-  if ((state_.global_step % train.log_every == 0 || last) && !window_.empty()) {
+  const bool plan_ends = epoch_end && ends_a_plan(epoch + 1);  // what happens at an end happens there too once train.epochs has grown
+  if ((state_.global_step % train.log_every == 0 || plan_ends) && !window_.empty()) {
     json line = window_.line();
     if (state_.skipped_steps > 0) line["skipped_steps"] = state_.skipped_steps;
     line["step"] = state_.global_step;
@@ -296,8 +221,8 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
   }
   const int64_t counted = train.eval_epochs ? state_.epoch : state_.global_step;
   const bool may_evaluate = !train.eval_epochs || epoch_end;
-  const bool evaluate_now = train.eval_every > 0 ? last || (may_evaluate && counted % train.eval_every == 0) : epoch_end;
-  if (evaluate_now) evaluate();
+  const bool evaluate_now = train.eval_every > 0 ? plan_ends || (may_evaluate && counted % train.eval_every == 0) : epoch_end;
+  if (evaluate_now) evaluate(true);
   if (last || (train.patience > 0 && state_.evaluations_without_gain >= train.patience)) {
     if (!last)
       log_info("stopping early: {} evaluations without a better dev {}", state_.evaluations_without_gain, metric_name(train.best_metric));
@@ -306,17 +231,22 @@ void Run::after_step(const StepResult& step, int64_t epoch, int64_t batches, Pro
   const std::vector<int64_t> kept = kept_steps();
   const bool improved =
       evaluated_ && (state_.best_step == state_.global_step || std::find(kept.begin(), kept.end(), state_.global_step) != kept.end());
-  if (state_.finished || paused() || improved || (train.save_every > 0 ? state_.global_step % train.save_every == 0 : evaluate_now)) save();
+  if (state_.finished || plan_ends || paused() || improved ||
+      (train.save_every > 0 ? state_.global_step % train.save_every == 0 : evaluate_now))
+    save();
   stop_if_asked();
 }
 
-void Run::evaluate() {
+bool TrainingRun::ends_a_plan(int64_t epochs_done) const {
+  const auto& planned = session_->planned_epochs();
+  return std::find(planned.begin(), planned.end(), epochs_done) != planned.end();
+}
+
+void TrainingRun::evaluate(bool counts) {
   evaluated_ = true;
   const auto& rows = session_->dev_rows();
-  if (rows.empty()) {
-    state_.best_step = state_.global_step;
-    return;
-  }
+  if (rows.empty()) return;
+  const auto start = Clock::now();
   std::vector<int64_t> labels;
   for (const int64_t row : rows) labels.push_back(data_.posts[static_cast<size_t>(row)].label_id);
   if (session_->average() != nullptr) session_->average()->exchange();
@@ -338,7 +268,11 @@ void Run::evaluate() {
   const double value = metric_value(metric, scores, scored.loss);
   const bool gain = state_.best_step < 0 || better(metric, value, state_.best_metric);
   const bool best = gain || (value == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
-  state_.evaluations_without_gain = gain ? 0 : state_.evaluations_without_gain + 1;
+  if (gain) {
+    state_.evaluations_without_gain = 0;
+  } else if (counts) {
+    ++state_.evaluations_without_gain;
+  }
   if (best) {
     state_.best_metric = value;
     state_.best_f1_weighted = scores.f1_weighted;
@@ -346,11 +280,13 @@ void Run::evaluate() {
   }
   log_info("step {}: dev loss {:.4f}, accuracy {:.4f}, macro F1 {:.4f}, weighted F1 {:.4f}{}", state_.global_step, scored.loss,
            scores.accuracy, scores.f1_macro, scores.f1_weighted, best ? " (best so far)" : "");
+  evaluation_seconds_ = seconds_since(start);
 }
 
-void Run::save() {
+void TrainingRun::save() {
   if (!ranks_.first()) return;  // every rank's state is the same
   journal_->sync();             // what a checkpoint counts as written must be
+  if (session_->dev_rows().empty()) state_.best_step = state_.global_step;
   state_.window = window_.state();
   state_.loss_scaler = session_->scaler().state();
   state_.skipped_in_a_row = session_->skipped_in_a_row();
@@ -360,35 +296,42 @@ void Run::save() {
                    session_->objective(),
                    session_->average(),
                    state_},
-                  request_.config.train.save_total_limit, kept_steps());
+                  limits());
 }
 
-std::vector<int64_t> Run::kept_steps() const {
+CheckpointLimits TrainingRun::limits() const {
+  const TrainOptions& train = request_.config.train;
+  return {.keep = train.save_total_limit, .with_state = train.save_state_limit, .kept_steps = kept_steps()};
+}
+
+std::vector<int64_t> TrainingRun::kept_steps() const {
   return best_steps(state_.log_history, request_.config.train.best_metric, request_.config.train.average_best);
 }
 
-void Run::average_best() const { write_average(request_.run, kept_steps()); }
-
-void Run::stop_if_asked() {
-  int signal = request_.stop != nullptr ? request_.stop->load() : 0;
-  if (ranks_.several()) {  // all of them stop where one is asked to
-    const int64_t mine = signal;
-    for (const int64_t number : ranks_.gather(std::span(&mine, 1))) signal = std::max(signal, static_cast<int>(number));
+// After every step: a signal, or the end of the time, of any rank stops all of them.
+void TrainingRun::stop_if_asked() {
+  int64_t signal = request_.stop != nullptr ? request_.stop->load() : 0;
+  // Time for the evaluation that follows is kept back.
+  int64_t time_up = request_.time_limit > 0 && seconds_since(began_) + evaluation_seconds_ >= request_.time_limit ? 1 : 0;
+  if (ranks_.several()) {
+    const std::array<int64_t, 2> mine = {signal, time_up};
+    const std::vector<int64_t> all = ranks_.gather(std::span(mine));
+    for (size_t r = 0; r < all.size(); r += 2) {
+      signal = std::max(signal, all[r]);
+      time_up = std::max(time_up, all[r + 1]);
+    }
   }
-  if (signal == 0 || state_.finished) return;
+  if (state_.finished) return;
+  if (signal != 0) {
+    save();
+    throw Interrupted(
+        fmt::format("stopped at step {} by request; saved. Continue with the same command and --resume latest", state_.global_step),
+        128 + static_cast<int>(signal));
+  }
+  if (time_up == 0) return;
+  if (!evaluated_) evaluate(false);
   save();
-  throw Interrupted(
-      fmt::format("stopped at step {} by request; saved. Continue with the same command and --resume latest", state_.global_step),
-      128 + signal);
-}
-
-}  // namespace
-
-TrainOutcome train(const TrainRequest& request, const DataSet& data) {
-  const int64_t limit = request.config.data.limit;
-  if (limit == 0) return Run(request, data).execute();
-  const DataSet part = limited(data, limit, request.config.seed);
-  return Run(request, part).execute();
+  out_of_time_ = true;
 }
 
 }  // namespace infig

@@ -23,7 +23,7 @@ def save_tensors(path, shapes, seed=1):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def bert(folder, words, width=16, layers=3):
+def bert(folder, words, width=16, layers=3, seed=1):
     """BERT with a WordPiece vocabulary of whole words."""
     folder.mkdir(parents=True)
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set(words))]
@@ -51,7 +51,7 @@ def bert(folder, words, width=16, layers=3):
         linear(at + "intermediate.dense", 2 * width, width)
         linear(at + "output.dense", width, 2 * width)
         norm(at + "output.LayerNorm")
-    save_tensors(folder / "model.safetensors", shapes)
+    save_tensors(folder / "model.safetensors", shapes, seed)
     return folder
 
 

@@ -1,5 +1,6 @@
 """Training that survives: kills at any moment, full disks, locks, signals."""
 
+import contextlib
 import fcntl
 import importlib.util
 import json
@@ -75,12 +76,17 @@ def test_a_disk_that_fills_up_later_loses_nothing(postcards, tmp_path):
 def test_a_full_disk_of_its_own(postcards, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True, text=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], capture_output=True, text=True)
     if mounted.returncode != 0:
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
     try:
         run = disk / "run"
-        process = start(postcards, run, "train.save_every=1", "train.save_total_limit=50", "train.report_to=none")
+        process = start(postcards, run, "train.save_every=1", "train.report_to=none")
+        wait_for(run / "checkpoints/latest")
+        with open(disk / "other", "wb") as other, contextlib.suppress(OSError):  # somebody else fills what there was room for at the start
+            while True:
+                other.write(bytes(65536))
+                other.flush()
         _, err = process.communicate(timeout=300)
         assert process.returncode == 1, err
         assert str(disk) in err and ("No space left" in err or "writing failed" in err)

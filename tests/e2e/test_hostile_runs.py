@@ -306,7 +306,7 @@ def test_bench_leaves_nothing(postcards, outside, tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert contents(outside) == before and [path.name for path in scratch.iterdir()] == ["infig-bench"]
-    command, environment = bench(postcards, scratch, "--steps", "2", "train.batch_size=100000")
+    command, environment = bench(postcards, scratch, "--steps", "4", "optim.lr=1e30", "optim.warmup=0")
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     assert contents(outside) == before and [path.name for path in scratch.iterdir()] == ["infig-bench"]

@@ -77,7 +77,7 @@ def resume_first_checkpoint_of(whole, cut, resume):
 
 def test_resumes_to_the_same_bits(work, postcards, models, config):
     whole, cut = work / "published-whole", work / "published-cut"
-    more = ["train.epochs=2", "train.save_every=3", "train.save_total_limit=20"]
+    more = ["train.epochs=2", "train.save_every=3", "train.save_total_limit=20", "train.save_state_limit=20"]
     done = train(config, postcards, whole, models, *more)
     assert done.code == 0, done.all
     done = resume_first_checkpoint_of(whole, cut, lambda: train(config, postcards, cut, models, *more, "--resume", "latest"))
@@ -86,7 +86,7 @@ def test_resumes_to_the_same_bits(work, postcards, models, config):
 
 def test_resumes_where_the_published_folders_are_gone(work, postcards, models, config):
     whole, cut, bare = work / "published-whole", work / "published-gone", work / "published-bare"
-    more = ["train.epochs=2", "train.save_every=3", "train.save_total_limit=20", "--resume", "latest"]
+    more = ["train.epochs=2", "train.save_every=3", "train.save_total_limit=20", "train.save_state_limit=20", "--resume", "latest"]
     shutil.move(models, work / "models-gone")
     try:
         done = resume_first_checkpoint_of(whole, cut, lambda: train(config, postcards, cut, models, *more))
@@ -126,9 +126,66 @@ def test_clip_belongs_to_gam(work, postcards, models, config):
     assert done.code == 2 and "patches of 16 pixels" in done.err and not (work / "variant").exists()
 
 
-def test_a_key_that_the_model_brings_is_refused(work, postcards, models, config):
-    done = train(config, postcards, work / "refused", models, "text.hidden_size=32")
-    assert done.code == 2 and "text.hidden_size=32" in done.err and "text.model" in done.err and not (work / "refused").exists()
+def test_all_keys_that_the_models_bring_are_refused_at_once(work, postcards, models, config):
+    run, typed = work / "refused", ["text.hidden_size=32", "text.num_hidden_layers=5", "text.vocab_size=500", "image.stem_width=8", "image.size=64"]
+    done = train(config, postcards, run, models, *typed)
+    assert done.code == 2 and "text.model" in done.err and "image.model" in done.err and not run.exists()
+    for key in typed:
+        assert key in done.err, done.err
+    # The advice: leave them out, or say that the pictures are to be as the keys have it.
+    done = train(config, postcards, run, models, "image.size=64", "image.resize=64", "image.preprocess=config")
+    assert done.code == 0, done.all
+
+
+def test_a_model_of_the_command_line_wins_over_the_presets_sizes(work, postcards, models):
+    # Backward passes of convolutions as narrow as this ResNet's are more than oneDNN can do.
+    run, small = work / "over-tiny", [*[word for word in SMALL if not word.startswith(("optim.lr_new", "image.augment"))], "image.finetune=false", "image.batch_norm_train=false"]
+
+    def over_tiny(where, *more):
+        return infig("train", "--config", ROOT / "configs/tiny.yaml", "--data", postcards, "--output-dir", where, f"text.model={models}/bert",
+                     f"image.model={models}/resnet18.safetensors", f"clip.model={models}/clip", *small, *more)
+
+    done = over_tiny(run)
+    assert done.code == 0, done.all
+    for text in done.err, (run / "train.log").read_text():
+        lines = [line for line in text.splitlines() if "brings its own" in line]
+        assert len(lines) == 3
+        assert all(part in lines[0] for part in [f"text.model=\"{models}/bert\"", "text.hidden_size=128", "text.num_hidden_layers=4", "text.vocab_size=4000", "configs/tiny.yaml"])
+        assert all(part in lines[1] for part in ["image.model=", "image.size=96", "image.stage_blocks=[1, 1, 1, 1]", "image.stem_pool=false"])
+        assert "clip.variant=ViT-B/32" in lines[2]
+    sizes = json.loads((run / "checkpoints/best/config.json").read_text())
+    assert sizes["text_encoder"]["hidden_size"] == 16 and sizes["text_encoder"]["num_hidden_layers"] == 3
+    again = over_tiny(run, "train.epochs=2", "--resume", "latest")
+    assert again.code == 0 and "resuming from" in again.err, again.all
+    typed = over_tiny(work / "typed", "text.hidden_size=128")
+    assert typed.code == 2 and "text.hidden_size=128" in typed.err and "text.num_hidden_layers" not in typed.err and not (work / "typed").exists(), typed.all
+
+
+def test_weights_that_moved_are_known_by_their_hash(work, postcards, models, config):
+    run, moved = work / "moved-run", work / "models-moved"
+    assert train(config, postcards, run, models).code == 0
+    before = (run / "checkpoints/latest/model.safetensors").read_bytes()
+    shutil.move(models, moved)
+    try:
+        away = train(config, postcards, run, work / "models-nowhere", "train.epochs=2", "--resume", "latest")
+        assert away.code == 2 and "models-nowhere" in away.err and str(models) in away.err and "moved to" in away.err, away.all
+        done = train(config, postcards, run, moved, "train.epochs=2", "--resume", "latest")
+        assert done.code == 0 and "resuming from" in done.err, done.all
+        assert (run / "checkpoints/latest/model.safetensors").read_bytes() != before
+        assert f"{moved}/bert" in (run / "config.yaml").read_text()
+        # Other weights under the new name are no moved ones, and CLIP's, which no checkpoint holds, are looked at wherever they lie.
+        bert(work / "other-bert", (moved / "bert/vocab.txt").read_text().split()[5:], seed=2)
+        other = train(config, postcards, run, moved, f"text.model={work}/other-bert", "train.epochs=3", "--resume", "latest")
+        assert other.code == 2 and "holds other weights" in other.err and "other-bert" in other.err, other.all
+        shutil.copytree(moved, work / "models-edited")
+        weights = work / "models-edited/clip/model.safetensors"
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+        other = train(config, postcards, run, work / "models-edited", "train.epochs=3", "--resume", "latest")
+        assert other.code == 2 and "clip.model" in other.err and "holds other weights" in other.err, other.all
+    finally:
+        shutil.move(moved, models)
 
 
 @pytest.mark.parametrize("name", ["mvsa-single", "mvsa-multiple", "hfm", "tumemo"])

@@ -139,6 +139,7 @@ TEST_F(RunFiles, TrainerStateThereAndBack) {
   state.global_step = 7;
   state.epoch = 1;
   state.batch_in_epoch = 2;
+  state.planned_epochs = {2, 4};
   state.best_metric = 0.5;
   state.best_f1_weighted = 0.25;
   state.best_step = 6;
@@ -149,6 +150,13 @@ TEST_F(RunFiles, TrainerStateThereAndBack) {
   EXPECT_EQ(back.to_json(), state.to_json());
   state.best_metric = std::nan("");
   EXPECT_TRUE(std::isnan(TrainerState::from_json(json::parse(state.to_json().dump()), "x").best_metric));
+  // Of before there was a null: no dev post was scored.
+  json old = json::parse(TrainerState{}.to_json().dump());
+  EXPECT_TRUE(old.at("best_metric").is_null());
+  old["best_metric"] = old["best_f1_weighted"] = -1;
+  old.erase("planned_epochs");
+  EXPECT_TRUE(std::isnan(TrainerState::from_json(old, "x").best_metric));
+  EXPECT_TRUE(TrainerState::from_json(old, "x").planned_epochs.empty());
 }
 
 TEST_F(RunFiles, TrainerStateNamesTheKey) {
@@ -157,6 +165,7 @@ TEST_F(RunFiles, TrainerStateNamesTheKey) {
        std::map<std::string, std::vector<json>>{{"global_step", {"7", -1, 1.5, nullptr, UINT64_MAX}},
                                                 {"epoch", {-1, json::array()}},
                                                 {"batch_in_epoch", {-1, INT64_MAX}},
+                                                {"planned_epochs", {1, json::array({0}), json::array({2, 2}), json::array({"x"})}},
                                                 {"best_metric", {"x", json::object()}},
                                                 {"best_step", {-2, true}},
                                                 {"skipped_steps", {-1, "x"}},

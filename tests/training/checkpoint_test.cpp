@@ -64,7 +64,7 @@ class CheckpointTest : public TrainTest {
 };
 
 TEST_F(CheckpointTest, ABrokenNewestOneIsMovedAsideAndTheOneBeforeIsUsed) {
-  const TrainRequest whole = request("whole", {"train.save_every=1", "train.save_total_limit=20"});
+  const TrainRequest whole = request("whole", {"train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20"});
   train(whole, data_);
   const struct {
     const char* file;
@@ -96,9 +96,10 @@ TEST_F(CheckpointTest, ABrokenNewestOneIsMovedAsideAndTheOneBeforeIsUsed) {
 }
 
 TEST_F(CheckpointTest, TheAverageIsSavedEvaluatedAndResumed) {
-  const TrainRequest whole = request("whole", {"train.ema_decay=0.6", "train.save_every=1", "train.save_total_limit=20"});
+  const TrainRequest whole =
+      request("whole", {"train.ema_decay=0.6", "train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20"});
   train(whole, data_);
-  train(request("plain", {"train.save_every=1", "train.save_total_limit=20"}), data_);
+  train(request("plain", {"train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20"}), data_);
   // Training itself is not touched by the average: its weights are those of a run without one.
   const TensorMap plain = load_tensors(checkpoint("plain", "step-000003") / "model.safetensors");
   const TensorMap training = load_tensors(checkpoint("whole", "step-000003") / "trainer.safetensors");

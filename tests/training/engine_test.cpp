@@ -16,6 +16,7 @@
 #include "model/infig_options.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
+#include "training/disk_plan.h"
 #include "training/loss_scaler.h"
 #include "training/run_folder.h"
 #include "training/session.h"
@@ -56,6 +57,25 @@ TEST(LossScale, HalvesAtOverflowAndDoublesAfterARunOfGoodSteps) {
   for (int i = 0; i < 16; ++i) EXPECT_TRUE(on.overflow() || i == 15) << i;
   EXPECT_EQ(on.scale(), 1);
   EXPECT_FALSE(on.overflow());
+}
+
+TEST(DiskPlan, ByHand) {
+  const CheckpointSize size{.model = 100, .optimizer = 200, .training = 50};
+  TrainOptions train;  // two besides the best, two with all of their files
+  DiskPlan plan = plan_disk(size, train, 100);
+  EXPECT_EQ(plan.most, 3 * 350 + 100);  // while the fourth is written: it and the two newest whole, the best as a model
+  EXPECT_EQ(plan.at_end, 2 * 350 + 100);
+  EXPECT_EQ(plan_disk(size, train, 1).most, 350);
+  train.keep = Keep::kBest;
+  EXPECT_EQ(plan_disk(size, train, 100).at_end, 100);
+  train.average_best = 3;  // three of the best, and their mean
+  plan = plan_disk(size, train, 100);
+  EXPECT_EQ(plan.most, 3 * 350 + 3 * 100);
+  EXPECT_EQ(plan.at_end, 200);
+  train.epochs = 4;
+  EXPECT_EQ(planned_saves(train, 1), 4);
+  train.save_every = 3;
+  EXPECT_EQ(planned_saves(train, 10), 4 + 1 + 13);
 }
 
 TEST(BestSteps, ByHand) {
@@ -144,7 +164,7 @@ TEST_F(EngineTest, ARunInUseIsRefusedAndLeftAlone) {
 }
 
 TEST_F(EngineTest, LeftoversOfAKilledProcessAreDeleted) {
-  train(request("whole", {"train.save_every=1", "train.save_total_limit=20"}), data_);
+  train(request("whole", {"train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20"}), data_);
   cut("run", "whole", 5);
   const fs::path checkpoints = folder_ / "run" / "checkpoints";
   fs::create_directories(checkpoints / "step-000006.partial-99-1");
@@ -152,7 +172,7 @@ TEST_F(EngineTest, LeftoversOfAKilledProcessAreDeleted) {
   fs::create_directory_symlink("step-000004", checkpoints / "best.partial");
   write_file_atomic(step("run", 5) / "trainer_state.json.partial-99-2", "{");
   write_file_atomic(folder_ / "run" / "metrics.jsonl.partial-99-3", "{");
-  train(resumed("run", {"train.save_every=1", "train.save_total_limit=20"}), data_);
+  train(resumed("run", {"train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20"}), data_);
   for (const auto& entry : fs::recursive_directory_iterator(folder_ / "run"))
     EXPECT_EQ(entry.path().string().find(".partial"), std::string::npos) << entry.path();
   EXPECT_EQ(weights("run", "step-000012"), weights("whole", "step-000012"));
@@ -160,19 +180,20 @@ TEST_F(EngineTest, LeftoversOfAKilledProcessAreDeleted) {
 }
 
 TEST_F(EngineTest, ACheckpointOfAnotherFormatOrModelIsNamedAndKept) {
-  train(request("whole", {"train.save_every=1", "train.save_total_limit=20"}), data_);
+  train(request("whole", {"train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20"}), data_);
   cut("run", "whole", 5);
   json state = json::parse(read_file(step("run", 5) / "trainer_state.json"));
   EXPECT_EQ(state["format"], 1);
   state["format"] = 2;
   state["infig_version"] = "9.9";
   write_file_atomic(step("run", 5) / "trainer_state.json", state.dump());
-  const TrainRequest again = resumed("run", {"train.save_every=1", "train.save_total_limit=20"});
+  const TrainRequest again = resumed("run", {"train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20"});
   EXPECT_THAT(message_of<CheckpointError>([&] { train(again, data_); }),
               AllOf(HasSubstr("infig 9.9"), HasSubstr("format 2"), HasSubstr("step-000005")));
   EXPECT_TRUE(fs::exists(step("run", 5) / "model.safetensors"));
   // A folder of another run, moved here by hand.
-  train(request("other", {"train.save_every=1", "train.save_total_limit=20", "fusion.intermediate_size=48"}), data_);
+  train(request("other", {"train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20", "fusion.intermediate_size=48"}),
+        data_);
   fs::remove_all(step("run", 5));
   fs::copy(step("other", 5), step("run", 5), fs::copy_options::recursive);
   EXPECT_THAT(message_of<CheckpointError>([&] { train(again, data_); }),
@@ -181,11 +202,17 @@ TEST_F(EngineTest, ACheckpointOfAnotherFormatOrModelIsNamedAndKept) {
 }
 
 TEST_F(EngineTest, ResumesToTheSameBitsWithEverythingOn) {
-  const std::vector<std::string> settings = {"train.save_every=1",           "train.save_total_limit=20",
-                                             "train.micro_batch=4",          "train.activation_checkpointing=true",
-                                             "train.modality_dropout=.4",    "train.ema_decay=.9",
-                                             "gam.momentum_mode=train",      "image.augment=rand",
-                                             "image.batch_norm_train=false", "precision=fp16",
+  const std::vector<std::string> settings = {"train.save_every=1",
+                                             "train.save_total_limit=20",
+                                             "train.save_state_limit=20",
+                                             "train.micro_batch=4",
+                                             "train.activation_checkpointing=true",
+                                             "train.modality_dropout=.4",
+                                             "train.ema_decay=.9",
+                                             "gam.momentum_mode=train",
+                                             "image.augment=rand",
+                                             "image.batch_norm_train=false",
+                                             "precision=fp16",
                                              "data.sampler=balanced"};
   train(request("whole", settings), data_);
   EXPECT_THAT(metrics("whole"), HasSubstr("loss_scale"));

@@ -22,6 +22,14 @@ TEST(Schedule, LinearByHand) {
   EXPECT_NEAR(scheduled_rate(options, 99, 100), 1.0 / 90, 1e-12);
 }
 
+TEST(Schedule, GrowsWhereThePlanBeforeEnds) {
+  // 5 steps an epoch; two epochs at first, then three, then seven.
+  for (int64_t step = 0; step < 10; ++step) EXPECT_EQ(schedule_length({2, 3, 7}, 5, step), 10) << step;
+  for (int64_t step = 10; step < 15; ++step) EXPECT_EQ(schedule_length({2, 3, 7}, 5, step), 15) << step;
+  for (int64_t step = 15; step < 36; ++step) EXPECT_EQ(schedule_length({2, 3, 7}, 5, step), 35) << step;
+  EXPECT_EQ(schedule_length({4}, 5, 3), 20);
+}
+
 TEST(Schedule, CosineAndConstantByHand) {
   EXPECT_NEAR(scheduled_rate({.lr = 2.0, .schedule = Schedule::kCosine, .warmup = 0}, 50, 100), 1.0, 1e-12);
   EXPECT_DOUBLE_EQ(scheduled_rate({.lr = 2.0, .schedule = Schedule::kConstant, .warmup = 0}, 99, 100), 2.0);

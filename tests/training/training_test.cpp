@@ -18,6 +18,7 @@
 #include "training/run_config.h"
 #include "training/run_inputs.h"
 #include "training/session.h"
+#include "training/session_checks.h"
 #include "training/small_training.h"
 #include "training/trainer.h"
 
@@ -82,10 +83,11 @@ TEST_F(TrainTest, WritesTheRunFolderAndTheSameBitsTwice) {
 }
 
 TEST_F(TrainTest, ResumesToTheSameBits) {
-  train(request("whole", {"train.save_every=1", "train.save_total_limit=20"}), data_);
+  const std::vector<std::string> all = {"train.save_every=1", "train.save_total_limit=20", "train.save_state_limit=20"};
+  train(request("whole", all), data_);
   for (const int stop_at : {2, 4, 7}) {  // inside an epoch, at its end, inside the next
     const std::string name = "cut-" + std::to_string(stop_at);
-    TrainRequest cut = request(name, {"train.save_every=1", "train.save_total_limit=20"});
+    TrainRequest cut = request(name, all);
     // A run stopped after step n is a copy of the whole run's folder up to step n.
     fs::create_directories(folder_ / name / "checkpoints");
     for (const char* file : {"config.yaml", "description.json", "metrics.jsonl", "timings.jsonl"})
@@ -136,12 +138,40 @@ TEST_F(TrainTest, Refusals) {
   TrainRequest resumed = request("run");
   resumed.resume = true;
   EXPECT_THROW(train(resumed, changed), DataError);
-  try {
-    train(request("large", {"train.batch_size=64"}), data_);
-    FAIL();
-  } catch (const DataError& problem) {
-    EXPECT_NE(std::string(problem.what()).find("28 posts"), std::string::npos) << problem.what();
-  }
+  for (Post& post : data_.posts) post.split = Split::kDev;
+  EXPECT_THROW(train(request("none", {"train.epochs=1"}), data_), DataError);
+  EXPECT_FALSE(fs::exists(folder_ / "none"));
+}
+
+TEST_F(TrainTest, FewerPostsThanABatchAreOneSmallerBatch) {
+  EXPECT_EQ(train(request("large", {"train.batch_size=64", "train.epochs=2"}), data_).steps, 2);
+  train(request("exact", {"train.batch_size=28", "train.epochs=2"}), data_);
+  EXPECT_EQ(weights("large", "step-000002"), weights("exact", "step-000002"));
+  EXPECT_EQ(metrics("large"), metrics("exact"));
+}
+
+TEST_F(TrainTest, WithoutDevTheLastStepIsTheBestWhereverItStops) {
+  std::erase_if(data_.posts, [](const Post& post) { return post.split == Split::kDev; });
+  std::atomic<int> signal{15};
+  TrainRequest stopped = request("stopped");
+  stopped.stop = &signal;
+  EXPECT_THROW(train(stopped, data_), Interrupted);
+  EXPECT_EQ(fs::read_symlink(folder_ / "stopped" / "checkpoints" / "best"), "step-000001");
+  stopped.stop = nullptr;
+  stopped.resume = true;
+  const TrainOutcome outcome = train(stopped, data_);
+  EXPECT_EQ(outcome.best_step, 12);
+  EXPECT_TRUE(std::isnan(outcome.best_metric));
+  const auto state = nlohmann::json::parse(read_file(folder_ / "stopped" / "checkpoints" / "best" / "trainer_state.json"));
+  EXPECT_TRUE(state.at("best_metric").is_null());
+}
+
+TEST(FittingBatch, ByHand) {
+  EXPECT_EQ(fitting_batch(98, 64, 1), 49);  // 2 x 49
+  EXPECT_EQ(fitting_batch(100, 64, 1), 50);
+  EXPECT_EQ(fitting_batch(127, 64, 1), 63);  // 2 x 63 leaves one; 3 x 42 one too
+  EXPECT_EQ(fitting_batch(128, 64, 1), 64);
+  EXPECT_EQ(fitting_batch(98, 64, 4), 48);  // 2 x 48 leaves two, 3 x 32 too, and the larger counts
 }
 
 std::map<std::string, at::Tensor> everything(Session& session) {

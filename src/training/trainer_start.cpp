@@ -1,0 +1,242 @@
+// How a run starts, or goes on: its folder, its checkpoint, its session (training_run.h).
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/disk.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "run/description.h"
+#include "training/best.h"
+#include "training/checkpoint.h"
+#include "training/disk_plan.h"
+#include "training/run_inputs.h"
+#include "training/training_run.h"
+
+namespace infig {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+// Nothing, or what a start that failed before its first step left: the cache, and the lock's file.
+bool holds_no_run(const fs::path& run) {
+  if (!fs::exists(run)) return true;
+  if (!fs::is_directory(run)) return false;
+  return std::all_of(fs::directory_iterator(run), fs::directory_iterator(),
+                     [](const auto& entry) { return entry.path().filename() == "cache" || entry.path().filename() == ".lock"; });
+}
+
+}  // namespace
+
+void check_new_folder(const fs::path& run) {
+  if (holds_no_run(run)) return;
+  throw ConfigError(
+      fmt::format("{}: the run folder exists already; continue it with --resume latest, or choose another --output-dir", run.string()));
+}
+
+bool TrainingRun::open_folder() {
+  const fs::path& run = request_.run;
+  if (!request_.resume) check_new_folder(run);
+  made_folder_ = !fs::exists(run);
+  lock_.emplace(run);
+  fresh_ = holds_no_run(run);  // under the lock: nobody else has begun one meanwhile
+  const GuardedFolder folder(run);
+  check_no_links(folder);
+  delete_leftovers(folder);
+  json weights;  // that the run started from: they may be gone when it continues
+  int64_t epochs_before = request_.config.train.epochs;
+  if (fs::exists(run / "config.yaml")) {
+    if (fs::exists(run / "description.json")) weights = read_run_description(run).weights;
+    epochs_before = check_same_config(run / "config.yaml", request_.config, weights);
+    checkpoint_ = latest_checkpoint(run);
+  }
+  if (checkpoint_) {
+    continue_from_checkpoint(epochs_before);
+    if (state_.finished || paused()) return false;
+  } else {
+    weights = json();
+    state_.planned_epochs = {request_.config.train.epochs};
+  }
+  lock_->sign();
+  write_file_atomic(folder, "config.yaml", dump_run_config(request_.config, false));
+  description_ = request_.description_json.empty() ? json::object() : json::parse(request_.description_json);
+  description_["seed"] = request_.config.seed;
+  description_["data"] = data_.name;
+  description_["data_sha256"] = data_.sha256;
+  description_["weights_sha256"] = weights.is_object() ? weights : starting_weights(request_.config);
+  if (!features_.empty()) description_["features"] = features_;
+  write_description();
+  log_to_file(run / "train.log");
+  return true;
+}
+
+// `epochs_before`: train.epochs of the start before this one, for checkpoints that do not say it themselves.
+void TrainingRun::continue_from_checkpoint(int64_t epochs_before) {
+  const fs::path& run = request_.run;
+  state_ = read_trainer_state(*checkpoint_);
+  const RunDescription description = read_run_description(run);
+  if (description.data_sha256 != data_.sha256) {
+    throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data",
+                                run.string(), description.data_sha256, data_.sha256));
+  }
+  check_same_model(*checkpoint_, request_.config.model);
+  features_ = description.features;
+  const int64_t epochs = request_.config.train.epochs;
+  if (state_.planned_epochs.empty()) state_.planned_epochs = {epochs_before};
+  // A kill between the config's growing and the first checkpoint after it leaves a checkpoint that knows the shorter plan alone.
+  if (state_.planned_epochs.back() < epochs) state_.planned_epochs.push_back(epochs);
+  if (state_.finished && may_go_on()) state_.finished = false;
+  find_best_again();
+  if (state_.finished || paused()) return;
+  if (!has_training_state(*checkpoint_)) {
+    throw CheckpointError(fmt::format(
+        "{}: holds the model alone, without optimizer.safetensors to go on from (train.keep=best leaves no more); start another "
+        "run from it: --init-from {} with another --output-dir",
+        checkpoint_->string(), run.string()));
+  }
+}
+
+bool TrainingRun::may_go_on() const {
+  const int64_t patience = request_.config.train.patience;
+  if (state_.epoch >= request_.config.train.epochs) return false;
+  return patience == 0 || state_.evaluations_without_gain < patience;
+}
+
+void TrainingRun::find_best_again() {
+  const auto has_model = [&](int64_t step) {
+    return fs::exists(request_.run / "checkpoints" / checkpoint_name(step) / "model.safetensors");
+  };
+  if (state_.best_step < 0 || has_model(state_.best_step)) return;
+  const std::string lost = fmt::format("{}: the best checkpoint, of step {}, has no model.safetensors any more",
+                                       (request_.run / "checkpoints").string(), state_.best_step);
+  if (state_.finished) {
+    throw CheckpointError(
+        fmt::format("{}, and the run is finished; evaluate and predict take what is left: --run {}", lost, checkpoint_->string()));
+  }
+  const auto steps = best_steps(state_.log_history, request_.config.train.best_metric, static_cast<int64_t>(state_.log_history.size()));
+  const auto left = std::find_if(steps.begin(), steps.end(), has_model);
+  state_.best_step = left == steps.end() ? -1 : *left;
+  const TrainerState none;
+  state_.best_metric = none.best_metric;
+  state_.best_f1_weighted = none.best_f1_weighted;
+  for (const json& line : state_.log_history) {
+    if (state_.best_step < 0 || line.at("step") != state_.best_step) continue;
+    state_.best_metric = line.at(metric_key(request_.config.train.best_metric));
+    state_.best_f1_weighted = line.at("eval_f1_weighted");
+  }
+  const GuardedFolder checkpoints = GuardedFolder(request_.run).folder("checkpoints");
+  if (state_.best_step < 0) {
+    checkpoints.remove("best");
+  } else {
+    checkpoints.point_link("best", checkpoint_name(state_.best_step));
+  }
+  log_warning("{}: {}", lost,
+              state_.best_step < 0 ? "the next evaluation is the best one" : fmt::format("step {} takes its place", state_.best_step));
+}
+
+void TrainingRun::write_description() const {
+  write_file_atomic(GuardedFolder(request_.run), "description.json", description_.dump(2) + "\n");
+}
+
+void TrainingRun::check_same_data() const {
+  const std::string mine = data_.sha256 + sha256_hex(dump_run_config(request_.config, false));
+  const std::vector<std::string> all = ranks_.gather(mine);
+  for (size_t r = 1; r < all.size(); ++r) {
+    if (all[r] == all[0]) continue;
+    const bool data = all[r].substr(0, data_.sha256.size()) != all[0].substr(0, data_.sha256.size());
+    throw DataError(data ? fmt::format("{}: rank {} reads other posts than rank 0 (SHA-256 {} and {}); every rank needs the same data set",
+                                       data_.folder.string(), r, all[r].substr(0, 64), all[0].substr(0, 64))
+                         : fmt::format("rank {} was started with another config than rank 0; give every rank the same command", r));
+  }
+}
+
+bool TrainingRun::open_folder_together() {
+  if (!ranks_.several()) return open_folder();
+  check_same_data();
+  json found;
+  if (ranks_.first()) {
+    const bool open = open_folder();
+    found = {
+        {"open", open}, {"checkpoint", checkpoint_ ? checkpoint_->string() : ""}, {"features", features_}, {"state", state_.to_json()}};
+  }
+  found = json::parse(ranks_.broadcast(found.dump()));
+  if (!ranks_.first()) {
+    const std::string checkpoint = found.at("checkpoint");
+    if (!checkpoint.empty()) checkpoint_ = checkpoint;
+    state_ = TrainerState::from_json(found.at("state"), "rank 0");
+    features_ = found.at("features");
+  }
+  return found.at("open");
+}
+
+void TrainingRun::withdraw() {
+  log_to_file("");
+  journal_.reset();
+  try {
+    const GuardedFolder folder(request_.run);
+    for (const std::string& name : folder.names()) {
+      if (name != "cache" && name != ".lock") folder.remove(name);
+    }
+    if (folder.find("cache")) return;
+    folder.remove(".lock");
+    lock_.reset();
+    if (made_folder_) fs::remove(request_.run);
+  } catch (const std::exception& problem) {  // what went wrong before is what counts
+    log_warning("{}", problem.what());
+  }
+}
+
+void TrainingRun::make_session() {
+  session_ = std::make_unique<Session>(
+      request_.config, data_,
+      SessionStart{
+          .cache = request_.run / "cache", .checkpoint = checkpoint_, .features = features_, .planned_epochs = state_.planned_epochs},
+      ranks_);
+  window_ = LossWindow(session_->objective().loss_names());
+  if (checkpoint_) {
+    load_training_state(*checkpoint_, session_->optimizer(), session_->objective(), session_->average());
+    window_.restore(state_.window);
+    session_->scaler().restore(state_.loss_scaler);
+    session_->restore_skipped_in_a_row(state_.skipped_in_a_row);
+    log_info("resuming from {} at step {}", checkpoint_->string(), state_.global_step);
+  }
+  if (!ranks_.first()) return;
+  const TrainOptions& train = request_.config.train;
+  const DiskPlan plan = plan_disk(checkpoint_size(*session_), train, planned_saves(train, session_->steps_per_epoch()));
+  check_disk(request_.run, plan, train);
+  const int64_t cache = bytes_below(request_.run / "cache"), free = free_bytes(request_.run);
+  log_info("disk: {}{}{}", describe(plan), cache > 0 ? fmt::format("; the feature cache is {}", format_bytes(cache)) : "",
+           free < 0 ? "" : fmt::format("; {} are free", format_bytes(free)));
+  journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, train.tensorboard);
+  journal_->write_bad_pictures(session_->loader().bad_pictures());
+  if (!session_->features().empty()) {  // where a later start finds them, once the encoders' folders are gone
+    description_["features"] = session_->features();
+    write_description();
+  }
+}
+
+void TrainingRun::say_what_follows() {
+  const TrainOptions& train = request_.config.train;
+  if (session_->dev_rows().empty()) {
+    log_warning(
+        "{}: no post of the split dev: nothing stops the run early (train.patience), and the last checkpoint counts as the best one "
+        "(train.best_metric)",
+        data_.folder.string());
+  }
+  int64_t parameters = 0;
+  for (const auto& parameter : session_->model().parameters()) parameters += parameter.requires_grad() ? parameter.numel() : 0;
+  log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads{}",
+           session_->batch_size(), session_->steps_per_epoch(), train.epochs, static_cast<double>(parameters) / 1e6,
+           precision_name(session_->precision()), at::get_num_threads(),
+           ranks_.several() ? fmt::format(" in each of {} ranks", ranks_.size()) : "");
+  const auto& planned = session_->planned_epochs();
+  if (planned.size() > 1 && checkpoint_) {
+    const int64_t before = planned[planned.size() - 2];
+    log_info("train.epochs has grown from {} to {}: up to step {} the rates are those of {} epochs, from there on those of {}", before,
+             planned.back(), before * session_->steps_per_epoch(), before, planned.back());
+  }
+}
+
+}  // namespace infig
