@@ -9,10 +9,10 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "evaluation/gallery.h"
+#include "evaluation/report_run.h"
 #include "evaluation/report_sections.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
-#include "evaluation/verdict.h"
 #include "image/encode.h"
 #include "pages/html.h"
 #include "pages/svg.h"
@@ -24,88 +24,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// Five posts of two classes, by hand. Truth a a a b b, predictions a a b b a: confusion [[2, 1], [1, 1]].
-EvaluationResult small_result() {
-  EvaluationResult result{.split = "test", .data = "five|posts", .data_sha256 = "feed"};
-  result.labels = {"a", "b, \"odd\""};
-  result.data_counts = {{.split = "dev", .posts = 10, .of_label = {3, 7}}, {.split = "test", .posts = 6, .of_label = {3, 2}}};
-  result.loss = 0.75;
-  result.predictions = {{"p1", 0, 0, {0.9, 0.1}},   {"p2", 0, 0, {0.6, 0.4}},
-                        {"p3", 0, 1, {0.2, 0.8}},   {"p4", 1, 1, {0.30000000049, 0.69999999951}},
-                        {"p5", 1, 0, {0.95, 0.05}}, {"p6", -1, 1, {0.25, 0.75}}};
-  auto& scores = result.scores;
-  scores.count = 5;
-  scores.accuracy = 0.6;
-  scores.accuracy_low = 0.23;
-  scores.accuracy_high = 0.88;
-  scores.f1_macro = 0.58;
-  scores.f1_weighted = 0.6;
-  scores.ece = 0.19;
-  scores.classes = {{2. / 3, 2. / 3, 2. / 3, 3}, {0.5, 0.5, 0.5, 2}};
-  scores.confusion = {{2, 1}, {1, 1}};
-  result.images_missing = 3;
-  return result;
-}
-
-class ReportTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name() / "run-one";
-    std::filesystem::remove_all(folder_.parent_path());
-    std::filesystem::create_directories(folder_);
-    write_file_atomic(folder_ / "description.json", R"({"data_sha256": "feed"})");  // what the run was trained on
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_.parent_path()); }
-
-  // Description, config, log and evaluation of a run, and its data set: p1 a picture of 40 x 20, p2 a wide one of 1000 x 500, p3 a text
-  // that is markup, p4 no picture, p5 a file that is no picture and no text.
-  DataSet synthetic_run() {
-    write_file_atomic(folder_ / "description.json",
-                      R"({"infig_version": "0.1.0", "git": "0123456789abcdef", "command": "SECRET-COMMAND", "host": "SECRET-HOST",
-                           "seed": 7, "preset": "tiny", "data": "five|posts", "data_sha256": "feed"})");
-    write_file_atomic(folder_ / "config.yaml",
-                      "seed: 7\ngam:\n  layer: 2\n  queue_size: 64\noptim:\n  lr: 1e-5\nimage:\n  mean: [0.5, 0.5]\n");
-    std::string log;
-    for (int step = 10; step <= 6000; step += 10) {
-      log += nlohmann::json{{"step", step},           {"epoch", step / 1000.0}, {"loss", 3.0 - step / 4000.0}, {"loss_classification", 1.0},
-                            {"loss_gam", 1.5},        {"loss_hfam", 0.5},       {"learning_rate", 1e-5},       {"grad_norm", 2.0},
-                            {"temperature_gam", 0.07}}
-                 .dump() +
-             "\n";
-      if (step % 1000 == 0)
-        log += nlohmann::json{{"step", step},         {"epoch", step / 1000.0},  {"eval_loss", 1.1}, {"eval_accuracy", 0.5 + step * 2e-5},
-                              {"eval_f1_macro", 0.4}, {"eval_f1_weighted", 0.45}}
-                   .dump() +
-               "\n";
-    }
-    write_file_atomic(folder_ / "metrics.jsonl", log + R"({"step": 6010, "lo)");
-    write_evaluation(small_result(), folder_);
-    const auto small = folder_ / "small.jpg", wide = folder_ / "wide.jpg", broken = folder_ / "broken.jpg";
-    write_file_atomic(small, encode_jpeg(make_image(40, 20, 200, 30, 30), 90));
-    write_file_atomic(wide, encode_jpeg(make_image(1000, 500, 30, 30, 200), 90));
-    write_file_atomic(broken, "not a picture");
-    DataSet data{.name = "five|posts", .folder = folder_, .labels = small_result().labels, .posts = {}, .sha256 = "feed"};
-    const auto add = [&data](const char* id, const char* text, const std::filesystem::path& image, int64_t label) {
-      data.posts.push_back(
-          {.id = id, .text = text, .image = image, .label = label < 0 ? "" : data.labels[label], .label_id = label, .split = Split::kTest});
-    };
-    add("p1", "a fine day", small, 0);
-    add("p2", "two\nlines \xF0\x9F\x98\x80", wide, 0);
-    add("p3", "<script src=\"http://evil.example/x.js\"></script> & 'more'\x01", small, 0);
-    add("p4", "no picture here", "", 1);
-    add("p5", "", broken, 1);
-    add("p6", "without label", "", -1);
-    return data;
-  }
-
-  std::string report(const DataSet& data, const ReportOptions& options = {}) {
-    write_report(folder_, data, {.split = "test"}, options);
-    return read_file(folder_ / "report.html");
-  }
-
-  std::filesystem::path folder_;
-};
 
 // p1 and p4 are right, p3 is not: accuracy 2/3; a: precision 1, recall 1/2; b: precision 1/2, recall 1; both F1 2/3.
 TEST_F(ReportTest, TheScoreWithoutLeakedPostsStandsBesideTheFullOne) {
@@ -280,98 +198,6 @@ TEST_F(ReportTest, PageComparesWithAPartWithheld) {
   EXPECT_THAT(page, HasSubstr("text alone"));
   EXPECT_THAT(page, HasSubstr("43.2\u00a0%"));
   EXPECT_THAT(reference::html_faults(page), ElementsAre());
-}
-
-// Another data set, another split: nothing replaces the run's own test split, and everything is shown.
-TEST_F(ReportTest, EveryEvaluationStaysAndIsShown) {
-  const DataSet data = synthetic_run();
-  report(data);
-  EXPECT_TRUE(write_model_card(folder_, data));
-  const std::string card = read_file(folder_ / "model-card.md"), own = read_file(folder_ / "eval/test.json");
-  EvaluationResult other = small_result();
-  other.data = "else/where";
-  other.data_sha256 = "beefbeef00";
-  other.scores.accuracy = 0.4321;
-  DataSet elsewhere = data;
-  elsewhere.name = other.data;
-  elsewhere.sha256 = other.data_sha256;
-  const StoredEvaluation place = write_evaluation(other, folder_);
-  EXPECT_EQ(place.folder, "eval/else_where-beefbeef");
-  write_report(folder_, elsewhere, place, {});
-  EXPECT_FALSE(write_model_card(folder_, elsewhere));
-  EvaluationResult dev = small_result();
-  dev.split = "dev";
-  dev.scores.accuracy = 0.1234;
-  write_evaluation(dev, folder_);
-  write_report(folder_, data, {.split = "dev"}, {});
-  EXPECT_TRUE(write_model_card(folder_, data));
-  EXPECT_EQ(read_file(folder_ / "eval/test.json"), own);
-  EXPECT_EQ(read_file(folder_ / "model-card.md"), card);
-  const std::string page = read_file(folder_ / "report.html");
-  EXPECT_THAT(reference::html_faults(page), ElementsAre());
-  EXPECT_THAT(page, HasSubstr("<p class=\"figure\">60.0\u00a0%</p>"));  // the head
-  EXPECT_THAT(page, HasSubstr(">On dev</h2>"));
-  EXPECT_THAT(page, HasSubstr(">On else/where, test</h2>"));
-  EXPECT_THAT(page, HasSubstr("12.3\u00a0%"));
-  EXPECT_THAT(page, HasSubstr("43.2\u00a0%"));
-  EXPECT_THAT(page, HasSubstr("majority accuracy 70\u00a0%"));  // dev holds 3 and 7
-  // Without the own test split the head is what was looked at last, and the card says what is missing.
-  std::filesystem::remove(folder_ / "eval/test.json");
-  write_report(folder_, elsewhere, place, {});
-  EXPECT_THAT(read_file(folder_ / "report.html"), HasSubstr("never evaluated on the test split of its own data set"));
-  EXPECT_TRUE(write_model_card(folder_, data));
-  EXPECT_THAT(read_file(folder_ / "model-card.md"), HasSubstr("never evaluated on the test split"));
-}
-
-// Figures of a checkpoint that training has left behind are marked as such.
-TEST_F(ReportTest, FiguresOfAnEarlierCheckpointAreMarked) {
-  const DataSet data = synthetic_run();
-  EvaluationResult result = small_result();
-  result.checkpoint = "step-000010";
-  const StoredEvaluation stored = write_evaluation(result, folder_);
-  for (const char* step : {"step-000010", "step-000020"}) std::filesystem::create_directories(folder_ / "checkpoints" / step);
-  std::filesystem::create_directory_symlink("step-000010", folder_ / "checkpoints/best");
-  EXPECT_EQ(outdated_by(folder_, stored), "");
-  EXPECT_THAT(report(data), Not(HasSubstr("step-000010")));
-  std::filesystem::remove(folder_ / "checkpoints/best");
-  std::filesystem::create_directory_symlink("step-000020", folder_ / "checkpoints/best");
-  EXPECT_EQ(outdated_by(folder_, stored), "step-000020");
-  EXPECT_THAT(report(data), HasSubstr("five|posts, test are those of step-000010; the best checkpoint is step-000020 now"));
-  EXPECT_TRUE(write_model_card(folder_, data));
-  EXPECT_THAT(read_file(folder_ / "model-card.md"), HasSubstr("of an earlier checkpoint; the best is step-000020 now"));
-}
-
-// A file of 0.1.0 names no data set, has an interval of its own, and no posts beside it.
-TEST_F(ReportTest, EvaluationsOfOlderVersionsAreTheRunsOwn) {
-  const DataSet data = synthetic_run();
-  auto json = nlohmann::json::parse(read_file(folder_ / "eval/test.json"));
-  for (const char* key : {"data", "data_sha256", "data_counts"}) json.erase(key);
-  write_file_atomic(folder_ / "eval/test.json", json.dump());
-  const auto stored = stored_evaluations(folder_);
-  ASSERT_EQ(stored.size(), 1U);
-  EXPECT_TRUE(stored[0].own());
-  EXPECT_EQ(read_evaluation(folder_, "test").data_sha256, "");
-  EXPECT_THAT(report(data), HasSubstr("did not record the data set"));
-  EXPECT_TRUE(write_model_card(folder_, data));
-  EXPECT_THAT(read_file(folder_ / "model-card.md"), HasSubstr("did not record the data set"));
-}
-
-// Majority .6, interval .23 to .88; the anchors move the reference.
-TEST(VerdictTest, OneSentenceForAllReferences) {
-  EvaluationResult result = small_result();
-  EXPECT_THAT(verdict_of(result).sentence, HasSubstr("is not shown to be better than always answering a (60.0 %): its accuracy is 60.0 %"));
-  result.anchors = {{.name = "tfidf", .accuracy = .7}};
-  EXPECT_THAT(verdict_of(result).sentence, HasSubstr("is not shown to be better than the anchor tfidf (70.0 %)"));
-  result.anchors[0].accuracy = .9;
-  EXPECT_EQ(verdict_of(result).against_best, Stand::kWorse);
-  EXPECT_THAT(verdict_of(result).sentence,
-              HasSubstr("is not shown to be better than always answering a (60.0 %), and is shown to be worse than the anchor tfidf"));
-  result.scores.accuracy_low = .61;
-  result.anchors[0].accuracy = .7;
-  EXPECT_THAT(verdict_of(result).sentence,
-              HasSubstr("is shown to be better than always answering a (60.0 %), but is not shown to be better than the anchor tfidf"));
-  result.anchors[0].accuracy = .605;
-  EXPECT_EQ(verdict_of(result).against_best, Stand::kBetter);
 }
 
 TEST_F(ReportTest, EqualRunsGiveEqualBytes) {
