@@ -52,6 +52,24 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
   return posts;
 }
 
+// Which texts and pictures were there, of `posts` and of those that were scored.
+void count_inputs(const std::vector<Post>& posts, const ScoredPosts& scored, bool with_pictures, EvaluationResult& result) {
+  for (const int64_t row : scored.rows) {
+    const Post& post = posts[static_cast<size_t>(row)];
+    const auto bad = scored.bad_pictures.find(row);
+    const bool lost = bad != scored.bad_pictures.end() && !bad->second.truncated();
+    result.texts_missing += post.text.empty() ? 1 : 0;
+    result.images_missing += with_pictures && !post.names_picture() ? 1 : 0;
+    result.posts_empty += !has_text(post) && (!post.names_picture() || lost) ? 1 : 0;
+  }
+  for (const auto& [row, bad] : scored.bad_pictures) ++(bad.truncated() ? result.images_truncated : result.images_missing);
+  result.images_skipped = static_cast<int64_t>(posts.size() - scored.rows.size());
+  result.images_missing -= result.images_skipped;
+  std::vector<int64_t> all(posts.size());
+  std::iota(all.begin(), all.end(), int64_t{0});
+  if (with_pictures) result.pictures = count_pictures(posts, all, scored.bad_pictures);
+}
+
 }  // namespace
 
 void bind_options(ConfigBinder& binder, EvaluateOptions& options) {
@@ -103,23 +121,12 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
       truths.push_back(prediction.label_id);
       labelled.insert(labelled.end(), row, row + classes);
     }
-    result.texts_missing += post.text.empty() ? 1 : 0;
-    result.images_missing += with_pictures && !post.names_picture() ? 1 : 0;
     const auto bad = scored.bad_pictures.find(rows[i]);
     facts.push_back(facts_of(post, bad == scored.bad_pictures.end() || bad->second.truncated()));
     result.predictions.push_back(std::move(prediction));
   }
-  for (const auto& [row, bad] : scored.bad_pictures) ++(bad.truncated() ? result.images_truncated : result.images_missing);
-  result.images_skipped = static_cast<int64_t>(all.size() - rows.size());
-  result.images_missing -= result.images_skipped;
-  if (with_pictures) result.pictures = count_pictures(posts, all, scored.bad_pictures);
+  count_inputs(posts, scored, with_pictures, result);
   if (!may_lose) require_a_used_picture(data.folder.string(), result.pictures);
-  for (const int64_t row : rows) {
-    const Post& post = posts[static_cast<size_t>(row)];
-    const auto bad = scored.bad_pictures.find(row);
-    const bool lost = bad != scored.bad_pictures.end() && !bad->second.truncated();
-    result.posts_empty += !has_text(post) && (!post.names_picture() || lost) ? 1 : 0;
-  }
   if (truths.empty())
     throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.folder.string(), split_name(split)));
   result.scores = score_classification(labelled, truths, static_cast<int64_t>(classes));
