@@ -215,7 +215,7 @@ void add_predict(CLI::App& app) {
       "  infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl --temperature fitted\n"
       "  infig predict --run runs/demo --input 'shards/{000..099}.tar' --output predictions.csv --min-confidence 0.6\n"
       "  sqlite3 -csv -header posts.db 'select id, text from posts' | \\\n"
-      "      infig predict --run runs/demo --input - --input-format csv --output - --format csv | head\n"
+      "      infig predict --run runs/demo --input - --input-format csv --output - --format csv > answers.csv\n"
       "  mpirun -n 4 infig predict --run runs/demo --input posts.jsonl --output predictions.jsonl");
   verb->callback([flags] { predict_verb(*flags); });
 }

@@ -95,10 +95,10 @@ class PostKinds : public ::testing::Test {
   // A tar has no cells: what is empty there is a file of no bytes, which is a broken picture; and a picture is there or is not named.
   fs::path write_tar(const Case& one) const {
     reference::Members members = {{"a.cls", "glad"}};
-    if (one.has_text_column()) members.push_back({"a.txt", one.words()});
-    if (one.picture == Picture::kThere) members.push_back({"a.jpg", jpeg_});
-    if (one.picture == Picture::kEmpty) members.push_back({"a.jpg", ""});
-    if (one.picture == Picture::kBroken) members.push_back({"a.jpg", "no picture"});
+    if (one.has_text_column()) members.emplace_back("a.txt", one.words());
+    if (one.picture == Picture::kThere) members.emplace_back("a.jpg", jpeg_);
+    if (one.picture == Picture::kEmpty) members.emplace_back("a.jpg", "");
+    if (one.picture == Picture::kBroken) members.emplace_back("a.jpg", "no picture");
     write_file_atomic(folder_ / "test-0.tar", reference::ustar(members));
     return folder_ / "test-0.tar";
   }
