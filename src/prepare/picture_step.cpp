@@ -76,7 +76,7 @@ std::string PictureStep::file_name(const RawPost& post) const {
 PictureOutcome PictureStep::bring(const RawPost& post) const {
   PictureOutcome outcome;
   if (post.picture.none()) {
-    outcome.notes.push_back({"picture absent", "the raw files name none"});
+    outcome.notes.push_back({"no picture named"});
   } else if (options_.pack || options_.bad_pictures) {
     decode(post, outcome);
   } else {

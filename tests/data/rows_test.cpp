@@ -1,5 +1,7 @@
 #include "data/rows.h"
 
+#include <fmt/format.h>
+
 #include "scratch.h"
 
 namespace infig {
@@ -111,9 +113,8 @@ TEST(Rows, SeparatorsAreFoundByLooking) {
     return rows.size() == 1 ? rows[0].id.value_or("-") + "/" + rows[0].text.value_or("-") : std::string("not one row");
   };
   for (const char* name : {"t.csv", "t.tsv", "t.tab", "t.txt"}) {
-    for (const std::string separator : {",", ";", "\t", "|"})
-      EXPECT_EQ(first(name, "id" + separator + "\"text\"" + separator + "more\n7" + separator + "\"x , ; \t | y\"" + separator + "z\n"),
-                "7/x , ; \t | y")
+    for (const char* separator : {",", ";", "\t", "|"})
+      EXPECT_EQ(first(name, fmt::format("id{0}\"text\"{0}more\n7{0}\"x , ; \t | y\"{0}z\n", separator)), "7/x , ; \t | y")
           << name << separator;
   }
   EXPECT_EQ(first("own.csv", "text;id,text\na;b,c\n"), "-/c");  // a tie goes to the extension's own

@@ -71,7 +71,7 @@ TEST(Prepare, WritesWhatTheSourceSays) {
   EXPECT_THAT(slurp(scratch / "out/dropped.csv"),
               ::testing::StartsWith("id,reason\ngone,by a rule\n3,neither text nor picture\n10,neither text nor picture\n11,eleven\n17,"));
   EXPECT_THAT(slurp(scratch / "out/notes.csv"),
-              ::testing::StartsWith("id,reason\n0,picture absent: the raw files name none\n1,\"odd post: number, 1\"\n1,picture"));
+              ::testing::StartsWith("id,reason\n0,no picture named\n1,\"odd post: number, 1\"\n1,no picture"));
   EXPECT_THAT(
       slurp(scratch / "out/posts.jsonl"),
       ::testing::StartsWith(
