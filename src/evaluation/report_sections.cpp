@@ -153,8 +153,9 @@ PageSection classes_section(const EvaluationResult& result) {
         with_thousands(own.support), percent(static_cast<double>(own.support) / static_cast<double>(result.scores.count)));
   }
   html += fmt::format(
-      "</tbody>\n<tfoot><tr><th scope=\"row\">macro mean</th><td></td><td><b>{}</b></td><td colspan=\"4\"></td></tr>"
-      "<tr><th scope=\"row\">weighted mean</th><td></td><td><b>{}</b></td><td colspan=\"4\"></td></tr></tfoot>\n</table></div>\n",
+      "</tbody>\n<tfoot><tr><th scope=\"row\">macro mean</th><td class=\"wide\"></td><td><b>{}</b></td><td colspan=\"4\"></td></tr>"
+      "<tr><th scope=\"row\">weighted mean</th><td class=\"wide\"></td><td><b>{}</b></td><td "
+      "colspan=\"4\"></td></tr></tfoot>\n</table></div>\n",
       percent(result.scores.f1_macro), percent(result.scores.f1_weighted));
   return {"classes", "Classes",
           "Precision: of what was called so, how much is. Recall: of what is so, how much was found. F1: their harmonic mean.", html};

@@ -72,7 +72,7 @@ std::string why_no_best(const fs::path& run, const GuardedFolder& checkpoints) {
 std::string why_no_checkpoints(const fs::path& run) {
   if (there(run / "config.yaml"))
     return "holds no checkpoints/best; the run was stopped before its first evaluation: continue it with train --resume latest";
-  const std::string inside = runs_inside(run);
+  std::string inside = runs_inside(run);
   if (!inside.empty()) return inside;
   if (there(run / "posts.jsonl")) return "is a data set folder; expected a run, the folder that train --output-dir wrote";
   return "holds no checkpoints/best; give the folder that train --output-dir wrote";
