@@ -12,8 +12,11 @@ void print_reading(const DryRun& found, const DataSet& data) {
   fmt::print("would read   {} ({} classes)\n", data.folder.string(), data.labels.size());
   for (const Split split : {Split::kTrain, Split::kDev, Split::kTest}) {
     const SplitContents& one = found.splits.at(static_cast<size_t>(split));
-    fmt::print("  {:<10} {} posts, {} texts, {} pictures named{}\n", split_name(split), one.posts, one.texts, one.pictures,
-               one.absent > 0 ? fmt::format(", {} of them absent", one.absent) : "");
+    fmt::print("  {:<10} {} posts, {} texts, {} pictures named{}{}\n", split_name(split), one.posts, one.texts, one.pictures,
+               one.absent > 0 ? fmt::format(", {} of them absent", one.absent) : "",
+               split != Split::kTest   ? ""
+               : found.cache_bytes > 0 ? " (for the feature cache alone)"
+                                       : " (not read by train)");
   }
   for (const auto& [key, path] : found.weights) fmt::print("  {:<10} {}\n", key, path.string());
 }

@@ -126,9 +126,11 @@ void adopt_pixels(InfigOptions& options, const ImageOptions& own, std::vector<st
     const auto& field = now.fields()[i];
     if (!is_among(kPixels, field.key)) continue;
     const std::string value = field.get(), wanted = model.fields()[i].get();
-    if (value != wanted && value != defaults.fields()[i].get())
+    if (value == wanted || value == defaults.fields()[i].get()) {
+      field.set(wanted);
+    } else {
       touched += fmt::format("{}{}={} (published for {})", touched.empty() ? "" : ", ", field.key, value, wanted);
-    field.set(wanted);
+    }
   }
   if (touched.empty()) return;
   conflicts.push_back(
