@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "evaluation/stored.h"
 #include "experiments/runs.h"
+#include "run/description.h"
 #include "training/run_folder.h"
 
 namespace infig {
@@ -105,8 +106,11 @@ fs::path check_experiment_folder(const ExperimentRequest& request, const DataSet
   }
   for (const uint64_t seed : request.seeds) {
     for (const Variant& variant : request.variants) {
-      const fs::path written = run_folder(request, variant, seed) / "config.yaml";
-      if (fs::exists(written)) check_same_config(written, config_of(request, variant, seed));
+      const fs::path run = run_folder(request, variant, seed);
+      if (!fs::exists(run / "config.yaml")) continue;
+      const bool described = fs::exists(run / "description.json");
+      check_same_config(run / "config.yaml", config_of(request, variant, seed),
+                        described ? read_run_description(run).weights : nlohmann::json());
     }
   }
   return tables;
