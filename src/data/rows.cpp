@@ -213,8 +213,9 @@ std::map<size_t, std::string> header_columns(const std::vector<std::string>& cel
   }
   if (columns.empty()) {
     throw DataError(
-        fmt::format("{}, header: none of the columns id, text, image, label, split, with none of the separators , ; tab and |; found: {}",
-                    path.string(), fmt::join(cells, " | ")));
+        fmt::format("{}, header: none of the columns id, text, image, label, split, with {}; found: {}", path.string(),
+                    path == kStandardInput ? "commas (csv) or tabs (tsv) as --input-format says" : "none of the separators , ; tab and |",
+                    fmt::join(cells, " | ")));
   }
   return columns;
 }
@@ -263,7 +264,9 @@ size_t names_in_header(const fs::path& path, char delimiter) {
   }
 }
 
-char find_delimiter(const fs::path& path) {
+// Standard input cannot be looked at first: a pipe is read once. There the format says it.
+char find_delimiter(const fs::path& path, const std::string& format) {
+  if (path == kStandardInput) return format == "csv" ? ',' : '\t';
   char best = extension_of(path) == ".csv" ? ',' : '\t';
   size_t most = names_in_header(path, best);
   for (const char candidate : {',', ';', '\t', '|'}) {
@@ -274,8 +277,8 @@ char find_delimiter(const fs::path& path) {
   return best;
 }
 
-void read_delimited(const fs::path& path, const RowTake& take) {
-  const char delimiter = find_delimiter(path);
+void read_delimited(const fs::path& path, const std::string& format, const RowTake& take) {
+  const char delimiter = find_delimiter(path, format);
   DelimitedReader reader(path, delimiter);
   std::vector<std::string> cells;
   int64_t line = 0;
@@ -334,7 +337,7 @@ void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& 
     case TableKind::kJsonArray:
       return read_json_array(path, take);
     case TableKind::kDelimited:
-      return read_delimited(path, take);
+      return read_delimited(path, format, take);
     case TableKind::kTar:
       return read_tar(path, take);
   }
@@ -347,7 +350,7 @@ std::set<std::string> table_columns(const fs::path& path, const std::string& for
     for (const auto& [name, field] : fields()) names.insert(name);
     return names;
   }
-  DelimitedReader reader(path, find_delimiter(path));
+  DelimitedReader reader(path, find_delimiter(path, format));
   std::vector<std::string> cells;
   int64_t line = 0;
   if (!reader.next(cells, line))

@@ -1,4 +1,4 @@
-// Pictures that are not whole, and what becomes of the posts that name them (table "Pictures" in interface.md).
+// Pictures that are not whole, and what becomes of the posts that name them (docs/pictures.md).
 #pragma once
 
 #include <string>

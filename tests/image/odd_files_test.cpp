@@ -23,7 +23,7 @@ using testing::left_out;
 using testing::read_pack;
 using testing::same_picture;
 
-DecodedImage decode(const std::string& bytes, const DecodeOptions& options = {}) { return decode_image(as_bytes(bytes), options); }
+DecodedImage decode_odd(const std::string& bytes, const DecodeOptions& options = {}) { return decode_image(as_bytes(bytes), options); }
 std::string golden(const std::string& name) { return read_file(golden_folder() / "files" / name); }
 
 TEST(OddFiles, EveryOneHasItsOutcome) {
@@ -119,7 +119,7 @@ TEST(OddFiles, CutFiles) {
   for (const auto& [name, keep, status] : kCuts) {
     const std::string whole = golden(name);
     if (left_out(as_bytes(whole))) continue;
-    const DecodedImage decoded = decode(whole.substr(0, keep == 0 ? whole.size() / 2 : keep));
+    const DecodedImage decoded = decode_odd(whole.substr(0, keep == 0 ? whole.size() / 2 : keep));
     EXPECT_STREQ(image_status_name(decoded.status), image_status_name(status)) << name << " cut at " << keep << ": " << decoded.reason;
     EXPECT_FALSE(decoded.reason.empty()) << name << " cut at " << keep;
   }
