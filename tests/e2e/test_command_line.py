@@ -223,7 +223,13 @@ def helps():
 
 # Flags whose value is a text or a list of its own. Every other flag of type TEXT names a file or folder: it belongs into table_places() of
 # src/apps/command_table.cpp, from which help and completion know that.
-TEXTS = {"--text", "--name", "--seeds", "--labels", "--bad-image", "--resume", "--split", "--without", "--expect", "--columns", "--members", "--ids", "--word"}
+TEXTS = {"--text", "--name", "--seeds", "--labels", "--bad-image", "--resume", "--split", "--without", "--expect", "--columns", "--members", "--ids", "--word", "--time-limit", "--sort", "--filter"}
+
+
+def test_an_empty_value_is_refused_by_name():
+    for words in ["predict", "--run=", "--text", "a"], ["train", "--config", "x", "--data", "", "--output-dir", "o"], ["bench", "--config", "x", "--data", "y", "--limit="]:
+        done = infig(*words)
+        assert done.code == 2 and "its value is empty" in done.err, done.all
 
 
 def test_flags_that_name_places_say_so(helps):

@@ -276,7 +276,7 @@ def test_a_file_of_a_terabyte_is_no_picture(run, tmp_path):
     picture.write_bytes((ROOT / "tests/golden/image/files").glob("*.png").__next__().read_bytes())
     os.truncate(picture, 1 << 40)  # holes
     (tmp_path / "posts.jsonl").write_text(json.dumps({"id": "a", "text": "rain", "image": "huge.png"}) + "\n")
-    done = limited("predict", "--run", run, "--input", tmp_path / "posts.jsonl", "--output", tmp_path / "out.jsonl")
+    done = limited("predict", "--run", run, "--input", tmp_path / "posts.jsonl", "--output", tmp_path / "out.jsonl", "--bad-image", "missing")
     assert done.code == 0, done.all
     assert "256 MiB" in done.all + (tmp_path / "out.jsonl").read_text()
 

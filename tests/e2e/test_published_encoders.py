@@ -214,7 +214,7 @@ def test_anchors_stand_beside_the_model(work, models, published_run):
     table = json.loads((data / "anchors.json").read_text())
     assert [row["name"] for row in table["rows"]] == ["majority", "tfidf", "text", "image", "text+image", "tfidf+text+image"]
     done = infig("evaluate", "--run", run, "--data", data, "--split", "test")
-    assert done.code == 0 and "anchors" in done.out and "the best of them" in done.out, done.all
+    assert done.code == 0 and "  anchors " in done.out and "the anchor text+image" in done.out, done.all
     evaluation = json.loads((run / "eval/test.json").read_text())
     assert len(evaluation["anchors"]) == 6
     report = (run / "report.html").read_text()

@@ -102,12 +102,12 @@ def test_pictures_that_are_all_absent_are_named_and_the_advice_works(without_pic
         assert done.code == 1 and "pc-" in done.err and "images/" in done.err, done.all
         assert "smaller batch" not in done.err and "batch_size" not in done.err.splitlines()[-1]
         assert not run.exists(), "a start that failed leaves nothing in the way of the next one"
-    assert "98 absent" in done.err
-    assert "data.bad_image=missing" in done.err
-    done = train(without_pictures, run, "data.bad_image=missing", "train.epochs=1")
+    assert "none of the 120 pictures" in done.err and "--bad-image missing" in done.err
+    done = train(without_pictures, run, "--bad-image", "missing", "train.epochs=1")
     assert done.code == 0, done.all
-    assert "not whole: 110 absent of 110 pictures" in done.err, done.err
-    assert json.loads((run / "description.json").read_text())["pictures"] == {"named": 110, "absent": 110}
+    assert "pictures: 0 of 110 used, 110 absent" in done.err, done.err
+    pictures = json.loads((run / "description.json").read_text())["pictures"]
+    assert pictures["images_named"] == 110 and pictures["images_absent"] == 110
 
 
 def test_pictures_that_are_dropped_are_counted(postcards, tmp_path):
