@@ -7,7 +7,11 @@
 namespace infig {
 namespace {
 
+// Fewer posts show nothing: even if all of them were judged differently, the exact paired test would give 2 / 2^5 > .05.
+constexpr int64_t kLeastPosts = 6;
+
 Stand stand_of(const ClassificationScores& scores, double reference) {
+  if (scores.count < kLeastPosts) return Stand::kNotShown;
   if (scores.accuracy_low > reference) return Stand::kBetter;
   return scores.accuracy_high < reference ? Stand::kWorse : Stand::kNotShown;
 }

@@ -18,8 +18,8 @@ struct Verdict {
   std::string sentence = {};  // plain text, one or two sentences
 };
 
-// A reference is beaten where the 95 % Wilson interval of the accuracy lies above its accuracy, and wins where it lies below. References:
-// always answering the split's largest class, and the anchors.
+// A reference is beaten where the 95 % Wilson interval of the accuracy lies above its accuracy, and wins where it lies below; fewer than
+// six posts show nothing. References: always answering the split's largest class, and the anchors.
 Verdict verdict_of(const EvaluationResult& result);
 
 // The label that most posts of the split have; of several the first.

@@ -106,7 +106,8 @@ class FilePrediction {
         if (block_.size() == static_cast<size_t>(request_.block_rows)) flush();
         if (read_ == request_.limit) throw EnoughRows();
       });
-    } catch (const EnoughRows&) {  // the last block is still to be scored
+    } catch (const EnoughRows&) {
+      read_ = request_.limit;  // the last block is still to be scored
     }
     if (!block_.empty()) flush();
     if (blocks_ % ranks_.size() != 0) end_round();

@@ -97,6 +97,7 @@ TEST_F(StoredTest, EvaluationsOfOlderVersionsAreTheRunsOwn) {
 // Majority .6, interval .23 to .88; the anchors move the reference.
 TEST(VerdictTest, OneSentenceForAllReferences) {
   EvaluationResult result = small_result();
+  result.scores.count = 10;
   EXPECT_THAT(verdict_of(result).sentence, HasSubstr("is not shown to be better than always answering a (60.0 %): its accuracy is 60.0 %"));
   result.anchors = {{.name = "tfidf", .accuracy = .7}};
   EXPECT_THAT(verdict_of(result).sentence, HasSubstr("is not shown to be better than the anchor tfidf (70.0 %)"));
@@ -110,6 +111,8 @@ TEST(VerdictTest, OneSentenceForAllReferences) {
               HasSubstr("is shown to be better than always answering a (60.0 %), but is not shown to be better than the anchor tfidf"));
   result.anchors[0].accuracy = .605;
   EXPECT_EQ(verdict_of(result).against_best, Stand::kBetter);
+  result.scores.count = 5;  // no exact test of five posts comes below .05: 2 / 2^5 = .0625
+  EXPECT_EQ(verdict_of(result).against_best, Stand::kNotShown);
 }
 
 }  // namespace
