@@ -97,7 +97,8 @@ TEST_F(StoredTest, EvaluationsOfOlderVersionsAreTheRunsOwn) {
 // Majority .6, interval .23 to .88; the anchors move the reference.
 TEST(VerdictTest, OneSentenceForAllReferences) {
   EvaluationResult result = small_result();
-  result.scores.count = 10;
+  result.scores.count = 10;  // twice the five posts
+  for (auto& one : result.scores.classes) one.support *= 2;
   EXPECT_THAT(verdict_of(result).sentence, HasSubstr("is not shown to be better than always answering a (60.0 %): its accuracy is 60.0 %"));
   result.anchors = {{.name = "tfidf", .accuracy = .7}};
   EXPECT_THAT(verdict_of(result).sentence, HasSubstr("is not shown to be better than the anchor tfidf (70.0 %)"));
