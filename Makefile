@@ -67,7 +67,7 @@ test: build  ## every test: CTest, then pytest on the command line
 	@$(MAKE) e2e
 
 e2e:
-	@INFIG_BINARY=$(CURDIR)/$(INFIG) $(PYTHON) -m pytest -q -rs -p no:cacheprovider --junitxml build/reports/pytest.xml tests/e2e
+	@INFIG_BINARY=$(CURDIR)/$(INFIG) $(PYTHON) -m pytest -q -rs -n $(JOBS) --dist loadfile -p no:cacheprovider --junitxml build/reports/pytest.xml tests/e2e
 
 conformance: build  ## against the original implementations in Python (in .venv-conformance), live
 	@tools/setup_conformance.sh
