@@ -8,6 +8,7 @@
 #include "apps/compute_flags.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/words.h"
 #include "image/decode.h"
 #include "quality/clean_test.h"
 #include "quality/data_report.h"
@@ -71,10 +72,10 @@ void print_pictures(const VerifyReport& report, const VerifyFlags& flags) {
       fmt::print("  {} {}: {}{}{}\n", post.id, post.image.string(), facts.status, facts.reason.empty() ? "" : ": ", facts.reason);
   }
   print_more(listed, flags);
-  if (misnamed > 0) fmt::print("{} pictures have the extension of another format\n", misnamed);
+  if (misnamed > 0) fmt::print("{}: the extension is another format's\n", counted(misnamed, "picture"));
   const int64_t unusable = count_unusable(report);
-  if (unusable > 0 && flags.bad_image == "missing") fmt::print("{} posts would take part with their text alone\n", unusable);
-  if (unusable > 0 && flags.bad_image == "skip") fmt::print("{} posts would be left out\n", unusable);
+  if (unusable > 0 && flags.bad_image == "missing") fmt::print("{} would take part with the text alone\n", counted(unusable, "post"));
+  if (unusable > 0 && flags.bad_image == "skip") fmt::print("{} would be left out\n", counted(unusable, "post"));
 }
 
 void print_sizes(const VerifyReport& report) {
@@ -114,7 +115,7 @@ void print_texts(const VerifyReport& report) {
                  sum.p95, sum.p99, sum.longest, more);
     };
     print("words", words, "");
-    print("tokens", tokens, fmt::format("; {} posts cut at {}", count_cut(report, split), report.max_length));
+    print("tokens", tokens, fmt::format("; {} cut at {}", counted(count_cut(report, split), "post"), report.max_length));
   }
 }
 
@@ -155,7 +156,8 @@ void print_lost(const VerifyReport& report) {
 
 void print_report(const VerifyReport& report, const VerifyFlags& flags) {
   const DataSet& data = report.data;
-  fmt::print("data set {}: {} posts, {} labels\n", data.name, data.posts.size(), data.labels.size());
+  fmt::print("data set {}: {}, {}\n", data.name, counted(static_cast<int64_t>(data.posts.size()), "post"),
+             counted(static_cast<int64_t>(data.labels.size()), "label"));
   fmt::print("SHA-256  {} {}\n", data.sha256,
              report.stated_sha256.empty()          ? "(none stated)"
              : report.stated_sha256 == data.sha256 ? "(as stated)"
@@ -197,7 +199,8 @@ void write_files(const VerifyReport& report, const VerifyFlags& flags, int64_t t
     const fs::path path = flags.clean_test.empty() ? clean_test_path(flags.data) : fs::path(flags.clean_test);
     const CleanTest clean = make_clean_test(report);
     write_clean_test(clean, path);
-    fmt::print("wrote {}: {} test posts stay, {} are left out\n", path.string(), clean.ids.size(), clean.left_out.size());
+    fmt::print("wrote {}: {} of test stay, {} left out\n", path.string(), counted(static_cast<int64_t>(clean.ids.size()), "post"),
+               clean.left_out.size());
   }
 }
 

@@ -111,8 +111,8 @@ class VerbWords {
 
   // A value as the parser is to have it; `said` is what was typed.
   void give(const CLI::Option& option, const std::string& name, const std::string& value, const std::string& said) {
-    // An empty value is most often a variable of the shell that is not set; only a post's text may be empty.
-    if (value.empty() && name != "--text")
+    // An empty value is most often a variable of the shell that is not set; a post's own sides may be empty.
+    if (value.empty() && name != "--text" && name != "--image")
       throw ConfigError(fmt::format("{} {}: its value is empty: expected {}", verb_path(verb_), name, shown_type(option)));
     const bool once = option.get_items_expected_max() == 1;
     if (once && !is_new(option.get_name(), value, said)) return;
