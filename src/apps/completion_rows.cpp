@@ -40,6 +40,17 @@ std::string case_branches(const std::vector<TableVerb>& table, const std::string
   return lines;
 }
 
+std::string flags_of(const TableVerb& verb) {
+  std::vector<std::string> names;
+  for (const TableFlag& flag : verb.flags) names.push_back(flag.name);
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
+std::string children_list(const TableVerb& verb) { return fmt::format("{}", fmt::join(verb.children, " ")); }
+
+namespace {
+
+// "'train --device') value='cpu cuda auto' ;;" a line.
 std::string flag_branches(const std::vector<TableVerb>& table) {
   std::string lines;
   for (const TableVerb& verb : table) {
@@ -52,6 +63,7 @@ std::string flag_branches(const std::vector<TableVerb>& table) {
   return lines;
 }
 
+// "'data.bad_image') value='missing skip error' ;;" a line, of keys that have something to complete.
 std::string key_branches() {
   std::string lines;
   for (const ConfigKey& key : config_keys()) {
@@ -62,16 +74,20 @@ std::string key_branches() {
   return lines;
 }
 
-std::string flags_of(const TableVerb& verb) {
-  std::vector<std::string> names;
-  for (const TableFlag& flag : verb.flags) names.push_back(flag.name);
-  return fmt::format("{}", fmt::join(names, " "));
-}
-
-std::string children_list(const TableVerb& verb) { return fmt::format("{}", fmt::join(verb.children, " ")); }
-
+// "@file", of what stands without a flag; the last one holds for all that follow.
 std::string places_of(const TableVerb& verb) { return verb.places.empty() ? "" : value_name(verb.places.front()); }
 
+// "yes" or empty.
 std::string takes_keys_of(const TableVerb& verb) { return verb.takes_keys ? "yes" : ""; }
+
+}  // namespace
+
+std::string shared_rows(const std::vector<TableVerb>& table) {
+  std::string script = "  case $1 in\n" + case_branches(table, "place", places_of) + "  esac\n";
+  script += "  case $1 in\n" + case_branches(table, "keys", takes_keys_of) + "  esac\n}\n\n";
+  script +=
+      "# What the flag $1 (\"VERB --FLAG\") takes.\n_infig_value() {\n  value=''\n  case $1 in\n" + flag_branches(table) + "  esac\n}\n\n";
+  return script + "# What the key $1 takes.\n_infig_key() {\n  value=''\n  case $1 in\n" + key_branches() + "  esac\n}\n";
+}
 
 }  // namespace infig

@@ -20,14 +20,11 @@ std::string joined_path(const TableVerb& verb);
 // "'prepare table') REPLY='...' ;;" a line, of what `list` says of each verb; verbs with an empty list are left out.
 std::string case_branches(const std::vector<TableVerb>& table, const std::string& variable, std::string (*list)(const TableVerb&));
 
-// "'train --device') value='cpu cuda auto' ;;" a line.
-std::string flag_branches(const std::vector<TableVerb>& table);
-// "'data.bad_image') value='missing skip error' ;;" a line, of keys that have something to complete.
-std::string key_branches();
+// What bash and zsh end with alike: the end of _infig_verb (what stands without a flag, whether key=value is taken), then _infig_value and
+// _infig_key, which say what a flag and a key take.
+std::string shared_rows(const std::vector<TableVerb>& table);
 
 std::string flags_of(const TableVerb& verb);  // "--config --data"
 std::string children_list(const TableVerb& verb);
-std::string places_of(const TableVerb& verb);      // "@file", of what stands without a flag; the last one holds for all that follow
-std::string takes_keys_of(const TableVerb& verb);  // "yes" or empty
 
 }  // namespace infig

@@ -111,11 +111,7 @@ std::string zsh_completion(const CLI::App& app) {
   for (const TableVerb& verb : table)
     script += fmt::format("    {}) flags=(\n{}    ) ;;\n", shell_quoted(joined_path(verb)), zsh_flags(verb));
   script += "  esac\n";
-  script += "  case $1 in\n" + case_branches(table, "place", places_of) + "  esac\n";
-  script += "  case $1 in\n" + case_branches(table, "keys", takes_keys_of) + "  esac\n}\n\n";
-  script +=
-      "# What the flag $1 (\"VERB --FLAG\") takes.\n_infig_value() {\n  value=''\n  case $1 in\n" + flag_branches(table) + "  esac\n}\n\n";
-  script += "# What the key $1 takes.\n_infig_key() {\n  value=''\n  case $1 in\n" + key_branches() + "  esac\n}\n";
+  script += shared_rows(table);
   return script + kZshRules;
 }
 
