@@ -52,8 +52,9 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
   return posts;
 }
 
-// Which texts and pictures were there, of `posts` and of those that were scored.
-void count_inputs(const std::vector<Post>& posts, const ScoredPosts& scored, bool with_pictures, EvaluationResult& result) {
+// Which texts and pictures were there, of the posts at `rows` and of those of them that were scored.
+void count_inputs(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoredPosts& scored, bool with_pictures,
+                  EvaluationResult& result) {
   for (const int64_t row : scored.rows) {
     const Post& post = posts[static_cast<size_t>(row)];
     const auto bad = scored.bad_pictures.find(row);
@@ -63,11 +64,9 @@ void count_inputs(const std::vector<Post>& posts, const ScoredPosts& scored, boo
     result.posts_empty += !has_text(post) && (!post.names_picture() || lost) ? 1 : 0;
   }
   for (const auto& [row, bad] : scored.bad_pictures) ++(bad.truncated() ? result.images_truncated : result.images_missing);
-  result.images_skipped = static_cast<int64_t>(posts.size() - scored.rows.size());
+  result.images_skipped = static_cast<int64_t>(rows.size() - scored.rows.size());
   result.images_missing -= result.images_skipped;
-  std::vector<int64_t> all(posts.size());
-  std::iota(all.begin(), all.end(), int64_t{0});
-  if (with_pictures) result.pictures = count_pictures(posts, all, scored.bad_pictures);
+  if (with_pictures) result.pictures = count_pictures(posts, rows, scored.bad_pictures);
 }
 
 }  // namespace
@@ -125,7 +124,7 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
     facts.push_back(facts_of(post, bad == scored.bad_pictures.end() || bad->second.truncated()));
     result.predictions.push_back(std::move(prediction));
   }
-  count_inputs(posts, scored, with_pictures, result);
+  count_inputs(posts, all, scored, with_pictures, result);
   if (!may_lose) require_a_used_picture(data.folder.string(), result.pictures);
   if (truths.empty())
     throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.folder.string(), split_name(split)));
