@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What a machine may rightly lack, as the tests' own messages name it.
-LACKING = re.compile(r"\b(base-weights|GPU|CUDA|bf16|AVX|AMX|mpirun|MPI|Chromium|Playwright|root|superuser|zsh|fish|cores|memory|no support for (?:WebP|GIF|BMP))\b", re.I)
+LACKING = re.compile(r"\b(base-weights|GPU|CUDA|bf16|AVX|AMX|mpirun|MPI|Chromium|Playwright|root|superuser|zsh|fish|cores|memory|no support for (?:WebP|GIF|BMP|AVIF|HEIC|TIFF|JPEG XL))\b", re.I)
 
 
 def data_folder():

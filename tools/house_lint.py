@@ -11,7 +11,7 @@
   * src/ draws random numbers from core/random.h alone, formats with fmt, and only apps prints, exits and reads the environment
   * nothing in the tree names a folder of somebody's machine, and no work is left marked as to be done
   * sources of one folder name different things in their unnamed namespaces: unity builds put them into one
-  * golden files stay small: 200 KB each, 3 MB together
+  * golden files stay small: 200 KB each, 7 MB together
 """
 
 import re

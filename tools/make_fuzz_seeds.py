@@ -147,11 +147,17 @@ def run_folders():
     resnet = {"model_type": "resnet", "layer_type": "basic", "depths": [1, 1, 1, 1], "hidden_sizes": [4, 4, 6, 8], "embedding_size": 4, "stem_kernel": 3}
     published = {**config, "text_encoder": encoder, "image_backbone": resnet, "clip_embed_dim": 3,
                  "infig": {**config["infig"], "text": {**text, "model": "x"}, "image": {**image, "model": "y", "pos": "learned"}}}
+    convnext = {"model_type": "convnext", "depths": [1, 1], "hidden_sizes": [4, 6], "kernel_sizes": [7, 3], "stem": "patch", "patch_size": 4}
+    blocks = [{"kind": kind, "in_channels": 4, "expanded": 4, "out_channels": 4, "kernel": 3, "stride": 2, "squeezed": 2} for kind in ("separable", "plain")]
+    inverted = {"model_type": "inverted-net", "stem_width": 4, "head_width": 4, "stages": [[blocks[0]], [blocks[1]]]}
     shapes = {"text_encoder.embeddings.word_embeddings.weight": [8, 4], "text_encoder.embeddings.LayerNorm.weight": [4],
               "text_encoder.encoder.rel_embeddings.weight": [6, 4], "image_encoder.backbone.conv1.weight": [4, 3, 3, 3], "head.classifier.weight": [2, 4],
               "gam.clip_image_projection.weight": [2, 3], "image_encoder.position_embeddings": [2, 4]}
     shapes.update({f"{layer}.intermediate.dense.weight": [8, 4] for layer in ("text_encoder.encoder.layer.0", "image_encoder.layer.0", "fusion.layer.0")})
     shapes.update({f"image_encoder.backbone.layer{i + 1}.0.conv1.weight": [width, 4, 3, 3] for i, width in enumerate([4, 4, 6, 8])})
+    parts = {"stem.0": [4, 3, 4, 4], "stages.0.blocks.0.conv_dw": [4, 1, 7, 7], "stages.1.blocks.0.conv_dw": [6, 1, 3, 3], "conv_stem": [4, 3, 3, 3], "conv_head": [4, 4, 1, 1],
+             "blocks.0.0.conv_dw": [4, 1, 3, 3], "blocks.0.0.conv_pw": [4, 4, 1, 1], "blocks.0.0.se.conv_reduce": [2, 4, 1, 1], "blocks.1.0.conv": [4, 4, 1, 1]}
+    shapes.update({f"image_encoder.backbone.{name}.weight": shape for name, shape in parts.items()})
     header, end = {}, 0
     for name, shape in shapes.items():
         begin, end = end, end + 4 * math.prod(shape)
@@ -168,6 +174,8 @@ def run_folders():
     return {"run_folder": {
         "checkpoint": folder({"config.json": config, "header": header, "trainer_state.json": state, "calibration.json": calibration, "description.json": description, **tokenizer}),
         "published": folder({"config.json": published, "header": header}),
+        "convnext": folder({"config.json": {**published, "image_backbone": convnext}, "header": header}),
+        "inverted": folder({"config.json": {**published, "image_backbone": inverted}, "header": header}),
         "whole": folder({"config.json": config, "model.safetensors": safetensors({"head.classifier.weight": ("F32", [2, 4], bytes(32))})}),
         "features": folder({**features, "features_header": {"features": {"dtype": "F16", "shape": [4, 8], "data_offsets": [0, 64]}}}),
         "features32": folder({"features.json": {"bad": []}, "features.safetensors": safetensors({"features": ("F32", [4, 2, 2], bytes(64))})}),
@@ -197,6 +205,12 @@ def tokenizers():
             "roberta": folder({"vocab.json": byte_pair, "merges.txt": "#version: 0.2\na b\n\u0120 a\n".encode(), "tokenizer_config.json": mask}),
             "clip": folder({"vocab.json": clip, "merges.txt": b"a b</w>\n", "config.json": {"model_type": "clip"}}),
             "json": folder({"tokenizer.json": {"model": pairs, "added_tokens": [{"id": 12, "content": "<user>"}]}, "added_tokens.json": {"#SAD": 13}})},
+        "json_tokenizer": {kind.name: folder({"tokenizer.json": (kind / "tokenizer.json").read_bytes()}) for kind in sorted((text / "json").iterdir()) if kind.is_dir()} | {
+            "class": folder({"tokenizer.json": {"model": {"type": "Unigram", "unk_id": 3, "vocab": [["[PAD]", 0.0], ["[CLS]", 0.0], ["[SEP]", 0.0], ["[UNK]", 0.0], ["\u2581a", -1.5]]},
+                                                "added_tokens": [{"id": 5, "content": "[MASK]", "special": True}]},
+                             "tokenizer_config.json": {"tokenizer_class": "DebertaV2Tokenizer", "do_lower_case": True}, "config.json": {"model_type": "deberta-v2"}}),
+            "more": folder({"tokenizer.json": {"model": {"type": "WordLevel", "unk_token": "u", "vocab": {"u": 0, "a": 1}}}, "special_tokens_map.json": {"cls_token": "<s>"},
+                            "added_tokens.json": {"<user>": 3}, "tokenizer_config.json": {"pad_token": "a", "extra_special_tokens": ["<x>"]}})},
         "clip_merges": {"lines": b"T#version\na b</w>\nb c\nab</w> bc\n", "packed": gzip.compress(b"#version\n" + b"! !\n" * 48894, mtime=0),
                         "short": gzip.compress(b"#version\na b\n", mtime=0)},
         "sentencepiece_model": {"golden": (text / "spm.model").read_bytes()},
@@ -214,6 +228,9 @@ def answers():
             "rescale_factor": 0.00392156862745098, "do_normalize": True, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.2],
             "image_processor_type": "CLIPImageProcessor"}
     convnext = {"feature_extractor_type": "ConvNextFeatureExtractor", "crop_pct": 0.875, "size": 224, "resample": 2, "image_std": None}
+    timm = {"architecture": "resnet18", "pretrained_cfg": {"input_size": [3, 288, 288], "interpolation": "bicubic", "crop_pct": 0.95, "crop_mode": "border",
+                                                           "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}
+    open_clip = {"size": [256, 256], "mode": "RGB", "mean": [0.5, 0.5, 0.5], "std": 0.5, "interpolation": "bilinear", "resize_mode": "longest", "fill_color": 7}
     pair = b"neutral,positive"
     return {"python_list": {"train": b"['91', \"it's # caf\\u00e9 \\n\", 1]\r\n", "valid": "['92', 'caf\u00e9 \\'x\\' \\\\', 1, 0]".encode(),
                             "words": b"['93', 'a', 'b', 'c', 'd', 'e']"},
@@ -224,7 +241,8 @@ def answers():
                 "plain": folder({"train.txt": b"\xef\xbb\xbf0\r\n1 angry\n\n4294967295\n", "val.txt": b"2\n", "test.txt": b"7\tsad"}),
                 "valid": folder({"train.json": b'{"id": "9"}', "valid.txt": b"12\n"})},
             "hub_listing": {"whole": json.dumps(listing).encode(), "shards": json.dumps(shards).encode()},
-            "preprocessor": {"clip": json.dumps(clip).encode(), "convnext": json.dumps(convnext).encode()}}
+            "preprocessor": {"clip": json.dumps(clip).encode(), "convnext": json.dumps(convnext).encode(), "timm": json.dumps(timm).encode(),
+                             "open_clip": json.dumps(open_clip).encode()}}
 
 
 def exif(order, entries):
@@ -238,9 +256,13 @@ def exif(order, entries):
 def pictures():
     """By what they are: the decoder of each format begins with the golden files of its format. Those that stand for sizes alone are left out."""
     signatures = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG", "webp": b"RIFF", "gif": b"GIF8", "bmp": b"BM"}
-    seeds = {kind: {} for kind in signatures}
-    for path in sorted([*(GOLDEN / "image" / "files").iterdir(), *(GOLDEN / "image" / "odd").iterdir()]):
+    endings = {".avif": "avif", ".heic": "heic", ".tiff": "tiff", ".jxl": "jxl"}
+    seeds = {kind: {} for kind in [*signatures, *endings.values()]}
+    for path in sorted([*(GOLDEN / "image" / "files").iterdir(), *(GOLDEN / "image" / "odd").iterdir(), *(GOLDEN / "image" / "modern").iterdir()]):
         data = path.read_bytes()
+        if path.suffix in endings:
+            seeds[endings[path.suffix]][path.name] = data
+            continue
         for kind, signature in signatures.items():
             if data.startswith(signature) and len(data) <= 6000 and not path.name.startswith("huge"):
                 seeds[kind][path.name] = data
@@ -270,6 +292,7 @@ def tables():
     split = [{"id": "5", "text": "RT @x: \"so\" http://t.co/a", "emotion_label": 0}, {"id": 6, "text": "", "emotion_label": 2}]
     return {
         "delimited_table": {
+            "quotes": b'Tid\ttext\tlabel\tsplit\n1\t"so long\tbad\ttrain\n2\tsaid he"\tbad\ttrain\n3\t"a" b\tgood\tdev\n',
             "csv": b"Cid,text,image,label,split\r\n1,\"a, \"\"b\"\"\nc\",images/1.jpg,positive,train\r\n\r\n2,,2.jpg,negative,dev\r\n",
             "tsv": b"T\xef\xbb\xbfsplit\tid\ttext\tlabel\ttags\ntrain\t1\tcaf\xc3\xa9\tpositive\tx\ntest\t2\t\tneutral\t\n",
             "posts": b"Ctext\nwords alone\n", "semicolon": b"Cid;text;label;split\n1;\"a; b\";positive;Train\n2;c;;TEST\n"},
@@ -327,10 +350,14 @@ def tars():
     return {"tar_rows": {"ustar": tar(tarfile.USTAR_FORMAT, members), "gnu": tar(tarfile.GNU_FORMAT, long), "pax": tar(tarfile.PAX_FORMAT, long)}}
 
 
+def parquet():
+    return {"parquet_rows": {path.stem: path.read_bytes() for path in sorted((GOLDEN / "data").glob("*.parquet"))}}
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for target, seeds in {**archives(pretend_torch()), **run_folders(), **tokenizers(), **answers(), **pictures(), **packs(), **tables(), **tars(), **raw_archives()}.items():
+    for target, seeds in {**archives(pretend_torch()), **run_folders(), **tokenizers(), **answers(), **pictures(), **packs(), **tables(), **tars(), **parquet(), **raw_archives()}.items():
         place = Path(sys.argv[1]) / target
         place.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

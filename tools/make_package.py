@@ -3,7 +3,7 @@
 
     tools/make_package.py [--build DIR] [--output DIR] [--level 1..9]     writes OUTPUT/infig-VERSION-linux-ARCH.tar.gz
 
-In it: what `cmake --install` installs (program, libinfig and its header), libtorch's CPU libraries, every other shared library that they
+In it: what `cmake --install` installs (program, libinfig and its header), libtorch's CPU libraries, Arrow's (Parquet), every other shared library that they
 need except glibc's own, the presets, and the licence of each. Nothing of the target machine is used but the kernel and glibc, which must be
 as new as the ones here. Names are sorted, times and owners are none: equal builds give equal archives.
 """
@@ -97,14 +97,18 @@ def package_of(path):
     return None
 
 
-def torch_licences(library):
-    """The folder of licences of the wheel that a library of libtorch belongs to, or of the libtorch that was unpacked."""
+def wheel_licences(library):
+    """(name, its files of licences) of the wheel that a library belongs to, or of the libtorch that was unpacked."""
     for folder in library.parents:
-        for pattern in ("torch-*.dist-info/licenses", "torch-*.dist-info/LICENSE*", "LICENSE*"):
-            found = sorted(folder.glob(pattern))
-            if found and (folder / "torch").is_dir() or found and (folder / "lib").is_dir():
-                return found
-    return []
+        for package, name in (("torch", "libtorch"), ("pyarrow", "arrow")):
+            if not library.is_relative_to(folder / package):
+                continue
+            for pattern in (f"{package}-*.dist-info/licenses", f"{package}-*.dist-info/LICENSE*"):
+                if found := sorted(folder.glob(pattern)):
+                    return name, found
+        if (folder / "lib").is_dir() and (found := sorted(folder.glob("LICENSE*"))):
+            return "libtorch", found
+    return None, []
 
 
 def copy_licences(libraries, target):
@@ -113,16 +117,15 @@ def copy_licences(libraries, target):
     for name, file in sorted(libraries.items()):
         owner = package_of(file)
         if owner is None:
-            found = torch_licences(file.resolve())
+            owner, found = wheel_licences(file.resolve())
             if not found:
-                fail(f"{file}: belongs to no package and no wheel of libtorch is around it: its licence is not known")
+                fail(f"{file}: belongs to no package and no wheel of libtorch or Arrow is around it: its licence is not known")
             for one in found:
                 copy = shutil.copytree if one.is_dir() else shutil.copy
-                (target / "libtorch").mkdir(parents=True, exist_ok=True)
-                destination = target / "libtorch" / one.name
+                (target / owner).mkdir(parents=True, exist_ok=True)
+                destination = target / owner / one.name
                 if not destination.exists():
                     copy(one, destination)
-            owner = "libtorch"
         else:
             packages.add(owner)
         lines.append(f"{name}: {owner}")

@@ -13,7 +13,7 @@ at::Tensor similarity_precision(const at::Tensor& values) {
 at::Tensor inverse_norms(const at::Tensor& rows) {
   const at::Tensor norms = at::linalg_vector_norm(similarity_precision(rows), 2, at::IntArrayRef{-1});
   const at::Tensor dead = norms <= kNormFloor;
-  // The fill comes before the division too, so that the backward pass never meets 0 * infinity.
+  // Zero norms are replaced before the division as well, so that the backward pass never computes 0 * infinity.
   const at::Tensor spoiled = norms == std::numeric_limits<double>::infinity();
   return norms.masked_fill(spoiled, std::numeric_limits<double>::quiet_NaN()).masked_fill(dead, 1).reciprocal().masked_fill(dead, 0);
 }

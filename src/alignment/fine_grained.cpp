@@ -19,7 +19,7 @@ std::string describe_tokens(const at::Tensor& tensor) {
 
 bool three_dimensional(const at::Tensor& tensor) { return tensor.defined() && tensor.dim() == 3 && tensor.is_floating_point(); }
 
-// Images against what they are compared with, whose last size is D.
+// Checks images and the tokens they are compared with, whose last dimension must be D.
 void check_images(const at::Tensor& image, const at::Tensor& text) {
   if (!three_dimensional(image) || image.size(1) < 1) {
     throw ShapeError(fmt::format("fine-grained alignment: image_tokens must be float [Bi, P >= 1, D], found {}", describe_tokens(image)));
@@ -73,7 +73,7 @@ PackedTexts pack_texts(const at::Tensor& text_tokens, const at::Tensor& text_mas
   check_texts(text_tokens, text_mask);
   const at::Tensor text = similarity_precision(text_tokens);
   const at::Tensor counted = text_mask != 0;
-  // Padding is left behind here: no product, comparison or gradient is spent on it.
+  // Drops padding, so that no product, comparison or gradient is computed for it.
   const at::Tensor positions = counted.flatten().nonzero().squeeze(1);
   const at::Tensor flat = text.reshape({-1, text.size(2)});
   return {.tokens = positions.size(0) == flat.size(0) ? flat : flat.index_select(0, positions), .lengths = counted_lengths(counted)};
@@ -120,7 +120,7 @@ LossTerm fine_grained_share(const FineGrainedSimilarity& similarity, int64_t fir
   const at::Tensor tau = temperature.reshape({});
   const at::Tensor own = at::arange(first, first + to_text.size(0), to_text.options().dtype(at::kLong));
   const LossTerm image_side = info_nce(to_text / tau, own, {}, options.decoupled);
-  // A text's rivals are the images: its row is a column here.
+  // A text is compared with all images: its logits are a column here.
   const LossTerm text_side = info_nce(to_image.t() / tau, own, {}, options.decoupled);
   return {.sum = image_side.sum + text_side.sum, .count = image_side.count};
 }

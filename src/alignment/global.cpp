@@ -55,7 +55,7 @@ void check(const GlobalAlignmentInput& input, const at::Tensor& temperature) {
   }
 }
 
-// Cosines of unit queries with the keys. The keys' norms scale the columns: no normalised copy of the queue is made.
+// Cosines of unit queries with keys. The columns are scaled by the keys' inverse norms, which avoids a normalised copy of the queue.
 at::Tensor cosines(const at::Tensor& unit_queries, const at::Tensor& keys) {
   const at::Tensor values = keys.detach().to(unit_queries.scalar_type());
   return at::matmul(unit_queries, values.t()) * inverse_norms(values).unsqueeze(0);
@@ -86,7 +86,7 @@ GlobalLogits global_alignment_logits(const GlobalAlignmentInput& input, const at
   const auto select = [counts = input.counted.defined()](const at::Tensor& tensor, const at::Tensor& kept) {
     return counts ? tensor.index_select(0, kept) : tensor;
   };
-  at::Tensor kept, own_kept;  // places of the counted posts among the keys and among the queries
+  at::Tensor kept, own_kept;  // indices of the counted posts among the keys and among the queries
   int64_t first = input.first;
   if (input.counted.defined()) {
     kept = input.counted.nonzero().squeeze(1);
@@ -113,7 +113,7 @@ GlobalLogits global_alignment_logits(const GlobalAlignmentInput& input, const at
 
 namespace {
 
-// Cross-entropy of one direction against the momentum model's distribution over the same keys.
+// Cross-entropy of one direction with the momentum model's distribution over the same keys as target.
 at::Tensor soft_loss(const at::Tensor& logits, const at::Tensor& momentum_logits, const at::Tensor& excluded) {
   const double lowest = -std::numeric_limits<double>::infinity();
   const at::Tensor target = momentum_logits.detach().masked_fill(excluded, lowest).softmax(1);
@@ -129,7 +129,7 @@ LossTerm global_alignment_loss(const GlobalAlignmentInput& input, const at::Tens
   const at::Tensor own = at::arange(logits.first, logits.first + logits.excluded.size(0), input.ids.options());
   const LossTerm image_side = info_nce(logits.image_to_text, own, logits.excluded, options.literal);
   const LossTerm text_side = info_nce(logits.text_to_image, own, logits.excluded, options.literal);
-  // Both directions leave out the same keys, so their counts are equal.
+  // Both directions exclude the same keys, so their counts are equal.
   LossTerm loss{.sum = (image_side.sum + text_side.sum) / 2, .count = image_side.count};
   if (options.soft_targets > 0 && loss.count > 0) {
     GlobalAlignmentInput momentum = input;

@@ -70,7 +70,7 @@ void update_twin(const torch::nn::Module& online, torch::nn::Module& twin, doubl
   if (!(momentum >= 0 && momentum <= 1)) throw ConfigError(fmt::format("momentum must lie in [0, 1], found {}", momentum));
   const at::NoGradGuard no_grad;
   MatchedModules matched = match_modules(online, twin);
-  // twin + (1 - m) (online - twin): one pass over the memory instead of two.
+  // twin + (1 - m) (online - twin): one pass over memory instead of two.
   if (!matched.parameters.twin.empty()) at::_foreach_lerp_(matched.parameters.twin, matched.parameters.online, 1 - momentum);
   copy(matched.buffers);
 }

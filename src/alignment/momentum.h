@@ -5,13 +5,13 @@
 
 namespace infig {
 
-// Both functions match parameters and buffers by name: the twin's names must be among the online module's (which may hold more: the
-// parts without a momentum copy), with equal shape, dtype and device. Otherwise ShapeError that lists every name that does not fit.
+// Both functions match parameters and buffers by name. Every name of the twin must exist in the online module with the same shape, dtype
+// and device (the online module may have more); otherwise they throw ShapeError listing every name that does not fit.
 
-// Copies the online module's parameters and buffers into `twin` and stops the twin's gradients.
+// Copies the online module's parameters and buffers into `twin`, and sets requires_grad of the twin's parameters to false.
 void copy_to_twin(const torch::nn::Module& online, torch::nn::Module& twin);
 
-// One update of the twin's parameters; buffers are copied. No gradient. momentum in [0, 1], or ConfigError.
+// Updates the twin's parameters once and copies its buffers, without gradients. Throws ConfigError unless momentum is in [0, 1].
 void update_twin(const torch::nn::Module& online, torch::nn::Module& twin, double momentum);
 
 }  // namespace infig

@@ -37,7 +37,7 @@ void FeatureQueue::push(const at::Tensor& image, const at::Tensor& text, const a
   expect(ids, {rows}, false, "ids");
   const at::NoGradGuard no_grad;
   if (capacity_ == 0) return;
-  // Only the last `capacity` rows survive; they land where they would have had all been written one by one.
+  // Only the last `capacity` rows remain, at the positions that they would have if all rows were written one by one.
   const int64_t skipped = std::max<int64_t>(rows - capacity_, 0);
   int64_t source = skipped;
   int64_t place = (pointer_ + skipped) % capacity_;

@@ -7,6 +7,9 @@
 
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
+#include "apps/reading_flags.h"
+#include "apps/validators.h"
+#include "core/files.h"
 #include "data/data_set.h"
 #include "model/baselines/anchors.h"
 #include "tensor/archive.h"
@@ -18,6 +21,7 @@ namespace {
 struct AnchorFlags {
   std::string data, text_model, image_model, features;
   AnchorOptions options;
+  ReadingFlags reading;
   int64_t threads = 0, limit = 0;
 };
 
@@ -35,6 +39,7 @@ void write_features(const DataSet& data, const AnchorFeatures& features, const s
   }
   tensors["labels"] = at::tensor(labels, at::kLong);
   tensors["splits"] = at::tensor(splits, at::kLong);
+  make_folder_of(path);
   save_tensors(path, tensors, {{"ids", ids.dump()}, {"split_names", R"(["train","dev","test"])"}});
 }
 
@@ -54,13 +59,14 @@ void print_table(const AnchorTable& table) {
 
 void anchors_verb(const AnchorFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  const DataSet whole = read_data_set(flags.data), data = flags.limit > 0 ? limited(whole, flags.limit, kLimitSeed) : whole;
+  const DataSet whole = read_data_set(flags.data, flags.reading.reading()),
+                data = flags.limit > 0 ? limited(whole, flags.limit, kLimitSeed) : whole;
   AnchorOptions options = flags.options;
   options.text_model = flags.text_model;
   options.image_model = flags.image_model;
   const AnchorFeatures features = anchor_features(data, options);
   if (!flags.features.empty()) write_features(data, features, flags.features);
-  const AnchorTable table = compute_anchors(data, features, options);
+  AnchorTable table = compute_anchors(data, features, options);
   print_table(table);
   if (!table.image_model.empty()) std::printf("%s\n", table.pictures.words().c_str());
   if (flags.limit > 0) {
@@ -68,6 +74,9 @@ void anchors_verb(const AnchorFlags& flags) {
     return;
   }
   const auto path = anchors_path(flags.data);
+  if (const auto earlier = read_anchors(path, data.sha256)) {
+    if (const std::string words = keep_earlier_rows(table, *earlier); !words.empty()) std::printf("%s\n", words.c_str());
+  }
   write_anchors(table, path);
   std::printf("wrote %s; evaluate and report.html show these figures beside a model's\n", path.c_str());
 }
@@ -78,12 +87,13 @@ void add_anchors(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("anchors", "what simple models score on a data set: majority, TF-IDF, frozen features");
   auto flags = std::make_shared<AnchorFlags>();
   add_data_flag(*verb, flags->data);
+  add_reading_flags(*verb, flags->reading);
   verb->add_option("--text-model", flags->text_model, "folder of a text encoder: adds rows with its features");
   verb->add_option("--image-model", flags->image_model, "folder or file of an image backbone: adds rows with its features");
   verb->add_option("--features", flags->features, "also write features, labels and splits to this .safetensors file");
   verb->add_option("--max-length", flags->options.max_length, "tokens a text for the text model")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t{3}, int64_t{100000}));
+      ->check(whole_between(3, 100000));
   add_compute_flags(*verb, {.batch_size = flags->options.batch_size,
                             .threads = flags->threads,
                             .workers = flags->options.workers,

@@ -12,9 +12,11 @@
 #include "apps/config_keys.h"
 #include "apps/ranks_of_verb.h"
 #include "apps/signals.h"
+#include "apps/validators.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/process_memory.h"
+#include "core/words.h"
 #include "data/data_set.h"
 #include "training/time_training.h"
 
@@ -35,7 +37,10 @@ void bench_verb(const BenchFlags& flags) {
   const RunConfig config = load_run_config(flags.config, flags.keys.overrides(flags.overrides), flags.random_init);
   const DataSet data = read_data_set(flags.data);
   std::optional<AtomicFile> file;  // opened first: a file that cannot be written is known before the steps are
-  if (!flags.batches.empty() && ranks.first()) file.emplace(flags.batches);
+  if (!flags.batches.empty() && ranks.first()) {
+    make_folder_of(flags.batches);
+    file.emplace(flags.batches);
+  }
   StageTimer timer;
   std::filesystem::path cache = ranks.broadcast(folder.path().string());
   if (!std::filesystem::exists(cache)) cache = folder.path();  // a rank on another machine than the first one
@@ -50,9 +55,9 @@ void bench_verb(const BenchFlags& flags) {
     file->commit();
   }
   const double total = result.seconds;
-  std::printf("training: %.1f posts/s over %lld steps of %lld posts after %lld of warm-up, %d threads%s, peak memory %.0f MiB%s, %s\n",
-              result.rate(), static_cast<long long>(flags.steps), static_cast<long long>(result.batch_size),
-              static_cast<long long>(flags.warmup), at::get_num_threads(),
+  std::printf("training: %.1f posts/s over %s of %s after %lld of warm-up, %s%s, peak memory %.0f MiB%s, %s\n", result.rate(),
+              counted(flags.steps, "step").c_str(), counted(result.batch_size, "post").c_str(), static_cast<long long>(flags.warmup),
+              counted(at::get_num_threads(), "thread").c_str(),
               ranks.several() ? fmt::format(" in each of {} ranks", ranks.size()).c_str() : "", peak_resident_mib(),
               ranks.several() ? " in one of them" : "", flags.config.c_str());
   std::printf("%-18s %9s %7s\n", "stage", "ms/step", "share");
@@ -79,8 +84,8 @@ void add_bench(CLI::App& app) {
   auto flags = std::make_shared<BenchFlags>();
   verb->add_option("--config", flags->config, "YAML file")->required();
   verb->add_option("--data", flags->data, "data set folder, a table, or WebDataset tars")->required();
-  verb->add_option("--steps", flags->steps, "steps timed")->capture_default_str()->check(CLI::PositiveNumber);
-  verb->add_option("--warmup", flags->warmup, "steps before them")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option("--steps", flags->steps, "steps timed")->capture_default_str()->check(whole_from(1));
+  verb->add_option("--warmup", flags->warmup, "steps before them")->capture_default_str()->check(whole_from(1));
   verb->add_option(
       "--batches", flags->batches,
       "JSON file to write: the ids of the posts of every step, warm-up included, one list a step, to the end of the last epoch begun; "

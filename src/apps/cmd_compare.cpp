@@ -5,6 +5,7 @@
 
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
+#include "apps/validators.h"
 #include "core/files.h"
 #include "core/words.h"
 #include "data/data_set.h"
@@ -45,10 +46,17 @@ void compare(const CompareFlags& flags) {
   print_score("macro F1", result.scores.f1_macro);
   print_score("weighted F1", result.scores.f1_weighted);
   print_score("MCC", result.scores.mcc);
-  for (const McNemar& test : result.mcnemar)
-    fmt::print("  McNemar, exact: {} right in A alone, {} in B alone, p = {:.4f}\n", test.only_first, test.only_second, test.p_value);
+  for (size_t i = 0; i < result.mcnemar.size(); ++i) {
+    const McNemar& test = result.mcnemar[i];
+    const std::string pair = result.mcnemar.size() == 1 ? ""
+                                                        : fmt::format(", {} and {}", result.first.runs[i].generic_string(),
+                                                                      result.second.runs[i].generic_string());
+    fmt::print("  McNemar, exact{}: {} right in A alone, {} in B alone, p = {:.4f}\n", pair, test.only_first, test.only_second,
+               test.p_value);
+  }
   fmt::print("{}\n", conclusion(result));
   if (flags.output.empty()) return;
+  make_folder_of(flags.output);
   write_file_atomic(flags.output, to_json(result).dump(2) + "\n");
   fmt::print("wrote {}\n", flags.output);
 }
@@ -71,7 +79,9 @@ void add_compare(CLI::App& app) {
       ->check(CLI::IsMember({"train", "dev", "test"}));
   verb->add_option("--without", flags->options.without, "compare the evaluations with this part withheld: image | text")
       ->check(CLI::IsMember({"image", "text"}));
-  verb->add_option("--replicates", bootstrap.replicates, "bootstrap replicates")->capture_default_str()->check(CLI::Range(100, 10'000'000));
+  verb->add_option("--replicates", bootstrap.replicates, "bootstrap replicates")
+      ->capture_default_str()
+      ->check(whole_between(100, 10'000'000));
   verb->add_option("--level", bootstrap.level, "of the intervals")->capture_default_str();
   verb->add_option("--seed", bootstrap.seed, "of the bootstrap's draws")->capture_default_str();
   add_threads_flag(*verb, bootstrap.threads, "threads; 0: all cores; change no figure");

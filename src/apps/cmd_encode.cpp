@@ -16,13 +16,16 @@
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "core/parallel.h"
 #include "core/progress.h"
+#include "core/words.h"
 #include "data/data_set.h"
 #include "data/sampler.h"
 #include "encoders/clip.h"
 #include "encoders/image_backbone.h"
+#include "encoders/sentence_vector.h"
 #include "encoders/text_encoder.h"
 #include "image/decode.h"
 #include "image/transform.h"
@@ -38,7 +41,7 @@ namespace fs = std::filesystem;
 struct EncodeFlags {
   std::string model, input, output, layers = "last";
   int64_t batch_size = 32, threads = 0, workers = 2, limit = 0;
-  bool gradients = false;
+  bool gradients = false, pooled = false;
 };
 
 std::vector<Post> posts_of(const EncodeFlags& flags) {
@@ -52,8 +55,9 @@ std::vector<Post> posts_of(const EncodeFlags& flags) {
 void save_encoded(const EncodeFlags& flags, const std::vector<Post>& posts, const TensorMap& tensors) {
   nlohmann::json ids = nlohmann::json::array();
   for (const Post& post : posts) ids.push_back(post.id);
+  make_folder_of(flags.output);
   save_tensors(flags.output, tensors, {{"format", "pt"}, {"ids", ids.dump()}});
-  std::fprintf(stderr, "%zu posts written to %s\n", posts.size(), flags.output.c_str());
+  std::fprintf(stderr, "%s written to %s\n", counted(static_cast<int64_t>(posts.size()), "post").c_str(), flags.output.c_str());
 }
 
 // The scalar that --gradients differentiates: the sum of every element times cos(index + 1), indices counted row by row over all states.
@@ -81,20 +85,24 @@ void add_gradients(torch::nn::Module& module, const at::Tensor& scalar, TensorMa
 struct EncodedTexts {
   at::Tensor input_ids, attention_mask;
   std::vector<int64_t> lengths;
+  int64_t pad_id = 0;
 };
 
-EncodedTexts encode_texts(const std::vector<Post>& posts, const fs::path& model, int64_t longest, int64_t workers) {
-  const auto tokenizer = load_tokenizer(model);
+EncodedTexts encode_texts(const std::vector<Post>& posts, const fs::path& model, int64_t longest, int64_t workers,
+                          ClipText clip_text = ClipText::kByFolder, const std::string& prompt = "") {
+  const auto tokenizer = load_tokenizer(model, SpecialInText::kKeep, clip_text);
+  log_info("tokenizer: {}", tokenizer->rule());
   std::vector<std::vector<int64_t>> ids(posts.size());
   parallel_for(static_cast<int64_t>(posts.size()), workers, [&](int64_t i) {
     const auto row = static_cast<size_t>(i);
-    ids[row] = tokenizer->encode(posts[row].text, longest).ids;
+    ids[row] = tokenizer->encode(prompt + posts[row].text, longest).ids;
   });
   EncodedTexts texts;
   for (const auto& row : ids) texts.lengths.push_back(static_cast<int64_t>(row.size()));
   std::vector<int64_t> all(ids.size());
   std::iota(all.begin(), all.end(), 0);
-  PaddedTexts padded = pad_texts(ids, all, tokenizer->pad_id());
+  texts.pad_id = tokenizer->pad_id();
+  PaddedTexts padded = pad_texts(ids, all, texts.pad_id);
   texts.input_ids = std::move(padded.input_ids);
   texts.attention_mask = std::move(padded.attention_mask);
   return texts;
@@ -120,7 +128,37 @@ void encode_text_gradients(const EncodeFlags& flags, const std::vector<Post>& po
   save_encoded(flags, posts, tensors);
 }
 
+// One vector a text, as the sentence-transformers folder makes it.
+void encode_sentences(const EncodeFlags& flags) {
+  if (!fs::is_directory(flags.model) || !has_sentence_modules(flags.model)) {
+    throw ConfigError(fmt::format("{}: --pooled needs a folder that sentence-transformers saved; it has no modules.json", flags.model));
+  }
+  const std::vector<Post> posts = posts_of(flags);
+  const SentenceModules modules = read_sentence_modules(flags.model);
+  const auto encoder = load_text_encoder(modules.encoder);
+  int64_t longest = encoder->max_length();
+  if (modules.max_length > 0) longest = longest > 0 ? std::min(longest, modules.max_length) : modules.max_length;
+  const EncodedTexts texts = encode_texts(posts, modules.encoder, longest, flags.workers, ClipText::kByFolder, modules.prompt);
+  TensorMap tensors = {{"input_ids", texts.input_ids}, {"attention_mask", texts.attention_mask}};
+  ProgressBar bar("encoding", static_cast<int64_t>(posts.size()));
+  int64_t done = 0;
+  for_each_text_batch(flags, texts, [&](const at::Tensor& rows, const at::Tensor& ids, const at::Tensor& mask) {
+    at::Tensor vectors;
+    {
+      const c10::InferenceMode inference;
+      vectors = sentence_vectors(modules, encoder->forward(ids, mask, nullptr).back(), mask);
+    }
+    at::Tensor& all = tensors["sentence_embedding"];
+    if (!all.defined()) all = at::zeros({texts.input_ids.size(0), vectors.size(1)});
+    all.index_copy_(0, rows, vectors);
+    bar.update(done += rows.size(0));
+  });
+  bar.finish();
+  save_encoded(flags, posts, tensors);
+}
+
 void encode_text_verb(const EncodeFlags& flags) {
+  if (flags.pooled) return encode_sentences(flags);
   const std::vector<Post> posts = posts_of(flags);
   const auto encoder = load_text_encoder(flags.model);
   const EncodedTexts texts = encode_texts(posts, flags.model, encoder->max_length(), flags.workers);
@@ -183,6 +221,15 @@ void for_each_pixel_batch(const EncodeFlags& flags, const std::vector<Post>& pos
   bar.finish();
 }
 
+// What --gradients differentiates: of convolutions the grid, of a Vision Transformer its hidden states and the tokens of the last one
+// behind the final LayerNorm.
+std::vector<at::Tensor> image_states(ImageBackbone& backbone, const at::Tensor& pixels) {
+  std::vector<at::Tensor> states = backbone.hidden_states(pixels);
+  const at::Tensor features = backbone.features(pixels, false);
+  states.push_back(states.empty() ? backbone.grid(features) : features);
+  return states;
+}
+
 void encode_image_verb(const EncodeFlags& flags) {
   const std::vector<Post> posts = posts_of(flags);
   const PublishedBackbone published = load_image_backbone(flags.model);
@@ -190,38 +237,48 @@ void encode_image_verb(const EncodeFlags& flags) {
   if (flags.gradients) {
     const at::Tensor pixels = read_pixels(posts, 0, total, published.pixels, flags.workers);
     TensorMap tensors = {{"pixel_values", pixels}};
-    add_gradients(*published.backbone, probe({published.backbone->features(pixels, false).flatten(2).transpose(1, 2)}), tensors);
+    add_gradients(*published.backbone, probe(image_states(*published.backbone, pixels)), tensors);
     return save_encoded(flags, posts, tensors);
   }
-  const int64_t side = published.pixels.size, channels = published.backbone->feature_size();
-  TensorMap tensors = {{"pixel_values", at::empty({total, 3, side, side})}, {"pooled", at::empty({total, channels})}};
+  TensorMap tensors;
   for_each_pixel_batch(flags, posts, published.pixels, [&](int64_t first, const at::Tensor& pixels) {
     const c10::InferenceMode inference;
-    const at::Tensor map = published.backbone->features(pixels, false), grid = map.flatten(2).transpose(1, 2);  // [B, P, c], row by row
-    if (first == 0) {
-      const c10::InferenceMode normal(false);
-      tensors["grid"] = at::empty({total, grid.size(1), channels});
-    }
-    tensors["pixel_values"].narrow(0, first, pixels.size(0)).copy_(pixels);
-    tensors["grid"].narrow(0, first, pixels.size(0)).copy_(grid);
-    tensors["pooled"].narrow(0, first, pixels.size(0)).copy_(pool_grid(map));
+    const at::Tensor features = published.backbone->features(pixels, false);
+    const auto keep = [&](const std::string& name, const at::Tensor& part) {
+      at::Tensor& whole = tensors[name];
+      if (!whole.defined()) {
+        const c10::InferenceMode normal(false);
+        std::vector<int64_t> shape = part.sizes().vec();
+        shape[0] = total;
+        whole = at::empty(shape);
+      }
+      whole.narrow(0, first, part.size(0)).copy_(part);
+    };
+    keep("pixel_values", pixels);
+    keep("grid", published.backbone->grid(features));  // [B, P, c], row by row
+    keep("pooled", published.backbone->pooled(features));
+    if (flags.layers != "all") return;
+    const std::vector<at::Tensor> states = published.backbone->hidden_states(pixels);
+    if (states.empty()) throw ConfigError(fmt::format("{}: --layers all is for Transformers; {} has none", flags.model, published.name));
+    for (size_t k = 0; k < states.size(); ++k) keep(fmt::format("hidden_states.{}", k), states[k]);
   });
   save_encoded(flags, posts, tensors);
 }
 
 void encode_clip_verb(const EncodeFlags& flags) {
   const std::vector<Post> posts = posts_of(flags);
-  PublishedClip clip = load_clip(flags.model);
-  const ClipOptions& options = clip.model->options();
-  const EncodedTexts texts = encode_texts(posts, folder_of_clip(flags.model), options.max_position_embeddings, flags.workers);
+  const PublishedImageText clip = load_image_text(flags.model);
+  const int64_t width = clip.model->embed_dim();
+  const EncodedTexts texts =
+      encode_texts(posts, folder_of_clip(flags.model), clip.model->max_length(), flags.workers, clip_text_of(flags.model));
   const auto total = static_cast<int64_t>(posts.size());
-  TensorMap tensors = {{"image_embeds", at::empty({total, options.projection_dim})},
-                       {"text_embeds", at::empty({total, options.projection_dim})},
+  TensorMap tensors = {{"image_embeds", at::empty({total, width})},
+                       {"text_embeds", at::empty({total, width})},
                        {"input_ids", texts.input_ids},
                        {"attention_mask", texts.attention_mask}};
   for_each_text_batch(flags, texts, [&](const at::Tensor& rows, const at::Tensor& ids, const at::Tensor&) {
     const c10::InferenceMode inference;
-    tensors["text_embeds"].index_copy_(0, rows, clip.model->text_embeds(ids));
+    tensors["text_embeds"].index_copy_(0, rows, clip.model->text_embeds(clip.model->padded(ids, texts.pad_id)));
   });
   for_each_pixel_batch(flags, posts, clip.pixels, [&](int64_t first, const at::Tensor& pixels) {
     const c10::InferenceMode inference;
@@ -253,7 +310,8 @@ std::shared_ptr<EncodeFlags> add_encoder(CLI::App& app, const char* name, const 
 }
 
 constexpr const char* kProbe =
-    "write instead the gradients grad.NAME of the scalar `probe`: every element of the states (padding as 0; grid for image) times\n"
+    "write instead the gradients grad.NAME of the scalar `probe`: every element of the states (padding as 0; of an image backbone the "
+    "grid, of a Vision Transformer hidden_states.0 to .n and then CLS and patches behind the final LayerNorm) times "
     "cos(1 + its index), indices counted row by row over all states; all posts are one batch";
 
 }  // namespace
@@ -263,7 +321,7 @@ void add_encode(CLI::App& app) {
   verb->require_subcommand(1);
   verb->footer("infig encode KIND --help explains each kind.");
   const auto text = add_encoder(
-      *verb, "text", "hidden states of a text encoder: DeBERTa v2 and v3, BERT, RoBERTa, XLM-R, MPNet",
+      *verb, "text", "hidden states of a text encoder: DeBERTa v2 and v3, BERT, RoBERTa, XLM-R, MPNet, DistilBERT, ELECTRA, ModernBERT",
       "Output: input_ids, attention_mask I64 [N,L]; last_hidden_state F32 [N,L,d] and, with --layers all, hidden_states.0 (embeddings) "
       "...\n"
       "hidden_states.n; 0 where the mask is 0. Texts are cut at the model's last position. Metadata ids: JSON list of the posts' ids.\n"
@@ -271,15 +329,29 @@ void add_encode(CLI::App& app) {
       encode_text_verb);
   CLI::App* text_verb = verb->get_subcommand("text");
   text_verb->add_option("--layers", text->layers, "last | all")->capture_default_str()->check(CLI::IsMember({"last", "all"}));
-  text_verb->add_flag("--gradients", text->gradients, kProbe);
+  CLI::Option* layers = text_verb->get_option("--layers");
+  text_verb
+      ->add_flag("--pooled", text->pooled,
+                 "write instead sentence_embedding F32 [N,d], the vector of a sentence-transformers folder: its pooling (mean, cls, max, "
+                 "weightedmean, ...), Dense and Normalize; texts are cut where the folder says")
+      ->excludes(layers);
+  text_verb->add_flag("--gradients", text->gradients, kProbe)->excludes("--pooled");
   const auto image = add_encoder(
-      *verb, "image", "grid of an image backbone: ResNet, EfficientNet-Lite",
+      *verb, "image",
+      "features of an image backbone: ResNet, ConvNeXt, EfficientNet, ..., or Vision Transformers (ViT, DeiT, DINOv2, CLIP, SigLIP)",
       "Output: pixel_values F32 [N,3,S,S] as the network sees them; grid F32 [N,P,c] row by row (P = 49 at 224 pixels); pooled F32 [N,c].\n"
+      "Of a Vision Transformer grid are the patches and pooled is the CLS behind the final LayerNorm, and --layers all adds "
+      "hidden_states.0 "
+      "...\nhidden_states.n as transformers gives them.\n"
       "Metadata ids: JSON list of the posts' ids. A picture that cannot be used stops the work.\n"
       "Example:\n  infig encode image --model weights/efficientnet-lite0 --input posts.jsonl --output image.safetensors",
       encode_image_verb);
-  verb->get_subcommand("image")->add_flag("--gradients", image->gradients, kProbe);
-  add_encoder(*verb, "clip", "image and text embeddings of CLIP",
+  CLI::App* image_verb = verb->get_subcommand("image");
+  image_verb->add_option("--layers", image->layers, "last | all (Vision Transformers)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"last", "all"}));
+  image_verb->add_flag("--gradients", image->gradients, kProbe);
+  add_encoder(*verb, "clip", "image and text embeddings of CLIP or SigLIP",
               "Output: image_embeds, text_embeds F32 [N,projection], projected, not normalised; input_ids, attention_mask I64 [N,L].\n"
               "Metadata ids: JSON list of the posts' ids. A picture that cannot be used stops the work.\n"
               "Example:\n  infig encode clip --model weights/clip-vit-b32 --input posts.jsonl --output clip.safetensors",

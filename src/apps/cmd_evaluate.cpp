@@ -3,13 +3,18 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
 #include "apps/device_flags.h"
 #include "apps/ranks_of_verb.h"
+#include "apps/reading_flags.h"
+#include "apps/signals.h"
+#include "apps/validators.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "core/words.h"
 #include "data/data_set.h"
@@ -32,27 +37,32 @@ struct EvaluateFlags {
   std::string run, data, split = "test", clean_test, without, bad_image = "missing";
   std::string temperature = "none";
   DeviceFlags device;
+  ReadingFlags reading;
   int64_t batch_size = 64, workers = 2, limit = 0;
   double min_confidence = 0;
   bool fit_temperature = false, no_report = false, modalities = false, may_lose_pictures = false;
 };
 
 void print_selective(const SelectiveScores& selective) {
-  std::printf("  at confidence %g and more: coverage %.4f (%lld of %lld posts)", selective.min_confidence, selective.coverage(),
-              static_cast<long long>(selective.answered), static_cast<long long>(selective.posts));
+  std::printf("  at confidence %g and more: coverage %.4f (%lld of %s)", selective.min_confidence, selective.coverage(),
+              static_cast<long long>(selective.answered), counted(selective.posts, "post").c_str());
   if (const auto accuracy = selective.accuracy())
-    std::printf(", accuracy %.4f (95 %% interval %.4f to %.4f)", accuracy->value, accuracy->low, accuracy->high);
+    std::printf(", accuracy %.4f (95 %% Wilson interval %.4f to %.4f)", accuracy->value, accuracy->low, accuracy->high);
   std::printf("\n");
 }
 
 // What the posts' texts and pictures were.
 void print_counts(const EvaluationResult& result) {
-  if (result.without != "image") std::printf("  %s\n", result.pictures.words().c_str());
+  if (!result.trained_without.empty()) {
+    std::printf("  %s not read: the run was trained with data.without=%s\n",
+                result.trained_without == "image" ? "pictures are" : "texts are", result.trained_without.c_str());
+  }
+  if (result.without != "image" && result.trained_without != "image") std::printf("  %s\n", result.pictures.words().c_str());
   if (result.images_skipped > 0)
-    std::printf("  %lld posts left out: their picture cannot be used\n", static_cast<long long>(result.images_skipped));
+    std::printf("  %s left out: their picture cannot be used\n", counted(result.images_skipped, "post").c_str());
   if (result.posts_empty > 0)
-    std::printf("  %lld posts have neither a text nor a picture that can be used: what is said of them is a guess\n",
-                static_cast<long long>(result.posts_empty));
+    std::printf("  %s with neither a text nor a picture that can be used: what is said of them is a guess\n",
+                counted(result.posts_empty, "post").c_str());
 }
 
 void print_scores(const EvaluationResult& result) {
@@ -134,6 +144,10 @@ Evaluations evaluate_all(const EvaluateFlags& flags, const std::string& run, con
   Evaluations all;
   const Split split = parse_split(flags.split);
   const Predictor predictor(run, options.predictor);
+  if (flags.modalities && predictor.trained_without() != Without::kNothing) {
+    throw ConfigError(fmt::format("--modalities: {} was trained with data.without={} and has one side alone; leave the flag out", run,
+                                  side_name(predictor.trained_without())));
+  }
   all.result = evaluate(predictor, data, split, options);
   if (flags.fit_temperature && split != Split::kDev) all.dev = evaluate(predictor, data, Split::kDev, options);
   if (!flags.modalities) return all;
@@ -194,6 +208,16 @@ void write_pages(const EvaluateFlags& flags, const std::string& run, const DataS
   }
 }
 
+// What was typed, as the name of the split that it means ("valid" is dev); returns what is wrong with it.
+std::string read_split(std::string& word) {
+  try {
+    word = split_name(parse_split(word));
+    return "";
+  } catch (const DataError&) {
+    return fmt::format("expected train, dev or test, found {}", word);
+  }
+}
+
 // One run, evaluated, printed and written by the first rank.
 EvaluationResult evaluate_run(const EvaluateFlags& flags, const std::string& run, const DataSet& data, const EvaluateOptions& options) {
   Evaluations all = evaluate_all(flags, run, data, options);
@@ -216,18 +240,36 @@ EvaluationResult evaluate_run(const EvaluateFlags& flags, const std::string& run
   return std::move(result);
 }
 
-// Mean and spread over the seeds of a folder.
-void print_mean(const std::vector<EvaluationResult>& results, const std::string& folder) {
-  const auto line = [&](const char* title, double least, const auto& value) {
+nlohmann::ordered_json to_json(const Summary& summary) {
+  nlohmann::ordered_json json = {{"mean", summary.mean}, {"deviation", summary.deviation}, {"values", summary.values}};
+  if (summary.interval) json.update({{"low", summary.interval->low}, {"high", summary.interval->high}});
+  return json;
+}
+
+// Mean and spread over the seeds of a folder: on the screen, and kept in FOLDER/mean-[NAME-HASH8-]SPLIT[-without-SIDE].json.
+void show_mean(const std::vector<EvaluationResult>& results, const std::vector<std::string>& runs, const EvaluateFlags& flags) {
+  const EvaluationResult& first = results.front();
+  nlohmann::ordered_json json = {{"data", first.data}, {"data_sha256", first.data_sha256}, {"split", first.split}, {"runs", runs}};
+  if (!first.without.empty()) json["without"] = first.without;
+  const auto line = [&](const char* title, const char* key, double least, const auto& value) {
     std::vector<double> values;
     for (const EvaluationResult& one : results) values.push_back(value(one.scores));
-    std::printf("  %-12s %s\n", title, score_cell(summarize(values, {.low = least, .high = 1})).c_str());
+    const Summary summary = summarize(values, {.low = least, .high = 1});
+    std::printf("  %-12s %s\n", title, score_cell(summary).c_str());
+    json[key] = to_json(summary);
   };
-  std::printf("%s of %s: %s\n", results.front().split.c_str(), folder.c_str(), summary_words(results.size()).c_str());
-  line("accuracy", 0, [](const ClassificationScores& s) { return s.accuracy; });
-  line("macro F1", 0, [](const ClassificationScores& s) { return s.f1_macro; });
-  line("weighted F1", 0, [](const ClassificationScores& s) { return s.f1_weighted; });
-  line("MCC", -1, [](const ClassificationScores& s) { return s.mcc; });
+  std::printf("%s, %s of %s: %s\n", first.data.c_str(), first.split.c_str(), flags.run.c_str(), summary_words(results.size()).c_str());
+  line("accuracy", "eval_accuracy", 0, [](const ClassificationScores& s) { return s.accuracy; });
+  line("macro F1", "eval_f1_macro", 0, [](const ClassificationScores& s) { return s.f1_macro; });
+  line("weighted F1", "eval_f1_weighted", 0, [](const ClassificationScores& s) { return s.f1_weighted; });
+  line("MCC", "eval_mcc", -1, [](const ClassificationScores& s) { return s.mcc; });
+  if (flags.limit > 0) return;
+  const std::filesystem::path folder = evaluation_folder(runs.front(), first.data, first.data_sha256);
+  const std::string other = folder == "eval" ? "" : folder.filename().string() + "-",
+                    side = first.without.empty() ? "" : "-without-" + first.without;
+  const std::filesystem::path path = std::filesystem::path(flags.run) / fmt::format("mean-{}{}{}.json", other, first.split, side);
+  write_file_atomic(path, json.dump(2) + "\n");
+  std::printf("wrote %s\n", path.c_str());
 }
 
 // The run itself, or, where it is a folder of seeds, each of them.
@@ -258,21 +300,26 @@ void evaluate_verb(const EvaluateFlags& flags) {
   Ranks& ranks = ranks_of_verb();
   EvaluateOptions options;
   options.predictor = use_device_flags(flags.device);
-  const DataSet whole = read_data_set(flags.data), data = flags.limit > 0 ? limited(whole, flags.limit, kLimitSeed) : whole;
+  const DataSet whole = read_data_set(flags.data, flags.reading.reading()),
+                data = flags.limit > 0 ? limited(whole, flags.limit, kLimitSeed) : whole;
   ConfigBinder binder;
   bind_options(binder, options);
   std::vector<std::string> settings = {"bad_image=" + flags.bad_image, fmt::format("batch_size={}", flags.batch_size),
                                        fmt::format("workers={}", flags.workers)};
   if (!flags.without.empty()) settings.push_back("without=" + flags.without);
   for (const auto& setting : settings) apply_override(binder, setting);
+  if (flags.fit_temperature) {
+    for (const std::string& run : runs) check_fitted_on(run, whole.name, whole.sha256);
+  }
   options.ranks = &ranks;
+  options.stop = watch_signals();
   options.may_lose_pictures = flags.may_lose_pictures;
   std::vector<EvaluationResult> results;
   for (const std::string& run : runs) {
     if (runs.size() > 1 && ranks.first()) std::printf("%s:\n", run.c_str());
     results.push_back(evaluate_run(flags, run, data, options));
   }
-  if (results.size() > 1 && ranks.first()) print_mean(results, flags.run);
+  if (results.size() > 1 && ranks.first()) show_mean(results, runs, flags);
 }
 
 }  // namespace
@@ -283,20 +330,22 @@ void add_evaluate(CLI::App& app) {
   verb->add_option("--run", flags->run, "run folder that train wrote, or a folder of seeds (seed-1, ...): each of them, and their mean")
       ->required();
   add_data_flag(*verb, flags->data);
-  verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str();
+  add_reading_flags(*verb, flags->reading);
+  verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str()->transform(CLI::Validator(read_split, ""));
   verb->add_option(
       "--clean-test", flags->clean_test,
       "list of test posts without leaks, scored as well (default: the data set's clean-test.json, where verify-data wrote one)");
-  verb->add_option("--without", flags->without, "hide one side of every post: image | text");
+  verb->add_option("--without", flags->without, "hide one side of every post: image | text")->check(CLI::IsMember({"image", "text"}));
   verb->add_flag("--modalities", flags->modalities, "also with the text alone and with the picture alone, side by side");
   verb->add_option("--bad-image", flags->bad_image,
                    "posts that name a picture that cannot be used: missing | skip | error; that none can be is an error unless missing is "
                    "typed")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::IsMember({"missing", "skip", "error"}));
   verb->add_option("--min-confidence", flags->min_confidence,
                    "also how many posts have an answer of at least this probability, and how accurate those are")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0, 1));
   add_device_flags(*verb, flags->device);
   add_compute_flags(*verb, {.batch_size = flags->batch_size, .threads = flags->device.threads, .workers = flags->workers});
   add_limit_flag(*verb, flags->limit, "score at most so many posts of the split, drawn at random, to try things; nothing is then written");

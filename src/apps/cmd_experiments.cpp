@@ -9,8 +9,10 @@
 #include "apps/config_keys.h"
 #include "apps/experiments.h"
 #include "apps/ranks_of_verb.h"
+#include "apps/reading_flags.h"
 #include "apps/run_description.h"
 #include "apps/signals.h"
+#include "apps/validators.h"
 #include "core/error.h"
 #include "core/words.h"
 #include "data/data_set.h"
@@ -23,6 +25,7 @@ namespace {
 struct ExperimentFlags {
   std::string config, data, output_dir, seeds = "1", split = "dev";
   KeyFlags keys;
+  ReadingFlags reading;
   std::vector<std::string> words;
   int64_t random = 0, eta = 3, min_epochs = 1;
   bool halving = false;
@@ -60,6 +63,7 @@ ExperimentRequest base_request(const ExperimentFlags& flags, std::string title) 
 void add_common(CLI::App& verb, const std::shared_ptr<ExperimentFlags>& flags) {
   verb.add_option("--config", flags->config, "YAML file, as configs/lite.yaml")->required();
   verb.add_option("--data", flags->data, "data set folder, a table, or WebDataset tars")->required();
+  add_reading_flags(verb, flags->reading);
   verb.add_option("--output-dir", flags->output_dir, "folder of the experiment; the same command line starts, continues and repeats it")
       ->required();
   verb.add_option("--seeds", flags->seeds, "how many (3 is 1,2,3), or which (4,7,1)")->capture_default_str();
@@ -80,7 +84,7 @@ void ablate(const ExperimentFlags& flags) {
   ExperimentRequest request = base_request(flags, "Ablation of " + std::filesystem::path(flags.config).stem().string());
   request.overrides = pairs_of(flags, "ablate");
   request.variants = ablation_variants(load_run_config(flags.config, request.overrides));
-  run_and_print(request, flags.data);
+  run_and_print(request, flags.data, flags.reading.reading());
 }
 
 // KEY=V1,V2 with one value alone is a plain override.
@@ -104,14 +108,14 @@ void sweep(const ExperimentFlags& flags) {
     overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
     load_run_config(flags.config, overrides);
   }
-  run_and_print(request, flags.data);
+  run_and_print(request, flags.data, flags.reading.reading());
 }
 
 }  // namespace
 
-void run_and_print(const ExperimentRequest& request, const std::string& data_path) {
+void run_and_print(const ExperimentRequest& request, const std::string& data_path, const TableReading& reading) {
   if (ranks_of_verb().several()) throw ConfigError("several runs are trained in sequence by one process; leave out mpirun");
-  const DataSet data = read_data_set(data_path);
+  const DataSet data = read_data_set(data_path, reading);
   print_scores(run_experiment(request, data));
 }
 
@@ -131,18 +135,18 @@ void add_sweep(CLI::App& app) {
   auto flags = std::make_shared<ExperimentFlags>();
   add_common(*verb, flags);
   verb->add_option("keys", flags->words, "KEY=V1,V2,...: every combination is trained; KEY=V holds for all of them")->required();
-  verb->add_option("--random", flags->random, "only so many combinations, drawn by --draw")->check(CLI::PositiveNumber);
+  verb->add_option("--random", flags->random, "only so many combinations, drawn by --draw")->check(whole_from(1));
   verb->add_option("--draw", flags->draw, "seed of that draw")->capture_default_str();
   auto* halving =
       verb->add_flag("--halving", flags->halving,
                      "drop the poor ones early: after --min-epochs, and every --eta times as many, the best of --eta on dev go on");
   verb->add_option("--eta", flags->eta, "of so many variants one goes on")
       ->capture_default_str()
-      ->check(CLI::Range(2, 1000))
+      ->check(whole_between(2, 1000))
       ->needs(halving);
   verb->add_option("--min-epochs", flags->min_epochs, "epochs before the first are dropped")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(whole_from(1))
       ->needs(halving);
   verb->footer(
       "Examples:\n  infig sweep gam.layer=1,2,3,4 --config configs/lite.yaml --data data/mvsa --output-dir runs/figure3\n"

@@ -8,6 +8,7 @@
 #include "apps/commands.h"
 #include "apps/prepare_command.h"
 #include "apps/signals.h"
+#include "apps/validators.h"
 #include "core/error.h"
 #include "data/data_set.h"
 #include "postcards/postcards.h"
@@ -23,8 +24,10 @@ void add_postcards(CLI::App& prepare) {
   auto postcards = std::make_shared<PostcardsOptions>();
   auto* command = prepare.add_subcommand("postcards", "The built-in data set: small drawn pictures with a sentence each");
   add_prepare_out(*command, flags);
-  command->add_option("--count", postcards->count, "Posts in all splits together")->capture_default_str();
-  command->add_option("--size", postcards->size, "Width and height of the pictures in pixels")->capture_default_str();
+  command->add_option("--count", postcards->count, "Posts in all splits together")->capture_default_str()->check(whole_between(50, 100000));
+  command->add_option("--size", postcards->size, "Width and height of the pictures in pixels")
+      ->capture_default_str()
+      ->check(whole_between(32, 512));
   command->add_option("--seed", postcards->seed, "Draws everything; the same seed gives the same bytes")->capture_default_str();
   command->footer("Example:\n  infig prepare postcards --out data/postcards --count 2000 --seed 1");
   command->callback([flags, postcards] {
@@ -65,8 +68,11 @@ void add_mvsa_single(CLI::App& prepare) {
 using PrepareTable = PrepareReport (*)(const std::filesystem::path&, const std::filesystem::path&, const TableOptions&);
 
 PrepareReport run_table(const PrepareFlags& flags, PrepareTable run) {
-  TableOptions options{
-      .common = prepare_options(flags), .images = flags.images, .labels = flags.labels, .strip_labels = flags.strip_labels};
+  TableOptions options{.common = prepare_options(flags),
+                       .images = flags.images,
+                       .labels = flags.labels,
+                       .strip_labels = flags.strip_labels,
+                       .reading = flags.reading.reading()};
   options.common.images.clear();
   return run(flags.raw, flags.out, options);
 }
@@ -82,10 +88,11 @@ void add_table(CLI::App& prepare) {
       .raw_names = "--raw,--input",
       .raw =
           "The table: .csv, .tsv or .txt with a header (separators , ; tab and | are found by looking), .jsonl, or .json (an array); or an "
-          "archive (zip, tar, tar.gz) with one table and its pictures. Columns besides these five are ignored; without id a row is called "
-          "by its number",
+          "archive (zip, tar, tar.gz) with one table and its pictures. Columns that are none of these five are named and not used; without "
+          "id a row is called by its number",
       .images = kTablePictures,
       .labels = kTableLabels,
+      .tables = true,
       .footer =
           "Splits are train, dev (valid, validation) and test, in any case; without the column they are drawn. Rows without label are kept "
           "in\ntest, for predict, and dropped elsewhere; so are rows with neither text nor picture. Every dropped row is listed.\n"
@@ -95,6 +102,8 @@ void add_table(CLI::App& prepare) {
           "  2,The bus is late again,,negative,train\n"
           "  3,,harbour.jpg,neutral,dev\n"
           "  4,Nothing to complain about,street.jpg,neutral,test\n"
+          "  5,Best day of the year,,positive,test\n"
+          "  6,Cold soup again,soup.jpg,negative,dev\n"
           "Example:\n  infig prepare table --raw posts.csv --images pictures --labels positive,neutral,negative --out data/mine",
   };
   add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),
@@ -106,9 +115,12 @@ void add_jsonl(CLI::App& prepare) {
       .name = "jsonl",
       .description = "The same, of a JSONL table: one object a line with id, text, image, label, split",
       .raw_names = "--raw,--input",
-      .raw = "The table: .jsonl or .ndjson, or .json with one array of such objects; other keys are ignored, id and split may be absent",
+      .raw =
+          "The table: .jsonl or .ndjson, or .json with one array of such objects; other keys are named and not used, id and split may be "
+          "absent",
       .images = kTablePictures,
       .labels = kTableLabels,
+      .tables = true,
       .footer = "Example:\n  infig prepare jsonl --raw posts.jsonl --out data/mine --pack",
   };
   add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(), [](const PrepareFlags& flags) {
@@ -126,14 +138,48 @@ void add_webdataset(CLI::App& prepare) {
       .description = "Tar shards in WebDataset form: KEY.jpg, KEY.txt, KEY.cls, KEY.json",
       .raw = "A shard, a folder of shards, or a pattern (\"train-{000..009}.tar\")",
       .labels = "Label names in id order, separated by commas; KEY.cls may then be a number",
+      .tables = true,
       .footer =
-          "The id is KEY unless KEY.json has one; the split is what KEY.json says, or the word a shard's name begins with "
-          "(train-000.tar).\n"
+          "KEY ends at the first dot of a name. The id is KEY unless KEY.json has one; the split is what KEY.json says, or the word train, "
+          "val, "
+          "valid,\ndev or test in a shard's name (mine-val-000.tar); else it is drawn.\n"
           "Pictures are written to images/ (or --pack); with --link-images posts refer to their place in the shard.\n"
           "Example:\n  infig prepare webdataset --raw shards/ --labels positive,neutral,negative --out data/shards",
   };
   add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),
                    [](const PrepareFlags& flags) { return run_table(flags, prepare_webdataset); });
+}
+
+void add_parquet(CLI::App& prepare) {
+  const PrepareKind kind = {
+      .name = "parquet",
+      .description = "Parquet as the hub and datasets write it: pictures inside or by path, class names in the schema",
+      .raw_names = "--raw,--input",
+      .raw = "A .parquet file, a folder of them (and its folders), or a pattern (\"data/train-*.parquet\")",
+      .images = "Folder that pictures given by path lie in (default: the file's own)",
+      .labels = "Label names in id order, separated by commas (default: the schema's ClassLabel, else alphabetical)",
+      .tables = true,
+      .footer =
+          "image is a struct of bytes and path, bytes, or a path; the split is the column split, or the word in a file's name\n"
+          "(train-00000-of-00001.parquet, validation-...), else it is drawn.\n"
+          "Example:\n  infig prepare parquet --raw data/ --columns text=tweet --out data/mine",
+  };
+  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),
+                   [](const PrepareFlags& flags) { return run_table(flags, prepare_parquet); });
+}
+
+void add_image_folder(CLI::App& prepare) {
+  const PrepareKind kind = {
+      .name = "imagefolder",
+      .description = "A folder of pictures: metadata.{csv,jsonl,parquet} with file_name, text and label, or a folder for each class",
+      .raw_names = "--raw,--input",
+      .raw = "The folder; folders called train, validation (val, dev) and test in it are the splits",
+      .labels = kTableLabels,
+      .tables = true,
+      .footer = "Example:\n  infig prepare imagefolder --raw pictures/ --out data/mine",
+  };
+  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),
+                   [](const PrepareFlags& flags) { return run_table(flags, prepare_image_folder); });
 }
 
 }  // namespace
@@ -147,6 +193,8 @@ void add_prepare(CLI::App& app) {
   add_table(*prepare);
   add_jsonl(*prepare);
   add_webdataset(*prepare);
+  add_parquet(*prepare);
+  add_image_folder(*prepare);
   prepare->footer(
       "A data set folder appears whole or not at all. Stopped or killed, the same command goes on where the work was.\n"
       "infig prepare KIND --help explains each kind.");

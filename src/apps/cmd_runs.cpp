@@ -1,5 +1,6 @@
 // runs: a leaderboard of the run folders under a folder.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <memory>
@@ -31,8 +32,14 @@ void runs_verb(const RunsFlags& flags) {
     return;
   }
   std::fputs(board_text(lines).c_str(), stdout);
-  if (lines.size() < all) fmt::print("{} of {} left by --filter\n", lines.size(), counted(static_cast<int64_t>(all), "line"));
+  if (lines.empty()) {
+    fmt::print("none of {} is left by --filter {}; infig runs {} without it shows what there is\n",
+               counted(static_cast<int64_t>(all), "line"), fmt::join(flags.filters, " --filter "), flags.folder);
+  } else if (lines.size() < all) {
+    fmt::print("{} of {} left by --filter\n", lines.size(), counted(static_cast<int64_t>(all), "line"));
+  }
   if (flags.csv.empty()) return;
+  make_folder_of(flags.csv);
   write_file_atomic(flags.csv, board_csv(lines));
   fmt::print("wrote {}\n", flags.csv);
 }

@@ -16,7 +16,9 @@
 
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
+#include "apps/validators.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "core/parallel.h"
 #include "text/tokenizer.h"
 
@@ -28,7 +30,7 @@ constexpr size_t kPartLines = 64;        // lines that a thread takes at a time
 constexpr int kPause = 2;                // milliseconds without input after which the lines at hand are encoded
 
 struct TokenizeFlags {
-  std::string model;
+  std::string model, special_in_text = "keep";
   int64_t max_length = 0;
   int64_t threads = 0;
   bool time = false;
@@ -121,7 +123,9 @@ void append_line(std::string& out, const Tokenizer& tokenizer, const std::vector
 }
 
 void tokenize_verb(const TokenizeFlags& flags) {
-  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(flags.model);
+  const bool split = flags.special_in_text == "split";
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(flags.model, split ? SpecialInText::kSplit : SpecialInText::kKeep);
+  log_info("tokenizer: {}{}", tokenizer->rule(), split ? "; special tokens in a text are cut as other text" : "");
   const int64_t threads = threads_of_flag(flags.threads);
   const auto start = std::chrono::steady_clock::now();
   const std::clock_t processor_start = std::clock();
@@ -162,11 +166,16 @@ void add_tokenize(CLI::App& app) {
   auto flags = std::make_shared<TokenizeFlags>();
   verb->add_option(
           "--model", flags->model,
-          "Folder with a tokenizer as Hugging Face saves it: spm.model (DeBERTa), vocab.txt (BERT, MPNet), vocab.json and merges.txt "
-          "(RoBERTa, CLIP), tokenizer.json; or CLIP's bpe_simple_vocab_16e6.txt.gz")
+          "Folder with a tokenizer as Hugging Face saves it: tokenizer.json, else spm.model (DeBERTa), sentencepiece.bpe.model (XLM-R), "
+          "vocab.txt (BERT, MPNet), vocab.json and merges.txt (RoBERTa, CLIP); or CLIP's bpe_simple_vocab_16e6.txt.gz")
       ->required();
   verb->add_option("--max-length", flags->max_length, "Cut longer texts to so many tokens, special tokens included (default: never cut)")
-      ->check(CLI::Range(int64_t{2}, int64_t{1} << 31));
+      ->check(whole_between(2, int64_t{1} << 31));
+  verb->add_option(
+          "--special-in-text", flags->special_in_text,
+          "Special tokens that a text has written out ([SEP], </s>): keep makes them those tokens, as transformers does; split cuts "
+          "them as other text, as new runs do (default: keep)")
+      ->check(CLI::IsMember({"keep", "split"}));
   add_threads_flag(*verb, flags->threads, "Threads; 0: all cores");
   verb->add_flag("--time", flags->time, "Write the seconds it took to standard error");
   verb->footer(
@@ -174,7 +183,7 @@ void add_tokenize(CLI::App& app) {
       "  ids      with the special tokens around the text\n"
       "  tokens   as the vocabulary writes them\n"
       "  offsets  half-open, in Unicode code points of the line; [0, 0] for the special tokens around it\n"
-      "What is not UTF-8 reads as U+FFFD.\n"
+      "What is not UTF-8 reads as U+FFFD. Standard error says which files the tokenizer is made of, and by whose rules.\n"
       "Example:\n  infig tokenize --model weights/minilm-l6 < posts.txt > tokens.jsonl");
   verb->callback([flags] { tokenize_verb(*flags); });
 }

@@ -8,6 +8,7 @@
 #include "apps/duration.h"
 #include "apps/experiments.h"
 #include "apps/ranks_of_verb.h"
+#include "apps/reading_flags.h"
 #include "apps/run_description.h"
 #include "apps/signals.h"
 #include "core/error.h"
@@ -21,6 +22,7 @@ namespace {
 struct TrainFlags {
   std::string config, data, output_dir, resume, seeds, time_limit;
   KeyFlags keys;
+  ReadingFlags reading;
   std::vector<std::string> overrides;
   bool random_init = false, dry_run = false;
 };
@@ -41,7 +43,7 @@ void train_seeds(const TrainFlags& flags, const std::vector<std::string>& overri
   request.output = flags.output_dir;
   request.description_json = describe_run(flags.config);
   request.stop = watch_signals();
-  run_and_print(request, flags.data);
+  run_and_print(request, flags.data, flags.reading.reading());
 }
 
 void dry_run_verb(const TrainFlags& flags, const std::vector<std::string>& overrides) {
@@ -50,14 +52,11 @@ void dry_run_verb(const TrainFlags& flags, const std::vector<std::string>& overr
   const FolderUntilTheEnd scratch("dry-run");  // first of all: see there
   if (ranks_of_verb().several()) throw ConfigError("--dry-run: measures one process; leave out mpirun");
   const RunConfig config = load_run_config({.file = flags.config, .overrides = overrides, .random_init = flags.random_init});
-  const DataSet data = read_data_set(flags.data);
+  const DataSet data = read_data_set(flags.data, flags.reading.reading());
   print_dry_run(dry_run(config, data, flags.output_dir, scratch.path(), watch_signals()), data, config, flags.output_dir);
 }
 
 void train_verb(const TrainFlags& flags) {
-  if (!flags.resume.empty() && flags.resume != "latest") {
-    throw ConfigError("--resume: expected latest, found " + flags.resume);
-  }
   const std::vector<std::string> overrides = flags.keys.overrides(flags.overrides);
   if (flags.dry_run && flags.seeds.empty()) {
     dry_run_verb(flags, overrides);
@@ -79,7 +78,7 @@ void train_verb(const TrainFlags& flags) {
   request.description_json = describe_run(flags.config);
   request.stop = watch_signals();
   if (!flags.time_limit.empty()) request.time_limit = parse_duration("--time-limit", flags.time_limit);
-  const DataSet data = read_data_set(flags.data);
+  const DataSet data = read_data_set(flags.data, flags.reading.reading());
   train(request, data);
 }
 
@@ -90,11 +89,15 @@ void add_train(CLI::App& app) {
   auto flags = std::make_shared<TrainFlags>();
   verb->add_option("--config", flags->config, "YAML file, as configs/tiny.yaml; configs/reference.yaml lists every key")->required();
   verb->add_option("--data", flags->data,
-                   "data set folder that prepare wrote, a CSV/TSV/JSONL table, or WebDataset tars: a folder, or 'train-{000..009}.tar'")
+                   "data set folder that prepare wrote, a CSV/TSV/JSONL table, Parquet or WebDataset tars (a folder, or "
+                   "'train-{000..009}.tar'), or a "
+                   "folder of pictures")
       ->required();
+  add_reading_flags(*verb, flags->reading);
   verb->add_option("--output-dir", flags->output_dir, "run folder to write")->required();
   verb->add_option("--resume", flags->resume,
-                   "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished");
+                   "latest: continue the run folder's last checkpoint; start it where there is none; do nothing if it is finished")
+      ->check(CLI::IsMember({"latest"}));
   flags->keys.add_common(*verb, true);
   flags->keys.add(*verb, "--bad-image", "data.bad_image", "posts whose picture cannot be used");
   verb->add_option("--seeds", flags->seeds,

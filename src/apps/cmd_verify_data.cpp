@@ -6,6 +6,8 @@
 
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
+#include "apps/reading_flags.h"
+#include "apps/validators.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/words.h"
@@ -22,6 +24,8 @@ struct VerifyFlags {
   std::string data, expect, bad_image = "missing", tokenizer, output_dir, clean_test;
   int64_t threads = 0, max_pixels = DecodeOptions{}.max_pixels, max_length = VerifyOptions{}.max_length, list = 20;
   int64_t pairs = DataReportOptions{}.pairs;
+  ReadingFlags reading;
+  double max_unusable = VerifyOptions{}.most_unusable;
   double near_text = VerifyOptions{}.near_text_threshold;
   bool no_pictures = false, no_near = false, no_shortcuts = false, no_report = false, write_clean_test = false, bad_image_typed = false;
 };
@@ -96,7 +100,10 @@ void print_sizes(const VerifyReport& report) {
 }
 
 void print_texts(const VerifyReport& report) {
-  for (const auto& [kind, rows] : report.texts.odd) fmt::print("texts {:<26}{:>6}\n", odd_text_name(kind), rows.size());
+  for (const auto& [kind, rows] : report.texts.odd) {
+    fmt::print("texts {:<26}{:>6}{}\n", odd_text_name(kind), rows.size(),
+               kind == OddText::kHtmlEscapes ? "  (prepare --unescape makes them what they stand for)" : "");
+  }
   int64_t texts = 0;
   for (const auto& [script, count] : report.texts.scripts) texts += count;
   for (const auto& [script, count] : report.texts.scripts)
@@ -206,7 +213,9 @@ void write_files(const VerifyReport& report, const VerifyFlags& flags, int64_t t
 
 void verify(const VerifyFlags& flags) {
   VerifyOptions options;
+  options.reading = flags.reading.reading();
   options.expect = flags.expect;
+  options.most_unusable = flags.max_unusable;
   options.pictures = !flags.no_pictures;
   options.max_pixels = flags.max_pixels;
   options.bad_picture_is_miss = flags.bad_image == "error";
@@ -223,12 +232,15 @@ void verify(const VerifyFlags& flags) {
   print_report(report, flags);
   write_files(report, flags, options.threads);
   if (!report.good())
-    throw DataError(fmt::format("{}: {} checks were missed, the first: {}", flags.data, report.misses.size(), report.misses.front()));
+    throw DataError(fmt::format(
+        "{}: {}: {}", flags.data,
+        report.misses.size() == 1 ? "1 check was missed" : fmt::format("{} checks were missed, the first", report.misses.size()),
+        report.misses.front()));
 }
 
 void add_search_flags(CLI::App& command, VerifyFlags& flags) {
   command.add_option("--near-text", flags.near_text, "Jaccard similarity of four-character shingles from which on two texts are near")
-      ->check(CLI::Range(0.05, 1.0))
+      ->check(number_between(0.05, 1))
       ->capture_default_str();
   command.add_flag("--no-near", flags.no_near, "Look for equal texts and pictures alone, not for near ones");
   command.add_flag("--no-pictures", flags.no_pictures, "Open no picture");
@@ -236,7 +248,7 @@ void add_search_flags(CLI::App& command, VerifyFlags& flags) {
   command.add_option("--tokenizer", flags.tokenizer, "Count lengths in tokens too: a model's folder or tokenizer file")
       ->check(CLI::ExistingPath);
   command.add_option("--max-length", flags.max_length, "Tokens, special ones included, from which on a post is cut")
-      ->check(CLI::Range(3, 1'000'000))
+      ->check(whole_between(3, 1'000'000))
       ->capture_default_str();
 }
 
@@ -248,31 +260,40 @@ void add_verify_data(CLI::App& app) {
                          "check a data set: counts, class totals, hashes, texts, pictures, repetitions and leaks, and what simple "
                          "rules score; write leaks.csv and data-report.html");
   auto flags = std::make_shared<VerifyFlags>();
-  command->add_option("data", flags->data, "Data set folder, a CSV, TSV or JSONL table, or WebDataset tars (folder, file or pattern)")
+  command
+      ->add_option(
+          "data", flags->data,
+          "Data set folder, a CSV, TSV or JSONL table, Parquet or WebDataset tars (folder, file or pattern), or a folder of pictures")
       ->required();
+  add_reading_flags(*command, flags->reading);
   command->add_option(
       "--expect", flags->expect,
       "Compare with the published counts of a data set (mvsa-single, mvsa-multiple, hfm, tumemo), for the splits that are there");
   auto* bad_image =
       command->add_option("--bad-image", flags->bad_image,
-                          "Pictures that cannot be used: missing or skip (listed), or error (listed, and exit 1). Where not one "
-                          "can be, exit 1 as well, unless missing is typed");
+                          "Pictures that cannot be used: missing or skip (listed), or error (listed, and exit 1). Where more than "
+                          "--max-unusable of them cannot be, exit 1 as well, unless missing is typed");
   bad_image->check(CLI::IsMember({"missing", "skip", "error"}))->capture_default_str();
+  command
+      ->add_option("--max-unusable", flags->max_unusable,
+                   "Share of the pictures that are named above which those that cannot be used make the data set not good")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   command->add_option("--max-pixels", flags->max_pixels, "Width x height from which on a picture is refused")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_from(1))
       ->capture_default_str();
   add_search_flags(*command, *flags);
   command->add_option("--output-dir", flags->output_dir,
                       "Folder for leaks.csv, data-report.html and data-report.json (default: the data set's own)");
   command->add_flag("--no-report", flags->no_report, "Write neither leaks.csv nor the data report");
   command->add_option("--pairs", flags->pairs, "Pairs of twins that the report shows of each kind")
-      ->check(CLI::Range(0, 1000))
+      ->check(whole_between(0, 1000))
       ->capture_default_str();
   auto* clean = command->add_option("--write-clean-test", flags->clean_test,
                                     "Write the test posts without a twin in train or dev, which evaluate then scores as well (default: "
                                     "clean-test.json in the data set's folder)");
   clean->expected(0, 1);
-  command->add_option("--list", flags->list, "How many faults of each kind to list")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--list", flags->list, "How many faults of each kind to list")->check(whole_from(0))->capture_default_str();
   add_threads_flag(*command, flags->threads, "Threads; 0: all cores");
   command->footer(
       "Exit code 1 if a count or hash that is stated (in dataset.json or by --expect) is missed, or a row cannot be used; leaks are no "

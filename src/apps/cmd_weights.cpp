@@ -18,6 +18,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
+#include "core/words.h"
 #include "hub/hub.h"
 
 namespace infig {
@@ -59,6 +60,8 @@ void print_weights_json(const WeightArchive& archive) {
   out["other_elements"] = totals.others;
   out["bytes"] = totals.bytes;
   out["metadata"] = archive.metadata();
+  out["entry"] = archive.entry();
+  out["others"] = archive.others();
   out["left_out"] = archive.left_out();
   out["tensors"] = nlohmann::ordered_json::array();
   for (const auto& [name, view] : archive.tensors()) {
@@ -89,32 +92,39 @@ void print_weights(const WeightArchive& archive) {
              totals.others > 0 ? fmt::format(" (and {} elements that are not floats)", totals.others) : "");
   fmt::print("bytes       {} ({:.1f} MB)\n", totals.bytes, static_cast<double>(totals.bytes) / 1e6);
   for (const auto& [key, value] : archive.metadata()) fmt::print("metadata    {} = {}\n", shown(key), shown(value));
+  if (!archive.entry().empty()) fmt::print("read        {}\n", shown(archive.entry()));
   std::vector<std::string> left_out;
   for (const std::string& name : archive.left_out()) left_out.push_back(shown(name));
   if (!left_out.empty()) fmt::print("left out    {} (no tensors, or not the model's)\n", fmt::join(left_out, ", "));
 }
 
+constexpr const char* kEntryHelp =
+    "Of a training checkpoint the entry to read (\"ema\"); without it the first of state_dict, model_state_dict, model_state, model, "
+    "module, "
+    "net, ... that holds tensors";
+
 void add_weights_inspect(CLI::App& weights) {
   struct InspectFlags {
-    std::string path;
+    std::string path, entry;
     bool json = false;
   };
   auto flags = std::make_shared<InspectFlags>();
   auto* command = weights.add_subcommand("inspect", "List the tensors of a file or of a model's folder");
   command->add_option("path", flags->path, "safetensors, .bin, .pth or .pt file, index of shards, or a folder that holds one")->required();
   command->add_flag("--json", flags->json, "One JSON object instead of a table");
+  command->add_option("--entry", flags->entry, kEntryHelp);
   command->footer(
       "What a file is decides how it is read, not its name. Nothing in a PyTorch archive is ever executed.\n"
       "Example:\n  infig weights inspect weights/minilm-l6");
   command->callback([flags] {
-    const WeightArchive archive = open_archive(flags->path);
+    const WeightArchive archive = open_archive(flags->path, flags->entry);
     flags->json ? print_weights_json(archive) : print_weights(archive);
   });
 }
 
 void add_weights_import(CLI::App& weights) {
   struct ImportFlags {
-    std::string source, output, dtype = "keep";
+    std::string source, output, entry, dtype = "keep";
     bool force = false;
   };
   auto flags = std::make_shared<ImportFlags>();
@@ -125,15 +135,17 @@ void add_weights_import(CLI::App& weights) {
   command->add_option("--dtype", flags->dtype, "keep, or fp32: what is stored in 16 or 64 bits becomes fp32")
       ->check(CLI::IsMember({"keep", "fp32"}))
       ->capture_default_str();
+  command->add_option("--entry", flags->entry, kEntryHelp);
   command->add_flag("--force", flags->force, "Replace a folder that an earlier import wrote");
   command->footer(
       "Equal content gives equal bytes. The folder appears whole or not at all.\n"
       "Example:\n  infig weights import efficientnet-lite0-57934424.pth --output weights/efficientnet-lite0");
   command->callback([flags] {
-    const ImportReport report =
-        import_weights(flags->source, flags->output, {.to_float32 = flags->dtype == "fp32", .overwrite = flags->force});
+    const ImportReport report = import_weights(flags->source, flags->output,
+                                               {.to_float32 = flags->dtype == "fp32", .entry = flags->entry, .overwrite = flags->force});
     fmt::print("{} tensors, {:.1f} MB, from {}\n", report.tensors, static_cast<double>(report.bytes) / 1e6,
                archive_format_name(report.format));
+    if (!report.entry.empty()) fmt::print("read: {}\n", shown(report.entry));
     if (report.converted > 0) fmt::print("{} of them converted to fp32\n", report.converted);
     if (!report.copied.empty()) fmt::print("with {}\n", fmt::join(report.copied, ", "));
     for (const std::string& name : report.left_out) fmt::print("left out: {}\n", shown(name));
@@ -175,7 +187,8 @@ void pull_weights(const PullFlags& flags) {
   const std::vector<HubFile> files = flags.all ? model.files : choose_hub_files(model);
   uint64_t total = 0, before = 0;
   for (const HubFile& file : files) total += file.size.value_or(0);
-  fmt::print("{} at commit {}: {} files, {:.1f} MB\n", model.name, model.commit, files.size(), static_cast<double>(total) / 1e6);
+  fmt::print("{} at commit {}: {}, {:.1f} MB\n", model.name, model.commit, counted(static_cast<int64_t>(files.size()), "file"),
+             static_cast<double>(total) / 1e6);
   std::fflush(stdout);
   make_folder(flags.output);
   ProgressBar bar("pull", static_cast<int64_t>(total / 1000), "kB");

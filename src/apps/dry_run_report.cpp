@@ -4,16 +4,17 @@
 
 #include "core/disk.h"
 #include "core/progress.h"
+#include "core/words.h"
 
 namespace infig {
 namespace {
 
 void print_reading(const DryRun& found, const DataSet& data) {
-  fmt::print("would read   {} ({} classes)\n", data.folder.string(), data.labels.size());
+  fmt::print("would read   {} ({})\n", data.called(), counted(static_cast<int64_t>(data.labels.size()), "class", "classes"));
   for (const Split split : {Split::kTrain, Split::kDev, Split::kTest}) {
     const SplitContents& one = found.splits.at(static_cast<size_t>(split));
-    fmt::print("  {:<10} {} posts, {} texts, {} pictures named{}{}\n", split_name(split), one.posts, one.texts, one.pictures,
-               one.absent > 0 ? fmt::format(", {} of them absent", one.absent) : "",
+    fmt::print("  {:<10} {}, {}, {} named{}{}\n", split_name(split), counted(one.posts, "post"), counted(one.texts, "text"),
+               counted(one.pictures, "picture"), one.absent > 0 ? fmt::format(", {} of them absent", one.absent) : "",
                split != Split::kTest   ? ""
                : found.cache_bytes > 0 ? " (for the feature cache alone)"
                                        : " (not read by train)");
@@ -22,15 +23,14 @@ void print_reading(const DryRun& found, const DataSet& data) {
 }
 
 void print_work(const DryRun& found, const RunConfig& config) {
-  fmt::print("would train  {} steps: {} epochs of {} steps of {} posts, {} evaluations on dev{}{}\n", found.steps, config.train.epochs,
-             found.steps_per_epoch, found.batch_size, found.evaluations,
+  fmt::print("would train  {}: {} of {} of {}, {} on dev{}{}\n", counted(found.steps, "step"), counted(config.train.epochs, "epoch"),
+             counted(found.steps_per_epoch, "step"), counted(found.batch_size, "post"), counted(found.evaluations, "evaluation"),
              config.train.patience > 0 && found.evaluations > 0
                  ? fmt::format(" (fewer where {} bring nothing better)", config.train.patience)
                  : "",
-             found.left_out > 0 ? fmt::format("; {} posts are left out of every epoch (data.drop_last)", found.left_out) : "");
-  fmt::print("  model      {:.2f} million parameters, {:.2f} million trained, {} on {}, {} threads\n",
-             static_cast<double>(found.parameters) / 1e6, static_cast<double>(found.trained) / 1e6, found.precision, found.device,
-             found.threads);
+             found.left_out > 0 ? fmt::format("; {} left out of every epoch (data.drop_last)", counted_are(found.left_out, "post")) : "");
+  fmt::print("  model      {:.2f} million parameters, {:.2f} million trained, {} on {}, {}\n", static_cast<double>(found.parameters) / 1e6,
+             static_cast<double>(found.trained) / 1e6, found.precision, found.device, counted(found.threads, "thread"));
   fmt::print("  time       about {}: a step takes {:.0f} ms", format_duration(found.seconds), 1e3 * found.step_seconds);
   if (found.evaluations > 0) fmt::print(", an evaluation {:.1f} s", found.evaluation_seconds);
   if (found.cache_seconds > 0) fmt::print(", features of frozen encoders {} once", format_duration(found.cache_seconds));

@@ -18,6 +18,7 @@
 #include "apps/signals.h"
 #include "apps/terminal.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "distributed/ranks.h"
 
@@ -28,7 +29,7 @@ constexpr const char* kFooter =
     "  infig prepare postcards --out runs/postcards\n"
     "  infig train --config configs/tiny.yaml --data runs/postcards --output-dir runs/demo\n"
     "  infig evaluate --run runs/demo --data runs/postcards --split test\n"
-    "  infig predict --run runs/demo --text \"What a lovely day\" --image storm.jpg\n\n"
+    "  infig predict --run runs/demo --text \"What a lovely day\" --image runs/postcards/images/pc-1330.png\n\n"
     "infig help VERB explains a verb, infig completion SHELL completes what is typed (bash, zsh, fish).\n"
     "Exit codes: 0 done, 1 the work failed, 2 wrong usage or config, 130, 143 and 138 stopped by SIGINT, SIGTERM and SIGUSR1 after\n"
     "saving.";
@@ -92,6 +93,6 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return failed("out of memory; a smaller train.batch_size, hfam.chunk_texts or data.cache_mb needs less", 1);
   } catch (const std::exception& error) {
-    return failed(error.what(), 1);
+    return failed(infig::json_fault(error), 1);
   }
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "apps/signals.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/words.h"
 
 namespace infig {
 
@@ -34,8 +37,9 @@ void add_pictures(CLI::App& command, const PrepareFlagsPtr& flags) {
       .add_option(
           "--bad-image", flags->bad_image,
           "Decode every picture now; one that cannot be: missing (the post keeps its text), skip (the post is dropped) or error (stop). "
-          "Default: missing with --pack; else pictures are brought in unread, and judged when they are used. Where not one named picture "
-          "is there, only a typed missing goes on, with the texts alone")
+          "Default: missing with --pack; else pictures are brought in by their first bytes alone, which are counted where they are of no "
+          "known format, and judged when they are used. Where not one named picture is there, only a typed missing goes on, with the "
+          "texts alone")
       ->check(CLI::IsMember({"missing", "skip", "error"}));
   command.add_option("--max-pixels", flags->max_pixels, "Pictures of more pixels count as bad where pictures are decoded")
       ->capture_default_str();
@@ -70,6 +74,9 @@ void add_texts(CLI::App& command, const PrepareKind& kind, const PrepareFlagsPtr
         ->check(CLI::IsMember({"raw", "clean"}))
         ->capture_default_str();
   }
+  command.add_flag(
+      "--unescape", flags->unescape,
+      "HTML escapes in texts (&amp;, &lt;, &#39;, as interfaces hand them out) become what they stand for; on record in dataset.json");
 }
 
 }  // namespace
@@ -90,6 +97,7 @@ CLI::App* add_prepare_kind(CLI::App& prepare, const PrepareKind& kind, const Pre
     command->add_flag("--strip-labels", flags->strip_labels,
                       "Labels that differ by case, blanks at their ends or \".0\" alone are one (its name: the most frequent spelling)");
   }
+  if (kind.tables) add_reading_flags(*command, flags->reading);
   add_texts(*command, kind, flags);
   add_pictures(*command, flags);
   add_split(*command, flags);
@@ -105,6 +113,7 @@ PrepareOptions prepare_options(const PrepareFlags& flags) {
   options.text_decode = parse_text_decode(flags.text_decode);
   options.images = flags.images;
   options.clean_text = flags.text == "clean";
+  options.unescape = flags.unescape;
   options.split = flags.split;
   options.split.group_by_text = flags.group_by == "text";
   options.pictures = flags.copy_images   ? PictureTransfer::kCopy
@@ -122,14 +131,18 @@ PrepareOptions prepare_options(const PrepareFlags& flags) {
 
 namespace {
 
-// "pictures: 118 of 120 named are there; 116 ok, 2 truncated, 2 absent"
+// Where they were decoded "pictures: 118 of 120 named can be used; 116 ok, 2 truncated, 2 absent", else "118 of 120 named are there, not
+// decoded; 2 absent".
 void print_pictures(const nlohmann::json& pictures) {
   std::string list;
+  constexpr std::array<const char*, 4> kDecoded = {"ok", "truncated", "empty", "broken"};  // an unknown format shows without decoding
   for (const auto& [status, count] : pictures.items()) {
     if (status == "named" || status == "there" || status == "read" || status == "sha256_chain") continue;
-    list += fmt::format("{} {} {}", list.empty() ? ";" : ",", count.get<int64_t>(), status);
+    list += fmt::format("{} {} {}", list.empty() ? ";" : ",", count.get<int64_t>(), spoken(status));
   }
-  fmt::print("pictures: {} of {} named are there{}\n", pictures.at("there").get<int64_t>(), pictures.at("named").get<int64_t>(), list);
+  const bool decoded = std::any_of(kDecoded.begin(), kDecoded.end(), [&](const char* status) { return pictures.contains(status); });
+  fmt::print("pictures: {} of {} named {}{}\n", pictures.at("there").get<int64_t>(), pictures.at("named").get<int64_t>(),
+             decoded ? "can be used" : "are there, not decoded", list);
 }
 
 // Posts that were left out: one line a post, but only one for those that share a reason, and not more than are worth reading.

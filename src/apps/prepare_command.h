@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/reading_flags.h"
 #include "prepare/prepare.h"
 
 namespace infig {
@@ -20,6 +21,8 @@ struct PrepareFlags {
   std::string images;
   std::vector<std::string> labels;
   bool strip_labels = false;
+  ReadingFlags reading;
+  bool unescape = false;
   std::string text_decode = text_decode_name(TextDecode::kUtf8Ignore);
   std::string name;
   std::string bad_image;
@@ -50,6 +53,7 @@ struct PrepareKind {
   const char* splits = nullptr;  // folder with a published split
   const char* images = nullptr;  // folder of the pictures
   const char* labels = nullptr;  // label names
+  bool tables = false;           // --columns, --members, --quote
   bool text_decode = false;      // --text-decode
   const char* clean = nullptr;   // --text; says what cleaning does
   const char* footer = nullptr;

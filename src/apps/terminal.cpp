@@ -45,7 +45,12 @@ class Terminal final : public ProgressScreen {
 
 void use_terminal() {
   const bool terminal = ::isatty(STDERR_FILENO) != 0, colour = terminal && std::getenv("NO_COLOR") == nullptr;
-  if (terminal) set_progress_screen(std::make_shared<Terminal>());
+  constexpr double kLogSeconds = 60;
+  if (terminal) {
+    set_progress_screen(std::make_shared<Terminal>());
+  } else {
+    set_progress_log(kLogSeconds);
+  }
   set_log_sink([colour](LogLevel level, const std::string& message) {
     struct Word {
       const char *name, *on;  // what switches the colour on: green, bold yellow, bold red

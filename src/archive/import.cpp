@@ -19,7 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kWeights = "model.safetensors";
-constexpr std::array<std::string_view, 21> kCompanions = {"config.json",
+constexpr std::array<std::string_view, 29> kCompanions = {"config.json",
+                                                          "open_clip_config.json",
+                                                          "processor_config.json",
                                                           "preprocessor_config.json",
                                                           "vocab.txt",
                                                           "vocab.json",
@@ -34,6 +36,12 @@ constexpr std::array<std::string_view, 21> kCompanions = {"config.json",
                                                           "added_tokens.json",
                                                           "modules.json",
                                                           "sentence_bert_config.json",
+                                                          "sentence_roberta_config.json",
+                                                          "sentence_distilbert_config.json",
+                                                          "sentence_camembert_config.json",
+                                                          "sentence_albert_config.json",
+                                                          "sentence_xlm-roberta_config.json",
+                                                          "sentence_xlnet_config.json",
                                                           "LICENSE",
                                                           "LICENSE.txt",
                                                           "LICENSE.md",
@@ -41,22 +49,29 @@ constexpr std::array<std::string_view, 21> kCompanions = {"config.json",
                                                           "NOTICE.txt",
                                                           "config_sentence_transformers.json"};
 
-// sentence-transformers' "1_Pooling/config.json": a number, what the module is, its config.
-bool is_module_config(std::string_view name) {
-  constexpr std::string_view kConfig = "/config.json";
-  if (!name.ends_with(kConfig)) return false;
-  const std::string_view folder = name.substr(0, name.size() - kConfig.size());
+// sentence-transformers' "1_Pooling/config.json" and "2_Dense/model.safetensors": a number, what the module is, its files.
+constexpr std::array<std::string_view, 3> kModuleFiles = {"config.json", "model.safetensors", "pytorch_model.bin"};
+
+bool is_module_folder(std::string_view folder) {
   const size_t digits = folder.find_first_not_of("0123456789");
   return digits != std::string_view::npos && digits > 0 && folder[digits] == '_' && folder.find('/') == std::string_view::npos;
+}
+
+bool is_module_file(std::string_view name) {
+  const size_t slash = name.find('/');
+  if (slash == std::string_view::npos || !is_module_folder(name.substr(0, slash))) return false;
+  return std::find(kModuleFiles.begin(), kModuleFiles.end(), name.substr(slash + 1)) != kModuleFiles.end();
 }
 
 std::vector<std::string> companions_in(const fs::path& folder) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    const std::string config = name + "/config.json";
     if (entry.is_regular_file() && is_companion_file(name)) names.push_back(name);
-    if (entry.is_directory() && is_companion_file(config) && fs::is_regular_file(folder / config)) names.push_back(config);
+    if (!entry.is_directory() || !is_module_folder(name)) continue;
+    for (const std::string_view file : kModuleFiles) {
+      if (fs::is_regular_file(folder / name / file)) names.push_back(fmt::format("{}/{}", name, file));
+    }
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -72,7 +87,7 @@ void check_target(const fs::path& output, bool overwrite) {
   }
   for (const auto& entry : fs::recursive_directory_iterator(output)) {
     const std::string name = entry.path().lexically_relative(output).string();
-    const bool ours = entry.is_directory() ? is_companion_file(name + "/config.json") : name == kWeights || is_companion_file(name);
+    const bool ours = entry.is_directory() ? is_module_folder(name) : name == kWeights || is_companion_file(name);
     if (!ours) {
       throw ConfigError(
           fmt::format("{}: holds {}, which import did not write, so it is not replaced; choose another --output", output.string(), name));
@@ -105,7 +120,7 @@ std::vector<std::byte> map_elements(std::span<const std::byte> bytes, Function&&
 }  // namespace
 
 bool is_companion_file(std::string_view name) {
-  return std::find(kCompanions.begin(), kCompanions.end(), name) != kCompanions.end() || is_module_config(name);
+  return std::find(kCompanions.begin(), kCompanions.end(), name) != kCompanions.end() || is_module_file(name);
 }
 
 std::vector<std::byte> to_float32(const TensorView& view) {
@@ -126,7 +141,7 @@ std::vector<std::byte> to_float32(const TensorView& view) {
 ImportReport import_weights(const fs::path& source, const fs::path& target, const ImportOptions& options) {
   fs::path output = fs::absolute(target).lexically_normal();
   if (!output.has_filename()) output = output.parent_path();  // "out/" is "out"
-  const WeightArchive archive = open_archive(source);
+  const WeightArchive archive = open_archive(source, options.entry);
   const fs::path home = fs::is_directory(source) ? source : source.parent_path();
   std::error_code ignored;
   if (fs::equivalent(home.empty() ? fs::path(".") : home, output, ignored)) {
@@ -136,6 +151,7 @@ ImportReport import_weights(const fs::path& source, const fs::path& target, cons
   ImportReport report;
   report.format = archive.format();
   report.left_out = archive.left_out();
+  report.entry = archive.entry();
   std::map<std::string, TensorView> tensors = archive.tensors();
   std::deque<std::vector<std::byte>> converted;
   for (auto& [name, view] : tensors) {

@@ -11,12 +11,14 @@
 
 namespace infig {
 
-// Files of a model's folder that travel with its weights: config.json, preprocessor_config.json, tokenizers' files, sentence-transformers'
-// modules and pooling ("1_Pooling/config.json"), licences.
+// Files of a model's folder that travel with its weights: config.json, open_clip_config.json, preprocessor_config.json and
+// processor_config.json, tokenizers' files, sentence-transformers' modules ("1_Pooling/config.json", "2_Dense/model.safetensors"),
+// licences.
 bool is_companion_file(std::string_view name);
 
 struct ImportOptions {
   bool to_float32 = false;  // F16, BF16 and F64 become F32; whole numbers and truth values stay
+  std::string entry = {};   // of a training checkpoint: the dict under this key; empty: the usual one (archive/torch_archive.h)
   bool overwrite = false;   // replace a folder that holds nothing but what import writes
 };
 
@@ -26,7 +28,8 @@ struct ImportReport {
   int64_t converted = 0;              // to F32
   uint64_t bytes = 0;                 // of the tensors as written
   std::vector<std::string> copied;    // names of the files beside model.safetensors
-  std::vector<std::string> left_out;  // entries of a PyTorch archive that hold no tensors
+  std::vector<std::string> left_out;  // entries of a PyTorch archive that are not the weights
+  std::string entry;                  // the one that is; empty: the whole object
 };
 
 // Writes `output`/model.safetensors and, where `source` is a folder, its companion files. Names and shapes stay; tensors that share

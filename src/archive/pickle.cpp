@@ -1,3 +1,4 @@
+// over 400 lines because the instructions of one machine are in one place.
 #include "archive/pickle.h"
 
 #include <fmt/format.h>
@@ -5,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <map>
 #include <utility>
 
+#include "archive/pickle_classes.h"
 #include "archive/pickle_opcodes.h"
 #include "core/error.h"
 
@@ -17,7 +20,8 @@ using namespace pickle_opcodes;
 
 constexpr size_t kMaxValues = size_t{1} << 20;
 constexpr size_t kMaxOperations = size_t{1} << 24;
-constexpr std::string_view kOrderedDict = "collections.OrderedDict";
+constexpr std::string_view kOrderedDict = "collections.OrderedDict", kDefaultDict = "collections.defaultdict";
+constexpr size_t kMaxForeign = 4096;  // names of other classes
 
 class PickleReader {
  public:
@@ -113,15 +117,41 @@ class PickleReader {
   }
   void extend(PickleKind kind, const char* action, std::vector<uint32_t> items) {
     if (kind == PickleKind::kDict && items.size() % 2 != 0) fail("a dict gets a key without a value");
+    if (on_foreign()) return;
     std::vector<uint32_t>& all = target(kind, action).items;
     all.insert(all.end(), items.begin(), items.end());
   }
 
   void global(std::string_view module, std::string_view name) {
     const std::string full = fmt::format("{}.{}", module, name);
-    auto found = std::find(globals_.begin(), globals_.end(), full);
-    if (found == globals_.end() && full != kOrderedDict) refuse(fmt::format("the global '{}'", printable(full)));
-    make(PickleKind::kGlobal).integer = found == globals_.end() ? -1 : found - globals_.begin();
+    const auto found = std::find(globals_.begin(), globals_.end(), full);
+    if (found != globals_.end()) {
+      make(PickleKind::kGlobal).integer = found - globals_.begin();
+    } else if (full == kOrderedDict || full == kDefaultDict) {
+      make(PickleKind::kGlobal).integer = full == kOrderedDict ? kIsOrderedDict : kIsDefaultDict;
+    } else {
+      if (is_hostile_global(module, name)) refuse(fmt::format("the global '{}'", printable(full)));
+      foreign(full);
+    }
+  }
+  void foreign(const std::string& name) {
+    const auto [known, added] = foreign_.emplace(name, pickle_.foreign.size());
+    if (added) {
+      if (pickle_.foreign.size() >= kMaxForeign) fail(fmt::format("more than {} classes", kMaxForeign));
+      pickle_.foreign.push_back(printable(name));
+    }
+    make(PickleKind::kForeign).integer = static_cast<int64_t>(known->second);
+  }
+  // An object of the class, of which nothing is kept.
+  void instance(uint32_t of) {
+    if (value(of).kind != PickleKind::kForeign) refuse(fmt::format("an object made of a {}", pickle_kind_name(value(of).kind)));
+    const int64_t place = value(of).integer;
+    make(PickleKind::kForeign).integer = place;
+  }
+  bool on_foreign() {
+    const uint32_t top = pop();
+    push(top);
+    return value(top).kind == PickleKind::kForeign;
   }
   void stack_global() {
     const uint32_t name = pop(), module = pop();
@@ -148,23 +178,30 @@ class PickleReader {
   }
   void reduce() {
     const uint32_t arguments = pop(), callable = pop();
+    if (value(callable).kind == PickleKind::kForeign) return instance(callable);
     if (value(callable).kind != PickleKind::kGlobal) refuse(fmt::format("REDUCE on a {}", pickle_kind_name(value(callable).kind)));
     if (value(arguments).kind != PickleKind::kTuple) fail("arguments that are not a tuple");
-    if (value(callable).integer < 0) return ordered_dict(value(arguments).items);
+    if (value(callable).integer == kIsDefaultDict) {  // what makes its missing values is no value of it
+      make(PickleKind::kDict);
+      return;
+    }
+    if (value(callable).integer == kIsOrderedDict) return ordered_dict(value(arguments).items);
     make(PickleKind::kCall).items = {callable, arguments};
   }
   // state_dict() hangs the modules' versions on its ordered dict as an attribute; nothing of it is a weight.
   void build() {
     pop();
-    target(PickleKind::kDict, "BUILD");
+    if (!on_foreign()) target(PickleKind::kDict, "BUILD");
   }
 
   bool step(uint8_t opcode);
+  bool object(uint8_t opcode);
   bool scalar(uint8_t opcode);
   bool container(uint8_t opcode);
   bool memo(uint8_t opcode);
 
   static constexpr uint32_t kUnset = ~uint32_t{0};
+  static constexpr int64_t kIsOrderedDict = -1, kIsDefaultDict = -2;  // PickleValue::integer of these two globals
   std::span<const std::byte> bytes_;
   const std::string& where_;
   std::span<const std::string_view> globals_;
@@ -174,8 +211,9 @@ class PickleReader {
   std::vector<uint32_t> stack_;
   std::vector<size_t> marks_;  // sizes of the stack
   std::vector<uint32_t> memo_;
-  size_t copied_pairs_ = 0;  // one list may be named by many ordered dicts
-  size_t memoized_ = 0;      // where MEMOIZE puts the next one
+  std::map<std::string, size_t> foreign_;  // where each name is in Pickle::foreign
+  size_t copied_pairs_ = 0;                // one list may be named by many ordered dicts
+  size_t memoized_ = 0;                    // where MEMOIZE puts the next one
 };
 
 bool PickleReader::scalar(uint8_t opcode) {
@@ -298,10 +336,53 @@ bool PickleReader::memo(uint8_t opcode) {
   }
 }
 
+// Objects of classes, and the kinds of values of which a checkpoint's weights have none.
+bool PickleReader::object(uint8_t opcode) {
+  switch (opcode) {
+    case kNewObj: {
+      pop();  // arguments
+      instance(pop());
+      return true;
+    }
+    case kNewObjEx: {
+      pop();  // arguments by name
+      pop();
+      instance(pop());
+      return true;
+    }
+    case kShortBinBytes:
+      take(number(1));
+      foreign("bytes");
+      return true;
+    case kBinBytes:
+      take(number(4));
+      foreign("bytes");
+      return true;
+    case kBinBytes8:
+    case kByteArray8:
+      take(number(8));
+      foreign("bytes");
+      return true;
+    case kEmptySet:
+      foreign("set");
+      return true;
+    case kAddItems:
+      pop_items();
+      if (!on_foreign()) target(PickleKind::kForeign, "ADDITEMS");
+      return true;
+    case kFrozenSet:
+      pop_items();
+      foreign("frozenset");
+      return true;
+    default:
+      return false;
+  }
+}
+
 // One instruction; false at the end of the pickle.
 bool PickleReader::step(uint8_t opcode) {
   start_ = position_ - 1;
-  if (scalar(opcode) || container(opcode) || memo(opcode)) return true;
+  if (scalar(opcode) || container(opcode) || memo(opcode) || object(opcode)) return true;
   switch (opcode) {
     case kProto: {
       const uint64_t version = number(1);
@@ -342,24 +423,8 @@ bool PickleReader::step(uint8_t opcode) {
 
 }  // namespace
 
-const char* pickle_kind_name(PickleKind kind) {
-  constexpr std::array<const char*, 12> names = {"None",  "bool", "int",  "int",    "float", "str",
-                                                 "tuple", "list", "dict", "global", "call",  "persistent id"};
-  return names[static_cast<size_t>(kind)];
-}
-
 Pickle read_pickle(std::span<const std::byte> bytes, const std::string& where, std::span<const std::string_view> globals) {
   return PickleReader(bytes, where, globals).read();
-}
-
-std::string printable(std::string_view text) {
-  constexpr size_t kShown = 100;
-  std::string shown;
-  for (const char character : text.substr(0, kShown)) {
-    const bool plain = character >= ' ' && character <= '~';
-    shown += plain ? std::string(1, character) : fmt::format("\\x{:02x}", static_cast<uint8_t>(character));
-  }
-  return text.size() > kShown ? shown + "..." : shown;
 }
 
 }  // namespace infig

@@ -30,11 +30,14 @@ enum Opcode : uint8_t {
   kBinPut = 'q',
   kLongBinPut = 'r',
   kSetItem = 's',
+  kBinBytes = 'B',
+  kShortBinBytes = 'C',
   kTuple = 't',
   kEmptyTuple = ')',
   kSetItems = 'u',
   kBinFloat = 'G',
   kProto = 0x80,
+  kNewObj = 0x81,
   kTuple1 = 0x85,
   kTuple2 = 0x86,
   kTuple3 = 0x87,
@@ -43,18 +46,25 @@ enum Opcode : uint8_t {
   kLong1 = 0x8a,
   kShortBinUnicode = 0x8c,
   kBinUnicode8 = 0x8d,
+  kBinBytes8 = 0x8e,
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kNewObjEx = 0x92,
   kStackGlobal = 0x93,
   kMemoize = 0x94,
   kFrame = 0x95,
+  kByteArray8 = 0x96,
 };
 
 // The rest of pickle's instructions, so that a refusal can say which one it met.
-inline constexpr std::array<std::pair<uint8_t, const char*>, 30> kRefused = {
-    {{'0', "POP"},        {'1', "POP_MARK"},       {'2', "DUP"},         {'F', "FLOAT"},        {'I', "INT"},
-     {'L', "LONG"},       {'P', "PERSID"},         {'S', "STRING"},      {'V', "UNICODE"},      {'d', "DICT"},
-     {'g', "GET"},        {'i', "INST"},           {'l', "LIST"},        {'o', "OBJ"},          {'p', "PUT"},
-     {'B', "BINBYTES"},   {'C', "SHORT_BINBYTES"}, {0x81, "NEWOBJ"},     {0x82, "EXT1"},        {0x83, "EXT2"},
-     {0x84, "EXT4"},      {0x8b, "LONG4"},         {0x8e, "BINBYTES8"},  {0x8f, "EMPTY_SET"},   {0x90, "ADDITEMS"},
-     {0x91, "FROZENSET"}, {0x92, "NEWOBJ_EX"},     {0x96, "BYTEARRAY8"}, {0x97, "NEXT_BUFFER"}, {0x98, "READONLY_BUFFER"}}};
+inline constexpr std::array<std::pair<uint8_t, const char*>, 21> kRefused = {
+    {{'0', "POP"},    {'1', "POP_MARK"},     {'2', "DUP"},
+     {'F', "FLOAT"},  {'I', "INT"},          {'L', "LONG"},
+     {'P', "PERSID"}, {'S', "STRING"},       {'V', "UNICODE"},
+     {'d', "DICT"},   {'g', "GET"},          {'i', "INST"},
+     {'l', "LIST"},   {'o', "OBJ"},          {'p', "PUT"},
+     {0x82, "EXT1"},  {0x83, "EXT2"},        {0x84, "EXT4"},
+     {0x8b, "LONG4"}, {0x97, "NEXT_BUFFER"}, {0x98, "READONLY_BUFFER"}}};
 
 }  // namespace infig::pickle_opcodes

@@ -20,7 +20,7 @@ struct DTypeRow {
   int64_t size;
 };
 
-constexpr std::array<DTypeRow, 10> kDTypes = {{
+constexpr std::array<DTypeRow, 13> kDTypes = {{
     {DType::kBool, "BOOL", 1},
     {DType::kU8, "U8", 1},
     {DType::kI8, "I8", 1},
@@ -31,6 +31,9 @@ constexpr std::array<DTypeRow, 10> kDTypes = {{
     {DType::kBF16, "BF16", 2},
     {DType::kF32, "F32", 4},
     {DType::kF64, "F64", 8},
+    {DType::kU16, "U16", 2},
+    {DType::kU32, "U32", 4},
+    {DType::kU64, "U64", 8},
 }};
 
 const DTypeRow& row_of(DType type) {

@@ -1,7 +1,7 @@
 // safetensors files: bytes -> names, types, shapes, spans. Free of torch. Writing is deterministic: tensors ordered as the reference
-// implementation orders them (I64 F64 F32 I32 BF16 F16 I16 I8 U8 BOOL, inside a dtype by name; so every tensor is aligned to its
-// element), metadata in key order, no time, host or path: equal content is equal bytes.
-// Reading is in safetensors.cpp, writing in safetensors_write.cpp.
+// implementation orders them (U64 I64 F64 F32 U32 I32 BF16 F16 U16 I16 I8 U8 BOOL, inside a dtype by name; so every tensor is aligned to
+// its element), metadata in key order, no time, host or path: equal content is equal bytes. Reading is in safetensors.cpp, writing in
+// safetensors_write.cpp.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace infig {
 
-enum class DType { kBool, kU8, kI8, kI16, kI32, kI64, kF16, kBF16, kF32, kF64 };
+enum class DType { kBool, kU8, kI8, kI16, kI32, kI64, kF16, kBF16, kF32, kF64, kU16, kU32, kU64 };
 
 int64_t dtype_size(DType type);      // bytes of one element
 const char* dtype_name(DType type);  // "F32", "I64", ... as the format writes them

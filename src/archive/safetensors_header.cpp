@@ -20,7 +20,11 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
  public:
   HeaderReader(const std::string& where, SafetensorsHeader& header) : where_(where), header_(header) {}
 
-  bool null() override { return unexpected("null"); }
+  bool null() override {
+    if (place_ != Place::kTop || name_ != kSafetensorsMetadataKey) return unexpected("null");
+    if (std::exchange(metadata_seen_, true)) fail("occurs twice");  // null, as some writers have it, is no metadata
+    return true;
+  }
   bool boolean(bool value) override { return unexpected(value ? "true" : "false"); }
   bool number_integer(number_integer_t value) override { return unexpected(fmt::format("{}", value)); }
   bool number_float(number_float_t, const string_t& text) override { return unexpected(text); }

@@ -9,6 +9,7 @@
 #include "archive/safetensors_header.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 
 namespace infig {
 namespace {
@@ -18,8 +19,8 @@ using Entry = std::pair<const std::string, TensorView>;
 // The reference implementation lays tensors out by its dtypes in this order, so that each one is aligned to its element:
 // a reader that views the buffer in place (torch's does) refuses anything else.
 int layout_rank(DType type) {
-  constexpr std::array<DType, 10> order = {DType::kI64, DType::kF64, DType::kF32, DType::kI32, DType::kBF16,
-                                           DType::kF16, DType::kI16, DType::kI8,  DType::kU8,  DType::kBool};
+  constexpr std::array<DType, 13> order = {DType::kU64, DType::kI64, DType::kF64, DType::kF32, DType::kU32, DType::kI32, DType::kBF16,
+                                           DType::kF16, DType::kU16, DType::kI16, DType::kI8,  DType::kU8,  DType::kBool};
   return static_cast<int>(std::find(order.begin(), order.end(), type) - order.begin());
 }
 
@@ -55,7 +56,7 @@ std::string make_header(const std::vector<const Entry*>& entries, const std::map
   try {
     json = header.dump();
   } catch (const nlohmann::json::exception& error) {
-    throw ShapeError(fmt::format("{}: a tensor's name or the metadata are not UTF-8: {}", where, error.what()));
+    throw ShapeError(fmt::format("{}: a tensor's name or the metadata are not UTF-8: {}", where, json_fault(error)));
   }
   json.resize((json.size() + 7) / 8 * 8, ' ');
   if (json.size() > kSafetensorsMaxHeader) {

@@ -35,6 +35,8 @@ class TensorBuilder {
   TorchArchive build(const TorchStateDict& state) {
     for (const auto& [name, tensor] : state.tensors) result_.tensors.emplace(name, view_of(name, tensor));
     result_.left_out = state.left_out;
+    result_.entry = state.entry;
+    result_.others = state.others;
     return std::move(result_);
   }
 
@@ -131,7 +133,7 @@ class TensorBuilder {
   TorchArchive result_;
 };
 
-TorchArchive parse_zip(Bytes bytes, const std::string& where) {
+TorchArchive parse_zip(Bytes bytes, const std::string& where, const std::string& entry) {
   constexpr std::string_view kPickle = "/data.pkl";
   const std::map<std::string, Bytes> entries = read_zip(bytes, where);
   std::string folder;
@@ -150,7 +152,7 @@ TorchArchive parse_zip(Bytes bytes, const std::string& where) {
     throw CheckpointError(
         fmt::format("{}: byte order '{}', expected little; save it on a little-endian machine", where, printable(text_of(order->second))));
   }
-  const TorchStateDict state = read_torch_pickle(entries.at(folder + "data.pkl"), where);
+  const TorchStateDict state = read_torch_pickle(entries.at(folder + "data.pkl"), where, entry);
   TensorBuilder builder(where, bytes.size());
   for (const TorchStorage& storage : state.storages) {
     const auto found = entries.find(fmt::format("{}data/{}", folder, storage.key));
@@ -162,7 +164,7 @@ TorchArchive parse_zip(Bytes bytes, const std::string& where) {
 // The pickles of an older file one after the other; each error names the file.
 class LegacyReader {
  public:
-  LegacyReader(Bytes bytes, const std::string& where) : bytes_(bytes), where_(where) {}
+  LegacyReader(Bytes bytes, const std::string& where, const std::string& entry) : bytes_(bytes), where_(where), entry_(entry) {}
 
   TorchArchive read() {
     const Pickle magic = next();
@@ -172,7 +174,7 @@ class LegacyReader {
       fail(fmt::format("protocol {}, expected {}", root(protocol).integer, kLegacyProtocol));
     }
     check_system(next());
-    const TorchStateDict state = read_torch_pickle(bytes_.subspan(position_), where_);
+    const TorchStateDict state = read_torch_pickle(bytes_.subspan(position_), where_, entry_);
     position_ += state.size;
     const Pickle keys = next();
     TensorBuilder builder(where_, bytes_.size());
@@ -234,6 +236,7 @@ class LegacyReader {
 
   Bytes bytes_;
   const std::string& where_;
+  const std::string& entry_;
   size_t position_ = 0;
 };
 
@@ -246,9 +249,9 @@ bool is_torch_legacy(Bytes bytes) {
   return text.size() >= 14 && static_cast<uint8_t>(text[0]) == 0x80 && text.substr(4, 10) == kMagic;
 }
 
-TorchArchive parse_torch_archive(Bytes bytes, const std::string& where) {
-  if (is_torch_zip(bytes)) return parse_zip(bytes, where);
-  if (is_torch_legacy(bytes)) return LegacyReader(bytes, where).read();
+TorchArchive parse_torch_archive(Bytes bytes, const std::string& where, const std::string& entry) {
+  if (is_torch_zip(bytes)) return parse_zip(bytes, where, entry);
+  if (is_torch_legacy(bytes)) return LegacyReader(bytes, where, entry).read();
   throw CheckpointError(fmt::format("{}: no PyTorch archive: expected a zip archive or the older form with its magic number", where));
 }
 

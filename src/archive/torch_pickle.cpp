@@ -15,16 +15,26 @@ namespace infig {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
+constexpr size_t kMaxWrappers = 4;     // one inside the other: {"model": {"state_dict": {...}}}
 constexpr size_t kMaxDimensions = 64;  // PyTorch's own limit
 constexpr size_t kMaxVisits = size_t{1} << 21;
 constexpr size_t kMaxNameBytes = size_t{1} << 26;
-constexpr std::array<const char*, 3> kWrappers = {"state_dict", "model_state_dict", "model"};
+// Under what training scripts keep the weights: the first of them that holds tensors is read. Averages of the weights come last.
+constexpr std::array<std::string_view, 13> kWrappers = {"state_dict", "model_state_dict", "model_state",   "model", "module",
+                                                        "net",        "network",          "weights",       "ema",   "ema_state_dict",
+                                                        "model_ema",  "ema_model",        "state_dict_ema"};
 
-enum Global : size_t { kRebuildTensor2, kRebuildTensor, kRebuildParameter, kFirstStorage };
+enum Global : size_t { kRebuildTensor2, kRebuildTensor, kRebuildParameter, kRebuildTensor3, kFirstType, kFirstStorage = kFirstType + 3 };
 
-constexpr std::array<std::string_view, 13> kGlobals = {"torch._utils._rebuild_tensor_v2",
+// Types that have no storage of their own: their tensors lie in plain bytes and name the type.
+constexpr std::array<DType, 3> kNamedTypes = {DType::kU16, DType::kU32, DType::kU64};
+constexpr std::array<std::string_view, 18> kGlobals = {"torch._utils._rebuild_tensor_v2",
                                                        "torch._utils._rebuild_tensor",
                                                        "torch._utils._rebuild_parameter",
+                                                       "torch._utils._rebuild_tensor_v3",
+                                                       "torch.uint16",
+                                                       "torch.uint32",
+                                                       "torch.uint64",
                                                        "torch.FloatStorage",
                                                        "torch.DoubleStorage",
                                                        "torch.HalfStorage",
@@ -34,15 +44,16 @@ constexpr std::array<std::string_view, 13> kGlobals = {"torch._utils._rebuild_te
                                                        "torch.ShortStorage",
                                                        "torch.CharStorage",
                                                        "torch.ByteStorage",
-                                                       "torch.BoolStorage"};
-constexpr std::array<DType, 10> kStorageTypes = {DType::kF32, DType::kF64, DType::kF16, DType::kBF16, DType::kI64,
-                                                 DType::kI32, DType::kI16, DType::kI8,  DType::kU8,   DType::kBool};
+                                                       "torch.BoolStorage",
+                                                       "torch.storage.UntypedStorage"};
+constexpr std::array<DType, 11> kStorageTypes = {DType::kF32, DType::kF64, DType::kF16, DType::kBF16, DType::kI64, DType::kI32,
+                                                 DType::kI16, DType::kI8,  DType::kU8,  DType::kBool, DType::kU8};
 static_assert(kGlobals.size() == kFirstStorage + kStorageTypes.size());
 
 class TorchPickleReader {
  public:
-  TorchPickleReader(std::span<const std::byte> bytes, const std::string& where)
-      : where_(where), pickle_(read_pickle(bytes, where, kGlobals)) {}
+  TorchPickleReader(std::span<const std::byte> bytes, const std::string& where, const std::string& entry)
+      : where_(where), entry_(entry), pickle_(read_pickle(bytes, where, kGlobals)) {}
 
   TorchStateDict read() {
     result_.size = pickle_.size;
@@ -51,10 +62,14 @@ class TorchPickleReader {
     if (root.kind == PickleKind::kCall) {
       fail("", "the file holds a single tensor, expected a dict of named tensors; save {\"name\": tensor}");
     }
+    if (root.kind == PickleKind::kForeign) refuse_object("the file holds", root);
     if (root.kind != PickleKind::kDict && root.kind != PickleKind::kList && root.kind != PickleKind::kTuple) {
       fail("", fmt::format("the file holds a {}, expected a dict of named tensors", pickle_kind_name(root.kind)));
     }
-    if (!unwrap(root)) walk(pickle_.root, "", 0);
+    uint32_t weights = pickle_.root;
+    for (size_t depth = 0; depth < kMaxWrappers && unwrap(weights); ++depth) {
+    }
+    walk(weights, "", 0);
     return std::move(result_);
   }
 
@@ -64,6 +79,12 @@ class TorchPickleReader {
                                        : fmt::format("{}: tensor '{}': {}", where_, printable(name), what));
   }
   const PickleValue& value(uint32_t index) const { return pickle_.values[index]; }
+  const std::string& class_of(const PickleValue& object) const { return pickle_.foreign[static_cast<size_t>(object.integer)]; }
+  [[noreturn]] void refuse_object(const std::string& what, const PickleValue& object) const {
+    fail("", fmt::format("{} an object of the class '{}', expected a dict of named tensors; nothing is ever called, so load it where you "
+                         "trust it and save its state_dict()",
+                         what, class_of(object)));
+  }
 
   void collect_storages() {
     std::map<std::string_view, size_t> known;
@@ -89,6 +110,10 @@ class TorchPickleReader {
     }
     const bool storage = named && value(id.items[0]).text == "storage" && (id.items.size() == 5 || id.items.size() == 6) &&
                          value(id.items[1]).kind == PickleKind::kGlobal && value(id.items[2]).kind == PickleKind::kString;
+    if (!storage && named && id.items.size() > 1 && value(id.items[1]).kind == PickleKind::kForeign) {
+      fail(name, fmt::format("its storage is a '{}', whose numbers are not read; convert it to floats or whole numbers and save it again",
+                             class_of(value(id.items[1]))));
+    }
     if (!storage) fail(name, "a persistent id that is not a storage (expected \"storage\", type, key, location, count)");
     return id.items;
   }
@@ -139,15 +164,16 @@ class TorchPickleReader {
     const std::vector<uint32_t>& arguments = value(call.items[1]).items;
     if (kind == kRebuildParameter) {
       // A parameter wraps a tensor, never another parameter.
-      if (arguments.size() != 3 || value(arguments[0]).kind != PickleKind::kCall ||
-          static_cast<size_t>(value(value(arguments[0]).items[0]).integer) > kRebuildTensor) {
+      if (arguments.size() != 3 || value(arguments[0]).kind != PickleKind::kCall || !is_tensor(value(arguments[0]))) {
         fail(name, "a parameter that is not made of a tensor");
       }
       return tensor(value(arguments[0]), name);
     }
-    if (kind > kRebuildTensor) fail(name, fmt::format("a call of {}, expected a tensor", kGlobals[kind]));
-    const size_t least = kind == kRebuildTensor2 ? 6 : 4;
-    if (arguments.size() < least || arguments.size() > least + (kind == kRebuildTensor2 ? 1 : 0)) {
+    if (!is_tensor(call)) fail(name, fmt::format("a call of {}, expected a tensor", kGlobals[kind]));
+    const auto [least, most] = kind == kRebuildTensor    ? std::pair<size_t, size_t>{4, 4}
+                               : kind == kRebuildTensor2 ? std::pair<size_t, size_t>{6, 7}
+                                                         : std::pair<size_t, size_t>{7, 8};
+    if (arguments.size() < least || arguments.size() > most) {
       fail(name, fmt::format("made of {} arguments, expected {}", arguments.size(), least));
     }
     if (value(arguments[0]).kind != PickleKind::kPersistent) fail(name, "its first argument is not a storage");
@@ -158,30 +184,90 @@ class TorchPickleReader {
     if (made.shape.size() != made.stride.size()) {
       fail(name, fmt::format("shape has {} numbers, stride {}", made.shape.size(), made.stride.size()));
     }
+    if (kind == kRebuildTensor3) give_type(made, value(arguments[6]), name);
     return made;
   }
 
-  // A training checkpoint: its weights are one entry, the rest is not weights.
-  bool unwrap(const PickleValue& root) {
-    if (root.kind != PickleKind::kDict) return false;
-    const uint32_t* inner = nullptr;
-    size_t best = kWrappers.size();
-    for (size_t i = 0; i < root.items.size(); i += 2) {
-      if (value(root.items[i + 1]).kind == PickleKind::kCall) return false;
-      const PickleValue& key = value(root.items[i]);
-      if (key.kind != PickleKind::kString || value(root.items[i + 1]).kind != PickleKind::kDict) continue;
-      for (size_t wrapper = 0; wrapper < best; ++wrapper) {
-        if (key.text != kWrappers[wrapper]) continue;
-        inner = &root.items[i + 1];
-        best = wrapper;
-      }
+  bool is_tensor(const PickleValue& call) const {
+    const auto kind = static_cast<size_t>(value(call.items[0]).integer);
+    return kind == kRebuildTensor2 || kind == kRebuildTensor || kind == kRebuildTensor3;
+  }
+
+  // The storage is of bytes, the tensor counts in elements of its own type.
+  void give_type(TorchTensor& made, const PickleValue& type, const std::string& name) const {
+    const int64_t place = type.kind == PickleKind::kGlobal ? type.integer - static_cast<int64_t>(kFirstType) : -1;
+    if (place < 0 || place >= static_cast<int64_t>(kNamedTypes.size())) {
+      fail(name, fmt::format("its type is {}, expected torch.uint16, torch.uint32 or torch.uint64; convert it and save it again",
+                             type.kind == PickleKind::kForeign ? "'" + class_of(type) + "'" : pickle_kind_name(type.kind)));
     }
-    if (inner == nullptr) return false;
-    walk(*inner, "", 0);
-    for (size_t i = 0; i < root.items.size(); i += 2) {
-      if (&root.items[i + 1] != inner) result_.left_out.push_back(key_name(root.items[i], ""));
+    made.dtype = kNamedTypes[static_cast<size_t>(place)];
+    const auto element = static_cast<uint64_t>(dtype_size(made.dtype));
+    if (made.first % element != 0) fail(name, "its view of the storage begins within an element");
+    made.first /= element;
+    made.count /= element;
+  }
+
+  // Whether anything below is a tensor. What was visited counts for all calls together.
+  bool holds_tensors(uint32_t index, size_t depth) {
+    if (++visits_ > kMaxVisits) fail("", fmt::format("more than {} entries, or dicts that hold themselves", kMaxVisits));
+    if (depth > kMaxDepth) return false;
+    const PickleValue& node = value(index);
+    if (node.kind == PickleKind::kCall) return true;
+    const bool dict = node.kind == PickleKind::kDict;
+    if (!dict && node.kind != PickleKind::kList && node.kind != PickleKind::kTuple) return false;
+    for (size_t i = dict ? 1 : 0; i < node.items.size(); i += dict ? 2 : 1) {
+      if (holds_tensors(node.items[i], depth + 1)) return true;
     }
+    return false;
+  }
+
+  // A training checkpoint: its weights are one entry, the rest is not weights. True where `weights` became that entry.
+  bool unwrap(uint32_t& weights) {
+    const PickleValue& root = value(weights);
+    if (root.kind != PickleKind::kDict) return refuse_entry();
+    struct Reading {
+      size_t rank;
+      size_t item;  // of its key
+    };
+    std::vector<Reading> readings;
+    const PickleValue* object = nullptr;
+    for (size_t i = 0; i < root.items.size(); i += 2) {
+      const PickleValue &key = value(root.items[i]), &item = value(root.items[i + 1]);
+      if (key.kind != PickleKind::kString) continue;
+      const size_t rank = static_cast<size_t>(std::find(kWrappers.begin(), kWrappers.end(), key.text) - kWrappers.begin());
+      if (entry_.empty() || taken_ ? rank == kWrappers.size() : key.text != entry_) continue;
+      if (item.kind == PickleKind::kForeign) object = &item;
+      if (item.kind == PickleKind::kDict && holds_tensors(root.items[i + 1], 1)) readings.push_back({rank, i});
+    }
+    if (readings.empty()) {
+      if (object != nullptr && !holds_tensors(weights, 0)) refuse_object("its weights are", *object);
+      return refuse_entry();
+    }
+    const auto best =
+        std::min_element(readings.begin(), readings.end(), [](const Reading& a, const Reading& b) { return a.rank < b.rank; });
+    const size_t chosen = best->item;
+    for (size_t i = 0; i < root.items.size(); i += 2) {
+      if (i != chosen) result_.left_out.push_back(described(root.items[i], root.items[i + 1]));
+    }
+    for (const Reading& one : readings) {
+      if (one.item != chosen) result_.others.push_back(key_name(root.items[one.item], result_.entry));
+    }
+    result_.entry = key_name(root.items[chosen], result_.entry);
+    weights = root.items[chosen + 1];
+    taken_ = true;
     return true;
+  }
+
+  // False, unless an entry was asked for by name and is not there.
+  bool refuse_entry() const {
+    if (entry_.empty() || taken_) return false;
+    fail("", fmt::format("has no entry '{}' that holds tensors; infig weights inspect lists what is there", printable(entry_)));
+  }
+
+  // "args (argparse.Namespace)"
+  std::string described(uint32_t key, uint32_t item) const {
+    const std::string name = key_name(key, result_.entry);
+    return value(item).kind == PickleKind::kForeign ? fmt::format("{} ({})", name, class_of(value(item))) : name;
   }
 
   std::string key_name(uint32_t index, const std::string& prefix) const {
@@ -217,6 +303,7 @@ class TorchPickleReader {
       if (!result_.tensors.emplace(prefix, std::move(made)).second) fail(prefix, "the name occurs twice");
       return true;
     }
+    if (node.kind == PickleKind::kForeign && class_of(node).starts_with("torch.")) check_foreign(node, prefix);
     const size_t left_out = result_.left_out.size();
     bool any = false;
     if (node.kind == PickleKind::kDict) {
@@ -228,12 +315,23 @@ class TorchPickleReader {
     }
     if (!any && depth > 0) {
       result_.left_out.resize(left_out);
-      result_.left_out.push_back(prefix);
+      result_.left_out.push_back(node.kind == PickleKind::kForeign ? fmt::format("{} ({})", prefix, class_of(node)) : prefix);
     }
     return any;
   }
 
+  // A tensor of a kind that is not read (sparse, quantized) must not pass for something without tensors, nor a module.
+  void check_foreign(const PickleValue& node, const std::string& name) const {
+    const std::string& kind = class_of(node);
+    if (kind == "torch.Size" || kind == "torch.device" || kind.starts_with("torch.float") || kind.starts_with("torch.int")) return;
+    fail(name,
+         fmt::format("is made by '{}', which is not read; save plain tensors: a dense .contiguous() copy, the state_dict() of a module",
+                     kind));
+  }
+
   const std::string& where_;
+  const std::string& entry_;  // asked for by name; empty: the first that there is
+  bool taken_ = false;        // an entry was taken already
   Pickle pickle_;
   TorchStateDict result_;
   size_t visits_ = 0, name_bytes_ = 0, dimensions_ = 0;
@@ -241,8 +339,8 @@ class TorchPickleReader {
 
 }  // namespace
 
-TorchStateDict read_torch_pickle(std::span<const std::byte> bytes, const std::string& where) {
-  return TorchPickleReader(bytes, where).read();
+TorchStateDict read_torch_pickle(std::span<const std::byte> bytes, const std::string& where, const std::string& entry) {
+  return TorchPickleReader(bytes, where, entry).read();
 }
 
 }  // namespace infig

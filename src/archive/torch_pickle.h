@@ -33,12 +33,14 @@ struct TorchTensor {
 struct TorchStateDict {
   std::map<std::string, TorchTensor> tensors;
   std::vector<TorchStorage> storages;  // every one that the pickle names, also those without a tensor; each key once
-  std::vector<std::string> left_out;   // entries without tensors, by name
+  std::vector<std::string> left_out;   // entries that are not the weights, by name; an object's class in brackets
+  std::string entry;                   // of a training checkpoint: where the weights were ("state_dict"); empty: the whole object
+  std::vector<std::string> others;     // further entries that could have been meant ("ema")
   size_t size = 0;                     // bytes of the pickle
 };
 
-// Reads the pickle at the front of `bytes`; the views point into them. Naming and what is left out: archive/torch_archive.h.
+// Reads the pickle at the front of `bytes`; the views point into them. Naming, `entry` and what is left out: archive/torch_archive.h.
 // Throws CheckpointError naming `where` and the entry.
-TorchStateDict read_torch_pickle(std::span<const std::byte> bytes, const std::string& where);
+TorchStateDict read_torch_pickle(std::span<const std::byte> bytes, const std::string& where, const std::string& entry = "");
 
 }  // namespace infig

@@ -1,6 +1,7 @@
 #include "archive/weight_archive.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -12,9 +13,11 @@
 #include <utility>
 
 #include "archive/map_archive.h"
+#include "archive/pickle.h"
 #include "archive/torch_archive.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "core/log.h"
 
 namespace infig {
 
@@ -24,6 +27,8 @@ struct WeightArchive::Impl {
   std::map<std::string, TensorView> tensors;
   std::map<std::string, std::string> metadata;
   std::vector<std::string> left_out;
+  std::string entry;
+  std::vector<std::string> others;
   std::vector<std::filesystem::path> files;
   std::deque<MappedFile> mapped;
   std::deque<std::vector<std::byte>> copies;
@@ -34,8 +39,13 @@ namespace {
 namespace fs = std::filesystem;
 using Impl = WeightArchive::Impl;
 
-constexpr std::array<const char*, 4> kWeightFiles = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-                                                     "pytorch_model.bin.index.json"};
+constexpr std::array<const char*, 10> kWeightFiles = {"model.safetensors",           "model.safetensors.index.json",
+                                                      "pytorch_model.bin",           "pytorch_model.bin.index.json",
+                                                      "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+                                                      "open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth",
+                                                      "pytorch_model.pth",           "model.pth"};
+constexpr std::array<const char*, 6> kWeightEndings = {".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".tar"};
+constexpr size_t kMaxNamed = 20;  // files of a folder in one message
 constexpr const char* kExpected = "a safetensors file, a PyTorch archive (.bin, .pth, .pt) or an index of shards";
 
 std::string_view front_of(const MappedFile& file) {
@@ -63,15 +73,17 @@ std::string describe_stranger(std::string_view front) {
   return "is of an unknown format";
 }
 
-void read_whole(MappedFile file, Impl& archive) {
+void read_whole(MappedFile file, const std::string& entry, Impl& archive) {
   const std::string where = file.path().string();
   const std::string_view front = front_of(file);
   if (is_torch_zip(file.bytes()) || is_torch_legacy(file.bytes())) {
     archive.file_format = is_torch_zip(file.bytes()) ? ArchiveFormat::kTorchZip : ArchiveFormat::kTorchLegacy;
-    TorchArchive read = parse_torch_archive(file.bytes(), where);
+    TorchArchive read = parse_torch_archive(file.bytes(), where, entry);
     archive.tensors = std::move(read.tensors);
     archive.copies = std::move(read.copies);
     archive.left_out = std::move(read.left_out);
+    archive.entry = std::move(read.entry);
+    archive.others = std::move(read.others);
   } else if (looks_like_safetensors(front) || file.path().extension() == ".safetensors") {
     archive.file_format = ArchiveFormat::kSafetensors;
     try {
@@ -83,6 +95,8 @@ void read_whole(MappedFile file, Impl& archive) {
   } else {
     throw CheckpointError(fmt::format("{}: {} (expected {})", where, describe_stranger(front), kExpected));
   }
+  if (!entry.empty() && archive.file_format == ArchiveFormat::kSafetensors)
+    throw CheckpointError(fmt::format("{}: a safetensors file has no entries, so none called '{}'", where, printable(entry)));
   archive.format = archive.file_format;
   archive.files.push_back(file.path());
   archive.mapped.push_back(std::move(file));
@@ -152,7 +166,7 @@ void read_sharded(const fs::path& path, std::string_view text, Impl& all) {
                                         where, shard_path.string(), tensors));
     }
     Impl shard;
-    read_whole(map_archive(shard_path, kExpected), shard);
+    read_whole(map_archive(shard_path, kExpected), "", shard);
     add_shard(all, std::move(shard), file, index, where);
   }
   for (const auto& [name, file] : index) {
@@ -181,6 +195,8 @@ WeightArchive& WeightArchive::operator=(WeightArchive&&) noexcept = default;
 const std::map<std::string, TensorView>& WeightArchive::tensors() const { return impl_->tensors; }
 const std::map<std::string, std::string>& WeightArchive::metadata() const { return impl_->metadata; }
 const std::vector<std::string>& WeightArchive::left_out() const { return impl_->left_out; }
+const std::string& WeightArchive::entry() const { return impl_->entry; }
+const std::vector<std::string>& WeightArchive::others() const { return impl_->others; }
 const std::vector<fs::path>& WeightArchive::files() const { return impl_->files; }
 ArchiveFormat WeightArchive::format() const { return impl_->format; }
 ArchiveFormat WeightArchive::file_format() const { return impl_->file_format; }
@@ -189,11 +205,23 @@ fs::path find_weights(const fs::path& folder) {
   for (const char* name : kWeightFiles) {
     if (fs::exists(folder / name)) return folder / name;
   }
-  throw CheckpointError(fmt::format("{}: holds no weights, expected {}, {}, {} or {}; give the folder of a model, or the file itself",
-                                    folder.string(), kWeightFiles[0], kWeightFiles[1], kWeightFiles[2], kWeightFiles[3]));
+  std::vector<std::string> found;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    const std::string name = entry.path().filename().string();
+    const bool weights = std::ranges::any_of(kWeightEndings, [&name](const char* ending) { return name.ends_with(ending); });
+    if (weights && entry.is_regular_file(code) && found.size() < kMaxNamed) found.push_back(name);
+  }
+  std::sort(found.begin(), found.end());
+  if (found.size() == 1) return folder / found.front();
+  const std::string there = found.empty() ? "" : fmt::format("; there are {}, and which one is meant is not known", fmt::join(found, ", "));
+  throw CheckpointError(
+      fmt::format("{}: holds no weights, expected {}, {}, {}, {} or open_clip_model.safetensors{}; give the folder of a "
+                  "model, or the file itself",
+                  folder.string(), kWeightFiles[0], kWeightFiles[1], kWeightFiles[2], kWeightFiles[3], there));
 }
 
-WeightArchive open_archive(const fs::path& path) {
+WeightArchive open_archive(const fs::path& path, const std::string& entry) {
   std::error_code code;
   const fs::path file_path = fs::is_directory(path, code) ? find_weights(path) : path;
   MappedFile file = map_archive(file_path, kExpected);
@@ -202,9 +230,16 @@ WeightArchive open_archive(const fs::path& path) {
   const std::string_view front = front_of(file);
   const size_t first = front.find_first_not_of(" \t\r\n");
   if (first != std::string_view::npos && front[first] == '{' && !looks_like_safetensors(front)) {
+    if (!entry.empty()) throw CheckpointError(fmt::format("{}: an index of shards has no entries", file_path.string()));
     read_sharded(file_path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, *impl);
   } else {
-    read_whole(std::move(file), *impl);
+    read_whole(std::move(file), entry, *impl);
+  }
+  if (!impl->others.empty()) {
+    std::vector<std::string> others;
+    for (const std::string& other : impl->others) others.push_back(printable(other));
+    log_warning("{}: {} is read; {} could be meant, too: infig weights import with --entry NAME takes another one", file_path.string(),
+                printable(impl->entry), fmt::join(others, ", "));
   }
   return WeightArchive(std::move(impl));
 }

@@ -115,8 +115,8 @@ void set_key(const ConfigBinder& binder, const std::string& key, const YAML::Nod
     return;
   }
   const std::string near = nearest_word(key, known_keys(binder));
-  throw ConfigError(fmt::format("{}: unknown key '{}'{}; configs/reference.yaml lists every key", where, key,
-                                near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+  throw ConfigError(fmt::format("{}: unknown key '{}'; {}configs/reference.yaml lists every key", where, key,
+                                near.empty() ? "" : fmt::format("did you mean '{}'? ", near)));
 }
 
 bool starts_with_section(const std::string& key, const std::string& section) {
@@ -289,6 +289,9 @@ void read_config_text(const ConfigBinder& binder, const std::string& yaml, const
 // A config that is absent is most often a preset called otherwise, so the folder's presets are named.
 [[noreturn]] static void fail_absent(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
+  for (const fs::path& other : {fs::path(path.string() + ".yaml"), "configs" / path, "configs" / fs::path(path.string() + ".yaml")}) {
+    if (fs::is_regular_file(other)) throw DataError(fmt::format("{}: no such file; did you mean {}?", path.string(), other.string()));
+  }
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   std::vector<std::string> others;
   std::error_code ignored;

@@ -167,6 +167,10 @@ void make_folder(const fs::path& path) {
   }
 }
 
+void make_folder_of(const fs::path& file) {
+  if (file.has_parent_path()) make_folder(file.parent_path());
+}
+
 std::string sha256_hex(std::string_view bytes) {
   Digest digest(EVP_sha256());
   digest.add(bytes.data(), bytes.size());

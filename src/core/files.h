@@ -51,6 +51,8 @@ std::string last_name(const std::filesystem::path& path);
 
 // Creates a folder and its parents; throws ResourceError with the reason.
 void make_folder(const std::filesystem::path& path);
+// The folder that a file is to be written into, where its name has one. Throws likewise.
+void make_folder_of(const std::filesystem::path& file);
 
 std::string sha256_hex(std::string_view bytes);              // 64 lower-case hex digits
 std::string sha1_hex(std::string_view bytes);                // 40; for what others identify by it (git's blobs), never for trust

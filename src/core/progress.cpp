@@ -3,14 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <mutex>
 #include <utility>
+
+#include "core/log.h"
 
 namespace infig {
 namespace {
 
 struct Screen {
+  std::atomic<double> log_seconds{0};
   std::mutex mutex;
   std::shared_ptr<ProgressScreen> screen;
 };
@@ -26,6 +30,8 @@ std::shared_ptr<ProgressScreen> screen_now() {
 }
 
 }  // namespace
+
+void set_progress_log(double seconds) { program_screen().log_seconds = seconds; }
 
 void set_progress_screen(std::shared_ptr<ProgressScreen> screen) {
   const std::lock_guard<std::mutex> lock(program_screen().mutex);
@@ -50,7 +56,8 @@ bool ProgressBar::shown() { return screen_now() != nullptr; }
 ProgressBar::~ProgressBar() { finish(); }
 
 void ProgressBar::update(int64_t done, const std::string& note) {
-  if (screen_ == nullptr) return;
+  const double log_seconds = program_screen().log_seconds;
+  if (screen_ == nullptr && (title_.empty() || log_seconds <= 0)) return;
   const auto now = std::chrono::steady_clock::now();
   if (!started_) {
     started_ = true;
@@ -61,14 +68,17 @@ void ProgressBar::update(int64_t done, const std::string& note) {
     }
   }
   done_ = done;
+  if (screen_ == nullptr) {
+    if (done == total_ || std::chrono::duration<double>(now - last_draw_).count() < log_seconds) return;
+    last_draw_ = now;
+    return say();
+  }
   if (now - last_draw_ < std::chrono::milliseconds(100) && done != total_) return;
   last_draw_ = now;
   draw(note);
 }
 
 void ProgressBar::draw(const std::string& note) {
-  const double seconds = std::chrono::duration<double>(last_draw_ - start_).count();
-  const double rate = seconds > 0 ? static_cast<double>(done_ - first_done_) / seconds : 0.0;
   std::string line = title_;
   if (total_ > 0) {
     constexpr int64_t kCells = 20;
@@ -78,10 +88,22 @@ void ProgressBar::draw(const std::string& note) {
   } else {
     line += fmt::format(" {}", done_);
   }
-  line += fmt::format(" {:.0f} {}/s", rate, unit_);
-  if (done_ < total_ && rate > 0) line += " ETA " + format_duration(static_cast<double>(total_ - done_) / rate);
+  line += " " + rate_words(last_draw_);
   if (!note.empty()) line += " " + note;
   screen_->draw(line);
+}
+
+void ProgressBar::say() {
+  const std::string of = total_ > 0 ? fmt::format(" of {}", total_) : "";
+  log_info("{}: {}{} {}, {}", title_, done_, of, unit_, rate_words(last_draw_));
+}
+
+// "250 posts/s ETA 0:12"
+std::string ProgressBar::rate_words(std::chrono::steady_clock::time_point now) const {
+  const double seconds = std::chrono::duration<double>(now - start_).count();
+  const double rate = seconds > 0 ? static_cast<double>(done_ - first_done_) / seconds : 0.0;
+  const bool known = done_ < total_ && rate > 0;
+  return fmt::format("{:.0f} {}/s{}", rate, unit_, known ? " ETA " + format_duration(static_cast<double>(total_ - done_) / rate) : "");
 }
 
 void ProgressBar::finish() {

@@ -25,6 +25,9 @@ class ProgressScreen {
 // Of the whole program; null (as at the beginning): bars are not drawn.
 void set_progress_screen(std::shared_ptr<ProgressScreen> screen);
 
+// Where bars are not drawn, a line of the log says every so many seconds how far they have come; 0 (as at the beginning): none does.
+void set_progress_log(double seconds);
+
 class ProgressBar {
  public:
   // `unit` is what is counted, in the plural ("posts"). total 0: unknown, then only count and rate are drawn. No title: nothing is.
@@ -45,6 +48,8 @@ class ProgressBar {
 
  private:
   void draw(const std::string& note);
+  void say();
+  std::string rate_words(std::chrono::steady_clock::time_point now) const;
   std::string title_, unit_;
   int64_t total_;
   int64_t done_ = 0;

@@ -11,8 +11,11 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/log.h"
+#include "data/image_folder.h"
 #include "data/label_words.h"
+#include "data/picture_spool.h"
 #include "data/rows.h"
 #include "data/utf8.h"
 
@@ -27,7 +30,22 @@ struct Description {
   std::string name;
   std::vector<std::string> labels;
   std::string sha256;
+  LostPictures lost_pictures;
 };
+
+// What prepare has counted under "pictures": named, there, and how many were of each status. What is lost without a status was not looked
+// for.
+LostPictures lost_in(const nlohmann::json& description) {
+  const auto pictures = description.find("pictures");
+  if (pictures == description.end() || !pictures->is_object()) return {};
+  const auto count = [&](const char* key) {
+    const auto found = pictures->find(key);
+    return found != pictures->end() && found->is_number_integer() ? std::max<int64_t>(0, found->get<int64_t>()) : 0;
+  };
+  const int64_t lost = std::max<int64_t>(0, count("named") - count("there"));
+  const int64_t bad = std::min(lost, count("empty") + count("broken") + count("unknown_format") + count("too_large"));
+  return {.absent = lost - bad, .bad = bad};
+}
 
 Description read_description(const fs::path& folder) {
   const fs::path path = folder / kDescriptionFile;
@@ -41,6 +59,7 @@ Description read_description(const fs::path& folder) {
     description.labels = json.at("labels").get<std::vector<std::string>>();
     description.name = json.value("name", folder.filename().string());
     description.sha256 = json.value("sha256", "");
+    description.lost_pictures = lost_in(json);
     const std::set<std::string> distinct(description.labels.begin(), description.labels.end());
     if (distinct.empty() || distinct.size() != description.labels.size() || distinct.contains("")) {
       throw DataError(
@@ -50,11 +69,17 @@ Description read_description(const fs::path& folder) {
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format(
         "{}: cannot be understood ({}); expected an object with \"name\", \"labels\" (a list of names in id order) and \"sha256\"",
-        path.string(), error.what()));
+        path.string(), json_fault(error)));
   }
 }
 
 std::string refusal(const std::string& field, const std::string& message) { return fmt::format("field \"{}\" {}", field, message); }
+
+// Posts name pictures as files wherever they go, for as long as the process lasts.
+PictureSpool& kept_pictures() {
+  static PictureSpool pictures;
+  return pictures;
+}
 
 // Turns rows into posts. `known_labels` null: any label is taken (a table numbers them afterwards). `ids_given`: a row without id is a
 // fault, as in what prepare writes; else its number stands in.
@@ -90,7 +115,7 @@ class PostReader {
     }
     post.id = std::move(*row.id);
     post.text = std::move(row.text).value_or("");
-    post.image = picture_of(row, tables_.back());
+    post.image = row.picture ? kept_pictures().add(*row.picture) : picture_of(row, tables_.back());
     return "";
   }
 
@@ -125,7 +150,7 @@ class PostReader {
   std::unordered_map<std::string, std::pair<size_t, int64_t>> places_;  // of each id: table and row
 };
 
-void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fault, DataSet& data) {
+void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fault, const TableReading& reading, DataSet& data) {
   reader.begin(table);
   for_each_row(
       table,
@@ -140,16 +165,17 @@ void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fau
         if (!fault) throw DataError(message);
         fault(message);
       },
-      fault);
+      fault, reading);
 }
 
-void require_columns(const fs::path& table, const std::vector<std::string>& wanted) {
-  const auto present = table_columns(table);
+void require_columns(const fs::path& table, const std::vector<std::string>& wanted, const TableReading& reading) {
+  const auto present = table_columns(table, reading);
   for (const auto& name : wanted) {
     if (!present.contains(name)) {
-      throw DataError(
-          fmt::format("{}, header: column \"{}\" is missing; expected text, image, label, split (infig prepare table can add splits)",
-                      table.string(), name));
+      throw DataError(fmt::format(
+          "{}, header: column \"{}\" is missing; expected text, image, label, split (--columns {}=NAME says which column it is; "
+          "infig prepare can draw splits)",
+          table.string(), name, name));
     }
   }
 }
@@ -163,10 +189,11 @@ DataSet read_folder(const fs::path& folder, const RowFaultSink& fault, std::stri
   data.name = description.name;
   data.folder = folder;
   data.labels = description.labels;
+  data.lost_pictures = description.lost_pictures;
   data.sha256 = sha256_file(posts);
   stated = description.sha256;
   PostReader reader(&data.labels, /*ids_given=*/true);
-  read_all(posts, reader, fault, data);
+  read_all(posts, reader, fault, {}, data);
   return data;
 }
 
@@ -206,9 +233,30 @@ std::string sha256_of_posts(const DataSet& data) {
   return sha256_hex(all);
 }
 
-DataSet read_tables(const fs::path& name, const std::vector<fs::path>& tables, const RowFaultSink& fault) {
+// By the files alone: pictures of Parquet lie nowhere that could be named.
+std::string sha256_of_files(const std::vector<fs::path>& tables) {
+  std::string all;
+  for (const fs::path& table : tables) all += sha256_file(table) + "\n";
+  return sha256_hex(all);
+}
+
+// What a schema says that the labels are, of all tables alike; empty where none says it.
+std::vector<std::string> labels_stated_by(const std::vector<fs::path>& tables, const TableReading& reading) {
+  std::vector<std::string> labels;
+  for (const fs::path& table : tables) {
+    std::vector<std::string> stated = stated_labels(table, reading);
+    if (&table != &tables.front() && stated != labels)
+      throw DataError(fmt::format("{}: its schema names the labels {}, that of {} names {}; they must be the same", table.string(),
+                                  fmt::join(stated, ", "), tables.front().string(), fmt::join(labels, ", ")));
+    labels = std::move(stated);
+  }
+  return labels;
+}
+
+DataSet read_tables(const fs::path& name, const std::vector<fs::path>& tables, const RowFaultSink& fault, const TableReading& reading) {
   DataSet data;
-  data.folder = tables.front().parent_path();
+  const bool image_folder = tables.size() == 1 && fs::is_directory(tables.front());
+  data.folder = image_folder ? tables.front() : tables.front().parent_path();
   const bool tars = std::all_of(tables.begin(), tables.end(), is_tar);
   // Beside tars, a dataset.json names the labels.
   const bool described = tars && fs::exists(data.folder / kDescriptionFile);
@@ -217,42 +265,21 @@ DataSet read_tables(const fs::path& name, const std::vector<fs::path>& tables, c
     Description description = read_description(data.folder);
     data.name = description.name;
     data.labels = std::move(description.labels);
+  } else {
+    data.labels = labels_stated_by(tables, reading);
   }
-  PostReader reader(described ? &data.labels : nullptr, /*ids_given=*/tars);
+  const bool named = !data.labels.empty();
+  PostReader reader(named ? &data.labels : nullptr, /*ids_given=*/tars);
   for (const fs::path& table : tables) {
-    require_columns(table, {"label", "split"});
-    read_all(table, reader, fault, data);
+    require_columns(table, {"label", "split"}, reading);
+    read_all(table, reader, fault, reading, data);
   }
-  if (!described) number_labels(data);
-  data.sha256 = tars || tables.size() > 1 ? sha256_of_posts(data) : sha256_file(tables.front());
+  if (!named) number_labels(data);
+  const bool parquet = std::any_of(tables.begin(), tables.end(), is_parquet);
+  data.sha256 = parquet && tables.size() > 1                ? sha256_of_files(tables)
+                : tars || image_folder || tables.size() > 1 ? sha256_of_posts(data)
+                                                            : sha256_file(tables.front());
   return data;
-}
-
-// Relative to `folder` where the path lies in it.
-std::string stored_path(const FileSpan& image, const fs::path& folder) {
-  const fs::path whole = fs::absolute(image.file).lexically_normal();
-  const fs::path base = fs::absolute(folder / "").lexically_normal();
-  const fs::path relative = whole.lexically_relative(base);
-  const bool inside = !relative.empty() && *relative.begin() != "..";
-  FileSpan stored = image;
-  stored.file = (inside ? relative : whole).generic_string();
-  return stored.string();
-}
-
-void check_post(const Post& post, const DataSet& data, std::set<std::string>& seen) {
-  const auto fail = [&](const std::string& why) { throw DataError(fmt::format("data set {}, post \"{}\": {}", data.name, post.id, why)); };
-  if (const std::string fault = id_fault(post.id); !fault.empty()) fail(refusal("id", fault));
-  if (!seen.insert(post.id).second) fail(refusal("id", "occurs twice"));
-  if (find_invalid_utf8(post.text) != std::string::npos) fail(refusal("text", "is not UTF-8"));
-  if (find_invalid_utf8(post.image.string()) != std::string::npos) fail(refusal("image", "is not UTF-8"));
-  if (post.label_id == -1 && post.label.empty() && post.split == Split::kTest) return;
-  if (post.label_id < 0 || post.label_id >= static_cast<int64_t>(data.labels.size())) {
-    fail(refusal("label", fmt::format("has number {}, expected 0 to {}", post.label_id, static_cast<int64_t>(data.labels.size()) - 1)));
-  }
-  const std::string& label = data.labels[static_cast<size_t>(post.label_id)];
-  if (!post.label.empty() && post.label != label) {
-    fail(refusal("label", fmt::format("is \"{}\", but its number {} means \"{}\"", post.label, post.label_id, label)));
-  }
 }
 
 }  // namespace
@@ -270,9 +297,9 @@ std::string id_fault(const std::string& id) {
   return find_invalid_utf8(id) == std::string::npos ? "" : "is not UTF-8";
 }
 
-DataSet read_data_set(const fs::path& path) {
+DataSet read_data_set(const fs::path& path, const TableReading& reading) {
   std::string stated;
-  DataSet data = read_data_set(path, nullptr, stated);
+  DataSet data = read_data_set(path, nullptr, stated, reading);
   if (stated.empty()) warn_of_labels(data, path);
   if (!stated.empty() && stated != data.sha256) {
     log_warning("{}: {} was changed after {} was written (SHA-256 {}, stated {}); infig verify-data says what it holds now", path.string(),
@@ -281,13 +308,24 @@ DataSet read_data_set(const fs::path& path) {
   return data;
 }
 
-DataSet read_data_set(const fs::path& path, const RowFaultSink& fault, std::string& stated_sha256) {
+DataSet read_data_set(const fs::path& path, const RowFaultSink& fault, std::string& stated_sha256, const TableReading& reading) {
   stated_sha256.clear();
   const bool folder = fs::is_directory(path);
   if (!folder && !fs::exists(path) && !is_pattern(path))
     throw DataError(fmt::format("{}: no such data set; infig prepare makes one", path.string()));
-  const bool prepared = folder && (fs::exists(path / kPostsFile) || tars_in(path).empty());
-  DataSet data = prepared ? read_folder(path, fault, stated_sha256) : read_tables(path, tables_of(path), fault);
+  const bool bare = folder && !fs::exists(path / kPostsFile) && tars_in(path).empty();
+  const bool prepared =
+      folder && (fs::exists(path / kPostsFile) ||
+                 (bare && (fs::exists(path / kDescriptionFile) || (parquet_files_in(path).empty() && !is_image_folder(path)))));
+  if (prepared && !reading.columns.empty())
+    throw ConfigError(
+        fmt::format("--columns: {} is a data set that prepare wrote, whose columns have their names; leave it out", path.string()));
+  TableNotes notes;
+  TableReading noted = reading;
+  noted.notes = &notes;
+  DataSet data = prepared ? read_folder(path, fault, stated_sha256) : read_tables(path, tables_of(path), fault, noted);
+  notes.say();
+  data.named = path;
   if (data.posts.empty() && !fault) throw DataError(fmt::format("{}: holds no posts", path.string()));
   return data;
 }
@@ -296,78 +334,38 @@ std::vector<std::string> label_names_in(const fs::path& folder) {
   return fs::exists(folder / kDescriptionFile) ? read_description(folder).labels : std::vector<std::string>();
 }
 
-std::vector<Post> read_posts(const fs::path& path) {
-  if (fs::is_directory(path)) return read_data_set(path).posts;
+LostPictures lost_pictures_of(const fs::path& name) {
+  const fs::path folder = name.filename() == kPostsFile ? name.parent_path() : name;
+  const bool prepared = fs::exists(folder / kPostsFile) && fs::exists(folder / kDescriptionFile);
+  return prepared ? read_description(folder).lost_pictures : LostPictures();
+}
+
+std::vector<Post> read_posts(const fs::path& path, const TableReading& reading) {
+  if (fs::is_directory(path) && fs::exists(path / kPostsFile)) return read_data_set(path).posts;
   std::vector<Post> posts;
+  TableNotes notes;
+  TableReading noted = reading;
+  noted.notes = &notes;
   for (const fs::path& table : tables_of(path)) {
-    const auto present = table_columns(table);
+    const auto present = table_columns(table, reading);
     if (!present.contains("text") && !present.contains("image")) {
       throw DataError(
           fmt::format("{}, header: neither a column \"text\" nor a column \"image\"; expected at least one of them", table.string()));
     }
-    for_each_row(table, [&](PostRow&& row) {
-      Post post;
-      post.id = row.id && !row.id->empty() ? std::move(*row.id) : fmt::format("{}", posts.size() + 1);
-      post.text = std::move(row.text).value_or("");
-      post.image = picture_of(row, table);
-      post.label = std::move(row.label).value_or("");
-      posts.push_back(std::move(post));
-    });
+    for_each_row(
+        table,
+        [&](PostRow&& row) {
+          Post post;
+          post.id = row.id && !row.id->empty() ? std::move(*row.id) : fmt::format("{}", posts.size() + 1);
+          post.text = std::move(row.text).value_or("");
+          post.image = row.picture ? kept_pictures().add(*row.picture) : picture_of(row, table);
+          post.label = std::move(row.label).value_or("");
+          posts.push_back(std::move(post));
+        },
+        nullptr, noted);
   }
+  notes.say();
   return posts;
-}
-
-std::map<std::string, int64_t> label_totals(const DataSet& data) {
-  std::map<std::string, int64_t> counts;
-  for (const auto& label : data.labels) counts[label] = 0;
-  for (const auto& post : data.posts) {
-    if (post.label_id >= 0) ++counts[data.labels.at(static_cast<size_t>(post.label_id))];
-  }
-  return counts;
-}
-
-nlohmann::json count_posts(const DataSet& data) {
-  nlohmann::json counts = nlohmann::json::object();
-  for (const auto& post : data.posts) {
-    auto& split = counts[split_name(post.split)];
-    if (split.is_null()) {
-      split = {{"posts", 0}, {"with_text", 0}, {"with_image", 0}, {"labels", nlohmann::json::object()}};
-      for (const auto& label : data.labels) split["labels"][label] = 0;
-    }
-    const auto add = [](nlohmann::json& value) { value = value.get<int64_t>() + 1; };
-    add(split["posts"]);
-    if (!post.text.empty()) add(split["with_text"]);
-    if (!post.image.empty()) add(split["with_image"]);
-    if (post.label_id >= 0) {
-      add(split["labels"][data.labels.at(static_cast<size_t>(post.label_id))]);
-    } else {
-      split["unlabelled"] = split.value("unlabelled", int64_t{0}) + 1;
-    }
-  }
-  return counts;
-}
-
-void write_data_set(const DataSet& data, const nlohmann::json& rules, const fs::path& folder) {
-  make_folder(folder);
-  std::set<std::string> seen;
-  std::string bytes;
-  for (const auto& post : data.posts) {
-    check_post(post, data, seen);
-    nlohmann::ordered_json row{{"id", post.id}};
-    if (!post.text.empty()) row["text"] = post.text;
-    if (!post.image.empty()) row["image"] = stored_path(post.image, folder);
-    if (post.label_id >= 0) row["label"] = data.labels[static_cast<size_t>(post.label_id)];
-    row["split"] = split_name(post.split);
-    bytes += row.dump() + '\n';
-  }
-  write_file_atomic(folder / kPostsFile, bytes);
-  nlohmann::ordered_json description;
-  description["name"] = data.name;
-  description["labels"] = data.labels;
-  description["counts"] = count_posts(data);
-  description["sha256"] = sha256_hex(bytes);
-  description["rules"] = rules;
-  write_file_atomic(folder / kDescriptionFile, description.dump(2) + '\n');
 }
 
 }  // namespace infig

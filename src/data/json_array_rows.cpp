@@ -104,15 +104,17 @@ class ArrayCutter {
 
 bool begins_json_array(const fs::path& path) { return ByteReader(path).next_content() == '['; }
 
-void read_json_array(const fs::path& path, const RowTake& take) {
+void read_json_array(const fs::path& path, const TableReading& reading, const RowTake& take) {
   ArrayCutter cutter(path);
+  JsonKeys keys(path, reading);
   std::string element;
   while (cutter.next(element)) {
     take(cutter.number(), [&] {
       if (cutter.too_long()) throw RowFault{fmt::format("the object has over {} MiB; is a bracket missing?", kMaxRowBytes >> 20)};
-      return parse_json_row(strip_ascii_space(element));
+      return keys.row(strip_ascii_space(element));
     });
   }
+  keys.finish();
 }
 
 }  // namespace infig

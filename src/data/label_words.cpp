@@ -44,13 +44,14 @@ std::string joined(const SpellingGroup& group) {
 
 std::optional<int64_t> whole_number(std::string_view word, bool decimals) {
   if (decimals) {
-    const size_t point = word.find('.');
-    if (point != std::string_view::npos && point + 1 < word.size() && word.find_first_not_of('0', point + 1) == std::string_view::npos)
-      word = word.substr(0, point);
+    const size_t point = word.find_first_of(".,");
+    const size_t zeros = point == std::string_view::npos ? 0 : word.size() - point - 1;
+    const bool thousands = zeros == 3 && word[point] == ',';  // "1,000" is more likely a thousand than 1
+    if (zeros > 0 && !thousands && word.find_first_not_of('0', point + 1) == std::string_view::npos) word = word.substr(0, point);
   }
   int64_t value = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (error != std::errc() || end != word.data() + word.size() || value < 0) return std::nullopt;
+  if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
   return value;
 }
 
@@ -80,7 +81,7 @@ std::string label_key(std::string_view word) {
   return key;
 }
 
-std::vector<std::string> odd_labels(const std::map<std::string, int64_t>& counts) {
+std::vector<std::string> odd_labels(const std::map<std::string, int64_t>& counts, bool named) {
   std::vector<std::string> odd;
   SpellingGroup blank, decimal, single, absent;
   for (const auto& [key, group] : by_key(counts)) {
@@ -106,13 +107,16 @@ std::vector<std::string> odd_labels(const std::map<std::string, int64_t>& counts
         joined(decimal)));
   }
   if (!single.empty()) {
-    odd.push_back(fmt::format(
-        "labels of a single post, from which nothing can be learned: {}; correct the table, or name the labels with prepare --labels "
-        "NAME,NAME,.. and any other is refused",
-        joined(single)));
+    odd.push_back(fmt::format("labels of a single post, from which nothing can be learned: {}; {}", joined(single),
+                              named ? "give them more posts, or leave them out of --labels and of the table"
+                                    : "correct the table, or name the labels with prepare --labels NAME,NAME,.. and any other is refused"));
   }
   if (!absent.empty()) odd.push_back(fmt::format("labels without any post: {}; compare --labels with the table", joined(absent)));
   return odd;
+}
+
+std::string only_label(const std::vector<std::string>& labels) {
+  return labels.size() == 1 ? fmt::format("\"{}\" is the only label, and a classifier needs two at least", labels.front()) : "";
 }
 
 std::optional<size_t> named_label(std::string_view word, const std::vector<std::string>& names, bool strip) {
@@ -124,7 +128,7 @@ std::optional<size_t> named_label(std::string_view word, const std::vector<std::
   if (const auto number = whole_number(word, /*decimals=*/true)) {
     if (const auto same = place([&](const std::string& name) { return whole_number(name) == number; })) return same;
     const bool words = std::none_of(names.begin(), names.end(), [](const std::string& name) { return whole_number(name).has_value(); });
-    if (words && *number < static_cast<int64_t>(names.size())) return static_cast<size_t>(*number);
+    if (words && *number >= 0 && *number < static_cast<int64_t>(names.size())) return static_cast<size_t>(*number);
   }
   if (!strip) return std::nullopt;
   const std::string key = label_key(word);

@@ -3,12 +3,15 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <optional>
 #include <string_view>
 
 #include "core/error.h"
-#include "data/rows.h"
+#include "data/image_folder.h"
+#include "data/post.h"
+#include "data/row_reading.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -72,6 +75,9 @@ void add_matches(const std::string& name, std::vector<fs::path>& files) {
 
 bool is_pattern(const fs::path& name) { return name.string().find_first_of("{*?[") != std::string::npos; }
 
+bool is_tar(const fs::path& path) { return lower_extension_of(path) == ".tar"; }
+bool is_parquet(const fs::path& path) { return lower_extension_of(path) == ".parquet"; }
+
 std::vector<fs::path> tars_in(const fs::path& folder) {
   std::vector<fs::path> tars;
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -81,12 +87,54 @@ std::vector<fs::path> tars_in(const fs::path& folder) {
   return tars;
 }
 
+std::vector<fs::path> parquet_files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  const auto skip = fs::directory_options::skip_permission_denied;
+  for (auto at = fs::recursive_directory_iterator(folder, skip); at != fs::recursive_directory_iterator(); ++at) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with('.') && at->is_directory()) at.disable_recursion_pending();  // .git, caches
+    // metadata.parquet belongs to a folder of pictures.
+    if (is_parquet(at->path()) && at->is_regular_file() && name != "metadata.parquet") files.push_back(at->path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string split_called(const std::string& word) {
+  try {
+    return split_name(parse_split(word));
+  } catch (const DataError&) {
+    return "";
+  }
+}
+
+std::string split_in_name(const fs::path& file) {
+  const std::string name = file.filename().string();
+  std::string found;
+  for (size_t at = 0; at < name.size();) {
+    const auto letter = [&](size_t i) { return std::isalpha(static_cast<unsigned char>(name[i])) != 0; };
+    size_t end = at;
+    while (end < name.size() && letter(end)) ++end;
+    const std::string split = end > at ? split_called(name.substr(at, end - at)) : "";
+    if (!split.empty() && found.empty()) found = split;
+    if (!split.empty() && found.find(split) == std::string::npos) found += " or " + split;
+    at = std::max(end, at + 1);
+  }
+  return found;
+}
+
 std::vector<fs::path> tables_of(const fs::path& name) {
   if (fs::is_directory(name)) {
     if (fs::exists(name / "posts.jsonl")) return {name / "posts.jsonl"};
     auto tars = tars_in(name);
-    if (tars.empty()) throw DataError(fmt::format("{}: holds neither posts.jsonl nor a tar", name.string()));
-    return tars;
+    auto parquet = parquet_files_in(name);
+    if (!tars.empty() && !parquet.empty())
+      throw DataError(
+          fmt::format("{}: holds tars and Parquet files; name those that are meant, as '{}'", name.string(), (name / "*.tar").string()));
+    if (!tars.empty()) return tars;
+    if (!parquet.empty()) return parquet;
+    if (is_image_folder(name)) return {name.has_filename() ? name : name.parent_path()};
+    throw DataError(fmt::format("{}: holds neither posts.jsonl, a tar, a Parquet file nor pictures", name.string()));
   }
   if (fs::exists(name)) return {name};
   std::vector<fs::path> files;

@@ -31,6 +31,11 @@ Split parse_split(const std::string& word) {
   throw DataError(fmt::format("is \"{}\", expected train, dev (or valid) or test", word));
 }
 
+std::string DataSet::called() const {
+  if (!named.empty()) return named.string();
+  return folder.empty() ? name : folder.string();
+}
+
 std::vector<int64_t> DataSet::rows_of(Split split) const {
   std::vector<int64_t> rows;
   for (size_t i = 0; i < posts.size(); ++i) {

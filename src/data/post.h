@@ -37,14 +37,23 @@ struct Post {
   bool names_picture() const { return !image.empty() || picture.has_value(); }
 };
 
+// Pictures that raw files named and that no post of a prepared data set names any more, as dataset.json counts them (all splits together).
+struct LostPictures {
+  int64_t absent = 0;  // no such file
+  int64_t bad = 0;     // files that could not be used
+};
+
 struct DataSet {
   std::string name;
   std::filesystem::path folder;
-  std::vector<std::string> labels;  // in id order
-  std::vector<Post> posts;          // in file order
-  std::string sha256;               // of posts.jsonl (or of the table that was read)
+  std::vector<std::string> labels;   // in id order
+  std::vector<Post> posts;           // in file order
+  std::string sha256;                // of posts.jsonl (or of the table that was read)
+  std::filesystem::path named = {};  // as whoever reads it has named it: the folder, the table, the pattern
+  LostPictures lost_pictures = {};
 
   std::vector<int64_t> rows_of(Split split) const;  // indices into posts, in file order
+  std::string called() const;                       // what messages call it: `named`, else the folder, else the name
 };
 
 }  // namespace infig

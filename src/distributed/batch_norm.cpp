@@ -14,7 +14,7 @@ thread_local Ranks* batch_norm_ranks = nullptr;
 
 const std::vector<int64_t> kAllButChannels = {0, 2, 3};
 
-// Sums over ranks of a few numbers a channel, in double.
+// Sums a few values per channel over the ranks, in double.
 at::Tensor summed(const std::vector<at::Tensor>& rows, Ranks& ranks) {
   at::Tensor all = at::stack(rows).to(at::kDouble).contiguous();
   ranks.sum({all.mutable_data_ptr<double>(), static_cast<size_t>(all.numel())});
@@ -23,7 +23,7 @@ at::Tensor summed(const std::vector<at::Tensor>& rows, Ranks& ranks) {
 
 at::Tensor at_least_float(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat); }
 
-// [C] beside x [B, C, h, w].
+// Reshapes [C] to broadcast with x [B, C, h, w].
 at::Tensor a_channel(const at::Tensor& values, const at::Tensor& x) { return values.to(x.scalar_type()).view({1, -1, 1, 1}); }
 
 class RanksBatchNorm : public torch::autograd::Function<RanksBatchNorm> {
@@ -31,7 +31,7 @@ class RanksBatchNorm : public torch::autograd::Function<RanksBatchNorm> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             const at::Tensor& bias, const BatchNormState& state, Ranks* ranks) {
     const at::Tensor values = at_least_float(x);
-    // The mean first and then the deviations from it: a difference of squares would lose digits.
+    // Two passes, first the mean and then the squared deviations: a difference of squares would lose precision.
     const at::Tensor items = at::full({x.size(1)}, static_cast<double>(x.numel() / std::max<int64_t>(x.size(1), 1)), at::kDouble);
     const at::Tensor sums = summed({values.sum(kAllButChannels), items}, *ranks);
     const at::Tensor mean = sums[0] / sums[1];

@@ -13,9 +13,9 @@
 
 namespace infig {
 
-// Keeps a parameter's accumulator, which autograd itself only knows weakly, and with it the hook behind it.
+// Keeps a parameter's gradient accumulator alive, which autograd holds only weakly, and with it the hook.
 struct GradientSum::Hook {
-  decltype(torch::autograd::impl::grad_accumulator(at::Tensor())) accumulator;  // which pointer it is depends on libtorch's version
+  decltype(torch::autograd::impl::grad_accumulator(at::Tensor())) accumulator;  // its pointer type depends on libtorch's version
   uintptr_t key = 0;
   ~Hook() { accumulator->del_post_hook(key); }
 };
@@ -44,7 +44,7 @@ GradientSum::GradientSum(const torch::nn::Module& module, Ranks& ranks, Gradient
   }
   for (size_t b = 0; b < buckets_.size(); ++b) buckets_[b].values = at::zeros({sizes[b]}, at::kFloat);
   if (!overlap_) return;
-  for (Slot& slot : slots_) {  // which stay where they are from here on
+  for (Slot& slot : slots_) {  // slots_ does not change from here on, so the reference stays valid
     auto hook = std::make_unique<Hook>();
     hook->accumulator = torch::autograd::impl::grad_accumulator(slot.parameter);
     hook->key = hook->accumulator->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
@@ -66,10 +66,10 @@ void GradientSum::arm() {
   for (Bucket& bucket : buckets_) bucket.missing = bucket.slots;
 }
 
-// From now on the gradient lies in the bucket, where the sum will be.
+// Copies the gradient into the bucket and makes .grad a view of it, where the sum will be.
 void GradientSum::fill(Slot& slot) {
   const at::NoGradGuard no_grad;
-  // Laid out as the parameter is (convolutions are channels-last): fused optimizers walk through both side by side.
+  // The view has the parameter's strides (convolutions are channels-last), because fused optimizers iterate over both in memory order.
   at::Tensor place = buckets_[slot.bucket].values.as_strided(slot.parameter.sizes(), slot.parameter.strides(), slot.offset);
   const at::Tensor& gradient = slot.parameter.grad();
   if (gradient.defined()) {
@@ -101,7 +101,7 @@ void GradientSum::finish() {
   if (!ranks_->several()) return;
   if (!armed_) throw ShapeError("gradient buckets: finish() without arm()");
   armed_ = false;
-  // Which parameters have a gradient at all: the optimizer leaves the others alone, as it does with one rank.
+  // Parameters without a gradient on any rank must remain without one: the optimizer skips them, as with one rank.
   std::vector<double> present;
   for (const Slot& slot : slots_) present.push_back(slot.filled || slot.parameter.grad().defined() ? 1 : 0);
   for (Slot& slot : slots_) {

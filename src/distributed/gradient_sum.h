@@ -1,4 +1,4 @@
-// Gradients summed over ranks in buckets while the backward pass still runs.
+// Sums gradients over the ranks in buckets, while the backward pass is still running.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -13,13 +13,13 @@
 namespace infig {
 
 struct GradientSumOptions {
-  int64_t bucket_mib = 4;  // values sent at once; >= 1
-  bool overlap = true;     // false: everything is sent by finish(); for layers that run backward inside backward
+  int64_t bucket_mib = 4;  // size of a bucket, MiB, >= 1
+  bool overlap = true;     // false: finish() sends everything; required for layers that run backward inside backward
 };
 
-// Every parameter of `module` that wants a gradient, in buckets from the last registered to the first, which is about the order in which
-// the backward pass finishes them. A bucket is sent once it is full and all buckets before it are sent, so the order is the same on every
-// rank. With one rank it does nothing.
+// Handles every parameter of `module` that requires a gradient, in buckets from the last registered parameter to the first, roughly the
+// order in which backward finishes them. A bucket is sent when all its gradients are complete and all earlier buckets are sent, so the
+// order is the same on every rank. With one rank it does nothing.
 class GradientSum {
  public:
   GradientSum(const torch::nn::Module& module, Ranks& ranks, GradientSumOptions options = {});
@@ -27,9 +27,10 @@ class GradientSum {
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
 
-  // Before the step's last backward pass: gradients that it completes are sent.
+  // Call before the step's last backward pass: gradients are sent as it completes them.
   void arm();
-  // After it: waits. Each parameter's .grad is then the sum over ranks; one that has a gradient on no rank has none. Collective.
+  // Call after that pass; waits for the sums. Each parameter's .grad is then the sum over the ranks; a parameter without a gradient on any
+  // rank has none. Collective.
   void finish();
 
  private:
@@ -53,7 +54,7 @@ class GradientSum {
   bool armed_ = false;
   std::vector<Slot> slots_;
   std::vector<Bucket> buckets_;
-  size_t sent_ = 0;  // buckets sent so far
+  size_t sent_ = 0;  // number of buckets sent
   std::vector<std::unique_ptr<Hook>> hooks_;
 };
 

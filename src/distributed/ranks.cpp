@@ -23,7 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// MPI counts in int. What is larger than that is refused.
+// MPI counts items in int; larger messages are refused.
 constexpr int64_t kMostAtOnce = std::numeric_limits<int>::max() / 2;
 
 void check_mpi(int code, const char* what) {
@@ -54,12 +54,12 @@ std::vector<int> starts_of(const std::vector<int>& counts) {
 }  // namespace
 
 struct Ranks::Mpi {
-  MPI_Comm all = MPI_COMM_NULL;   // for what is waited for
-  MPI_Comm sums = MPI_COMM_NULL;  // for what runs beside
+  MPI_Comm all = MPI_COMM_NULL;   // for operations that are waited for
+  MPI_Comm sums = MPI_COMM_NULL;  // for sums in the background
   std::vector<MPI_Request> running;
   std::vector<pid_t> processes_here;
 
-  // A waiting rank gives its core away: with one compute thread a rank there may be no other for the loader's workers.
+  // Yields the core while waiting: with one compute thread per rank, the loader's workers may have no other.
   void wait(MPI_Request& request, const Ranks& ranks) const {
     const auto start = Clock::now();
     auto looked = start;
@@ -98,7 +98,7 @@ Ranks& Ranks::started() { return of_the_launcher().mpi_ ? of_the_launcher() : al
 Ranks& Ranks::world() {
   Ranks& all = of_the_launcher();
   if (all.mpi_) return all;
-  // One process reading another's memory is forbidden in many containers; OpenMPI would complain at every message.
+  // Reading another process's memory is forbidden in many containers, and OpenMPI would complain at every message.
   ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
   int provided = 0;
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");

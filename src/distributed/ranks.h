@@ -1,5 +1,5 @@
-// The processes that work on one batch together: `mpirun -n K infig ...` or Slurm's srun, over MPI. Without a launcher there is one rank
-// and nothing is ever sent. Everything here is collective: every rank calls the same functions in the same order, on its main thread.
+// The processes that train or score together: `mpirun -n K infig ...` or Slurm's srun, over MPI. Without a launcher there is one rank and
+// nothing is sent. Communication is collective: every rank calls the same functions in the same order, on its main thread.
 #pragma once
 
 #include <torch/types.h>
@@ -18,9 +18,9 @@ class Ranks {
  public:
   // A single rank, regardless of the launcher.
   static Ranks& alone();
-  // All processes that a launcher started with this one. The first call initialises MPI. Throws ResourceError where MPI cannot be had.
+  // All processes that the launcher started together with this one. The first call initialises MPI. Throws ResourceError if that fails.
   static Ranks& world();
-  // world() where it was called before, else alone(): for messages and exit codes.
+  // world() if it has been called, else alone(). For messages and exit codes.
   static Ranks& started();
   ~Ranks();
   Ranks(const Ranks&) = delete;
@@ -28,12 +28,12 @@ class Ranks {
 
   int64_t rank() const { return rank_; }
   int64_t size() const { return size_; }
-  int64_t size_on_host() const { return size_on_host_; }  // ranks on this machine, this one included
-  bool first() const { return rank_ == 0; }               // the one that writes
+  int64_t size_on_host() const { return size_on_host_; }  // ranks on this machine, including this one
+  bool first() const { return rank_ == 0; }               // the rank that writes files
   bool several() const { return size_ > 1; }
-  int threads() const;  // compute threads for each: the cores that the launcher bound it to, or else its share of the machine's
+  int threads() const;  // compute threads per rank: the cores that the launcher bound it to, or its share of the machine's
 
-  // Items begin .. end - 1 of `count` fall to `rank`: parts in rank order, which differ by one item at most.
+  // The items begin .. end - 1 of `count` that belong to `rank`: contiguous parts in rank order, whose sizes differ by at most one.
   struct Part {
     int64_t begin = 0, end = 0;
     int64_t size() const { return end - begin; }
@@ -42,31 +42,31 @@ class Ranks {
   Part part(int64_t count) const { return part(count, rank_); }
 
   void barrier();
-  std::string broadcast(const std::string& bytes);             // the first rank's, on every rank
-  std::vector<std::string> gather(const std::string& bytes);   // every rank's, in rank order, on every rank
-  std::vector<int64_t> gather(std::span<const int64_t> mine);  // [K x n]: every rank gives n numbers
-  void sum(std::span<double> values);                          // over the ranks, in place
+  std::string broadcast(const std::string& bytes);             // returns the first rank's bytes on every rank
+  std::vector<std::string> gather(const std::string& bytes);   // returns every rank's bytes, in rank order, on every rank
+  std::vector<int64_t> gather(std::span<const int64_t> mine);  // n numbers from each of K ranks -> [K x n]
+  void sum(std::span<double> values);                          // sums over the ranks, in place
 
-  // Rows of every rank, one rank's below the other's: [n_r, ...] -> [sum n_r, ...]; rows[r] = n_r, alike on every rank. CPU tensors of any
-  // type; no gradient (see gather.h).
+  // Gathers rows in rank order: [n_r, ...] -> [sum n_r, ...]; rows[r] = n_r, the same on every rank. CPU tensors of any type; no gradient
+  // (gather.h).
   at::Tensor gather_rows(const at::Tensor& mine, const std::vector<int64_t>& rows);
-  // The transpose of that: [sum n_r, ...] float or double on every rank -> the sum over ranks of this rank's rows.
+  // The transpose of gather_rows(): [sum n_r, ...] float or double on every rank -> the sum over the ranks of this rank's rows.
   at::Tensor sum_rows(const at::Tensor& all, const std::vector<int64_t>& rows);
 
-  // A sum that runs while this rank computes. Do not touch `values` until finish_sums(); progress() advances pending sums.
+  // Starts a sum over the ranks that runs in the background. Do not touch `values` until finish_sums(); progress() advances pending sums.
   void start_sum(float* values, int64_t count);
   void progress();
   void finish_sums();
 
-  // The run stops once this is not 0. A rank that waits for another one then stops waiting: see `Interrupted` below.
+  // Sets a flag that is nonzero once the run is to stop. A rank that waits for others then stops waiting and throws Interrupted.
   void watch(const std::atomic<int>* stop) { stop_ = stop; }
-  // Ends every rank of the job with this exit code. Does not return where there are several.
+  // Terminates all ranks of the job with this exit code. Does not return under MPI.
   void abort(int exit_code);
-  // Tells the launcher that this rank has finished normally. Nothing may be sent afterwards.
+  // Tells the launcher that this rank has finished normally. No communication is allowed afterwards.
   void finish();
 
-  // Every wait throws ResourceError once a rank on this machine is gone, and Interrupted where the run is to stop and the others no longer
-  // answer.
+  // Every function that waits throws ResourceError if another rank on this machine has died, and Interrupted if the run is to stop and the
+  // other ranks have not answered for a second.
 
  private:
   Ranks() = default;

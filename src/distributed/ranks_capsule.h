@@ -1,4 +1,4 @@
-// Ranks as something that an autograd function can keep for its backward pass. Private to this folder.
+// Wraps a Ranks pointer so that an autograd function can save it for its backward pass. Private to this folder.
 #pragma once
 
 #include <ATen/core/ivalue.h>
@@ -9,7 +9,7 @@ namespace infig {
 
 struct RanksCapsule : torch::CustomClassHolder {
   explicit RanksCapsule(Ranks& of) : ranks(&of) {}
-  Ranks* ranks;  // outlives every graph
+  Ranks* ranks;  // must outlive every graph
 };
 
 inline c10::IValue capsule_of(Ranks& ranks) { return c10::IValue::make_capsule(c10::make_intrusive<RanksCapsule>(ranks)); }

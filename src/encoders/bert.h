@@ -1,10 +1,12 @@
 // BERT (Devlin et al. 2019) and the encoders that differ from it in little: RoBERTa (Liu et al. 2019; XLM-R is one) in its positions,
-// MPNet (Song et al. 2020) in a bias of relative positions. Parameter names as transformers' BertModel, RobertaModel and MPNetModel publish
-// them, without the pooler.
+// MPNet (Song et al. 2020) in a bias of relative positions, ELECTRA (Clark et al. 2020) in embeddings of a width of their own, DistilBERT
+// (Sanh et al. 2019) in the absence of token types. Parameter names as transformers' BertModel, RobertaModel, MPNetModel, ElectraModel and
+// DistilBertModel publish them, without the pooler.
 // The modules are in bert.cpp, options and config.json in bert_options.cpp.
 #pragma once
 
 #include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
@@ -18,9 +20,9 @@
 
 namespace infig {
 
-enum class BertKind { kBert, kRoberta, kMpnet };
+enum class BertKind { kBert, kRoberta, kMpnet, kElectra, kDistilBert };
 
-struct BertOptions {  // names and meaning as in transformers' BertConfig, RobertaConfig and MPNetConfig
+struct BertOptions {  // names and meaning as in transformers' BertConfig; RobertaConfig, MPNetConfig, ElectraConfig and DistilBertConfig
   BertKind kind = BertKind::kBert;
   std::string model_type = "bert";  // as config.json has it: XLM-R is a kRoberta
   int64_t vocab_size = 30522;
@@ -32,16 +34,20 @@ struct BertOptions {  // names and meaning as in transformers' BertConfig, Rober
   double hidden_dropout_prob = 0.1;           // [0, 1)
   double attention_probs_dropout_prob = 0.1;  // [0, 1)
   int64_t max_position_embeddings = 512;
-  int64_t type_vocab_size = 2;  // row 0 of token_type_embeddings is added to every token; MPNet has none
+  int64_t type_vocab_size = 2;  // row 0 of token_type_embeddings is added to every token; MPNet and DistilBERT have none
+  int64_t embedding_size = 0;   // ELECTRA: width of the embeddings, which are projected to hidden_size where it differs; 0: hidden_size
+  bool sinusoidal_positions = false;  // DistilBERT's sinusoidal_pos_embds: fixed positions, which are not trained
   double layer_norm_eps = 1e-12;
   double initializer_range = 0.02;              // for random initial weights
   int64_t pad_token_id = 0;                     // its embedding gets no gradient
   int64_t relative_attention_num_buckets = 32;  // MPNet: rows of relative_attention_bias; it uses 32 of them whatever stands here
-  // RoBERTa's and MPNet's positions begin behind this one, which padding has; MPNet's is 1 whatever pad_token_id says.
+  bool has_token_types() const { return kind != BertKind::kMpnet && kind != BertKind::kDistilBert; }
+  int64_t embedding_width() const { return embedding_size > 0 ? embedding_size : hidden_size; }
+  // RoBERTa and MPNet number their positions from padding_position() + 1; padding has that position itself, in MPNet 1 whatever
+  // pad_token_id says.
+  bool counts_from_padding() const { return kind == BertKind::kRoberta || kind == BertKind::kMpnet; }
   int64_t padding_position() const { return kind == BertKind::kMpnet ? 1 : pad_token_id; }
-  int64_t max_length() const {
-    return kind == BertKind::kBert ? max_position_embeddings : max_position_embeddings - padding_position() - 1;
-  }
+  int64_t max_length() const { return counts_from_padding() ? max_position_embeddings - padding_position() - 1 : max_position_embeddings; }
   TransformerLayerOptions layer() const;
   void validate() const;  // throws ConfigError
 };
@@ -55,9 +61,9 @@ BertOptions bert_options_from_json(const nlohmann::json& json);
 // logarithmic ones up to 128. deltas [n] int64 -> [n] int64. In float32, as the published code computes it.
 at::Tensor mpnet_buckets(const at::Tensor& deltas);
 
-// x_0 = LN(word + position + type); then the layers of nn/transformer.h.
-// Positions: BERT 0, 1, 2, ...; RoBERTa and MPNet p + k for the k-th id that is not p, the padding position p itself for ids that are.
-// MPNet adds b_{h, bucket(j - i)} to the scores of head h, computed once a call for all layers.
+// x_0 = LN(word + position + type), in ELECTRA projected to hidden_size; then the layers of nn/transformer.h.
+// Positions: BERT, ELECTRA and DistilBERT 0, 1, 2, ...; RoBERTa and MPNet p + k for the k-th id that is not p, the padding position p
+// itself for ids that are. MPNet adds b_{h, bucket(j - i)} to the scores of head h, computed once a call for all layers.
 class BertModelImpl : public TextEncoder {
  public:
   explicit BertModelImpl(const BertOptions& options);
@@ -83,6 +89,7 @@ class BertModelImpl : public TextEncoder {
   BertOptions options_;
   at::Tensor word_embeddings_, position_embeddings_, token_type_embeddings_, relative_attention_bias_;
   torch::nn::LayerNorm norm_{nullptr};
+  torch::nn::Linear projection_{nullptr};
   torch::nn::ModuleList layers_;
 };
 TORCH_MODULE(BertModel);

@@ -72,11 +72,20 @@ ClipModelImpl::ClipModelImpl(const ClipOptions& options) : options_((options.val
   class_embedding_ = vision_embeddings->register_parameter("class_embedding", at::zeros({wide}));
   patch_weight_ = add_clip_table(*vision_embeddings, "patch_embedding", {wide, 3, options.patch_size, options.patch_size});
   vision_positions_ = add_clip_table(*vision_embeddings, "position_embedding", {1 + side * side, wide});
-  pre_norm_ = vision->register_module("pre_layrnorm", clip_norm(options.vision));  // as published
+  if (options.pre_norm) pre_norm_ = vision->register_module("pre_layrnorm", clip_norm(options.vision));  // as published
   vision_layers_ = add_clip_layers(*vision, options.vision);
   post_norm_ = vision->register_module("post_layernorm", clip_norm(options.vision));
   visual_projection_ = register_module("visual_projection", linear(wide, options.projection_dim, false));
   text_projection_ = register_module("text_projection", linear(narrow, options.projection_dim, false));
+}
+
+std::string ClipModelImpl::settings() const {
+  std::string all;
+  for (const ClipTowerOptions& tower : {options_.vision, options_.text}) {
+    if (tower.hidden_act == Activation::kQuickGelu && tower.layer_norm_eps == 1e-5) continue;
+    all += fmt::format("{} {} heads eps {}\n", activation_name(tower.hidden_act), tower.num_attention_heads, tower.layer_norm_eps);
+  }
+  return all;
 }
 
 void ClipModelImpl::initialize(uint64_t seed) { initialize_transformer(*this, 0.02, seed); }
@@ -90,9 +99,13 @@ at::Tensor ClipModelImpl::image_embeds(const at::Tensor& pixel_values) {
   const at::Tensor patches = at::conv2d(pixel_values, patch_weight_, {}, {options_.patch_size, options_.patch_size});
   const at::Tensor tokens = patches.flatten(2).transpose(1, 2);  // [B, P, D]
   const at::Tensor first = class_embedding_.expand({pixel_values.size(0), 1, -1});
-  at::Tensor x = pre_norm_->forward(at::cat({first, tokens}, 1) + vision_positions_);
+  at::Tensor x = at::cat({first, tokens}, 1) + vision_positions_;
+  if (options_.pre_norm) x = pre_norm_->forward(x);
   for (const auto& layer : *vision_layers_) x = layer->as<ClipLayer>()->forward(x, false);
-  return visual_projection_->forward(post_norm_->forward(x.select(1, 0)));
+  if (!options_.mean_pool) return visual_projection_->forward(post_norm_->forward(x.select(1, 0)));
+  const at::Tensor patches_out = x.narrow(1, 1, x.size(1) - 1);
+  return visual_projection_->forward(options_.norm_after_pool ? post_norm_->forward(patches_out.mean(1))
+                                                              : post_norm_->forward(patches_out).mean(1));
 }
 
 at::Tensor ClipModelImpl::text_embeds(const at::Tensor& input_ids) {

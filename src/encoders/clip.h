@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "encoders/image_text_model.h"
 #include "image/transform.h"
 #include "nn/packed_linear.h"
 #include "nn/transformer.h"
@@ -39,8 +40,11 @@ struct ClipOptions {  // defaults: ViT-B/32
   int64_t patch_size = 32;
   int64_t vocab_size = 49408;
   int64_t max_position_embeddings = 77;
-  // Where the text's embedding is taken: 2, as in old configs: at the largest id; else at the first of this id.
+  // Position of the text's embedding: the first one with this id; if it is 2, as in old configs, the one with the largest id.
   int64_t eos_token_id = 49407;
+  // Of open_clip alone: no LayerNorm before the picture's first layer; the picture's embedding from the mean of its patches instead of the
+  // class token, the last LayerNorm then behind the mean instead of before it.
+  bool pre_norm = true, mean_pool = false, norm_after_pool = false;
   void validate() const;  // throws ConfigError
 };
 
@@ -48,10 +52,10 @@ struct ClipOptions {  // defaults: ViT-B/32
 ClipOptions clip_options_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const ClipOptions& options);
 
-// The published Vision Transformers; kAny stands for whatever a file holds.
+// The published Vision Transformers; kAny: whichever a file holds.
 enum class ClipVariant { kAny, kVitB32, kVitB16, kVitL14 };
 ClipOptions clip_options(ClipVariant variant);  // the sizes of one, of ViT-B/32 for kAny
-// Throws ConfigError, `where` first, unless the model has the variant's sizes.
+// Throws ConfigError, whose message begins with `where`, unless the model has the variant's sizes.
 void check_variant(const ClipOptions& options, ClipVariant variant, const std::string& where);
 
 // Whether a checkpoint carries OpenAI's names (visual.conv1.weight, transformer.resblocks.0.attn.in_proj_weight, ...).
@@ -76,15 +80,20 @@ class ClipLayerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ClipLayer);
 
-class ClipModelImpl : public torch::nn::Module {
+class ClipModelImpl : public ImageTextModel {
  public:
   explicit ClipModelImpl(const ClipOptions& options);
   // pixel_values [B, 3, S, S] float, S = image_size -> [B, projection_dim], not normalised. Throws ShapeError.
-  at::Tensor image_embeds(const at::Tensor& pixel_values);
+  at::Tensor image_embeds(const at::Tensor& pixel_values) override;
   // input_ids [B, L] int64, L <= max_position_embeddings, padded behind the end token (which is causal, so padding changes nothing)
   // -> [B, projection_dim], not normalised. Throws ShapeError.
-  at::Tensor text_embeds(const at::Tensor& input_ids);
-  void initialize(uint64_t seed);  // initialize_transformer() with 0.02
+  at::Tensor text_embeds(const at::Tensor& input_ids) override;
+  int64_t embed_dim() const override { return options_.projection_dim; }
+  int64_t vocab_size() const override { return options_.vocab_size; }
+  int64_t max_length() const override { return options_.max_position_embeddings; }
+  bool wants_full_length() const override { return false; }
+  std::string settings() const override;
+  void initialize(uint64_t seed) override;  // initialize_transformer() with 0.02
   const ClipOptions& options() const { return options_; }
 
  private:
@@ -96,22 +105,23 @@ class ClipModelImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ClipModel);
 
-// What CLIP sees without a preprocessor_config.json: bicubic to image_size, centre crop, CLIP's mean and deviation.
+// The preprocessing without a preprocessor_config.json: bicubic to image_size, centre crop, CLIP's mean and deviation.
 ImageOptions clip_pixels(const ClipOptions& options);
 
 struct PublishedClip {
   ClipModel model{nullptr};
-  ImageOptions pixels;  // of preprocessor_config.json; without one clip_pixels()
+  ImageOptions pixels;  // as the folder states them; where it does not, clip_pixels() with the crop of the maker of the weights
 };
 
-// A folder as transformers or open_clip saves it, or a file of OpenAI or open_clip (quick_gelu, as OpenAI's are; open_clip's own say
-// otherwise in open_clip_config.json beside them). Throws CheckpointError, ConfigError.
+// A folder as transformers or open_clip saves it, or a file of OpenAI or open_clip. The names of the weights say whose they are: by
+// transformers' config.json and processor files are read; by OpenAI's and open_clip's the whole open_clip_config.json beside them, and
+// without one they are OpenAI's (quick_gelu). Throws CheckpointError, ConfigError.
 PublishedClip load_clip(const std::filesystem::path& path);
 
 // Where the files beside the weights are: the folder itself, or the one that holds the file.
 std::filesystem::path folder_of_clip(const std::filesystem::path& path);
 
-// The sizes of such a model, without loading it. Throws likewise.
+// The sizes of such a model, without making it. Throws CheckpointError, ConfigError.
 ClipOptions read_clip_options(const std::filesystem::path& path);
 
 }  // namespace infig

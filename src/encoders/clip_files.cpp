@@ -5,21 +5,20 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/json.h"
 #include "encoders/clip.h"
 #include "encoders/config_reader.h"
+#include "encoders/open_clip_config.h"
 #include "encoders/text_encoder.h"
 #include "image/preprocessor.h"
 
 namespace infig {
 namespace {
 
-// What CLIP checkpoints carry besides the two towers.
+// Other entries of CLIP checkpoints, besides the two towers.
 const WeightNames kClipNames = {
     .prefixes = {"clip."}, .endings = {}, .other_parts = {"logit_scale", "logit_bias"}, .other_endings = {"embeddings.position_ids"}};
 const WeightNames kOpenAiNames = {
-    .prefixes = {"module."},
+    .prefixes = {},
     .endings = {},
     .other_parts = {"logit_scale", "logit_bias", "input_resolution", "context_length", "vocab_size", "attn_mask"},
     .other_endings = {}};
@@ -33,7 +32,7 @@ ClipTowerOptions read_tower(const ConfigReader& reader, ClipTowerOptions fallbac
           .layer_norm_eps = reader.number("layer_norm_eps", fallback.layer_norm_eps)};
 }
 
-// text_config, and text_config_dict over it, which old configs have and transformers lets win.
+// text_config, overridden by text_config_dict, which old configs have: in transformers it takes precedence.
 nlohmann::json merged_section(const nlohmann::json& json, const std::string& key) {
   nlohmann::json section = nlohmann::json::object();
   for (const std::string& name : {key, key + "_dict"}) {
@@ -169,16 +168,18 @@ nlohmann::json to_json(const ClipOptions& options) {
   text["vocab_size"] = options.vocab_size;
   text["max_position_embeddings"] = options.max_position_embeddings;
   text["eos_token_id"] = options.eos_token_id;
-  return {{"architectures", {"CLIPModel"}},
-          {"model_type", "clip"},
-          {"projection_dim", options.projection_dim},
-          {"text_config", text},
-          {"vision_config", vision}};
+  nlohmann::json config = {{"architectures", {"CLIPModel"}},
+                           {"model_type", "clip"},
+                           {"projection_dim", options.projection_dim},
+                           {"text_config", text},
+                           {"vision_config", vision}};
+  if (!options.pre_norm || options.mean_pool) {  // what transformers' CLIP has no words for
+    config["open_clip"] = {{"pre_norm", options.pre_norm}, {"mean_pool", options.mean_pool}, {"norm_after_pool", options.norm_after_pool}};
+  }
+  return config;
 }
 
-bool has_openai_names(const TensorMap& tensors) {
-  return tensors.contains("visual.conv1.weight") || tensors.contains("module.visual.conv1.weight");
-}
+bool has_openai_names(const TensorMap& tensors) { return tensors.contains("visual.conv1.weight"); }
 
 ClipOptions clip_options_from_openai(const TensorMap& tensors, Activation activation, const std::string& where) {
   ClipOptions options;
@@ -240,27 +241,40 @@ namespace {
 struct ClipFiles {
   ClipOptions options;
   TensorMap tensors;  // under transformers' names
+  ImageOptions pixels;
 };
+
+// open_clip's CustomTextCLIP has its text tower under "text.".
+TensorMap without_text_scope(const TensorMap& tensors) {
+  constexpr std::string_view kScope = "text.";
+  if (!tensors.contains("text.token_embedding.weight")) return tensors;
+  TensorMap plain;
+  for (const auto& [name, tensor] : tensors) plain.emplace(name.starts_with(kScope) ? name.substr(kScope.size()) : name, tensor);
+  return plain;
+}
 
 ClipFiles read_clip_files(const std::filesystem::path& path, const std::filesystem::path& folder) {
   const std::string where = path.string();
-  const bool open_clip = std::filesystem::is_directory(path) && !std::filesystem::exists(path / "model.safetensors") &&
-                         std::filesystem::exists(path / "open_clip_pytorch_model.bin");
-  TensorMap tensors = load_tensors(open_clip ? path / "open_clip_pytorch_model.bin" : path);
+  TensorMap tensors = without_prefix(load_tensors(path), {"visual.conv1.weight", "vision_model.embeddings.class_embedding"}, where);
   if (!has_openai_names(tensors)) {
-    return {of_config_in(folder, [&] { return clip_options_from_json(read_model_config(folder)); }), std::move(tensors)};
+    ClipFiles files = {.options = of_config_in(folder, [&] { return clip_options_from_json(read_model_config(folder)); }),
+                       .tensors = std::move(tensors),
+                       .pixels = {}};
+    files.pixels = read_preprocessor(folder, clip_pixels(files.options));
+    return files;
   }
-  tensors = rename_weights(tensors, kOpenAiNames, where);
-  Activation activation = Activation::kQuickGelu;
+  tensors = without_text_scope(rename_weights(tensors, kOpenAiNames, where));
   const std::filesystem::path config = folder / "open_clip_config.json";
+  ClipFiles files = {.options = clip_options_from_openai(tensors, Activation::kQuickGelu, where), .tensors = {}, .pixels = {}};
   if (std::filesystem::exists(config)) {
-    const nlohmann::json json = parse_foreign_json(read_file(config));
-    if (!json.is_object() || !json.contains("model_cfg") || !json["model_cfg"].is_object()) {
-      throw CheckpointError(fmt::format("{}: expected an object with model_cfg", config.string()));
-    }
-    if (!ConfigReader(json["model_cfg"], "CLIP: open_clip_config.json").flag("quick_gelu", false)) activation = Activation::kGelu;
+    files.pixels = read_open_clip_config(config, files.options);
+  } else {
+    ImageOptions own = clip_pixels(files.options);
+    own.crop_rounding = CropRounding::kEven;
+    files.pixels = read_preprocessor(folder, own);
   }
-  return {clip_options_from_openai(tensors, activation, where), clip_from_openai(tensors)};
+  files.tensors = clip_from_openai(tensors);
+  return files;
 }
 
 }  // namespace
@@ -288,7 +302,7 @@ PublishedClip load_clip(const std::filesystem::path& path) {
   published.model = ClipModel(options);
   load_published(*published.model, files.tensors, kClipNames, path.string());
   for (auto& parameter : published.model->parameters()) parameter.set_requires_grad(false);
-  published.pixels = read_preprocessor(folder, clip_pixels(options));
+  published.pixels = files.pixels;
   return published;
 }
 

@@ -22,6 +22,11 @@ ConfigReader::ConfigReader(const nlohmann::json& json, std::string model) : json
   require(json.is_object(), "config.json: expected an object at the top level");
 }
 
+void refuse_quantized(const ConfigReader& reader) {
+  reader.require(!reader.has("quantization_config"),
+                 "config.json: quantization_config: quantised weights are not supported; save the model in fp32, fp16 or bf16");
+}
+
 void ConfigReader::require(bool allowed, const std::string& what) const {
   if (!allowed) throw ConfigError(model_ + ": " + what);
 }

@@ -15,7 +15,7 @@ namespace infig {
 // An absent key or null gives the fallback. Everything throws ConfigError.
 class ConfigReader {
  public:
-  // `model` stands before every message ("BERT"). The json must be an object and outlive the reader.
+  // Every message begins with `model` ("BERT"). The json must be an object and outlive the reader.
   ConfigReader(const nlohmann::json& json, std::string model);
 
   int64_t integer(const char* key, int64_t fallback) const;
@@ -28,6 +28,7 @@ class ConfigReader {
   Activation activation(const char* key, const std::string& fallback) const;
 
   void require(bool allowed, const std::string& what) const;
+  bool has(const char* key) const { return find(key) != nullptr; }
 
  private:
   const nlohmann::json* find(const char* key) const;
@@ -36,10 +37,13 @@ class ConfigReader {
   std::string model_;
 };
 
-// The same error, with the config.json of `folder` in front of what it says.
+// Weights that a library has quantised (quantization_config) are refused: their tensors are not the network's own.
+void refuse_quantized(const ConfigReader& reader);
+
+// Throws the same error with the config.json of `folder` named in front of the message.
 [[noreturn]] void fail_config_of(const std::filesystem::path& folder, const ConfigError& error);
 
-// What `make` gives of the config.json of `folder`; a ConfigError names that file.
+// Returns make(); a ConfigError from it is thrown anew with the config.json of `folder` named.
 template <typename Make>
 auto of_config_in(const std::filesystem::path& folder, Make make) {
   try {

@@ -10,33 +10,21 @@
 #include <string_view>
 
 #include "distributed/batch_norm.h"
-#include "nn/linear.h"
+#include "encoders/convolution.h"
 #include "nn/weight_state.h"
 
 namespace infig {
 namespace {
 
 torch::nn::Conv2d make_convolution(const ConvolutionNormOptions& options) {
-  if (SkipInitialization::active()) {  // made small, since the constructor draws its weights, and then given the memory
-    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(1, 1, 1).bias(false));
-    const at::NoGradGuard no_grad;
-    conv->options.in_channels(options.in_channels).out_channels(options.out_channels).kernel_size(options.kernel);
-    conv->options.stride(options.stride).groups(options.groups);
-    conv->weight.set_data(at::empty({options.out_channels, options.in_channels / options.groups, options.kernel, options.kernel},
-                                    at::MemoryFormat::ChannelsLast));
-    return conv;
-  }
-  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, options.kernel)
-                             .stride(options.stride)
-                             .groups(options.groups)
-                             .bias(false));
-  // Channels-last weights spare a reordering in every call; copies into them keep the layout.
-  conv->weight.set_data(conv->weight.contiguous(at::MemoryFormat::ChannelsLast));
-  return conv;
+  return convolution(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, options.kernel)
+                         .stride(options.stride)
+                         .groups(options.groups)
+                         .bias(false));
 }
 
-// libtorch's own packed convolutions (its graph compiler uses them): what follows the convolution is done in the same pass. They are no
-// part of at::, hence the look-up by name; where a libtorch lacks them, or has others under these names, plain convolutions are used.
+// libtorch's own packed convolutions (its graph compiler uses them), which compute activation and sum in the same pass. They are not
+// part of at::, hence the look-up by name; if a libtorch lacks them, or has other signatures, plain convolutions are used.
 struct FusedConvolutions {
   using Reorder = at::Tensor(const at::Tensor&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, at::OptionalIntArrayRef);
   using Unary = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef, at::IntArrayRef,
@@ -71,13 +59,16 @@ const std::optional<FusedConvolutions>& fused_convolutions() {
 bool can_fuse(const at::Tensor& x, std::optional<Activation> activation) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && at::globalContext().userEnabledMkldnn() && fused_convolutions() &&
          !at::autocast::is_autocast_enabled(at::kCPU) &&
-         (!activation || *activation == Activation::kRelu || *activation == Activation::kRelu6);
+         (!activation || *activation == Activation::kRelu || *activation == Activation::kRelu6 || *activation == Activation::kSilu ||
+          *activation == Activation::kHardswish);
 }
 
 // The activation as oneDNN's post-operation.
 struct PostOperation {
   explicit PostOperation(std::optional<Activation> activation) {
     if (activation == Activation::kRelu) name = "relu";
+    if (activation == Activation::kSilu) name = "swish";
+    if (activation == Activation::kHardswish) name = "hardswish";
     if (activation == Activation::kRelu6) {
       name = "hardtanh";
       scalars.push_back(at::Scalar(0.0));
@@ -88,7 +79,7 @@ struct PostOperation {
   c10::List<std::optional<at::Scalar>> scalars;
 };
 
-// In place where nobody needs the input again: a fresh output of a convolution.
+// In place where possible: x is the fresh output of a convolution, which nothing else refers to.
 at::Tensor activate_fresh(at::Tensor x, std::optional<Activation> activation) {
   if (!activation) return x;
   if (*activation == Activation::kRelu) return x.relu_();
@@ -100,10 +91,10 @@ at::Tensor activate_fresh(at::Tensor x, std::optional<Activation> activation) {
 
 struct ConvolutionNorm::Folded {
   std::mutex mutex;
-  std::vector<WeightState> of;  // the tensors that weight and bias were folded from
+  std::vector<WeightState> of;  // the state of the tensors that were folded into weight and bias
   at::Tensor weight, bias;
-  // The weight as the fused convolutions want it, where there are any. Which layout that is depends on the input's size, and on whether
-  // there is one picture or several; a weight in another layout would be laid out anew in every call.
+  // The weight in the layout of the fused convolutions, if there are any. The layout depends on the input's size, and on whether there is
+  // one picture or several; a weight in another layout would be reordered in every call.
   struct Packed {
     at::Tensor weight;
     std::vector<int64_t> sizes;  // of one picture
@@ -118,13 +109,13 @@ ConvolutionNorm::ConvolutionNorm(const ConvolutionNormOptions& options)
       folded_(std::make_shared<Folded>()) {}
 
 ConvolutionNorm::FoldedWeights ConvolutionNorm::fold(const at::Tensor& padded, const std::vector<int64_t>& padding) {
-  // The counter stands for the running statistics, too: batch_norm() writes those without raising their version.
+  // The counter also tells when the running statistics change: batch_norm() writes those without raising their version.
   const std::vector<WeightState> now = {WeightState(convolution_->weight), WeightState(norm_->weight),
                                         WeightState(norm_->bias),          WeightState(norm_->running_mean),
                                         WeightState(norm_->running_var),   WeightState(norm_->num_batches_tracked)};
   const std::lock_guard<std::mutex> lock(folded_->mutex);
   if (folded_->of != now) {
-    // A tensor made in inference mode would be of no use to a later call outside of it.
+    // A tensor made in inference mode cannot be used by a later call outside of it.
     const c10::InferenceMode normal(false);
     const at::NoGradGuard no_grad;
     const at::Tensor factor = norm_->weight * (norm_->running_var + options_.eps).rsqrt();
@@ -144,8 +135,13 @@ ConvolutionNorm::FoldedWeights ConvolutionNorm::fold(const at::Tensor& padded, c
   return {.weight = folded_->weight, .bias = folded_->bias, .packed = packed.weight};
 }
 
-// The padded input and the padding that is left to the convolution, which knows only equal ones.
+// The padded input, and the padding that is left to the convolution, which pads both sides alike.
 std::pair<at::Tensor, std::vector<int64_t>> ConvolutionNorm::pad(const at::Tensor& x) const {
+  if (options_.fixed_padding) {
+    const auto [before, behind] = *options_.fixed_padding;
+    if (before == behind) return {x, {before, before}};
+    return {at::constant_pad_nd(x, {before, behind, before, behind}), {0, 0}};
+  }
   if (!options_.same_padding) return {x, {options_.kernel / 2, options_.kernel / 2}};
   const auto missing = [&](int64_t size) {
     const int64_t out = (size + options_.stride - 1) / options_.stride;
@@ -159,7 +155,7 @@ std::pair<at::Tensor, std::vector<int64_t>> ConvolutionNorm::pad(const at::Tenso
 bool ConvolutionNorm::folds(const at::Tensor& x, bool batch_statistics) const {
   const bool gradient = at::GradMode::is_enabled() && (x.requires_grad() || convolution_->weight.requires_grad() ||
                                                        norm_->weight.requires_grad() || norm_->bias.requires_grad());
-  return !batch_statistics && !gradient && !convolution_->weight.is_inference();  // inference tensors tell no versions
+  return !batch_statistics && !gradient && !convolution_->weight.is_inference();  // inference tensors have no version
 }
 
 at::Tensor ConvolutionNorm::forward(const at::Tensor& x, bool batch_statistics, std::optional<Activation> activation) {
@@ -174,7 +170,7 @@ at::Tensor ConvolutionNorm::forward(const at::Tensor& x, bool batch_statistics, 
     }
     return activate_fresh(at::conv2d(padded, folded.weight, folded.bias, stride, padding, {1, 1}, options_.groups), activation);
   }
-  // Module::train() must not decide here: a frozen backbone keeps its statistics while the rest trains.
+  // Not decided by Module::train(): a frozen backbone keeps its statistics while the rest trains.
   const at::Tensor convolved = at::conv2d(padded, convolution_->weight, {}, stride, padding, {1, 1}, options_.groups);
   if (batch_statistics) {
     norm_->num_batches_tracked.add_(1);
@@ -194,7 +190,7 @@ at::Tensor ConvolutionNorm::forward(const at::Tensor& x, bool batch_statistics, 
 at::Tensor ConvolutionNorm::forward_add(const at::Tensor& x, const at::Tensor& residual, bool batch_statistics,
                                         std::optional<Activation> activation) {
   const bool gradient = at::GradMode::is_enabled() && residual.requires_grad();
-  if (folds(x, batch_statistics) && !gradient && activation != Activation::kRelu6 && can_fuse(x, activation)) {
+  if (folds(x, batch_statistics) && !gradient && (!activation || *activation == Activation::kRelu) && can_fuse(x, activation)) {
     const auto [padded, padding] = pad(x);
     const FoldedWeights folded = fold(padded, padding);
     if (folded.packed.defined()) {

@@ -1,4 +1,4 @@
-// A convolution without bias and the BatchNorm behind it: what convolutional backbones are made of. Channels-last.
+// A convolution without bias followed by BatchNorm: the building block of the convolutional backbones. Channels-last.
 #pragma once
 
 #include <torch/nn/modules/batchnorm.h>
@@ -20,14 +20,16 @@ struct ConvolutionNormOptions {
   int64_t kernel = 1;  // a side
   int64_t stride = 1;
   int64_t groups = 1;
-  // false: kernel / 2 pixels on every side. true: as TensorFlow pads "same", from the actual size: an output of ceil(size / stride), what
-  // is missing in all max(0, (out - 1) stride + kernel - size), the smaller half before, the larger behind.
+  // false: kernel / 2 pixels on every side. true: TensorFlow's "same" padding of the actual size: the output is out = ceil(size / stride)
+  // wide, the padding is max(0, (out - 1) stride + kernel - size) in all, its smaller half before the picture and the larger behind it.
   bool same_padding = false;
+  std::optional<std::pair<int64_t, int64_t>> fixed_padding =
+      std::nullopt;  // pixels before and behind, of rows and columns alike, in place of the above
   double eps = 1e-5;
   double momentum = 0.1;  // of the running statistics
 };
 
-// With running statistics and no gradient to give, the BatchNorm is folded into the convolution: w' = w gamma / sqrt(var + eps),
+// With running statistics and without gradients the BatchNorm is folded into the convolution: w' = w gamma / sqrt(var + eps),
 // b' = beta - mean gamma / sqrt(var + eps), computed once and again whenever one of these tensors has changed. Safe to call from several
 // threads while nobody changes the weights. The owner registers convolution() and norm() under its names.
 class ConvolutionNorm {

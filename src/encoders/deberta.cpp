@@ -15,7 +15,7 @@
 namespace infig {
 namespace {
 
-// Under these names the published checkpoints keep what they have and we do not, and what they once called otherwise.
+// The parts of published checkpoints that an encoder has no use for, and names that have changed since.
 const WeightNames kDebertaNames = {.prefixes = {"deberta.", "model."},
                                    .endings = {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}},
                                    .other_parts = {"pooler.", "cls.", "lm_predictions.", "mask_predictions.", "classifier.", "qa_outputs."},
@@ -85,7 +85,7 @@ at::Tensor DebertaConvolutionImpl::forward(const at::Tensor& x, const at::Tensor
   return normed * mask.to(normed.scalar_type());
 }
 
-// The normalised position table at inference: the same tensor as long as its weights are, so that the layers can keep its projections.
+// The normalised position table at inference. It is kept while its weights do not change, so that the layers can keep its projections.
 struct DebertaModelImpl::Table {
   std::mutex mutex;
   std::vector<WeightState> of;

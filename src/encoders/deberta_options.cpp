@@ -15,7 +15,7 @@ void require(bool allowed, const std::string& what) {
   if (!allowed) throw ConfigError("DeBERTa: " + what);
 }
 
-// What the published code knows and this one does not must not be silently dropped.
+// Settings that transformers knows and this code does not are refused, not silently ignored.
 void refuse_unsupported(const ConfigReader& reader, const DebertaOptions& options) {
   const std::string type = reader.text("model_type", "deberta-v2");
   require(type == "deberta-v2",

@@ -22,9 +22,10 @@ struct EfficientNetLiteOptions {
   int64_t image_size = 224;  // pixels a side it was trained with
   int64_t stem_width() const;
   int64_t head_width() const;
-  int64_t feature_size() const { return head_width(); }  // channels of the grid
-  static constexpr int64_t stride() { return 32; }       // pixels a grid cell, a side
-  void validate() const;                                 // throws ConfigError
+  int64_t feature_size() const { return head_width(); }                      // channels of the grid
+  static constexpr int64_t stride() { return 32; }                           // pixels a grid cell, a side
+  static constexpr int64_t cells(int64_t size) { return (size + 31) / 32; }  // cells a side for pictures of that size
+  void validate() const;                                                     // throws ConfigError
 };
 
 // Lite0 .. Lite4; throws ConfigError for another number.

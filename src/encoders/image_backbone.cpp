@@ -8,9 +8,11 @@
 
 #include "core/error.h"
 #include "encoders/config_reader.h"
+#include "encoders/convolutional_files.h"
 #include "encoders/efficientnet_lite.h"
 #include "encoders/resnet.h"
 #include "encoders/text_encoder.h"
+#include "encoders/vision_transformer.h"
 #include "image/preprocessor.h"
 
 namespace infig {
@@ -18,18 +20,25 @@ namespace {
 
 // What the published checkpoints carry besides the backbone: the classifier of ImageNet.
 const WeightNames kResNetNames = {
-    .prefixes = {"resnet.", "module."}, .endings = {}, .other_parts = {"fc.", "classifier."}, .other_endings = {"num_batches_tracked"}};
+    .prefixes = {"resnet."}, .endings = {}, .other_parts = {"fc.", "classifier."}, .other_endings = {"num_batches_tracked"}};
 const WeightNames kEfficientNetLiteNames = {
-    .prefixes = {"module."}, .endings = {}, .other_parts = {"_fc."}, .other_endings = {"num_batches_tracked"}};
+    .prefixes = {}, .endings = {}, .other_parts = {"_fc."}, .other_endings = {"num_batches_tracked"}};
 
 // Torchvision's: ImageNet's mean and deviation.
-const ImageOptions kResNetPixels = {.size = 224, .resize = 256, .filter = Filter::kBilinear, .augment = Augment::kNone};
+const ImageOptions kResNetPixels = {
+    .size = 224, .resize = 256, .filter = Filter::kBilinear, .crop_rounding = CropRounding::kEven, .augment = Augment::kNone};
 const ImageOptions kEfficientNetLitePixels = {.size = 224,
                                               .resize = 256,
                                               .filter = Filter::kBicubic,
+                                              .crop_rounding = CropRounding::kEven,
                                               .augment = Augment::kNone,
                                               .mean = {127.0 / 255, 127.0 / 255, 127.0 / 255},
                                               .std = {128.0 / 255, 128.0 / 255, 128.0 / 255}};
+
+// Keys by which an architecture is told, whatever stands before them.
+constexpr const char* kResNetBlock = "layer1.0.conv1.weight";                // torchvision's
+constexpr const char* kResNetStem = "embedder.embedder.convolution.weight";  // transformers'
+constexpr const char* kLiteStem = "_conv_stem.weight";
 
 int64_t resnet_depth(const ResNetOptions& options) {
   int64_t convolutions = 2;  // the stem and the classifier count
@@ -39,20 +48,33 @@ int64_t resnet_depth(const ResNetOptions& options) {
 
 PublishedBackbone load_resnet(const TensorMap& published, const nlohmann::json* config, const std::string& where) {
   TensorMap tensors;
-  for (const auto& [name, tensor] : rename_weights(published, kResNetNames, where)) tensors[torchvision_name(name)] = tensor;
-  const ResNetOptions options =
-      config != nullptr ? of_config_in(where, [&] { return resnet_options_from_json(*config); }) : resnet_options_from_weights(tensors);
+  const TensorMap below = without_prefix(rename_weights(published, kResNetNames, where), {kResNetBlock, kResNetStem}, where);
+  for (const auto& [name, tensor] : rename_weights(below, kResNetNames, where)) tensors[torchvision_name(name)] = tensor;
+  const ResNetOptions options = config != nullptr ? of_config_in(where, [&] { return resnet_options_from_json(*config); })
+                                                  : resnet_options_from_weights(tensors, where);
   const auto backbone = std::make_shared<ResNetImpl>(options);
   load_published(*backbone, tensors, kResNetNames, where);
-  return {.backbone = backbone, .pixels = kResNetPixels, .name = fmt::format("resnet-{}", resnet_depth(options))};
+  ImageOptions pixels = kResNetPixels;
+  if (config != nullptr) pixels.crop_rounding = CropRounding::kDown;  // transformers' own rule
+  return {.backbone = backbone, .pixels = pixels, .name = fmt::format("resnet-{}", resnet_depth(options))};
 }
 
 PublishedBackbone load_efficientnet_lite(const TensorMap& published, const std::string& where) {
-  const TensorMap tensors = rename_weights(published, kEfficientNetLiteNames, where);
+  const TensorMap tensors = rename_weights(without_prefix(published, {kLiteStem}, where), kEfficientNetLiteNames, where);
   const int64_t number = efficientnet_lite_number(tensors, where);
   const auto backbone = std::make_shared<EfficientNetLiteImpl>(efficientnet_lite(number));
   load_published(*backbone, tensors, kEfficientNetLiteNames, where);
   return {.backbone = backbone, .pixels = kEfficientNetLitePixels, .name = fmt::format("efficientnet-lite{}", number)};
+}
+
+std::string text_of(const nlohmann::json& config, const char* key) {
+  const nlohmann::json value = config.is_object() ? config.value(key, nlohmann::json()) : nlohmann::json();
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::string stated_kind(const std::string& type, const std::string& architecture) {
+  if (!type.empty()) return fmt::format(" (config.json: model_type is \"{}\")", type);
+  return architecture.empty() ? std::string() : fmt::format(" (config.json: architecture is \"{}\")", architecture);
 }
 
 bool has_key_ending(const TensorMap& tensors, const std::string& ending) {
@@ -66,6 +88,9 @@ bool has_key_ending(const TensorMap& tensors, const std::string& ending) {
 
 at::Tensor pool_grid(const at::Tensor& grid) { return grid.mean(at::IntArrayRef{2, 3}); }
 
+at::Tensor ImageBackbone::grid(const at::Tensor& features) const { return features.flatten(2).transpose(1, 2); }
+at::Tensor ImageBackbone::pooled(const at::Tensor& features) const { return pool_grid(features); }
+
 void check_pixel_values(const char* model, const at::Tensor& pixel_values) {
   if (pixel_values.dim() != 4 || pixel_values.size(1) != 3 || !pixel_values.is_floating_point()) {
     throw ShapeError(fmt::format("{}: expected pixel_values [B, 3, S, S] float, found [{}] {}", model,
@@ -78,20 +103,26 @@ PublishedBackbone load_image_backbone(const std::filesystem::path& path) {
   const bool folder = std::filesystem::is_directory(path);
   nlohmann::json config;
   if (folder && std::filesystem::exists(path / "config.json")) config = read_model_config(path);
-  const bool described = config.is_object() && config.value("model_type", nlohmann::json()) == "resnet";
+  const std::string type = text_of(config, "model_type"), architecture = text_of(config, "architecture");
   const TensorMap tensors = load_tensors(path);
   PublishedBackbone published;
-  if (described) {
+  if (is_vision_transformer(type) || is_timm_vision(architecture)) {
+    published = load_vision_transformer(tensors, config, where);
+  } else if (type == "resnet") {
     published = load_resnet(tensors, &config, where);
-  } else if (has_key_ending(tensors, "_conv_stem.weight")) {
+  } else if (auto convolutional = load_convolutional(config, tensors, where)) {
+    published = std::move(*convolutional);
+  } else if (refuse_stated_network(config, where); has_key_ending(tensors, kLiteStem)) {
     published = load_efficientnet_lite(tensors, where);
-  } else if (has_key_ending(tensors, "layer1.0.conv1.weight")) {
+  } else if (has_key_ending(tensors, kResNetBlock)) {
     published = load_resnet(tensors, nullptr, where);
   } else {
-    throw CheckpointError(
-        fmt::format("{}: no image backbone known here; expected ResNet (torchvision's names, or a folder with a config.json of "
-                    "model_type resnet) or EfficientNet-Lite (_conv_stem.weight, _blocks.0...)",
-                    where));
+    throw CheckpointError(fmt::format(
+        "{}: no image backbone known here{}; expected ResNet, ConvNeXt, EfficientNet or MobileNetV3 in the names of torchvision, "
+        "timm or transformers (with the config.json that these save), EfficientNet-Lite (_conv_stem.weight, _blocks.0...), or the "
+        "folder of a Vision Transformer, with config.json, as transformers (vit, deit, dinov2, dinov2_with_registers, clip, "
+        "siglip) or timm saves it; found {} tensors{}",
+        where, stated_kind(type, architecture), tensors.size(), tensors.empty() ? "" : ", the first of them " + tensors.begin()->first));
   }
   if (folder) published.pixels = read_preprocessor(path, published.pixels);
   return published;

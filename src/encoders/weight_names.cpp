@@ -1,10 +1,14 @@
 #include "encoders/weight_names.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/error.h"
+#include "core/log.h"
 
 namespace infig {
 namespace {
@@ -14,6 +18,13 @@ bool belongs_elsewhere(const std::string& key, const WeightNames& names) {
          std::ranges::any_of(names.other_endings, [&](const std::string& ending) { return key.ends_with(ending); });
 }
 
+std::string with_new_ending(std::string key, const WeightNames& names) {
+  for (const auto& [old, now] : names.endings) {
+    if (key.ends_with(old)) return key.substr(0, key.size() - old.size()) + now;
+  }
+  return key;
+}
+
 std::string own_name(std::string key, const WeightNames& names) {
   for (const std::string& prefix : names.prefixes) {
     if (key.starts_with(prefix)) {
@@ -21,10 +32,83 @@ std::string own_name(std::string key, const WeightNames& names) {
       break;
     }
   }
-  for (const auto& [old, now] : names.endings) {
-    if (key.ends_with(old)) return key.substr(0, key.size() - old.size()) + now;
+  return with_new_ending(std::move(key), names);
+}
+
+constexpr size_t kNamedKeys = 5;  // of those that a message cannot list all
+
+std::string some_of(const std::vector<std::string>& keys) {
+  const std::vector<std::string> first(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), kNamedKeys)));
+  return fmt::format("{}{}", fmt::join(first, ", "), keys.size() > kNamedKeys ? ", ..." : "");
+}
+
+TensorMap strip_prefix(TensorMap tensors, const std::string& prefix, const std::string& where) {
+  TensorMap plain;
+  std::vector<std::string> left_out;
+  for (auto& [key, tensor] : tensors) {
+    if (key.starts_with(prefix)) {
+      plain.emplace(key.substr(prefix.size()), std::move(tensor));
+    } else {
+      left_out.push_back(key);
+    }
   }
-  return key;
+  const std::string others =
+      left_out.empty() ? "" : fmt::format("; {} tensors without it are left out: {}", left_out.size(), some_of(left_out));
+  log_info("{}: the weights are read under the prefix '{}'{}", where, prefix, others);
+  return plain;
+}
+
+[[noreturn]] void fail_several(const std::vector<std::string>& prefixes, const std::string& where) {
+  std::vector<std::string> quoted;
+  for (const std::string& prefix : prefixes) quoted.push_back("'" + prefix + "'");
+  throw CheckpointError(fmt::format("{}: holds the network {} times, under the prefixes {}; which is meant is not known, so save one alone",
+                                    where, prefixes.size(), fmt::join(quoted, " and ")));
+}
+
+// How well the names fit below one prefix.
+struct PrefixFit {
+  size_t named = 0;   // parameters whose name is there
+  size_t shaped = 0;  // ... with the right shape
+};
+
+// Parameters that a checkpoint must hold: all but those that may be missing.
+bool must_be_there(const std::string& name, const WeightNames& names) {
+  return std::ranges::none_of(names.other_endings, [&](const std::string& ending) { return name.ends_with(ending); });
+}
+
+std::map<std::string, PrefixFit> fits_of(const TensorMap& own, const TensorMap& tensors, const WeightNames& names) {
+  std::map<std::string, PrefixFit> fits;
+  for (const auto& [key, tensor] : tensors) {
+    const std::string name = with_new_ending(key, names);
+    for (size_t at = 0; at != std::string::npos; at = name.find('.', at), at += at == std::string::npos ? 0 : 1) {
+      const auto found = own.find(name.substr(at));
+      if (found == own.end() || !must_be_there(found->first, names)) continue;
+      PrefixFit& fit = fits[name.substr(0, at)];
+      ++fit.named;
+      fit.shaped += found->second.sizes() == tensor.sizes();
+    }
+  }
+  return fits;
+}
+
+// The tensors under the prefix below which the module lies in them; unchanged where it has none.
+TensorMap fitted(TensorMap tensors, const TensorMap& own, const WeightNames& names, const std::string& where) {
+  size_t wanted = 0;
+  for (const auto& item : own) wanted += must_be_there(item.first, names);
+  std::vector<std::string> whole;
+  std::string best;
+  size_t most = 0;
+  for (const auto& [prefix, fit] : fits_of(own, tensors, names)) {
+    if (fit.shaped == wanted) whole.push_back(prefix);
+    if (fit.named > most) {
+      best = prefix;
+      most = fit.named;
+    }
+  }
+  if (whole.size() > 1) fail_several(whole, where);
+  if (whole.size() == 1) best = whole.front();
+  const bool known = best.empty() || std::ranges::find(names.prefixes, best) != names.prefixes.end();
+  return known ? tensors : strip_prefix(std::move(tensors), best, where);
 }
 
 }  // namespace
@@ -42,8 +126,23 @@ TensorMap rename_weights(const TensorMap& tensors, const WeightNames& names, con
   return renamed;
 }
 
+TensorMap without_prefix(TensorMap tensors, const std::vector<std::string>& anchors, const std::string& where) {
+  std::vector<std::string> prefixes;
+  for (const auto& item : tensors) {
+    for (const std::string& anchor : anchors) {
+      const std::string& key = item.first;
+      if (key == anchor || key.ends_with("." + anchor)) prefixes.push_back(key.substr(0, key.size() - anchor.size()));
+    }
+  }
+  std::ranges::sort(prefixes);
+  prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
+  if (prefixes.size() > 1) fail_several(prefixes, where);
+  return prefixes.empty() || prefixes.front().empty() ? tensors : strip_prefix(std::move(tensors), prefixes.front(), where);
+}
+
 void load_published(torch::nn::Module& module, const TensorMap& tensors, const WeightNames& names, const std::string& where) {
-  load_state_dict(module, rename_weights(tensors, names, where), where, names.other_endings);
+  const TensorMap below = fitted(tensors, state_dict(module), names, where);
+  load_state_dict(module, rename_weights(below, names, where), where, names.other_endings);
 }
 
 }  // namespace infig

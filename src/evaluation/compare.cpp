@@ -30,7 +30,7 @@ std::vector<std::string> split_words(const std::string& word) {
   return words;
 }
 
-// "test of postcards-0123abcd, dev": what a run could be compared by, for messages.
+// Lists the evaluations of a run for messages: "test of postcards-0123abcd, dev".
 std::string what_there_is(const fs::path& run) {
   std::vector<std::string> words;
   for (const StoredEvaluation& one : stored_evaluations(run)) {
@@ -40,7 +40,7 @@ std::string what_there_is(const fs::path& run) {
   return words.empty() ? "nothing yet" : fmt::format("{}", fmt::join(words, ", "));
 }
 
-// One run's answers, in the order of the first run read.
+// The predicted classes of all runs, in the order of the posts of the first run read.
 class Answers {
  public:
   Answers(const ComparedSide& first, const ComparedSide& second, const CompareOptions& options) : options_(options) {
@@ -72,7 +72,7 @@ class Answers {
                                 run.string(), title, fmt::join(names, " | ")));
   }
 
-  // Equal ids do not make equal posts.
+  // Data sets are compared by hash: equal ids do not imply equal posts.
   void check_same_data(const fs::path& run, const StoredEvaluation& stored) {
     if (stored.data_sha256.empty())
       log_warning("{}: written by an older infig, which did not record the data set: posts are matched by id and label alone",
@@ -163,6 +163,7 @@ nlohmann::ordered_json to_json(const ComparedSide& side) {
 ComparedSide parse_side(const std::string& word) {
   ComparedSide side;
   std::set<fs::path> seen;
+  std::vector<std::string> names;
   for (const std::string& name : split_words(word)) {
     if (name.empty()) throw ConfigError(fmt::format("compare: \"{}\" names no run, expected RUN or RUN,RUN,...", word));
     const fs::path folder(name);
@@ -178,8 +179,12 @@ ComparedSide parse_side(const std::string& word) {
         throw ConfigError(fmt::format("compare: {} is named twice on one side", run.string()));
       side.runs.push_back(run);
     }
-    if (side.name.empty()) side.name = last_name(folder);
+    names.push_back(last_name(folder));
   }
+  constexpr size_t kNamed = 3;
+  const size_t shown = names.size() > kNamed ? kNamed - 1 : names.size();
+  side.name = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), " + "));
+  if (shown < names.size()) side.name += fmt::format(" + {} more", names.size() - shown);
   return side;
 }
 
@@ -195,7 +200,7 @@ Comparison compare_runs(const ComparedSide& first, const ComparedSide& second, c
                         .posts = static_cast<int64_t>(answers.truths().size()),
                         .scores = {},
                         .mcnemar = {}};
-  // Equal last names, as of the same seed in two folders, would leave the reader guessing.
+  // Sides with equal names, such as the same seed of two experiments, are called by their whole paths instead.
   if (comparison.first.name == comparison.second.name) {
     comparison.first.name = first.runs.front().generic_string();
     comparison.second.name = second.runs.front().generic_string();
@@ -217,12 +222,13 @@ std::string conclusion(const Comparison& comparison) {
   const std::string& worse = turned ? comparison.second.name : comparison.first.name;
   const double low = 100 * (turned ? -score.interval.high : score.interval.low);
   const double high = 100 * (turned ? -score.interval.low : score.interval.high);
-  const std::string interval = fmt::format("{:.0f} % interval {:.1f} to {:.1f}", 100 * comparison.level, low, high);
+  const auto shown = [](double points) { return std::abs(points) < 0.05 ? 0.0 : points; };  // no "-0.0"
+  const std::string interval = fmt::format("{:.0f} % interval {:.1f} to {:.1f}", 100 * comparison.level, shown(low), shown(high));
   if (std::abs(score.difference) < 1e-12) {
     return fmt::format("{} and {} are equally accurate, {}: no difference shown", worse, better, interval);
   }
-  return fmt::format("{} is better than {} by {:.1f} points of accuracy, {}: {}", better, worse, 100 * std::abs(score.difference), interval,
-                     is_shown(score) ? "shown" : "not shown");
+  return fmt::format("{} scores {:.1f} points of accuracy higher than {}, {}: {}", better, 100 * std::abs(score.difference), worse,
+                     interval, is_shown(score) ? "shown to be better" : "not shown to be better");
 }
 
 nlohmann::ordered_json to_json(const Comparison& comparison) {

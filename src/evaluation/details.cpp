@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "metrics/calibration.h"
 
 namespace infig {
@@ -65,7 +66,7 @@ SliceScores read_slice(const nlohmann::json& one) {
           .f1_weighted = one.at("f1_weighted").get<double>()};
 }
 
-// An accuracy has one interval wherever it is shown, and so has the weighted recall, which is the same number.
+// Accuracy has the same interval wherever it is shown, and so has the weighted recall, which is the same number.
 void share_wilson(EvaluationResult& result) {
   if (!result.intervals) return;
   result.intervals->accuracy = {.low = result.scores.accuracy_low, .high = result.scores.accuracy_high};
@@ -112,7 +113,7 @@ void write_details(nlohmann::ordered_json& json, const EvaluationResult& result)
 }
 
 void read_details(const nlohmann::json& json, const std::filesystem::path& path, EvaluationResult& result) {
-  // These follow from the confusion matrix.
+  // These are derived from the confusion matrix.
   const ClassificationScores derived = score_confusion(result.scores.confusion);
   result.scores.mcc = derived.mcc;
   result.scores.precision_macro = derived.precision_macro;
@@ -121,13 +122,13 @@ void read_details(const nlohmann::json& json, const std::filesystem::path& path,
   result.scores.recall_weighted = derived.recall_weighted;
   try {
     if (json.contains(overall_key("accuracy"))) result.intervals = read_intervals(json);
-    share_wilson(result);  // files of older versions had another one here
+    share_wilson(result);  // files of older versions have another interval here
     if (json.contains("temperature")) result.temperature = json.at("temperature").get<double>();
     if (json.contains("slices")) {
       for (const auto& one : json.at("slices")) result.slices.push_back(read_slice(one));
     }
   } catch (const nlohmann::json::exception& error) {
-    throw DataError(fmt::format("{}: {}; evaluate the run again to write the file anew", path.string(), error.what()));
+    throw DataError(fmt::format("{}: {}; evaluate the run again to write the file anew", path.string(), json_fault(error)));
   }
 }
 

@@ -1,4 +1,4 @@
-// Sections of report.html on how sure the scores are, where they hold, and what the probabilities are worth.
+// Sections of report.html about the certainty of the scores, slices, and calibration.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include "evaluation/details.h"
 #include "evaluation/report_sections.h"
 #include "evaluation/risk_chart.h"
+#include "evaluation/stored.h"
 #include "evaluation/verdict.h"
 #include "metrics/calibration.h"
 #include "pages/svg.h"
@@ -20,12 +21,12 @@ std::string table_head(std::initializer_list<const char*> columns) {
 }
 
 std::string figure_row(const std::string& name, double value, const Interval& interval) {
-  // Where every draw gives the same, as of a class that is always or never met, the draws say nothing of how sure the figure is.
+  // If all bootstrap draws are equal, as for a class that is always or never predicted correctly, they do not measure the uncertainty.
   const std::string range = interval.low == interval.high ? "\u2013" : fmt::format("{:.4f} to {:.4f}", interval.low, interval.high);
   return fmt::format("<tr><th scope=\"row\">{}</th><td><b>{:.4f}</b></td><td>{}</td></tr>\n", html_escape(name), value, range);
 }
 
-// Drawn posts repeat, which makes gaps look larger: of a small error the interval can lie wholly above the value.
+// Repeated posts in a bootstrap sample increase the ECE, so the interval of a small ECE can lie entirely above its value.
 std::string outside_note(const EvaluationResult& result) {
   const Interval& ece = result.intervals->ece;
   if (result.scores.ece >= ece.low && result.scores.ece <= ece.high) return "";
@@ -63,9 +64,11 @@ std::optional<PageSection> intervals_section(const ReportInput& input) {
             figure_row(label + ": recall", s.classes[c].recall, i.classes[c].recall) +
             figure_row(label + ": F1", s.classes[c].f1, i.classes[c].f1);
   }
+  const bool dashes = html.find("<td>\u2013</td>") != std::string::npos;
+  const std::string dash = dashes ? fmt::format(" \u201c\u2013\u201d: {}.", kNoSpread) : "";
   return PageSection{"intervals", "How sure the figures are",
-                     fmt::format("Every figure with its 95\u00a0% interval. {}. It covers the choice of the posts, not another seed.{}",
-                                 kIntervalMethods, outside_note(result)),
+                     fmt::format("Every figure with its 95\u00a0% interval. {}. It covers the choice of the posts, not another seed.{}{}",
+                                 kIntervalMethods, outside_note(result), dash),
                      html + "</tbody>\n</table></div>\n"};
 }
 
@@ -94,10 +97,11 @@ std::optional<PageSection> temperature_section(const ReportInput& input) {
   if (!input.calibration || input.result.temperature != 1) return std::nullopt;
   const Calibration& fitted = *input.calibration;
   std::string lead = fmt::format(
-      "A temperature of {:.3f}, fitted on {} of {}, {} the probabilities; which class is the largest stays. On {} it takes the "
+      "A temperature of {:.3f}, fitted on {} of {}{}, {} the probabilities; predictions do not change. On {} it takes the "
       "calibration error from {} to {}. <code>evaluate</code> and <code>predict</code> apply it with <code>--temperature fitted</code>.",
-      fitted.temperature, counted(fitted.posts, "post"), html_escape(fitted.split), fitted.temperature > 1 ? "evens out" : "sharpens",
-      html_escape(fitted.split), percent(fitted.ece_before), percent(fitted.ece_after));
+      fitted.temperature, counted(fitted.posts, "post"), html_escape(fitted.split),
+      fitted.data_sha256 == input.result.data_sha256 ? "" : " of " + html_escape(data_words(fitted.data, fitted.data_sha256)),
+      fitted.temperature > 1 ? "evens out" : "sharpens", html_escape(fitted.split), percent(fitted.ece_before), percent(fitted.ece_after));
   EvaluationResult scaled = input.result;
   scaled.intervals.reset();
   scale_by_temperature(scaled, fitted.temperature);

@@ -4,26 +4,24 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/words.h"
 #include "evaluation/details.h"
 #include "evaluation/slices.h"
 
 namespace infig {
 namespace {
 
-// The model's id of each of the data set's labels.
+// Returns the model's id of each of the data set's labels; -1 if the model has none of this name. Their order and number may differ.
 std::vector<int64_t> label_map(const DataSet& data, const std::vector<std::string>& model) {
   std::vector<int64_t> map;
   for (const auto& label : data.labels) {
     const auto found = std::find(model.begin(), model.end(), label);
-    if (found == model.end()) {
-      throw DataError(
-          fmt::format("{}: label '{}' is none of the model's labels ({})", data.folder.string(), label, fmt::join(model, ", ")));
-    }
-    map.push_back(found - model.begin());
+    map.push_back(found == model.end() ? -1 : found - model.begin());
   }
   return map;
 }
@@ -33,28 +31,49 @@ std::vector<SplitCount> counts_in_order(const DataSet& data, const std::vector<s
   std::vector<SplitCount> counts = count_splits(data);
   for (SplitCount& one : counts) {
     std::vector<int64_t> of_label(model.size(), 0);
-    for (size_t i = 0; i < map.size(); ++i) of_label[static_cast<size_t>(map[i])] = one.of_label[i];
+    for (size_t i = 0; i < map.size(); ++i) {
+      if (map[i] >= 0) of_label[static_cast<size_t>(map[i])] = one.of_label[i];
+    }
     one.of_label = std::move(of_label);
   }
   return counts;
 }
 
-// The split's posts, with label ids in the order of the model's labels.
+// Posts whose class the model cannot answer: a score over the others alone would hide them, and one with them as always wrong would be of
+// another task.
+[[noreturn]] void refuse_labels(const DataSet& data, Split split, const std::map<std::string, int64_t>& unknown,
+                                const std::vector<std::string>& model) {
+  std::string list;
+  for (const auto& [label, posts] : unknown) list += fmt::format("{}\"{}\" in {}", list.empty() ? "" : ", ", label, counted(posts, "post"));
+  throw DataError(
+      fmt::format("{}: the split {} has labels that the model does not know: {}; it knows {}. Give these posts one of its labels, empty "
+                  "their label (they "
+                  "are then predicted and not scored), or leave them out",
+                  data.name.empty() ? data.folder.string() : data.name, split_name(split), list, fmt::join(model, ", ")));
+}
+
+// Returns the split's posts, with label ids in the order of the model's labels.
 std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<std::string>& model) {
   const std::vector<int64_t> map = label_map(data, model);
   std::vector<Post> posts;
+  std::map<std::string, int64_t> unknown;
   for (const int64_t row : data.rows_of(split)) {
     Post post = data.posts[static_cast<size_t>(row)];
-    if (post.label_id >= 0) post.label_id = map[static_cast<size_t>(post.label_id)];
+    if (post.label_id >= 0) {
+      const int64_t id = map[static_cast<size_t>(post.label_id)];
+      if (id < 0) ++unknown[post.label];
+      post.label_id = id;
+    }
     posts.push_back(std::move(post));
   }
-  if (posts.empty()) throw DataError(fmt::format("{}: the split {} has no posts", data.folder.string(), split_name(split)));
+  if (!unknown.empty()) refuse_labels(data, split, unknown, model);
+  if (posts.empty()) throw DataError(fmt::format("{}: the split {} has no posts", data.called(), split_name(split)));
   return posts;
 }
 
-// Which texts and pictures were there, of the posts at `rows` and of those of them that were scored.
+// Counts missing texts and pictures: of all posts at `rows`, and of those that were scored.
 void count_inputs(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoredPosts& scored, bool with_pictures,
-                  EvaluationResult& result) {
+                  const LostPictures& by_prepare, EvaluationResult& result) {
   for (const int64_t row : scored.rows) {
     const Post& post = posts[static_cast<size_t>(row)];
     const auto bad = scored.bad_pictures.find(row);
@@ -66,7 +85,9 @@ void count_inputs(const std::vector<Post>& posts, const std::vector<int64_t>& ro
   for (const auto& [row, bad] : scored.bad_pictures) ++(bad.truncated() ? result.images_truncated : result.images_missing);
   result.images_skipped = static_cast<int64_t>(rows.size() - scored.rows.size());
   result.images_missing -= result.images_skipped;
-  if (with_pictures) result.pictures = count_pictures(posts, rows, scored.bad_pictures);
+  if (!with_pictures) return;
+  result.pictures = count_pictures(posts, rows, scored.bad_pictures);
+  result.pictures.lost = by_prepare;
 }
 
 }  // namespace
@@ -85,14 +106,15 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   const std::vector<Post> posts = posts_of(data, split, predictor.labels());
   std::vector<int64_t> all(posts.size());
   std::iota(all.begin(), all.end(), int64_t{0});
-  const bool with_pictures = options.loader.without != Without::kImage;
+  const bool with_pictures = options.loader.without != Without::kImage && predictor.trained_without() != Without::kImage;
   const bool may_lose = options.may_lose_pictures || !with_pictures;
-  if (!may_lose) require_a_picture(data.folder.string(), posts, all);
+  if (!may_lose) require_a_picture(data.called(), posts, all);
   const ScoredPosts scored = predictor.score(posts, all,
                                              {.loader = options.loader,
                                               .batch_size = options.batch_size,
                                               .reading_title = "reading pictures",
                                               .title = "evaluating",
+                                              .stop = options.stop,
                                               .ranks = options.ranks});
   const std::vector<int64_t>& rows = scored.rows;
   EvaluationResult result;
@@ -101,7 +123,8 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   result.data_sha256 = data.sha256;
   result.checkpoint = last_name(predictor.checkpoint());
   result.data_counts = counts_in_order(data, predictor.labels());
-  result.without = options.loader.without == Without::kImage ? "image" : options.loader.without == Without::kText ? "text" : "";
+  result.without = side_name(options.loader.without);
+  result.trained_without = side_name(predictor.trained_without());
   result.labels = predictor.labels();
   result.loss = scored.loss;
   const size_t classes = result.labels.size();
@@ -124,10 +147,10 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
     facts.push_back(facts_of(post, bad == scored.bad_pictures.end() || bad->second.truncated()));
     result.predictions.push_back(std::move(prediction));
   }
-  count_inputs(posts, all, scored, with_pictures, result);
-  if (!may_lose) require_a_used_picture(data.folder.string(), result.pictures);
+  count_inputs(posts, all, scored, with_pictures, data.lost_pictures, result);
+  if (!may_lose) require_a_used_picture(data.called(), result.pictures);
   if (truths.empty())
-    throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.folder.string(), split_name(split)));
+    throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.called(), split_name(split)));
   result.scores = score_classification(labelled, truths, static_cast<int64_t>(classes));
   result.slices = score_slices(result.predictions, facts, classes);
   add_intervals(result, options.loader.workers);

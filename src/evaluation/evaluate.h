@@ -1,6 +1,7 @@
-// A run's best checkpoint over one split of a data set: what Predictor::score says, counted.
+// Evaluates a run's best checkpoint on one split of a data set.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 
 #include "core/config.h"
@@ -13,15 +14,16 @@ namespace infig {
 struct EvaluateOptions {
   LoaderOptions loader{.cache_mb = 0};
   int64_t batch_size = 64;
-  PredictorOptions predictor{};    // of evaluate() that loads the run itself
-  Ranks* ranks = &Ranks::alone();  // share the work; every rank gets the result; collective
-  bool may_lose_pictures = false;  // --bad-image missing was typed: that no named picture can be used is no error
+  PredictorOptions predictor{};            // for the evaluate() that loads the run itself
+  Ranks* ranks = &Ranks::alone();          // share the work; every rank gets the result; collective
+  const std::atomic<int>* stop = nullptr;  // holds a signal's number once the work is to stop: throws Interrupted
+  bool may_lose_pictures = false;          // --bad-image missing was given explicitly: it is no error that no picture can be used
 };
 
 void bind_options(ConfigBinder& binder, EvaluateOptions& options);
 
-// Throws CheckpointError (no checkpoint), DataError (a split without posts or without labels, labels other than the model's, posts that
-// name pictures of which none can be used).
+// Throws CheckpointError if there is no checkpoint; DataError if the split has no posts or no labels, if its labels are not the model's, or
+// if posts name pictures but none of these can be used.
 EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split split, const EvaluateOptions& options);
 EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data, Split split, const EvaluateOptions& options);
 

@@ -1,4 +1,4 @@
-// All evaluations of a run: the table of them, and a section for each beside the one in the page's head.
+// The table of all evaluations of a run, and a section for each one other than the main evaluation.
 #include <fmt/format.h>
 
 #include "evaluation/gallery.h"
@@ -15,8 +15,9 @@ std::string evaluation_row(const std::string& name, const EvaluationResult& resu
   const ClassificationScores& s = result.scores;
   return fmt::format(
       "<tr{}><th scope=\"row\">{}<small>{}, {}, {}</small></th><td><b>{}</b></td><td>{:.1f} to {}</td><td>{}</td><td>{}</td></tr>\n", kind,
-      html_escape(name), result.split, seen_by_model(result.without), counted(s.count, "post"), percent(s.accuracy), 100 * s.accuracy_low,
-      percent(s.accuracy_high), percent(s.f1_macro), percent(s.f1_weighted));
+      html_escape(name), result.split, seen_by_model(result.without.empty() ? result.trained_without : result.without),
+      counted(s.count, "post"), percent(s.accuracy), 100 * s.accuracy_low, percent(s.accuracy_high), percent(s.f1_macro),
+      percent(s.f1_weighted));
 }
 
 std::string folded(const PageSection& section) {

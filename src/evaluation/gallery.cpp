@@ -14,7 +14,7 @@ void sort_by_confidence(std::vector<int64_t>& rows, const std::vector<Prediction
   std::stable_sort(rows.begin(), rows.end(), [&](int64_t a, int64_t b) { return confidence(predictions[a]) > confidence(predictions[b]); });
 }
 
-// How many of each class: one after the other in turn, until `count` are given or none is left.
+// Number of posts per class: one from each class in turn, until `count` is reached or no posts are left.
 std::vector<int64_t> quotas(const std::vector<std::vector<int64_t>>& by_class, int64_t count) {
   std::vector<int64_t> quota(by_class.size(), 0);
   for (bool given = true; given && count > 0;) {
@@ -29,7 +29,7 @@ std::vector<int64_t> quotas(const std::vector<std::vector<int64_t>>& by_class, i
   return quota;
 }
 
-// The picture's cell: a thumbnail, or why there is none.
+// The picture's cell: a thumbnail, or the reason why there is none.
 std::string picture_html(const ShownPost& post) {
   if (post.picture.empty()) return "<div class=\"picture none\">" + html_escape(post.note) + "</div>";
   const std::string mark = post.note.empty() ? "" : "<span class=\"mark\">" + html_escape(post.note) + "</span>";

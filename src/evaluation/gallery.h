@@ -1,4 +1,4 @@
-// Posts of a report: which are shown, and how.
+// Selects the posts that a report shows, and renders them.
 #pragma once
 
 #include <cstdint>
@@ -10,20 +10,20 @@
 
 namespace infig {
 
-// Rows of the wrongly classified posts, the most confident first; equal confidence stays in the order of the split. At most `count`.
+// Returns the rows of at most `count` misclassified posts, the most confident first; ties stay in the order of the split.
 std::vector<int64_t> most_confident_wrong(const std::vector<Prediction>& predictions, int64_t count);
 
-// Rows of rightly classified posts: the same number of every class as far as there are so many, and within a class evenly spread from the
-// most to the least confident. Ordered as most_confident_wrong. At most `count`.
+// Returns the rows of at most `count` correctly classified posts: the same number from each class as far as possible, and within a class
+// evenly spread from the most to the least confident. Ordered like most_confident_wrong().
 std::vector<int64_t> spread_of_right(const std::vector<Prediction>& predictions, int64_t classes, int64_t count);
 
-// <div>: picture, text, truth, prediction, probabilities of each. A missing picture or text is drawn as such.
+// Returns a <div> with each post's picture, text, truth, prediction and probabilities. A missing picture or text is shown as missing.
 std::string gallery_html(const std::vector<ShownPost>& posts, const std::vector<std::string>& labels);
 
-// The sections "Wrong" and "Right"; one that the options leave out is not there.
+// The sections "Wrong" and "Right", unless the options set their number of posts to 0.
 std::vector<PageSection> gallery_sections(const ShownPosts& posts, const std::vector<std::string>& labels, const ReportOptions& options);
 
-// The sentence above each of them.
+// The sentences at the top of these sections.
 std::string wrong_lead(const ShownPosts& posts);
 std::string right_lead(const ShownPosts& posts);
 

@@ -24,7 +24,7 @@ bool same_place(const StoredEvaluation& a, const StoredEvaluation& b) {
   return a.folder == b.folder && a.split == b.split && a.without == b.without;
 }
 
-// The share of dev's largest class in the run's own data set, as one of its evaluations has it.
+// Returns the share of dev's largest class in the run's own data set, from the counts in one of its evaluations; 0 if unknown.
 double dev_majority(const std::vector<std::pair<StoredEvaluation, const EvaluationResult*>>& all) {
   for (const auto& [stored, result] : all) {
     if (!stored.own()) continue;
@@ -37,7 +37,7 @@ double dev_majority(const std::vector<std::pair<StoredEvaluation, const Evaluati
   return 0;
 }
 
-// A file that became unreadable must not keep the page of all others from being made.
+// An unreadable file is only left out: the page of the other evaluations must still be made.
 void read_other(const std::filesystem::path& run_folder, const StoredEvaluation& stored, ReportInput& input) {
   try {
     EvaluationResult result = read_evaluation(run_folder, stored);
@@ -64,7 +64,7 @@ ReportInput read_input(const std::filesystem::path& run_folder, const StoredEval
                     .others = {},
                     .options = options,
                     .calibration = {}};
-  // A run folder without its weights, as one that was sent to be read, has no checkpoint to look beside.
+  // A run folder that was passed on without its weights has no calibration either.
   if (std::filesystem::exists(run_folder / "checkpoints" / "best" / "model.safetensors")) input.calibration = read_calibration(run_folder);
   for (const StoredEvaluation& one : all) {
     if (!same_place(one, head)) read_other(run_folder, one, input);

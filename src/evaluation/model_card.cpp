@@ -17,7 +17,7 @@
 namespace infig {
 namespace {
 
-// Text inside a cell of a Markdown table or a paragraph: nothing in it may start markup.
+// Escapes text for a paragraph or table cell in Markdown.
 std::string markdown(const std::string& text) {
   std::string safe;
   for (const char c : text) {
@@ -31,22 +31,22 @@ std::string markdown(const std::string& text) {
   return safe;
 }
 
-// JSON strings are YAML strings.
+// Returns a YAML string: every JSON string is one.
 std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
 
-// What the card is made of. The scores are those of the run's own data set alone, whatever was evaluated last.
+// The contents of the card. Scores are only those on the run's own data set, whatever was evaluated last.
 struct CardInput {
   RunRecord run;
-  const DataSet& data;                        // at hand
-  bool own = false;                           // whether the run was trained on it
-  std::optional<EvaluationResult> test, dev;  // where evaluated; dev only where test is not
-  std::string outdated = {};                  // the best checkpoint, where the scores are of another one
+  const DataSet& data;                        // the data set passed to write_model_card()
+  bool own = false;                           // whether the run was trained on `data`
+  std::optional<EvaluationResult> test, dev;  // if evaluated; dev only if test is missing
+  std::string outdated = {};                  // the best checkpoint, if the scores are of another one
 };
 
 std::string metadata(const CardInput& card) {
   std::string text =
       fmt::format("---\nlibrary_name: infig\ntags: [sentiment-analysis, multimodal, image-text-classification]\nmetrics: [accuracy, f1]\n");
-  if (!card.test) return text + "---\n\n";  // no figure may look like one of the test split
+  if (!card.test) return text + "---\n\n";  // a dev score must not be mistaken for a test score
   const EvaluationResult& result = *card.test;
   const std::string name = quoted(result.data.empty() ? card.run.data : result.data);
   const auto metric = [](const char* type, const char* title, double value) {
@@ -76,20 +76,23 @@ std::string data_part(const CardInput& card) {
     for (const int64_t count : one.of_label) text += fmt::format(" {} |", count);
   }
   text += "\n\n";
+  if (const std::string limit = card.run.setting("data.limit"); !limit.empty() && limit != "0") {
+    text += fmt::format("Training saw at most {} posts of train and {} of dev, drawn at random (`data.limit`); the table counts all.\n\n",
+                        limit, limit);
+  }
   if (card.data.rows_of(Split::kDev).empty())
     text += "There was no dev split: the weights are those of the last step, chosen by nothing.\n\n";
   return text;
 }
 
-// What verify-data found, where it was asked.
+// The leaks that verify-data found, if it was run.
 std::string leaks_part(const DataSet& data) {
   const std::vector<LeakLine> leaks = read_leak_counts(data.folder);
   if (!std::filesystem::is_regular_file(data.folder / "leaks.csv"))
     return "### Leaks\n\nNot looked for: the data set has no `leaks.csv`; `infig verify-data` writes it.\n\n";
   if (leaks.empty()) return "### Leaks\n\n`leaks.csv` lists no post that occurs twice.\n\n";
   std::string text =
-      "### Leaks\n\nPosts whose twin stands in another place of the data (`leaks.csv`); a model can know the answer of those whose twin it "
-      "was "
+      "### Leaks\n\nPosts that have a twin elsewhere in the data (`leaks.csv`); a model may know the answer of a post whose twin it was "
       "trained on.\n\n| alike in | post in | twin in | posts | with another label |\n|---|---|---|---:|---:|\n";
   for (const LeakLine& line : leaks)
     text += fmt::format("| {} | {} | {} | {} | {} |\n", markdown(line.kind), markdown(line.split), markdown(line.other), line.posts,
@@ -97,7 +100,7 @@ std::string leaks_part(const DataSet& data) {
   return text + "\n";
 }
 
-// Seeds of the runs beside this one, where it lies in an experiment's RUNS/seed-S.
+// Returns the seeds of all runs of the experiment, if the run folder is named seed-S.
 std::vector<uint64_t> seeds_beside(const std::filesystem::path& run_folder) {
   std::vector<uint64_t> seeds;
   const std::filesystem::path run = std::filesystem::weakly_canonical(run_folder);
@@ -112,7 +115,7 @@ std::string training_part(const RunRecord& run, const std::vector<uint64_t>& bes
   if (run.command.empty() && beside.size() < 2) return "";
   std::string text = "## Training\n\n";
   if (!run.command.empty()) {
-    std::string command = run.command;  // an indented block ends with its line
+    std::string command = run.command;  // a line break would end the indented block
     std::replace(command.begin(), command.end(), '\n', ' ');
     text += "    " + command + "\n\n";
   }
@@ -123,25 +126,35 @@ std::string training_part(const RunRecord& run, const std::vector<uint64_t>& bes
   return text;
 }
 
+// What a value that stands for nothing means.
+std::string settings_cell(const std::string& key, const std::string& value) {
+  const bool none = value == "\"\"";
+  if (none && key == "clip.model") return "(none: without CLIP)";
+  if (none && key.ends_with(".model")) return "(none: from scratch)";
+  if (key == "optim.lr_new" && value == "0") return "0 (as optim.lr)";
+  return none ? "(none)" : markdown(value);
+}
+
 std::string settings_part(const RunRecord& run) {
-  // What decides the most about a model; the whole of config.yaml lies beside this card.
-  static const std::vector<std::string> kMain = {"text.model",    "image.model",   "image.augment",    "image.finetune", "clip.model",
-                                                 "gam.enabled",   "gam.layer",     "gam.queue_size",   "hfam.enabled",   "hfam.top_j",
-                                                 "loss.lambda_g", "loss.lambda_f", "optim.name",       "optim.lr",       "optim.lr_new",
-                                                 "optim.warmup",  "train.epochs",  "train.batch_size", "train.patience", "precision"};
+  // The most important settings; config.yaml has all of them.
+  static const std::vector<std::string> kMain = {
+      "text.model", "text.special_in_text", "image.model",  "image.augment", "image.finetune",   "clip.model",     "gam.enabled",
+      "gam.layer",  "gam.queue_size",       "hfam.enabled", "hfam.top_j",    "loss.lambda_g",    "loss.lambda_f",  "optim.name",
+      "optim.lr",   "optim.lr_new",         "optim.warmup", "train.epochs",  "train.batch_size", "train.patience", "precision"};
   std::string text = "## Settings\n\n";
   if (!run.preset.empty()) text += "Preset `" + run.preset + "`. ";
   text += "Every key stands in `config.yaml`.\n\n| key | value |\n|---|---|\n";
   if (!run.seed.empty()) text += "| seed | " + markdown(run.seed) + " |\n";
+  if (!run.tokenizer.empty()) text += "| tokenizer | " + markdown(run.tokenizer) + " |\n";
   for (const auto& key : kMain) {
     const std::string value = run.setting(key);
-    if (!value.empty()) text += fmt::format("| {} | {} |\n", key, value == "\"\"" ? "(none: from scratch)" : markdown(value));
+    if (!value.empty()) text += fmt::format("| {} | {} |\n", key, settings_cell(key, value));
   }
   return text + "\n";
 }
 
 std::string interval_cell(const Interval* interval) {
-  if (interval != nullptr && interval->low == interval->high) return "\u2013";  // every draw gave the same
+  if (interval != nullptr && interval->low == interval->high) return "\u2013";  // all bootstrap draws are equal
   return interval == nullptr ? "" : fmt::format("{:.4f} to {:.4f}", interval->low, interval->high);
 }
 
@@ -169,6 +182,9 @@ std::string scores_part(const EvaluationResult& result) {
   row("Matthews correlation", s.mcc, &ScoreIntervals::mcc);
   row("expected calibration error (15 bins)", s.ece, &ScoreIntervals::ece);
   row("cross-entropy, nats", result.loss, nullptr);
+  if (text.find("| \u2013 |") != std::string::npos) text += fmt::format("\n\u2013: {}.\n", kNoSpread);
+  if (result.pictures.named > 0 || result.pictures.lost.absent + result.pictures.lost.bad > 0)
+    text += fmt::format("\nOf the split's {}.\n", result.pictures.words());
   if (result.temperature != 1) text += fmt::format("\nProbabilities scaled by the fitted temperature {:.4f}.\n", result.temperature);
   text += "\n| class | F1 | 95 % interval | precision | recall | support |\n|---|---:|---|---:|---:|---:|\n";
   for (size_t i = 0; i < result.labels.size(); ++i) {

@@ -50,7 +50,7 @@ std::vector<std::string> header_fields(const std::vector<std::string>& labels) {
   return fields;
 }
 
-// Places of one cell, for messages.
+// Position of a cell, for messages.
 struct Cell {
   const std::filesystem::path& path;
   size_t row;  // 1-based, the header being row 1

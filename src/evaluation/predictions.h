@@ -1,5 +1,5 @@
-// What a model said about posts, and the table of it (RUN/eval/SPLIT-predictions.csv): `id,label,prediction,p_<label>...`, one post
-// a row, RFC 4180 quoting, probabilities with nine significant digits. Nothing in it differs between equal runs.
+// A model's predictions, and their table RUN/eval/SPLIT-predictions.csv: `id,label,prediction,p_<label>...`, one post per row, RFC 4180
+// quoting, probabilities with nine significant digits. Equal runs give equal tables.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +11,24 @@ namespace infig {
 
 struct Prediction {
   std::string id;
-  int64_t label_id = -1;                   // the truth as index into the labels; -1: the post has none
+  int64_t label_id = -1;                   // the true label as an index into the labels; -1: none
   int64_t predicted_id = 0;                // index of the first largest probability
   std::vector<double> probabilities = {};  // [C], in label order
 };
 
-// One field of a CSV row, quoted where RFC 4180 (or a reader that trims blanks) needs it.
+// Returns a field of a CSV row, quoted if RFC 4180 requires it or if a reader that trims blanks would change it.
 std::string csv_field(const std::string& text);
 
-// All rows of a CSV file. Throws DataError naming file and row where it is none.
+// Reads all rows of a CSV file. Throws DataError naming file and row if it is malformed.
 std::vector<std::vector<std::string>> read_csv(const std::filesystem::path& path);
 
-// The lines of the table, each with its line end: for writing millions of rows one by one.
-// prediction_row throws ShapeError where ids lie outside `labels` or there are not C probabilities.
+// Single lines of the table, each with its line end, so that millions of rows can be written one by one. prediction_row throws ShapeError
+// if an id is not an index into `labels` or the number of probabilities is not C.
 std::string prediction_header(const std::vector<std::string>& labels);
 std::string prediction_row(const Prediction& prediction, const std::vector<std::string>& labels);
 
-// Reads the table back. Throws DataError naming file, row and field: a header of other labels, a row of another length, an unknown
-// label, a probability that is no finite number.
+// Reads the table. Throws DataError naming file, row and field for a header with other labels, a row of another length, an unknown label,
+// or a probability that is not a finite number.
 std::vector<Prediction> read_predictions(const std::filesystem::path& path, const std::vector<std::string>& labels);
 
 }  // namespace infig

@@ -45,7 +45,7 @@ std::string cards(const EvaluationResult& result) {
   return html + "</div>\n";
 }
 
-// What a reader must know before trusting the figures.
+// Warnings that a reader must know before trusting the figures.
 std::string notices(const ReportInput& input) {
   const auto& result = input.result;
   std::vector<std::string> lines;
@@ -73,7 +73,7 @@ std::string notices(const ReportInput& input) {
   return html + "</ul>\n";
 }
 
-// The largest cell off the diagonal, in words.
+// Describes the largest off-diagonal cell.
 std::string worst_confusion(const EvaluationResult& result) {
   int64_t worst = 0;
   size_t truth = 0, said = 0;
@@ -104,7 +104,7 @@ std::string right_and_verdict(const EvaluationResult& result) {
   const auto right = std::llround(result.scores.accuracy * static_cast<double>(result.scores.count));
   return fmt::format("<p class=\"lead\">{} of {} {} classified rightly. {}</p>\n", with_thousands(right),
                      counted(result.scores.count, "post"), right == 1 || result.scores.count == 1 ? "is" : "are",
-                     html_escape(verdict_of(result).sentence));
+                     html_sentence(verdict_of(result).sentence));
 }
 
 std::string report_header(const ReportInput& input) {
@@ -158,7 +158,9 @@ PageSection classes_section(const EvaluationResult& result) {
       "colspan=\"4\"></td></tr></tfoot>\n</table></div>\n",
       percent(result.scores.f1_macro), percent(result.scores.f1_weighted));
   return {"classes", "Classes",
-          "Precision: of what was called so, how much is. Recall: of what is so, how much was found. F1: their harmonic mean.", html};
+          "Precision: share of the posts given this label that have it. Recall: share of the posts with this label that got it. F1: their "
+          "harmonic mean.",
+          html};
 }
 
 std::vector<CalibrationBin> calibration_bins(const std::vector<Prediction>& predictions) {
@@ -166,7 +168,7 @@ std::vector<CalibrationBin> calibration_bins(const std::vector<Prediction>& pred
   for (const auto& prediction : predictions) {
     if (prediction.label_id < 0) continue;
     const double top = prediction.probabilities.at(prediction.predicted_id);
-    const double place = std::ceil(top * kCalibrationBins) - 1;  // bins are closed above: (0, 1/15], (1/15, 2/15], ...
+    const double place = std::ceil(top * kCalibrationBins) - 1;  // bins include their upper bound: (0, 1/15], (1/15, 2/15], ...
     auto& bin = bins[static_cast<size_t>(std::clamp(place, 0.0, kCalibrationBins - 1.0))];
     ++bin.count;
     bin.confidence += top;
@@ -187,7 +189,7 @@ PageSection calibration_section(const EvaluationResult& result) {
   confidence /= static_cast<double>(result.scores.count);
   const double gap = confidence - result.scores.accuracy;
   const std::string lead = fmt::format(
-      "On average the model gives its answer {} and is right in {} of the posts: it is {}. Bars below the diagonal mean too sure.",
+      "On average the model gives its answer {} and is right in {} of the posts: it is {}. Bars below the diagonal mean overconfidence.",
       percent(confidence), percent(result.scores.accuracy),
       std::abs(gap) < 0.01 ? "neither too sure nor too unsure" : (gap > 0 ? "too sure of itself" : "less sure than it could be"));
   return {"calibration", "Calibration", lead, "<div class=\"charts\">\n" + calibration_chart(bins) + "</div>\n"};
@@ -228,9 +230,10 @@ std::optional<PageSection> clean_section(const ReportInput& input) {
   html += row("all", all, all.count) + row("without leaked ones", clean, clean.posts);
   return PageSection{
       "clean", "Without leaked posts",
-      fmt::format("{} of the split {} a twin in another one, by text or picture, and may be known by heart. The tick marks the "
-                  "majority baseline.",
-                  counted(all.count - clean.posts, "post"), all.count - clean.posts == 1 ? "has" : "have"),
+      fmt::format(
+          "{} of the split {} a twin (text or picture) in another one, whose answer the model may have memorised. The tick marks the "
+          "majority baseline.",
+          counted(all.count - clean.posts, "post"), all.count - clean.posts == 1 ? "has" : "have"),
       html + "</tbody>\n</table></div>\n"};
 }
 

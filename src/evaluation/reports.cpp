@@ -19,7 +19,7 @@
 namespace infig {
 namespace {
 
-// Per-class keys share their prefix with the means: eval_f1_macro must stay the mean whatever a class is called.
+// Keys of classes have the same prefix as those of means: eval_f1_macro must be the mean even if a class is called "macro".
 bool key_is_taken(const std::string& label) {
   return label == "macro" || label == "weighted" || label == "macro_ci95" || label == "weighted_ci95";
 }
@@ -33,7 +33,7 @@ nlohmann::ordered_json anchors_json(const std::vector<AnchorLine>& anchors) {
   return list;
 }
 
-// {"train": {"posts": 3, "labels": {"positive": 1, ...}}, ...}, as dataset.json has it.
+// {"train": {"posts": 3, "labels": {"positive": 1, ...}}, ...}, as in dataset.json.
 nlohmann::ordered_json counts_json(const EvaluationResult& result) {
   auto counts = nlohmann::ordered_json::object();
   for (const SplitCount& one : result.data_counts) {
@@ -62,6 +62,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   if (!result.checkpoint.empty()) json["checkpoint"] = result.checkpoint;
   json["split"] = result.split;
   if (!result.without.empty()) json["without"] = result.without;
+  if (!result.trained_without.empty()) json["trained_without"] = result.trained_without;
   json["eval_loss"] = result.loss;
   json["eval_accuracy"] = scores.accuracy;
   json["eval_accuracy_low"] = scores.accuracy_low;
@@ -111,7 +112,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   return json;
 }
 
-// Reads keys of one JSON file with messages that name both.
+// Reads keys of a JSON file. Error messages name the file and the key.
 class JsonReader {
  public:
   explicit JsonReader(std::filesystem::path path) : path_(std::move(path)) {
@@ -134,14 +135,14 @@ class JsonReader {
     try {
       return object.at(key).get<T>();
     } catch (const nlohmann::json::exception& error) {
-      fail(where, error.what());
+      fail(where, json_fault(error));
     }
   }
 
   const nlohmann::json& json() const { return json_; }
   bool has(const std::string& key) const { return json_.contains(key); }
 
-  // JSON has no NaN: the writer puts null for a loss that is not finite.
+  // JSON has no NaN: a loss that is not finite was written as null.
   double get_loss(const std::string& key) const {
     if (json_.contains(key) && json_.at(key).is_null()) return std::numeric_limits<double>::quiet_NaN();
     return get<double>(key);
@@ -319,6 +320,7 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
   const JsonReader reader(path);
   EvaluationResult result{.split = stored.split, .without = stored.without};
   result.labels = reader.get<std::vector<std::string>>("labels");
+  if (reader.has("trained_without")) result.trained_without = reader.get<std::string>("trained_without");
   if (reader.has("data")) result.data = reader.get<std::string>("data");
   if (reader.has("data_sha256")) result.data_sha256 = reader.get<std::string>("data_sha256");
   if (reader.has("checkpoint")) result.checkpoint = reader.get<std::string>("checkpoint");
@@ -352,6 +354,10 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
                        .truncated = result.images_truncated,
                        .absent = reader.get<int64_t>("images_absent"),
                        .bad = reader.get<int64_t>("images_bad")};
+    if (reader.has("images_lost_by_prepare_absent")) {
+      result.pictures.lost = {.absent = reader.get<int64_t>("images_lost_by_prepare_absent"),
+                              .bad = reader.get<int64_t>("images_lost_by_prepare_bad")};
+    }
     result.posts_empty = reader.get<int64_t>("posts_empty");
   }
   result.predictions = read_predictions(stored.path(run_folder, "-predictions.csv"), result.labels);

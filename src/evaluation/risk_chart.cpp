@@ -10,7 +10,7 @@
 namespace infig {
 namespace {
 
-// The size of the other charts.
+// The same size as the other charts.
 constexpr double kRiskWidth = 420, kRiskHeight = 252, kRiskLeft = 48, kRiskRight = 408, kRiskTop = 12, kRiskBottom = 208;
 constexpr size_t kRiskMostPoints = 400;
 
@@ -42,14 +42,14 @@ std::string risk_chart(const std::vector<RiskPoint>& points) {
   html += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">posts answered</text>\n</g>\n", kRiskRight, kRiskBottom + 36);
   html += fmt::format("<line class=\"reference\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n", kRiskLeft, kRiskRight,
                       risk_y(points.back().risk, top), risk_y(points.back().risk, top));
-  // Thousands of points are more than a screen shows.
+  // Draw only so many points as a screen can show.
   const size_t stride = (points.size() + kRiskMostPoints - 1) / kRiskMostPoints;
   std::string path;
   for (size_t i = 0; i < points.size(); ++i) {
     if (i % stride != 0 && i + 1 != points.size()) continue;
     path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", risk_x(points[i].coverage), risk_y(points[i].risk, top));
   }
-  // A line of one point is no line.
+  // A line through a single point would be invisible, so draw a dot.
   const std::string dot = points.size() > 1 ? ""
                                             : fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>", risk_x(points.front().coverage),
                                                           risk_y(points.front().risk, top));

@@ -8,7 +8,7 @@
 
 namespace infig {
 
-// <figure>: share of wrong answers against the share of posts answered. Throws ShapeError for no points.
+// Returns a <figure>: error rate against the share of posts answered. Throws ShapeError if `points` is empty.
 std::string risk_chart(const std::vector<RiskPoint>& points);
 
 }  // namespace infig

@@ -31,7 +31,7 @@ void add_line(const nlohmann::json& line, std::map<std::string, MetricSeries>& m
   }
 }
 
-// A pipe would hold the program up.
+// Only regular files: reading from a pipe could block forever.
 std::string read_record_file(const std::filesystem::path& path) {
   std::error_code code;
   if (std::filesystem::exists(path, code) && !std::filesystem::is_regular_file(path, code))
@@ -39,7 +39,7 @@ std::string read_record_file(const std::filesystem::path& path) {
   return read_file(path);
 }
 
-// `left` counts down: aliases that stand in each other let a small file grow without end.
+// `left` limits the number of nodes: with nested aliases a small file can expand to a huge one.
 void flatten(const YAML::Node& node, const std::string& prefix, std::vector<std::pair<std::string, std::string>>& leaves, int64_t& left) {
   if (--left < 0) throw YAML::Exception(node.Mark(), "more than 10000 entries; no config of a run has that many");
   if (node.IsMap()) {
@@ -54,7 +54,7 @@ void flatten(const YAML::Node& node, const std::string& prefix, std::vector<std:
   leaves.emplace_back(prefix, emitter.c_str());
 }
 
-// The value of a key as text, whatever its type; "" where it is absent or null.
+// Returns the value of a key as text, whatever its type; "" if it is missing or null.
 std::string text_of(const nlohmann::json& object, const std::string& key) {
   if (!object.contains(key) || object.at(key).is_null()) return "";
   const auto& value = object.at(key);
@@ -78,7 +78,7 @@ std::map<std::string, MetricSeries> read_metrics(const std::filesystem::path& pa
       add_line(parse_foreign_json(line), metrics);
     } catch (const nlohmann::json::exception& error) {
       if (cut_short) break;
-      throw DataError(fmt::format("{}: row {}: expected a JSON object with a number `step` ({})", path.string(), row, error.what()));
+      throw DataError(fmt::format("{}: row {}: expected a JSON object with a number `step` ({})", path.string(), row, json_fault(error)));
     }
   }
   return metrics;
@@ -110,8 +110,9 @@ RunRecord read_run_record(const std::filesystem::path& run_folder) {
     record.command = text_of(description, "command");
     record.data = text_of(description, "data");
     record.data_sha256 = text_of(description, "data_sha256");
+    record.tokenizer = text_of(description, "tokenizer");
   } catch (const nlohmann::json::exception& error) {
-    throw DataError(fmt::format("{}: not JSON ({})", description_path.string(), error.what()));
+    throw DataError(fmt::format("{}: not JSON ({})", description_path.string(), json_fault(error)));
   }
 
   const auto config_path = run_folder / "config.yaml";

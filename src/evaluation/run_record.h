@@ -1,4 +1,4 @@
-// What a run folder says about its training: description.json, config.yaml and metrics.jsonl, read for the report and the model card.
+// Reads what a run folder records about its training (description.json, config.yaml, metrics.jsonl), for the report and the model card.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 namespace infig {
 
-// One quantity over training, in order of steps. All vectors have the same length; values are finite.
+// One metric over training, in order of steps. All vectors have the same length; values are finite.
 struct MetricSeries {
   std::vector<double> step;
   std::vector<double> epoch;
@@ -17,28 +17,29 @@ struct MetricSeries {
 };
 
 struct RunRecord {
-  std::string name;                                         // of the run folder
-  std::string preset;                                       // "" where description.json has no `preset`
-  std::string seed;                                         // "" where neither description.json nor config.yaml has one
+  std::string name;                                         // name of the run folder
+  std::string preset;                                       // "" if description.json has no `preset`
+  std::string seed;                                         // "" if neither description.json nor config.yaml has one
   std::string version;                                      // of infig: description.json's `infig_version` or `version`
-  std::string command;                                      // that was typed, "" where unknown
-  std::string git;                                          // commit, "" where unknown
-  std::string data;                                         // name of the data set trained on, "" where unknown
-  std::string data_sha256;                                  // of its posts, likewise
-  std::string config_yaml;                                  // config.yaml as it is
-  std::vector<std::pair<std::string, std::string>> config;  // its leaves: dotted key, value in YAML, in file order
+  std::string command;                                      // the training command; "" if unknown
+  std::string git;                                          // commit; "" if unknown
+  std::string data;                                         // name of the training data set; "" if unknown
+  std::string data_sha256;                                  // hash of its posts; "" if unknown
+  std::string tokenizer;                                    // its files, and by whose rules they are read; "" if unknown
+  std::string config_yaml;                                  // contents of config.yaml
+  std::vector<std::pair<std::string, std::string>> config;  // its leaves in file order: dotted key, value as YAML
   std::map<std::string, MetricSeries> metrics;              // by key of metrics.jsonl: "loss_gam", "eval_accuracy"
 
-  // The value of a dotted key, "" where the config has none.
+  // Returns the value of a dotted key; "" if the config does not have it.
   std::string setting(const std::string& key) const;
 };
 
-// Throws DataError naming the file, and the row or key, for an absent or broken description.json or config.yaml, and for a broken line of
-// metrics.jsonl. The last line of metrics.jsonl may be cut short (a run that was killed); the file may be absent (a model that has nothing
-// to train). Where a step comes twice, as after a crash and a resume, what was written later stands.
+// Throws DataError naming the file, and the row or key, if description.json or config.yaml is missing or broken, or if a line of
+// metrics.jsonl is broken. metrics.jsonl may be missing (a model without training), and its last line may be cut off (a run that was
+// killed). If a step occurs twice, as after a crash and a resume, the later line counts.
 RunRecord read_run_record(const std::filesystem::path& run_folder);
 
-// Part of it: every numeric key of every line except step and epoch; values that are no finite numbers are left out.
+// Reads metrics.jsonl: every numeric key except step and epoch. Values that are not finite numbers are left out.
 std::map<std::string, MetricSeries> read_metrics(const std::filesystem::path& path);
 
 }  // namespace infig

@@ -22,7 +22,7 @@ namespace {
 constexpr const char* kPostsTail = "-posts.json";
 constexpr std::string_view kPictureStart = "data:image/jpeg;base64,";
 
-// The post of every prediction. A run evaluated on another data set shows here, before a wrong text stands beside a prediction.
+// Finds the post of every prediction. Throws if a post is missing or has another label, since the run was then evaluated on other data.
 std::vector<const Post*> posts_of_result(const EvaluationResult& result, const DataSet& data) {
   std::unordered_map<std::string, const Post*> by_id;
   for (const auto& post : data.posts) by_id.emplace(post.id, &post);
@@ -83,7 +83,7 @@ nlohmann::ordered_json to_json(const std::vector<ShownPost>& posts) {
   return list;
 }
 
-// A picture goes into the page as it stands: letters of base64 and nothing else.
+// The picture is copied into the page as it is, so nothing but base64 is allowed.
 bool is_picture(const std::string& uri) {
   if (!uri.starts_with(kPictureStart)) return false;
   return std::all_of(uri.begin() + kPictureStart.size(), uri.end(), [](char c) {
@@ -107,7 +107,7 @@ ShownPost read_post(const nlohmann::json& json, int64_t classes) {
   const auto fits = [classes](int64_t id) { return id >= 0 && id < classes; };
   if (!fits(one.prediction.label_id) || !fits(one.prediction.predicted_id) ||
       one.prediction.probabilities.size() != static_cast<size_t>(classes) || (!one.picture.empty() && !is_picture(one.picture)))
-    throw DataError(fmt::format("post '{}' does not fit {} classes, or its picture is none", one.prediction.id, classes));
+    throw DataError(fmt::format("post '{}' does not fit {} classes, or its picture is not valid", one.prediction.id, classes));
   return one;
 }
 
@@ -154,7 +154,7 @@ std::optional<ShownPosts> read_shown_posts(const std::filesystem::path& run_fold
     for (const auto& one : json.at("right")) posts.right.push_back(read_post(one, classes));
     return posts;
   } catch (const nlohmann::json::exception& error) {
-    throw refuse(error.what());
+    throw refuse(json_fault(error));
   } catch (const DataError& error) {
     throw refuse(error.what());
   }

@@ -76,7 +76,8 @@ PostFacts facts_of(const Post& post, bool picture_readable) {
 
 std::vector<SliceScores> score_slices(const std::vector<Prediction>& predictions, const std::vector<PostFacts>& facts, size_t classes) {
   if (predictions.size() != facts.size())
-    throw ShapeError(fmt::format("slices: {} predictions and facts of {} posts, expected as many", predictions.size(), facts.size()));
+    throw ShapeError(
+        fmt::format("slices: {} predictions and facts of {} posts, expected the same number", predictions.size(), facts.size()));
   Slicer slicer(predictions, facts, classes);
   for (const Length& length : kLengths)
     slicer.add("text_length", length.name, [&](const PostFacts& f) { return f.characters >= length.low && f.characters <= length.high; });

@@ -1,4 +1,4 @@
-// Scores of a part of the posts: by length of the text, by what the post holds, by the script of its text.
+// Scores over subsets of the posts: by text length, by the sides present (picture, text), by the script of the text.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace infig {
 
-// What a post is sorted by.
+// Properties of a post that decide its slices.
 struct PostFacts {
   int64_t characters = 0;   // of the text, code points
   std::string script = {};  // dominant_script() of the text
-  bool picture = true;      // there, and readable
+  bool picture = true;      // it has a picture that can be decoded
   bool text = true;
 };
 
@@ -28,9 +28,9 @@ struct SliceScores {
   double f1_macro = 0, f1_weighted = 0;                      // over the classes that occur in the slice
 };
 
-// Slices that hold at least one post with a label: lengths in characters 1-40, 41-80, 81-120, 121-160, 161 and more (posts without a text
-// are in none); parts in the order picture and text, text alone, picture alone, neither; scripts from the most posts to the fewest.
-// facts[i] belongs to predictions[i]; throws ShapeError where their numbers differ.
+// Returns the slices that contain a post with a label: lengths in characters 1-40, 41-80, 81-120, 121-160, 161 and more (posts without a
+// text are in none); parts in the order picture and text, text alone, picture alone, neither; scripts by decreasing number of posts.
+// facts[i] belongs to predictions[i]; throws ShapeError if their numbers differ.
 std::vector<SliceScores> score_slices(const std::vector<Prediction>& predictions, const std::vector<PostFacts>& facts, size_t classes);
 
 }  // namespace infig

@@ -21,7 +21,7 @@ namespace {
 constexpr std::array<const char*, 3> kStoredSplits = {"test", "dev", "train"};
 constexpr std::array<const char*, 3> kStoredParts = {"", "image", "text"};
 
-// A data set's name as that of a folder.
+// Turns a data set's name into a folder name.
 std::string folder_name(const std::string& name) {
   constexpr size_t kMost = 80;
   std::string safe;
@@ -38,7 +38,7 @@ bool is_plain_file(const fs::path& path) {
   return fs::symlink_status(path, code).type() == fs::file_type::regular;
 }
 
-// Names the data set of a file that is there; false where the file is none of an evaluation.
+// Fills in data set and checkpoint from the file; returns false if the file is not an evaluation.
 bool identify(const fs::path& path, StoredEvaluation& found) {
   const nlohmann::json json = parse_foreign_json(read_file(path));
   if (!json.is_object() || !json.contains("eval_accuracy")) {

@@ -6,7 +6,9 @@
 
 #include "core/error.h"
 #include "evaluation/details.h"
+#include "evaluation/stored.h"
 #include "metrics/calibration.h"
+#include "run/checkpoints.h"
 
 namespace infig {
 namespace {
@@ -22,11 +24,12 @@ double mean_cross_entropy(const LabelledRows& rows, size_t classes) {
 Calibration fit_calibration(const EvaluationResult& result, const std::string& data_sha256) {
   if (result.temperature != 1 || !result.without.empty())
     throw ShapeError(
-        fmt::format("calibration: the evaluation of {} was scaled, or had a part withheld; expected the model as it is", result.split));
+        fmt::format("calibration: the evaluation of {} is scaled by a temperature or had a side withheld; expected neither", result.split));
   const LabelledRows rows = labelled_rows(result);
   const size_t classes = result.labels.size();
   const auto count = static_cast<int64_t>(classes);
-  Calibration fitted{.split = result.split, .posts = static_cast<int64_t>(rows.labels.size()), .data_sha256 = data_sha256};
+  Calibration fitted{
+      .split = result.split, .posts = static_cast<int64_t>(rows.labels.size()), .data = result.data, .data_sha256 = data_sha256};
   fitted.temperature = fit_temperature(rows.probabilities, rows.labels, count);
   const LabelledRows scaled{.probabilities = apply_temperature(rows.probabilities, count, fitted.temperature), .labels = rows.labels};
   fitted.loss_before = mean_cross_entropy(rows, classes);
@@ -34,6 +37,21 @@ Calibration fit_calibration(const EvaluationResult& result, const std::string& d
   fitted.ece_before = score_classification(rows.probabilities, rows.labels, count).ece;
   fitted.ece_after = score_classification(scaled.probabilities, scaled.labels, count).ece;
   return fitted;
+}
+
+void check_fitted_on(const std::filesystem::path& run, const std::string& data, const std::string& data_sha256) {
+  std::optional<Calibration> before;
+  try {
+    before = read_calibration(run);
+  } catch (const CheckpointError&) {
+    return;  // a broken file holds no temperature that could be lost
+  }
+  if (!before || before->data_sha256 == data_sha256) return;
+  throw ConfigError(fmt::format(
+      "--fit-temperature: {} holds the temperature {:.4f}, fitted on {} of {}; one of {} would replace it: use it with --temperature "
+      "fitted, or delete the file first",
+      (find_checkpoint(run) / "calibration.json").string(), before->temperature, before->split,
+      data_words(before->data, before->data_sha256), data_words(data, data_sha256)));
 }
 
 void scale_by_temperature(EvaluationResult& result, double temperature) {

@@ -1,6 +1,7 @@
-// Fitting a run's temperature on what evaluate() found, and scaling its figures by one.
+// Fits a calibration temperature to the result of evaluate(), and scales a result by one.
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "evaluation/reports.h"
@@ -8,10 +9,13 @@
 
 namespace infig {
 
-// Throws ShapeError for a result that a temperature was already applied to, or that had a part withheld.
+// Throws ShapeError for a result that is already scaled by a temperature, or that had a side withheld.
 Calibration fit_calibration(const EvaluationResult& result, const std::string& data_sha256);
 
-// Scales the probabilities of every prediction and computes anew what depends on them: loss, ECE, intervals. Predictions stay.
+// Throws ConfigError if the checkpoint has a temperature that was fitted on other posts, which one of `data` would replace.
+void check_fitted_on(const std::filesystem::path& run, const std::string& data, const std::string& data_sha256);
+
+// Scales all probabilities and recomputes what depends on them: loss, ECE, intervals. The predicted classes do not change.
 void scale_by_temperature(EvaluationResult& result, double temperature);
 
 }  // namespace infig

@@ -12,14 +12,14 @@ namespace {
 
 using Metrics = std::map<std::string, MetricSeries>;
 
-// A line of a chart: which key, what it is called.
+// A line of a chart: the metric's key, and its title.
 struct Line {
   std::string key;
   std::string name;
   int64_t colour;
 };
 
-// A chart of those lines that the log has; "" where it has none.
+// Draws a chart with those lines for which there is a metric; "" if there are none.
 std::string chart_of(const Metrics& metrics, LineChart chart, const std::vector<Line>& lines) {
   for (const auto& line : lines) {
     const auto found = metrics.find(line.key);
@@ -35,7 +35,7 @@ std::string loss_charts(const Metrics& metrics) {
   html += chart_of(metrics, {.title = "Classification loss"}, {{"loss_classification", "training", 0}, {"eval_loss", "dev", 1}});
   html += chart_of(metrics, {.title = "Global alignment loss (GAM)"}, {{"loss_gam", "training", 2}});
   html += chart_of(metrics, {.title = "Fine-grained alignment loss (HFAM)"}, {{"loss_hfam", "training", 3}});
-  // Parts of other models.
+  // Losses of other models.
   const std::set<std::string> drawn = {"loss_classification", "loss_gam", "loss_hfam"};
   for (const auto& [key, series] : metrics) {
     if (key.starts_with("loss_") && !drawn.contains(key))
@@ -59,7 +59,7 @@ std::string optimiser_charts(const Metrics& metrics) {
   return "<details><summary>Learning rate and gradient</summary>\n<div class=\"charts\">\n" + html + "</div>\n</details>\n";
 }
 
-// One evaluation on dev a row; the best of every column is bold.
+// A row for each dev evaluation; the best value of each column is bold.
 std::string dev_table(const Metrics& metrics) {
   const auto found = metrics.find("eval_accuracy");
   if (found == metrics.end()) return "";

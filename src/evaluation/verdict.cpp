@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "core/words.h"
 #include "metrics/classification.h"
 
 namespace infig {
 namespace {
 
-// Fewer posts show nothing: even if all of them were judged differently, the exact paired test would give 2 / 2^5 > .05.
+// Five posts show nothing: even if all of them differ between model and reference, the exact paired test gives 2 / 2^5 > .05.
 constexpr int64_t kLeastPosts = 6;
 
 Stand stand_of(const ClassificationScores& scores, double reference) {
@@ -41,6 +42,8 @@ const std::string& largest_class(const EvaluationResult& result) {
 const char* const kIntervalMethods =
     "Those of accuracy and weighted recall are Wilson's, the others percentile bootstrap over the posts (2,000 draws)";
 
+const char* const kNoSpread = "all draws of the bootstrap have the same value, so that there is no interval to state";
+
 Verdict verdict_of(const EvaluationResult& result) {
   const ClassificationScores& scores = result.scores;
   const double majority = majority_accuracy(scores);
@@ -53,6 +56,15 @@ Verdict verdict_of(const EvaluationResult& result) {
     verdict.best_accuracy = anchor.accuracy;
   }
   verdict.against_best = stand_of(scores, verdict.best_accuracy);
+  const std::string figures = fmt::format(": its accuracy is {:.1f} %, 95 % Wilson interval {:.1f} to {:.1f} %.", 100 * scores.accuracy,
+                                          100 * scores.accuracy_low, 100 * scores.accuracy_high);
+  if (scores.count < kLeastPosts) {
+    verdict.sentence =
+        fmt::format("{} show nothing (it takes {} at least), neither that the model is better than {} ({:.1f} %) nor that it is worse{}",
+                    counted(scores.count, "post"), kLeastPosts, verdict.best, 100 * verdict.best_accuracy, figures);
+    if (scores.count == 1) verdict.sentence.replace(0, std::string("1 post show").size(), "1 post shows");
+    return verdict;
+  }
   const auto against = [](Stand stand, const std::string& name, double accuracy) {
     return fmt::format("{} {} ({:.1f} %)", words_of(stand), name, 100 * accuracy);
   };
@@ -64,8 +76,7 @@ Verdict verdict_of(const EvaluationResult& result) {
     verdict.sentence = fmt::format("The model {}, {} {}", against(verdict.against_majority, always, majority), joint,
                                    against(verdict.against_best, verdict.best, verdict.best_accuracy));
   }
-  verdict.sentence += fmt::format(": its accuracy is {:.1f} %, 95 % Wilson interval {:.1f} to {:.1f} %.", 100 * scores.accuracy,
-                                  100 * scores.accuracy_low, 100 * scores.accuracy_high);
+  verdict.sentence += figures;
   return verdict;
 }
 

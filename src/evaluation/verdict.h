@@ -1,4 +1,4 @@
-// Whether a model is shown to be better than what needs no model: the one sentence that the screen, the report and the model card share.
+// Whether a model is significantly better than simple references, in one sentence that the screen, the report and the model card share.
 #pragma once
 
 #include <string>
@@ -11,21 +11,24 @@ enum class Stand { kBetter, kNotShown, kWorse };
 
 struct Verdict {
   Stand against_majority = Stand::kNotShown;  // always answering the largest class
-  Stand against_best = Stand::kNotShown;      // the best reference
-  std::string best = {};                      // its name: "TF-IDF", or the largest class
+  Stand against_best = Stand::kNotShown;      // the reference with the best accuracy
+  std::string best = {};                      // name of that reference: "the anchor TF-IDF", or the largest class
   double best_accuracy = 0;
-  bool anchors = false;       // whether simple models are among the references
-  std::string sentence = {};  // plain text, one or two sentences
+  bool anchors = false;       // whether there are anchors among the references
+  std::string sentence = {};  // plain text
 };
 
-// A reference is beaten where the 95 % Wilson interval of the accuracy lies above its accuracy, and wins where it lies below; fewer than
-// six posts show nothing. References: always answering the split's largest class, and the anchors.
+// The model is better than a reference if its 95 % Wilson interval of accuracy lies above the reference's accuracy, and worse if it lies
+// below; fewer than six posts show nothing, and the sentence says so. References: always answering the split's largest class, and the
+// anchors.
 Verdict verdict_of(const EvaluationResult& result);
 
-// The label that most posts of the split have; of several the first.
+// The most frequent label of the split; the first one on ties.
 const std::string& largest_class(const EvaluationResult& result);
 
-// One sentence without its full stop: which interval is which.
+// States which kind of interval each metric has: a sentence without its full stop.
 extern const char* const kIntervalMethods;
+// Why a score has no interval, where a dash stands for it: a sentence without its full stop.
+extern const char* const kNoSpread;
 
 }  // namespace infig

@@ -33,7 +33,7 @@ ExperimentScores publish(const ExperimentRequest& request, const std::filesystem
   return scores;
 }
 
-// Says whose the folder is before the first run is done, where nothing does yet.
+// Writes experiment.json, if there is none, to record the owner of the folder before the first run is finished.
 void sign_folder(const ExperimentRequest& request, const std::filesystem::path& tables, const DataSet& data) {
   if (!std::filesystem::exists(tables / "experiment.json")) write_record(collect(request, data, nullptr), tables);
 }
@@ -46,7 +46,7 @@ void ExperimentRequest::validate() const {
   if (halving) halving->validate();
   if (split == "train") throw ConfigError("experiment: the split train is what models are fitted to; expected dev or test");
   std::set<uint64_t> distinct(seeds.begin(), seeds.end());
-  if (distinct.size() != seeds.size()) throw ConfigError("experiment: a seed occurs twice; every run must be its own");
+  if (distinct.size() != seeds.size()) throw ConfigError("experiment: a seed occurs twice; every run needs another seed");
   std::set<std::string> names;
   for (const Variant& variant : variants) {
     if (!is_folder_name(variant.name) && !(variant.name.empty() && variants.size() == 1))
@@ -65,7 +65,7 @@ std::vector<uint64_t> parse_seeds(const std::string& word) {
       throw ConfigError(fmt::format("--seeds: \"{}\": expected a number of seeds (3 is 1,2,3) or a list of them (4,7,1)", word));
     }
     if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end())
-      throw ConfigError(fmt::format("--seeds: {} occurs twice; every run must be its own", seed));
+      throw ConfigError(fmt::format("--seeds: {} occurs twice; every run needs another seed", seed));
     seeds.push_back(seed);
     begin = end + 1;
   }
@@ -82,7 +82,7 @@ ExperimentScores run_experiment(const ExperimentRequest& request, const DataSet&
   request.validate();
   if (data.rows_of(parse_split(request.split)).empty())
     throw DataError(fmt::format("{}: no post of the split {}, on which the runs are to be scored; give some posts that split",
-                                data.folder.string(), request.split));
+                                data.called(), request.split));
   const std::filesystem::path tables = check_experiment_folder(request, data);
   if (request.halving) {
     check_halving(request, data);

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What experiment.json says of the experiment; keys that files of older versions lack are empty.
+// The contents of experiment.json; keys that files of older versions lack are empty.
 struct RecordedExperiment {
   std::string title, data, data_sha256, split;
   std::vector<uint64_t> seeds;
@@ -47,7 +47,7 @@ std::optional<RecordedExperiment> read_record(const fs::path& folder) {
     return record;
   } catch (const std::exception& error) {
     throw ConfigError(
-        fmt::format("{}: says nothing of the experiment that the folder belongs to ({}); choose another --output-dir, or "
+        fmt::format("{}: does not describe the experiment that the folder belongs to ({}); choose another --output-dir, or "
                     "delete the file if its tables may be replaced",
                     path.string(), error.what()));
   }
@@ -59,7 +59,7 @@ std::string titles(const std::vector<Variant>& variants) {
   return fmt::format("{}", fmt::join(words, "; "));
 }
 
-// What of the recorded experiment this one lacks or has otherwise; empty where it is the same one, or more of it.
+// Describes what this experiment lacks or changes compared with the recorded one; empty if it is the same or extends it.
 std::string difference(const RecordedExperiment& record, const ExperimentRequest& request, const DataSet& data) {
   const bool other_data = record.data_sha256.empty() ? !record.data.empty() && record.data != data.name : record.data_sha256 != data.sha256;
   if (other_data)

@@ -1,4 +1,4 @@
-// Whose folder it is that an experiment is to write to: experiment.json, and the configs of the runs in it, say so.
+// Checks that an experiment's output folder is new or belongs to the same experiment, by experiment.json and the configs of the runs in it.
 #pragma once
 
 #include <filesystem>
@@ -7,10 +7,10 @@
 
 namespace infig {
 
-// Where the tables of `request` go. OUT (or request.tables) belongs to the first experiment that was started in it: the same one goes on
-// there, also with further seeds and variants. The same one scored on another split keeps the first one's tables and has its own in
-// OUT/SPLIT. Throws ConfigError naming what differs where the folder holds a run, or an experiment on other posts, with another config, or
-// with variants or seeds that this one lacks, so that its tables would lose them. Writes nothing.
+// Returns the folder for the tables of `request`. OUT (or request.tables) belongs to the first experiment started in it, which can continue
+// there, also with more seeds and variants. If it is evaluated on another split, the first tables are kept and the new ones go to
+// OUT/SPLIT. Throws ConfigError naming the difference if the folder holds a run, or an experiment on other posts, with another config, or
+// with variants or seeds that this one lacks, whose table rows would be lost. Writes nothing.
 std::filesystem::path check_experiment_folder(const ExperimentRequest& request, const DataSet& data);
 
 }  // namespace infig

@@ -11,13 +11,13 @@
 namespace infig {
 namespace {
 
-// A sweep over one key whose values rise, as Figure 3: points of one line.
+// Whether the experiment is a sweep over increasing values of one key, like Figure 3: its points are joined by a line.
 bool is_line(const ExperimentScores& scores) {
   return scores.variants.size() > 2 &&
          std::all_of(scores.variants.begin(), scores.variants.end(), [](const auto& one) { return one.variant.axes.size() == 1; });
 }
 
-// The figure, and what is known of its spread in small letters below it.
+// The mean score, with its spread in small letters below.
 std::string figure_cell(const Summary& summary) {
   if (summary.count < 2) return score_cell(summary);
   if (!summary.interval)
@@ -35,7 +35,7 @@ std::string dropped_mark(const VariantScores& one) {
   return one.dropped_after == 0 ? "" : fmt::format(" <small>dropped after {}</small>", counted(one.dropped_after, "epoch"));
 }
 
-// Who was dropped when, and by what.
+// Which variants were dropped, when and with which scores.
 PageSection halving_section(const ExperimentScores& scores) {
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">variant</th><th "
@@ -48,13 +48,11 @@ PageSection halving_section(const ExperimentScores& scores) {
                       html_escape(scores.variants[rung.variants[i]].variant.title), rung.epochs, rung.scores[i].value, kept ? "yes" : "no");
     }
   }
-  return {
-      "halving", "Halving",
-      fmt::format(
-          "After so many epochs the variants with the best dev {} so far (mean over the seeds) go on, the others are dropped where they "
-          "stand; their folders stay.",
-          html_escape(scores.halving->metric)),
-      html + "</tbody>\n</table></div>\n"};
+  return {"halving", "Halving",
+          fmt::format("After so many epochs the variants with the best dev {} so far (mean over the seeds) continue, and the others are "
+                      "dropped; their folders are kept.",
+                      html_escape(scores.halving->metric)),
+          html + "</tbody>\n</table></div>\n"};
 }
 
 PageSection scores_section(const ExperimentScores& scores) {
@@ -65,17 +63,17 @@ PageSection scores_section(const ExperimentScores& scores) {
       "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
   for (const auto& one : scores.variants)
     html += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", html_escape(one.variant.title) + dropped_mark(one), cells(one));
-  return {"scores", "Scores", html_escape(summary_words(scores.seeds.size())), html + "</tbody>\n</table></div>\n"};
+  return {"scores", "Scores", html_sentence(summary_words(scores.seeds.size())), html + "</tbody>\n</table></div>\n"};
 }
 
 PageSection differences_section(const ExperimentScores& scores) {
   std::string html = "<ul>\n";
   for (const auto& one : scores.variants) {
-    if (one.against_first) html += fmt::format("<li>{}.</li>\n", html_escape(conclusion(*one.against_first)));
+    if (one.against_first) html += fmt::format("<li>{}.</li>\n", html_sentence(conclusion(*one.against_first)));
   }
   return {"differences", "What is shown",
-          fmt::format("Every variant against {} on the same posts. Posts, and seeds where there are several, are drawn anew 10,000 times; "
-                      "\u201cshown\u201d means that the interval leaves out 0.",
+          fmt::format("Every variant against {} on the same posts. Posts, and seeds if there are several, are resampled 10,000 times; "
+                      "\u201cshown\u201d means that the interval excludes 0.",
                       html_escape(scores.variants.at(scores.reference).variant.title)),
           html + "</ul>\n"};
 }

@@ -24,14 +24,15 @@ std::string setting(RunConfig config, const std::string& key) {
   throw ConfigError(fmt::format("{}: no such key", key));
 }
 
-// The value of a key that all variants must share for their rungs to be comparable.
+// Returns the value of a key that must be equal in all variants, so that their scores are comparable. Throws ConfigError if it is not.
 std::string common_setting(const ExperimentRequest& request, const std::string& key) {
   std::string common;
   for (const Variant& variant : request.variants) {
     const std::string value = setting(config_of(request, variant, request.seeds.front()), key);
     if (!common.empty() && value != common)
-      throw ConfigError(fmt::format("--halving: the variants differ in {} ({} and {}); what decides who goes on must be the same for all",
-                                    key, common, value));
+      throw ConfigError(fmt::format(
+          "--halving: the variants differ in {} ({} and {}); it decides which variants continue, so it must be the same for all", key,
+          common, value));
     common = value;
   }
   return common;
@@ -47,7 +48,7 @@ DevScore mean_score(const ExperimentRequest& request, const Variant& variant, co
   return mean;
 }
 
-// One rung: trains the variants that are left, keeps the best, returns them.
+// One rung: trains the remaining variants and returns the best ones.
 std::vector<size_t> climb(const ExperimentRequest& request, const DataSet& data, const std::vector<size_t>& live, int64_t epochs,
                           HalvingRecord& record) {
   for (const uint64_t seed : request.seeds) {
@@ -74,7 +75,7 @@ std::vector<size_t> climb(const ExperimentRequest& request, const DataSet& data,
 bool is_lower_better(const std::string& metric) { return metric == "loss" || metric == "ece"; }
 
 void HalvingOptions::validate() const {
-  if (eta < 2) throw ConfigError(fmt::format("--eta: {}, expected at least 2: one of so many goes on", eta));
+  if (eta < 2) throw ConfigError(fmt::format("--eta: {}, expected at least 2: one in this many variants continues", eta));
   if (min_epochs < 1) throw ConfigError(fmt::format("--min-epochs: {}, expected at least 1", min_epochs));
 }
 
@@ -126,7 +127,7 @@ std::vector<size_t> best_of(const std::vector<DevScore>& scores, size_t keep, bo
 
 void check_halving(const ExperimentRequest& request, const DataSet& data) {
   if (data.rows_of(Split::kDev).empty())
-    throw DataError(fmt::format("{}: no dev posts, and without them nothing says which variant is poor", data.folder.string()));
+    throw DataError(fmt::format("{}: no dev posts, whose scores decide which variants continue", data.called()));
   common_setting(request, "train.best_metric");
   common_setting(request, "train.epochs");
 }

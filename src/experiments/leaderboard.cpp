@@ -15,6 +15,7 @@
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
 #include "run/checkpoints.h"
+#include "run/run_lock.h"
 #include "run/seeds.h"
 #include "run/stored_model.h"
 #include "run/trainer_state.h"
@@ -24,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// One run folder as it is, before seeds are put together.
+// One run folder, before the seeds of an experiment are combined.
 struct FoundRun {
   fs::path folder;
   BoardLine line;  // without scores
@@ -56,7 +57,7 @@ void search(const fs::path& folder, std::vector<fs::path>& runs) {
   for (const fs::path& one : inner) search(one, runs);
 }
 
-// Seconds of all epochs that were trained, those before a crash too.
+// Total seconds of all epochs in timings.jsonl, those before a crash included.
 double seconds_of(const fs::path& run) {
   if (!there(run / "timings.jsonl")) return 0;
   const std::string bytes = read_file(run / "timings.jsonl");
@@ -70,7 +71,7 @@ double seconds_of(const fs::path& run) {
   return seconds;
 }
 
-// Running means of BatchNorm are stored beside the parameters and are none.
+// BatchNorm's running statistics are stored with the parameters but are not counted.
 bool is_parameter(const std::string& name) {
   return !name.ends_with("running_mean") && !name.ends_with("running_var") && !name.ends_with("num_batches_tracked");
 }
@@ -87,16 +88,17 @@ int64_t parameters_of(const fs::path& checkpoint) {
   return count;
 }
 
-// How far the run came, by its newest checkpoint; nothing once it is finished.
+// The progress of the run by its newest checkpoint; empty if it is finished.
 std::string progress_of(const fs::path& run, const RunRecord& record) {
   const auto checkpoints = GuardedFolder(run).find("checkpoints");
   const std::string latest = checkpoints ? linked_checkpoint(*checkpoints, "latest").value_or("") : "";
-  if (latest.empty()) return there(run / "checkpoints" / "best") ? "" : "no checkpoint yet";
-  // A run of which the best weights alone were kept has nothing to continue from.
+  if (latest.empty()) return there(run / "checkpoints" / "best") ? "" : is_locked(run) ? "running; no checkpoint yet" : "no checkpoint yet";
+  // A run that kept only its best weights is finished.
   if (!there(run / "checkpoints" / latest / "trainer_state.json")) return "";
   const TrainerState state = read_trainer_state(run / "checkpoints" / latest);
   if (state.finished) return "";
-  return fmt::format("stopped at step {}, in epoch {} of {}", state.global_step, state.epoch + 1, record.setting("train.epochs"));
+  return fmt::format("{} step {}, {} of {}", is_locked(run) ? "running; saved at" : "stopped at", state.global_step, epoch_words(state),
+                     record.setting("train.epochs"));
 }
 
 void mark(BoardLine& line, RunState state, const std::string& note) {
@@ -104,7 +106,7 @@ void mark(BoardLine& line, RunState state, const std::string& note) {
   if (!note.empty()) line.note += (line.note.empty() ? "" : "; ") + note;
 }
 
-// The message of an error without the folder that the line names already.
+// The error's message without the run folder, which the line already names.
 std::string short_message(const std::exception& error, const fs::path& run) {
   std::string text = error.what();
   const std::string prefix = run.string();
@@ -113,11 +115,16 @@ std::string short_message(const std::exception& error, const fs::path& run) {
   return text;
 }
 
-// Whatever is wrong in a folder becomes a note of its line.
+// What the table calls a folder: seen from the one that is searched, which itself has its own name.
+std::string name_below(const fs::path& folder, const fs::path& root) {
+  return folder == root ? last_name(fs::weakly_canonical(folder)) : folder.lexically_relative(root).generic_string();
+}
+
+// Reads a run folder. Any error becomes a note of its line.
 FoundRun look_into(const fs::path& run, const fs::path& root) {
   FoundRun found{.folder = run, .line = {}, .evaluations = {}};
   BoardLine& line = found.line;
-  line.name = run == root ? "." : run.lexically_relative(root).generic_string();
+  line.name = name_below(run, root);
   const auto attempt = [&](auto&& work) {
     try {
       work();
@@ -131,6 +138,8 @@ FoundRun look_into(const fs::path& run, const fs::path& root) {
     line.seeds = {record.seed};
     line.settings.insert(record.config.begin(), record.config.end());
     line.train_seconds = seconds_of(run);
+    if (const std::string limit = record.setting("data.limit"); !limit.empty() && limit != "0")
+      mark(line, RunState::kFinished, "data.limit=" + limit);
     const std::string progress = progress_of(run, record);
     if (!progress.empty()) mark(line, RunState::kUnfinished, progress);
   });
@@ -177,11 +186,11 @@ void add_scores(BoardLine& line, const StoredEvaluation& stored, const std::vect
                                      : Interval{.low = results.front()->scores.accuracy_low, .high = results.front()->scores.accuracy_high};
 }
 
-// The line of runs that belong together, before scores: sums of what they cost, and what is wrong with any of them.
+// The line of several seeds, without scores: the sum of their costs, and the notes of all of them.
 BoardLine joined(const std::vector<const FoundRun*>& runs, const fs::path& root) {
   BoardLine line = runs.front()->line;
   if (runs.size() == 1) return line;
-  line.name = runs.front()->folder.parent_path().lexically_relative(root).generic_string();
+  line.name = name_below(runs.front()->folder.parent_path(), root);
   line.note.clear();
   line.seeds.clear();
   line.train_seconds = 0;
@@ -193,7 +202,7 @@ BoardLine joined(const std::vector<const FoundRun*>& runs, const fs::path& root)
   return line;
 }
 
-// A line for each data set and split of the runs; one without scores where there is none.
+// Adds a line for each data set and split that the runs were evaluated on, or one line without scores.
 void add_lines(const std::vector<const FoundRun*>& runs, const fs::path& root, const BoardOptions& options, std::vector<BoardLine>& lines) {
   const BoardLine whole = joined(runs, root);
   std::vector<std::pair<StoredEvaluation, std::vector<const EvaluationResult*>>> groups;
@@ -211,6 +220,8 @@ void add_lines(const std::vector<const FoundRun*>& runs, const fs::path& root, c
     add_scores(line, stored, results);
     if (results.size() < runs.size())
       mark(line, RunState::kFinished, fmt::format("{} of {} seeds were evaluated", results.size(), runs.size()));
+    if (std::any_of(results.begin(), results.end(), [](const EvaluationResult* one) { return one->temperature != 1; }))
+      mark(line, RunState::kFinished, "loss and ECE with the fitted temperature");
     lines.push_back(std::move(line));
   }
   if (!groups.empty()) return;

@@ -1,4 +1,4 @@
-// The run folders under a folder, with what they score and what they cost: infig runs.
+// Lists the runs below a folder with their scores and costs (infig runs).
 // Reading is in leaderboard.cpp, filters, order and output in leaderboard_table.cpp.
 #pragma once
 
@@ -17,44 +17,44 @@ enum class RunState { kFinished, kUnfinished, kBroken };
 
 // One run, or several seeds of one config, on one split of one data set.
 struct BoardLine {
-  std::string name;  // of the folder, from where the search began; "." for that folder itself
+  std::string name;  // folder relative to where the search began; "." for that folder itself
   RunState state = RunState::kFinished;
-  std::string note;                             // how far it came, or what is broken; empty for a finished run
-  std::string preset, precision;                // precision that it was trained in
-  std::vector<std::string> seeds;               // one a run
-  std::map<std::string, std::string> settings;  // config.yaml by dotted key, of the first seed
-  double train_seconds = 0;                     // of all seeds, by timings.jsonl; 0: not known
-  int64_t parameters = 0;                       // of one model, by its weights; 0: not known
-  // What it scored; `split` is empty where it was not evaluated.
+  std::string note;                             // progress of an unfinished run, fault of a broken one, or a remark; may be empty
+  std::string preset, precision;                // precision: of training
+  std::vector<std::string> seeds;               // one per run
+  std::map<std::string, std::string> settings;  // config.yaml of the first seed: dotted keys and values
+  double train_seconds = 0;                     // of all seeds together, from timings.jsonl; 0: unknown
+  int64_t parameters = 0;                       // of one model, from its weights; 0: unknown
+  // Its scores; `split` is empty if it was not evaluated.
   std::string data, data_sha256, split;
   int64_t posts = 0;
   Summary accuracy = {}, f1_macro = {}, f1_weighted = {}, mcc = {}, ece = {}, loss = {};
-  std::optional<Interval> interval = {};  // of accuracy: Wilson's of one run, Student's of three seeds or more
+  std::optional<Interval> interval = {};  // of accuracy: Wilson's for one run, Student's for three or more seeds
 };
 
 struct BoardOptions {
   std::string split = "test";  // "all": every split
-  bool each = false;           // every seed in a line of its own
+  bool each = false;           // a separate line for every seed
 };
 
-// Searches `folder` and what lies in it; links are not followed, and nothing is looked for inside a run or a data set. A run that is
-// unfinished or broken is a line too. Throws DataError for a folder that is absent.
+// Searches `folder` recursively, without following links or descending into runs and data sets. Unfinished and broken runs get a line, too.
+// Throws DataError if the folder does not exist.
 std::vector<BoardLine> find_runs(const std::filesystem::path& folder, const BoardOptions& options);
 
-// The columns of a line by name, as the CSV has them (leaderboard_columns() in order), and every key of its config.
+// Returns the columns of a line by name, as in the CSV (leaderboard_columns() in order), and every key of its config.
 std::map<std::string, std::string> columns_of(const BoardLine& line);
 const std::vector<std::string>& leaderboard_columns();
 
-// "accuracy>0.7", "data=postcards", "preset!=tiny", "gam.layer<=2": keeps the lines of which it holds. Numbers are compared as such where
-// both sides are numbers; a line without the column is left out. Throws ConfigError for a word without an operator, or for a column that no
-// line has, naming those there are.
+// Keeps the lines that satisfy a condition: "accuracy>0.7", "data=postcards", "preset!=tiny", "gam.layer<=2". Values are compared as
+// numbers if both sides are numbers; lines without the column are dropped. Throws ConfigError if there is no operator, or if no line has
+// the column, listing the known ones.
 std::vector<BoardLine> filtered(std::vector<BoardLine> lines, const std::string& word);
 
-// By data set and split, then by the column `key`: scores from the best down, costs and losses from the least up, words from A to Z;
-// `reverse` turns it round. Lines that lack it come last. Throws ConfigError as filtered() does.
+// Sorts by data set and split, then by the column `key`: scores from high to low, costs and losses from low to high, words from A to Z;
+// `reverse` inverts this order. Lines without the column come last. Throws ConfigError like filtered().
 void sort_board(std::vector<BoardLine>& lines, const std::string& key, bool reverse);
 
-std::string board_text(const std::vector<BoardLine>& lines);  // a table for each data set and split, then the runs that have none
+std::string board_text(const std::vector<BoardLine>& lines);  // a table per data set and split, then the runs without evaluations
 std::string board_csv(const std::vector<BoardLine>& lines);
 
 }  // namespace infig

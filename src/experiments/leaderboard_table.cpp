@@ -33,7 +33,7 @@ struct Condition {
 };
 
 Condition parse_condition(const std::string& word) {
-  constexpr std::array<const char*, 6> kSigns = {"!=", "<=", ">=", "=", "<", ">"};  // the longer ones first
+  constexpr std::array<const char*, 6> kSigns = {"!=", "<=", ">=", "=", "<", ">"};  // longer ones first
   size_t best = std::string::npos;
   std::string sign;
   for (const char* one : kSigns) {
@@ -71,14 +71,14 @@ void check_column(const std::vector<BoardLine>& lines, const std::string& flag, 
 
 std::string figure(const Summary& summary, double value) { return summary.count == 0 ? "" : fmt::format("{:.9g}", value); }
 
-// "0.7311 (0.6701 to 0.7842)" of one run; of several as an experiment's table has it.
+// "0.7311 (0.6701 to 0.7842)" for one run; for several the same as score_cell().
 std::string accuracy_cell(const BoardLine& line) {
   if (line.accuracy.count == 1 && line.interval)
     return fmt::format("{:.4f} ({:.4f} to {:.4f})", line.accuracy.mean, line.interval->low, line.interval->high);
   return score_cell(line.accuracy);
 }
 
-// Code points, so that ± takes one place.
+// Width in code points, so that ± counts as one character.
 size_t width_of(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));

@@ -14,7 +14,7 @@
 namespace infig {
 namespace {
 
-// "gam.layer=2" with what a folder's name cannot hold left out.
+// "gam.layer=2", with '_' for characters that a folder name must not contain.
 std::string folder_word(const std::string& key, const std::string& value) {
   std::string name = key + "=";
   for (const char c : value) {

@@ -1,4 +1,4 @@
-// Which variants an experiment has: the rows of the paper's Table 3, the points of a sweep.
+// The variants of an experiment: the rows of the paper's Table 3, or the points of a sweep.
 #pragma once
 
 #include <string>
@@ -9,18 +9,18 @@
 
 namespace infig {
 
-// full; w/o CLIP where the config has one; w/o GAM; w/o HFAM; w/o both. Throws ConfigError where the config has neither loss.
+// full; w/o CLIP if the config has one; w/o GAM; w/o HFAM; w/o both. Throws ConfigError if the config has neither loss.
 std::vector<Variant> ablation_variants(const RunConfig& config);
 
-// One word of a sweep, "gam.layer=1,2,3,4": a value is YAML, and commas inside brackets or quotes do not part values.
+// One axis of a sweep, "gam.layer=1,2,3,4". Values are YAML; commas inside brackets or quotes do not separate values.
 struct SweepAxis {
   std::string key;
   std::vector<std::string> values;
 };
-SweepAxis parse_axis(const std::string& word);  // throws ConfigError: no '=', no value, a value twice
+SweepAxis parse_axis(const std::string& word);  // throws ConfigError: no '=', no value, a repeated value
 
-// Every combination of the axes' values, the last axis changing fastest; with 0 < random < their number as many of them, drawn by the
-// seed without repetition, in that order. Throws ConfigError for a key twice.
+// Returns all combinations of the axes' values, the last axis varying fastest. If 0 < random < their number, returns only `random` of them,
+// drawn without replacement and in the same order. Throws ConfigError for a repeated key.
 std::vector<Variant> sweep_variants(const std::vector<SweepAxis>& axes, int64_t random, uint64_t seed);
 
 }  // namespace infig

@@ -40,7 +40,7 @@ fs::path config_of_set(const ReproduceRequest& request, const PaperDataSet& set)
   return path;
 }
 
-// The whole model is one run for all three parts, so its folder has one name.
+// The full model is shared by all three parts, so its folder has the same name in each.
 std::vector<Variant> layer_variants(const RunConfig& config) {
   std::vector<Variant> variants = sweep_variants({parse_axis("gam.layer=1,2,3,4")}, 0, 1);
   for (Variant& variant : variants) {
@@ -70,22 +70,23 @@ std::vector<std::string> notes_of(const ReproduceRequest& request, const RunConf
   }
   if (config.data.limit > 0) notes.push_back(fmt::format("trained on at most {} (data.limit)", counted(config.data.limit, "post")));
   if (request.preset != "paper")
-    notes.push_back(fmt::format("preset {}, not the paper's model: the difference from the paper is no verdict on it", request.preset));
+    notes.push_back(fmt::format("preset {}, not the paper's model: the difference from the paper says nothing about the paper's result",
+                                request.preset));
   if (infig_options(config.model).clip.model.empty())
     notes.emplace_back("no CLIP in this preset: its whole model is what the paper calls w/o CLIP");
   if (request.split != "test") notes.push_back(fmt::format("scored on {}; the paper's figures are of test", request.split));
   return notes;
 }
 
-// Fills `planned`, or says what is missing.
+// Adds the data set to `planned`, or what it lacks to `missing`.
 void plan_set(const ReproduceRequest& request, size_t place, std::vector<Planned>& planned, std::vector<MissingSet>& missing) {
   const PaperDataSet& set = paper_data_sets()[place];
   const fs::path folder = request.data_root / set.name, config_path = config_of_set(request, set);
   if (!fs::exists(folder)) {
-    missing.push_back(
-        {.data_set = place,
-         .what = fmt::format("no data set at {}", folder.string()),
-         .how = fmt::format("infig prepare {} --raw RAW --out {}, with RAW as downloaded (docs/data.md)", set.name, folder.string())});
+    missing.push_back({.data_set = place,
+                       .what = fmt::format("no data set at {}", folder.string()),
+                       .how = fmt::format("infig prepare {} --raw RAW --out {}, with RAW as downloaded (docs/published-data.md)", set.name,
+                                          folder.string())});
     return;
   }
   RunConfig config;
@@ -103,7 +104,7 @@ void plan_set(const ReproduceRequest& request, size_t place, std::vector<Planned
                        .how = "prepare the whole data set, or score another split with --split"});
     return;
   }
-  // A value that is not allowed is said before hours of training.
+  // Reports invalid values now, not after hours of training.
   for (const Variant& variant : one.variants) {
     std::vector<std::string> overrides = request.overrides;
     overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
@@ -134,7 +135,7 @@ ExperimentRequest experiment_of(const ReproduceRequest& request, const Planned& 
   return experiment;
 }
 
-// OUT/PART; where that holds the tables of another split, OUT/PART/SPLIT. A table loses nothing that it had.
+// OUT/PART; if that holds the tables of another split, OUT/PART/SPLIT. Refuses to replace a table by one that lacks some of its data sets.
 fs::path tables_of(const ReproduceRequest& request, const std::vector<Planned>& planned) {
   fs::path folder = request.output / paper_part_name(request.part);
   for (int level = 0; level < 2 && fs::exists(folder / "reproduction.json"); ++level) {

@@ -1,7 +1,7 @@
-// The paper's tables on the available data sets: their experiments in sequence, and the paper's figures beside ours.
+// Reproduces the paper's tables on the available data sets: runs their experiments in sequence and compares the scores with the paper's.
 //   OUT/runs/DATASET/VARIANT/seed-S/   run folders; Table 2, Table 3 and Figure 3 share them
-//   OUT/PART/DATASET/                  tables of one data set, as experiment.h says
-//   OUT/PART/{table.md,table.csv,table.tex,reproduction.json,report.html}   all of them, rewritten after every run
+//   OUT/PART/DATASET/                  tables of one data set, see experiment.h
+//   OUT/PART/{table.md,table.csv,table.tex,reproduction.json,report.html}   of all data sets, rewritten after every run
 #pragma once
 
 #include <atomic>
@@ -20,8 +20,8 @@ const char* paper_part_name(PaperPart part);
 
 struct ReproduceRequest {
   PaperPart part = PaperPart::kTable2;
-  std::filesystem::path data_root;   // holds mvsa-single, mvsa-multiple, hfm, tumemo as `prepare` writes them
-  std::filesystem::path config_dir;  // holds the presets
+  std::filesystem::path data_root;   // contains mvsa-single, mvsa-multiple, hfm, tumemo, made by `prepare`
+  std::filesystem::path config_dir;  // contains the presets
   std::string preset = "paper";      // "paper": paper-DATASET.yaml; else PRESET.yaml for all data sets
   std::filesystem::path output;
   std::vector<uint64_t> seeds;
@@ -33,15 +33,15 @@ struct ReproduceRequest {
 };
 
 struct MissingSet {
-  size_t data_set = 0;  // place in paper_data_sets()
-  std::string what;     // data set or weights, and where they were looked for
-  std::string how;      // to get them
+  size_t data_set = 0;  // index into paper_data_sets()
+  std::string what;     // the missing data set or weights, and where they were expected
+  std::string how;      // how to get them
 };
 
 struct ReproducedSet {
   size_t data_set = 0;
   ExperimentScores scores;
-  std::vector<std::string> notes;  // what differs from the paper's setting
+  std::vector<std::string> notes;  // differences from the paper's setting
 };
 
 struct Reproduction {
@@ -50,13 +50,13 @@ struct Reproduction {
   std::vector<uint64_t> seeds;
   std::vector<ReproducedSet> sets;
   std::vector<MissingSet> missing;
-  std::filesystem::path tables = {};  // where they were written
+  std::filesystem::path tables = {};  // folder that they were written to
 };
 
-// OUT belongs to what was first written into it (experiment_folder.h): ConfigError where its tables would lose figures, or are of another
-// preset; those of another split go to OUT/PART/SPLIT. Everything that can be trained is checked before the first run. Throws DataError
-// listing what is missing where nothing is there, DataError for a broken data set, ConfigError for a preset, key or value that is not
-// allowed, and what run_experiment() throws; what is done by then stays.
+// OUT belongs to the first experiment written to it (experiment_folder.h): throws ConfigError if scores in its tables would be lost or if
+// they are of another preset; tables of another split go to OUT/PART/SPLIT. Everything is checked before the first run. Throws DataError if
+// no data set can be trained on, listing what is missing, and for a broken data set; ConfigError for an invalid preset, key or value; and
+// what run_experiment() throws. Runs that are finished by then are kept.
 Reproduction reproduce(const ReproduceRequest& request);
 
 }  // namespace infig

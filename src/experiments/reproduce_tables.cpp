@@ -23,14 +23,14 @@ struct PaperLine {
   std::string model;
   std::optional<PaperScore> paper;
   const VariantScores* ours = nullptr;
-  std::string instead;  // of our figures, where there are none
+  std::string instead;  // text in the place of our scores if there are none
 };
 
-// One figure of a line.
+// One score of a line.
 struct Figure {
   double paper = 0;
   Summary ours;
-  std::optional<Interval> interval = {};  // of ours: the mean's over three seeds or more, over the posts where there is one
+  std::optional<Interval> interval = {};  // of our score: over three or more seeds, or over the posts of a single run
 };
 
 Figure figure_of(const PaperLine& line, bool f1, bool macro) {
@@ -63,7 +63,7 @@ std::vector<PaperLine> paper_lines(const std::vector<PaperRow>& rows, size_t pla
   return lines;
 }
 
-// Figure 3's first point is the model of Table 2; the others are drawn, not printed.
+// Figure 3's first point is the model of Table 2, whose scores are printed; those of the other points are not.
 std::vector<PaperLine> layer_lines(size_t place, const ExperimentScores* scores) {
   std::vector<PaperLine> lines;
   if (scores == nullptr) return lines;
@@ -92,7 +92,7 @@ std::string difference_cell(const PaperLine& line, const Figure& figure) {
   return line.ours == nullptr || !line.paper ? "" : fmt::format("{:+.2f}", 100 * (figure.ours.mean - figure.paper));
 }
 
-// Whether ours lies where the paper's accuracy would, measured on another test split of that size.
+// Whether our accuracy is within two standard errors of the paper's, for a test split of this size.
 std::string verdict_cell(const PaperLine& line, const Figure& figure, const PaperDataSet& set) {
   if (line.ours == nullptr || !line.paper) return "";
   const double two = 2 * accuracy_standard_error(figure.paper, set.test);
@@ -142,7 +142,7 @@ std::string in_html(const TextTable& table) {
   return html + "</tbody>\n</table></div>\n";
 }
 
-// What is to be said below a data set's table.
+// Remarks below a data set's table.
 std::vector<std::string> remarks(PaperPart part, const ReproducedSet& one) {
   std::vector<std::string> lines;
   for (const auto& note : one.notes) lines.push_back(note + ".");

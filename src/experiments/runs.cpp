@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The evaluation of the best checkpoint, unless the run went on since.
+// Whether the current best checkpoint has been evaluated: the evaluation must be newer than its weights.
 bool is_evaluated(const fs::path& run, const std::string& split) {
   std::error_code code;
   const auto evaluated = fs::last_write_time(StoredEvaluation{.split = split}.path(run, ".json"), code);
@@ -59,7 +59,7 @@ RunConfig config_of(const ExperimentRequest& request, const Variant& variant, ui
   overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
   overrides.push_back(fmt::format("seed={}", seed));
   RunConfig config = load_run_config({.file = request.config, .overrides = overrides, .run = run_folder(request, variant, seed)});
-  // What is frozen gives the same features in every run.
+  // Frozen encoders give the same features in every run.
   if (config.data.feature_cache.empty()) config.data.feature_cache = (request.output / "cache").string();
   return config;
 }
@@ -69,6 +69,7 @@ void train_run(const ExperimentRequest& request, const Variant& variant, uint64_
   one.config = config_of(request, variant, seed);
   one.run = run_folder(request, variant, seed);
   one.resume = true;
+  one.own_resume = true;
   one.pause_after_epochs = pause_after_epochs;
   one.description_json = request.description_json;
   one.stop = request.stop;
@@ -108,7 +109,7 @@ ExperimentScores collect(const ExperimentRequest& request, const DataSet& data, 
     scores.mcc = summary_of(scores.seeds, &SeedScores::mcc, -1);
     all.variants.push_back(std::move(scores));
   }
-  // Of those that trained to the end the first; without halving the first of all.
+  // The reference is the first variant that was not dropped; without halving, the first of all.
   while (all.reference + 1 < all.variants.size() && all.variants[all.reference].dropped_after > 0) ++all.reference;
   const VariantScores& reference = all.variants[all.reference];
   for (VariantScores& one : all.variants) {

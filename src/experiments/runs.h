@@ -1,4 +1,4 @@
-// The runs of an experiment one by one: what experiment.cpp and halving.cpp share.
+// Single runs of an experiment, for experiment.cpp and halving.cpp.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,16 @@ namespace infig {
 // OUT/VARIANT/seed-S.
 std::filesystem::path run_folder(const ExperimentRequest& request, const Variant& variant, uint64_t seed);
 
-// The config with the overrides of experiment and variant, the seed, and the cache of frozen features that all runs share.
+// The config with the overrides of experiment and variant, the seed, and the feature cache that all runs share.
 RunConfig config_of(const ExperimentRequest& request, const Variant& variant, uint64_t seed);
 
-// Trains or resumes, to the end or (pause_after_epochs > 0) for that many epochs.
+// Trains or resumes a run: to the end, or up to epoch pause_after_epochs if that is > 0.
 void train_run(const ExperimentRequest& request, const Variant& variant, uint64_t seed, const DataSet& data, int64_t pause_after_epochs);
 
-// Evaluates the best checkpoint on the experiment's split, unless that is done.
+// Evaluates the best checkpoint on the experiment's split, unless this is already done.
 void score_run(const ExperimentRequest& request, const Variant& variant, uint64_t seed, const DataSet& data);
 
-// The scores so far; also writes model-card.md of every scored run.
+// Collects the scores of finished runs, and writes the model-card.md of each.
 ExperimentScores collect(const ExperimentRequest& request, const DataSet& data, const HalvingRecord* halving);
 
 // Whether smaller values of a dev metric are better.

@@ -13,20 +13,20 @@ namespace infig {
 namespace {
 
 constexpr double kLeft = 58, kMargin = 14, kTop = 14, kBottom = 262;
-constexpr size_t kFew = 3;  // variants that need no more width than the other charts have
+constexpr size_t kFew = 3;  // up to so many variants fit into the width of the other charts
 
 struct Line {
   const char* name;
   int colour;
   bool dashed;
-  double shift;  // pixels, so that bars of one variant do not cover each other
+  double shift;  // pixels to the side, so that the bars of one variant do not overlap
   Summary VariantScores::* summary;
   double SeedScores::* score;
 };
 constexpr Line kLines[] = {{"accuracy", 0, false, -5, &VariantScores::accuracy, &SeedScores::accuracy},
                            {"weighted F1", 2, true, 5, &VariantScores::f1_weighted, &SeedScores::f1_weighted}};
 
-// Positions of values and variants in the drawing.
+// Maps values and variants to positions in the drawing.
 class Frame {
  public:
   Frame(const std::vector<const VariantScores*>& variants, size_t count) : count_(count) {
@@ -63,7 +63,7 @@ class Frame {
   std::vector<double> ticks_;
 };
 
-// Long names are turned, so that none covers its neighbour.
+// Whether names are drawn slanted, because they would overlap otherwise.
 bool turned_names(const Frame& frame, const std::vector<const VariantScores*>& variants) {
   size_t longest = 0;
   for (const auto* variant : variants) longest = std::max(longest, variant->variant.title.size());

@@ -141,8 +141,8 @@ std::string markdown_table(const ExperimentScores& scores) {
                         score_cell(one.f1_macro), score_cell(one.f1_weighted), difference_cell(one.against_first));
   }
   text +=
-      "\nThe last column draws posts, and runs where there are several, anew (paired bootstrap): \"shown\" means that its interval leaves "
-      "out 0.\n";
+      "\nThe last column resamples posts, and runs if there are several (paired bootstrap): \"shown\" means that its interval excludes "
+      "0.\n";
   text += halving_table(scores);
   text += "\n| variant | seed | accuracy | macro F1 | weighted F1 | MCC |\n|---|---:|---:|---:|---:|---:|\n";
   for (const auto& one : scores.variants) {

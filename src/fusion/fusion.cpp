@@ -65,7 +65,7 @@ Pooled AttentionPoolingImpl::forward(const at::Tensor& tokens, const at::Tensor&
   check_tokens("pooling", tokens, mask);
   const at::Tensor absent = mask.logical_not();
   const at::Tensor raw = score_->forward(at::gelu(hidden_->forward(tokens))).squeeze(2);
-  // The second fill is for posts without any token: their softmax is even over padding, which must not reach the output.
+  // The second fill is for posts without any token: their softmax is uniform over padding, which must not reach the output.
   const at::Tensor scores = softmax_last(raw.masked_fill(absent, lowest_value(raw.scalar_type()))).masked_fill(absent, 0.0);
   return {.scores = scores, .output = at::bmm(scores.to(tokens.scalar_type()).unsqueeze(1), tokens).squeeze(1)};
 }

@@ -14,17 +14,17 @@
 
 namespace infig {
 
-// Registered as `fusion`: layer.N.* under BERT's names.
+// Registered as `fusion`. Parameters layer.N.* have BERT's names.
 class FusionTransformerImpl : public torch::nn::Module {
  public:
-  // null_tokens adds null_image and null_text [1, D] (a matrix, so that it is initialised and decayed as one).
+  // null_tokens adds the parameters null_image and null_text, [1, D]: matrices, so that initialisation and weight decay apply to them.
   FusionTransformerImpl(const TransformerLayerOptions& layer, int64_t num_layers, bool null_tokens = false);
   enum class Side { kImage, kText };
-  // Posts that lack a side (there [B] bool false) get its null token as their first token of that side, and that one alone takes part.
-  // tokens [B, N >= 1, D], mask [B, N] bool: replaced. Only with null_tokens.
+  // For each post without this side (there [B] bool is false), sets its first token of the side to the null token and masks out the others.
+  // Replaces tokens [B, N >= 1, D] and mask [B, N] bool. Requires null_tokens. Throws ShapeError.
   void fill_missing(Side side, const at::Tensor& there, at::Tensor& tokens, at::Tensor& mask) const;
-  // tokens [B, P + T, D], mask [B, P + T] (1 = takes part): no token sees one that takes no part. Returns [B, P + T, D].
-  // attention: see TransformerLayer, of the last layer. Throws ShapeError; ConfigError for num_layers < 1.
+  // tokens [B, P + T, D], mask [B, P + T] (1 = takes part); no token attends to a masked one. Returns [B, P + T, D]. If `attention` is not
+  // null, it receives the attention probabilities of the last layer (see TransformerLayer). Throws ShapeError.
   at::Tensor forward(const at::Tensor& tokens, const at::Tensor& mask, DropoutSource* source, at::Tensor* attention = nullptr);
 
  private:
@@ -34,7 +34,7 @@ class FusionTransformerImpl : public torch::nn::Module {
 TORCH_MODULE(FusionTransformer);
 
 struct Pooled {
-  at::Tensor scores;  // [B, P + T] float, sums to 1 over tokens that take part and is 0 elsewhere; a row without any is all 0
+  at::Tensor scores;  // [B, P + T] float: sums to 1 over the tokens that take part, 0 elsewhere; all 0 if no token takes part
   at::Tensor output;  // [B, D]
 };
 
@@ -42,7 +42,7 @@ struct Pooled {
 //   s_i = w . GELU(W x_i + b) + c,  g = softmax over tokens that take part,  K~ = sum_i g_i x_i
 class AttentionPoolingImpl : public torch::nn::Module {
  public:
-  explicit AttentionPoolingImpl(int64_t hidden_size);  // even, or ConfigError
+  explicit AttentionPoolingImpl(int64_t hidden_size);  // throws ConfigError unless hidden_size is even
   // tokens [B, P + T, D], mask [B, P + T] (bool or int, 1 = takes part). Throws ShapeError.
   Pooled forward(const at::Tensor& tokens, const at::Tensor& mask);
 
@@ -55,11 +55,11 @@ struct HeadOptions {
   int64_t hidden_size = 768;
   int64_t num_labels = 3;   // classes, >= 2
   double dropout = 0.1;     // [0, 1)
-  bool gelu_logits = true;  // row 33: GELU on the logits, as eq. 11 reads; bounds them below at -0.17
+  bool gelu_logits = true;  // row 33: GELU on the logits, the literal eq. 11; they are then never below -0.17
   void validate() const;    // throws ConfigError
 };
 
-// Registered as `head`: K = dropout(GELU(dense(K~))) (eq. 10), logits = GELU(classifier(K)) (eq. 11; without the GELU if so chosen).
+// Registered as `head`: K = dropout(GELU(dense(K~))) (eq. 10), logits = GELU(classifier(K)) (eq. 11; the GELU only with gelu_logits).
 class HeadImpl : public torch::nn::Module {
  public:
   explicit HeadImpl(const HeadOptions& options);

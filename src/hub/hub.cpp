@@ -125,9 +125,14 @@ std::vector<HubFile> choose_hub_files(const HubModel& model) {
     }
     break;
   }
+  for (const char* name : {"open_clip_model.safetensors", "open_clip_pytorch_model.bin"}) {
+    if (whole.empty() && index.empty() && has(name)) whole = name;
+  }
   if (whole.empty() && index.empty()) {
-    throw DataError(fmt::format(
-        "{}: has neither model.safetensors nor pytorch_model.bin, whole or in shards; with --all every file is fetched", model.name));
+    throw DataError(
+        fmt::format("{}: has neither model.safetensors nor pytorch_model.bin, whole or in shards, nor "
+                    "open_clip_model.safetensors; with --all every file is fetched",
+                    model.name));
   }
   for (const HubFile& file : model.files) {
     const bool weights = !whole.empty() ? file.name == whole : file.name == index || is_shard(file.name, stem, suffix);

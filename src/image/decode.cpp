@@ -16,6 +16,8 @@ namespace {
 
 using Decoder = DecodedFile (*)(std::span<const uint8_t>, const DecodeOptions&);
 
+constexpr size_t kSignatureBytes = 64;
+
 struct Format {
   const char* name;
   bool (*matches)(std::span<const uint8_t>);
@@ -31,6 +33,33 @@ bool is_bmp(std::span<const uint8_t> bytes) {
   if (bytes.size() < 18 || !has_text(bytes, 0, "BM") || bytes[15] != 0 || bytes[16] != 0 || bytes[17] != 0) return false;
   constexpr uint8_t kSizes[] = {12, 40, 52, 56, 64, 108, 124};
   return std::find(std::begin(kSizes), std::end(kSizes), bytes[14]) != std::end(kSizes);
+}
+
+// The brands of a file in boxes (ISO 14496-12): the first box is "ftyp" with its main brand, a version, and further brands.
+bool has_brand(std::span<const uint8_t> bytes, std::initializer_list<std::string_view> brands) {
+  if (!has_text(bytes, 4, "ftyp")) return false;
+  const size_t box = size_t{bytes[0]} << 24 | size_t{bytes[1]} << 16 | size_t{bytes[2]} << 8 | bytes[3];
+  const size_t end = std::min({box, bytes.size(), kSignatureBytes});
+  for (size_t at = 8; at + 4 <= end; at += 4) {
+    if (at == 12) continue;  // the version
+    for (const std::string_view brand : brands) {
+      if (has_text(bytes, at, brand)) return true;
+    }
+  }
+  return false;
+}
+
+bool is_avif(std::span<const uint8_t> bytes) { return has_brand(bytes, {"avif", "avis"}); }
+bool is_heic(std::span<const uint8_t> bytes) {
+  return has_brand(bytes, {"heic", "heix", "hevc", "hevx", "heim", "heis", "hevm", "hevs", "mif1", "msf1"});
+}
+bool is_tiff(std::span<const uint8_t> bytes) {
+  using namespace std::string_view_literals;
+  return has_text(bytes, 0, "II*\0"sv) || has_text(bytes, 0, "MM\0*"sv) || has_text(bytes, 0, "II+\0"sv) || has_text(bytes, 0, "MM\0+"sv);
+}
+bool is_jxl(std::span<const uint8_t> bytes) {
+  using namespace std::string_view_literals;
+  return has_text(bytes, 0, "\xFF\x0A") || has_text(bytes, 0, "\0\0\0\x0CJXL \x0D\x0A\x87\x0A"sv);
 }
 
 // Where a library was absent when this was built (cmake/InfigDependencies.cmake), its decoder is not there: null.
@@ -50,12 +79,37 @@ constexpr Decoder kBmp = nullptr;
 constexpr Decoder kBmp = decode_bmp;
 #endif
 
+#ifdef INFIG_WITHOUT_AVIF
+constexpr Decoder kAvif = nullptr;
+#else
+constexpr Decoder kAvif = decode_avif;
+#endif
+#ifdef INFIG_WITHOUT_HEIC
+constexpr Decoder kHeic = nullptr;
+#else
+constexpr Decoder kHeic = decode_heic;
+#endif
+#ifdef INFIG_WITHOUT_TIFF
+constexpr Decoder kTiff = nullptr;
+#else
+constexpr Decoder kTiff = decode_tiff;
+#endif
+#ifdef INFIG_WITHOUT_JXL
+constexpr Decoder kJxl = nullptr;
+#else
+constexpr Decoder kJxl = decode_jxl;
+#endif
+
 constexpr Format kFormats[] = {
     {"JPEG", [](std::span<const uint8_t> b) { return has_text(b, 0, "\xFF\xD8\xFF"); }, decode_jpeg},
     {"PNG", [](std::span<const uint8_t> b) { return has_text(b, 0, "\x89PNG\r\n\x1A\n"); }, decode_png},
     {"WebP", [](std::span<const uint8_t> b) { return has_text(b, 0, "RIFF") && has_text(b, 8, "WEBP"); }, kWebp},
     {"GIF", [](std::span<const uint8_t> b) { return has_text(b, 0, "GIF87a") || has_text(b, 0, "GIF89a"); }, kGif},
     {"BMP", is_bmp, kBmp},
+    {"AVIF", is_avif, kAvif},
+    {"HEIC", is_heic, kHeic},
+    {"TIFF", is_tiff, kTiff},
+    {"JXL", is_jxl, kJxl},
 };
 
 const Format* find_format(std::span<const uint8_t> bytes) {
@@ -68,8 +122,9 @@ const Format* find_format(std::span<const uint8_t> bytes) {
 DecodedImage unknown_format(std::span<const uint8_t> bytes) {
   std::string start;
   for (size_t i = 0; i < std::min<size_t>(bytes.size(), 8); ++i) start += fmt::format("{}{:02x}", i == 0 ? "" : " ", bytes[i]);
-  return failed(ImageStatus::kUnknownFormat,
-                fmt::format("not a picture: expected JPEG, PNG, WebP, GIF or BMP, found a file that begins with {}", start));
+  return failed(
+      ImageStatus::kUnknownFormat,
+      fmt::format("not a picture: expected JPEG, PNG, WebP, GIF, BMP, AVIF, HEIC, TIFF or JXL, found a file that begins with {}", start));
 }
 
 DecodedImage left_out(const char* format) {
@@ -79,8 +134,6 @@ DecodedImage left_out(const char* format) {
                   "convert the picture to JPEG or PNG",
                   format));
 }
-
-constexpr size_t kSignatureBytes = 32;
 
 }  // namespace
 
@@ -157,8 +210,8 @@ DecodedImage decode_image(std::span<const uint8_t> bytes, const DecodeOptions& o
     decoded.width = decoded.image.width;
     decoded.height = decoded.image.height;
   }
-  if (options.apply_exif && !file.exif.empty()) {
-    const int orientation = exif_orientation(file.exif);
+  if (options.apply_exif && (!file.exif.empty() || file.orientation != 1)) {
+    const int orientation = file.exif.empty() ? file.orientation : exif_orientation(file.exif);
     decoded.image = apply_orientation(std::move(decoded.image), orientation);
     if (orientation > 4) std::swap(decoded.width, decoded.height);  // 5 to 8 lay the picture on its side
   }

@@ -1,7 +1,7 @@
 // One decoder per format, behind decode_image. Each gets bytes whose signature it knows, checks the size before it allocates, and
 // returns a bad picture as a value. Rows that are not in the file stay grey (128).
-// Implemented in decode_bmp.cpp, decode_gif.cpp, decode_jpeg.cpp, decode_png.cpp and decode_webp.cpp; EXIF's orientation in
-// orientation.cpp.
+// Implemented in decode_avif.cpp, decode_bmp.cpp, decode_gif.cpp, decode_heic.cpp, decode_jpeg.cpp, decode_jxl.cpp, decode_png.cpp,
+// decode_tiff.cpp and decode_webp.cpp; EXIF's orientation in orientation.cpp.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ namespace infig {
 struct DecodedFile {
   DecodedImage decoded;       // width and height are 0 where they are the image's own
   std::vector<uint8_t> exif;  // a TIFF block, with or without "Exif\0\0" before it; empty if the file has none or it was not requested
+  int orientation = 1;        // EXIF's numbers, of a file that says it elsewhere
 };
 
 DecodedFile decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options);
@@ -24,6 +25,10 @@ DecodedFile decode_png(std::span<const uint8_t> bytes, const DecodeOptions& opti
 DecodedFile decode_webp(std::span<const uint8_t> bytes, const DecodeOptions& options);
 DecodedFile decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& options);
 DecodedFile decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& options);
+DecodedFile decode_avif(std::span<const uint8_t> bytes, const DecodeOptions& options);
+DecodedFile decode_heic(std::span<const uint8_t> bytes, const DecodeOptions& options);  // turned already
+DecodedFile decode_tiff(std::span<const uint8_t> bytes, const DecodeOptions& options);
+DecodedFile decode_jxl(std::span<const uint8_t> bytes, const DecodeOptions& options);  // turned already
 
 // EXIF orientation 1..8 of a TIFF block; 1 where there is none.
 int exif_orientation(std::span<const uint8_t> exif);

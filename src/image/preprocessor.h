@@ -1,21 +1,35 @@
-// preprocessor_config.json, as transformers writes it beside a vision model: how pictures become what its network sees.
+// What a model's folder states about pictures, in the files of its maker: how they become what its network sees. Each maker's centre crop
+// is kept: transformers rounds half a pixel down, torchvision, timm and open_clip to the even one. transformers' files are read in
+// preprocessor.cpp, timm's and open_clip's in maker_pixels.cpp.
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "image/transform.h"
 
 namespace infig {
 
-// The folder's preprocessor_config.json as options, or `own` where there is none. Read are do_resize, size, crop_pct, resample,
-// do_center_crop, crop_size, do_rescale, rescale_factor, do_normalize, image_mean and image_std, in the spellings of all ages; augmentation
-// is none. Absent keys are as the named processor has them (ConvNextImageProcessor, which ResNets use: resize to size / crop_pct, crop to
-// size; CLIPImageProcessor: resize the shorter side, crop). Throws ConfigError for what ImageOptions cannot say: pictures that are squeezed
-// to a size, not cropped; another resampling than nearest, bilinear, bicubic; no square crop.
+// What the folder states, or `own` where it states nothing:
+//   processor_config.json with an object image_processor, where transformers 5 keeps it (it goes before the next one, as there);
+//   preprocessor_config.json;
+//   config.json of timm (`architecture`, `pretrained_cfg`).
+// Where transformers' files and timm's are both there and differ, neither is taken: ConfigError names both.
 ImageOptions read_preprocessor(const std::filesystem::path& folder, const ImageOptions& own);
 
-// The same for the text of the file; `where` names the source in messages.
+// The text of a preprocessor_config.json or of the object image_processor; `where` names the source in messages. Absent keys are as the
+// named processor (image_processor_type, feature_extractor_type) has them, or as `own` where none is named; augmentation is none. Throws
+// ConfigError for a processor or key that is not known, and for what ImageOptions cannot say.
 ImageOptions parse_preprocessor(const std::string& json, const ImageOptions& own, const std::string& where);
+
+// Whether this config.json is timm's: `architecture` and no model_type but timm_wrapper.
+bool is_timm_config(const nlohmann::json& config);
+// How timm shows pictures to the model of such a config.json when it is not trained (create_transform): input_size, crop_pct (0.875),
+// crop_mode (center, squash, border), interpolation (bicubic), mean, std. test_input_size is for timm's own validation and not taken.
+ImageOptions timm_pixels(const nlohmann::json& config, const std::string& where);
+
+// preprocess_cfg of an open_clip_config.json; keys that are absent are as in `own`. Every key must be known.
+ImageOptions open_clip_pixels(const nlohmann::json& preprocess, const ImageOptions& own, const std::string& where);
 
 }  // namespace infig

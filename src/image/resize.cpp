@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <numbers>
 
 #include "core/error.h"
 
@@ -25,13 +26,33 @@ struct AxisWeights {
   std::vector<int32_t> coefficients;  // [outputs, taps], zero behind a shorter window
 };
 
+double sinc(double t) { return t == 0 ? 1 : std::sin(t * std::numbers::pi) / (t * std::numbers::pi); }
+
 double filter_value(Filter filter, double t) {
+  if (filter == Filter::kBox) return t > -0.5 && t <= 0.5 ? 1 : 0;
   t = std::abs(t);
   if (filter == Filter::kBilinear) return t < 1 ? 1 - t : 0;
+  // Pillow's factors are single precision.
+  if (filter == Filter::kHamming) return t < 1 ? sinc(t) * (double{0.54F} + double{0.46F} * std::cos(t * std::numbers::pi)) : 0;
+  if (filter == Filter::kLanczos) return t < 3 ? sinc(t) * sinc(t / 3) : 0;
   constexpr double kA = -0.5;
   if (t < 1) return ((kA + 2) * t - (kA + 3)) * t * t + 1;
   if (t < 2) return (((t - 5) * t + 8) * t - 4) * kA;
   return 0;
+}
+
+// Of one source pixel on either side of a centre, before the filter widens.
+double support_of(Filter filter) {
+  switch (filter) {
+    case Filter::kBox:
+      return 0.5;
+    case Filter::kBicubic:
+      return 2;
+    case Filter::kLanczos:
+      return 3;
+    default:
+      return 1;
+  }
 }
 
 int32_t fixed_point(double weight) {
@@ -43,7 +64,7 @@ AxisWeights axis_weights(int64_t in_size, int64_t full_out, int64_t offset, int6
   const double scale = static_cast<double>(in_size) / static_cast<double>(full_out);
   const double filter_scale = std::max(scale, 1.0);
   const double inverse = 1.0 / filter_scale;
-  const double support = (filter == Filter::kBilinear ? 1.0 : 2.0) * filter_scale;
+  const double support = support_of(filter) * filter_scale;
   const auto center = [&](int64_t x) { return (static_cast<double>(offset + x) + 0.5) * scale; };
   const auto low = [&](int64_t x) { return std::max<int64_t>(static_cast<int64_t>(center(x) - support + 0.5), 0); };
   const auto high = [&](int64_t x) { return std::min(static_cast<int64_t>(center(x) + support + 0.5), in_size); };
@@ -203,9 +224,23 @@ void require_picture(const Image& image, const char* what) {
                                image.width, image.height));
 }
 
+// (size - crop) / 2, its half a pixel as `rounding` says.
+int64_t crop_offset(int64_t size, int64_t crop, CropRounding rounding) {
+  const int64_t twice = size - crop, down = twice / 2;
+  return rounding == CropRounding::kEven && twice % 2 != 0 ? down + down % 2 : down;
+}
+
 std::pair<int64_t, int64_t> shorter_side_sizes(const Image& image, int64_t side) {
   if (image.width <= image.height) return {side, side * image.height / image.width};
   return {side * image.width / image.height, side};
+}
+
+// As Python's round() of the shorter side divided by the ratio of the longer one.
+std::pair<int64_t, int64_t> longer_side_sizes(const Image& image, int64_t side) {
+  const auto width = static_cast<double>(image.width), height = static_cast<double>(image.height);
+  const double ratio = std::max(width, height) / static_cast<double>(side);
+  const auto rounded = [&](double length) { return std::max<int64_t>(1, std::llrint(length / ratio)); };
+  return {rounded(width), rounded(height)};
 }
 
 }  // namespace
@@ -226,22 +261,40 @@ Image resize_shorter(const Image& image, int64_t side, Filter filter) {
   return resize(image, width, height, filter);
 }
 
-Image center_crop(const Image& image, int64_t width, int64_t height) {
+Image center_crop(const Image& image, int64_t width, int64_t height, CropRounding rounding) {
   if (width < 1 || height < 1 || width > image.width || height > image.height) {
     throw ShapeError(fmt::format("center_crop: {} x {} of a {} x {} picture; resize it to at least the crop first", width, height,
                                  image.width, image.height));
   }
-  return copy_rectangle(image, (image.width - width) / 2, (image.height - height) / 2, width, height);
+  return copy_rectangle(image, crop_offset(image.width, width, rounding), crop_offset(image.height, height, rounding), width, height);
+}
+
+Image frame_picture(const Image& image, const Framing& framing) {
+  require_picture(image, "frame_picture");
+  const int64_t side = framing.resize, size = framing.size;
+  if (size < 1 || size > side) {
+    throw ShapeError(fmt::format("frame_picture: a crop of {0} x {0} of a picture resized to {1}; the crop must be 1 .. {1}", size, side));
+  }
+  std::pair<int64_t, int64_t> full = {side, side};
+  if (framing.mode == ResizeMode::kShortest) full = shorter_side_sizes(image, side);
+  if (framing.mode == ResizeMode::kLongest) full = longer_side_sizes(image, side);
+  const auto [width, height] = full;
+  const Target target = {.full_width = width,
+                         .full_height = height,
+                         .x = width > size ? crop_offset(width, size, framing.rounding) : 0,
+                         .y = height > size ? crop_offset(height, size, framing.rounding) : 0,
+                         .width = std::min(width, size),
+                         .height = std::min(height, size)};
+  Image middle = resample(image, target, framing.filter, resample_kernels());
+  if (middle.width == size && middle.height == size) return middle;
+  Image out = make_image(size, size, framing.fill[0], framing.fill[1], framing.fill[2]);
+  const int64_t left = (size - middle.width) / 2, top = (size - middle.height) / 2;
+  for (int64_t y = 0; y < middle.height; ++y) std::memcpy(out.at(left, top + y), middle.at(0, y), static_cast<size_t>(middle.width * 3));
+  return out;
 }
 
 Image resize_center_crop(const Image& image, int64_t side, int64_t crop, Filter filter) {
-  require_picture(image, "resize_center_crop");
-  if (crop < 1 || crop > side) {
-    throw ShapeError(
-        fmt::format("resize_center_crop: a crop of {0} x {0} of a picture with shorter side {1}; the crop must be 1 .. {1}", crop, side));
-  }
-  const auto [width, height] = shorter_side_sizes(image, side);
-  return resample(image, {width, height, (width - crop) / 2, (height - crop) / 2, crop, crop}, filter, resample_kernels());
+  return frame_picture(image, {.resize = side, .size = crop, .filter = filter});
 }
 
 Image flip_horizontal(const Image& image) {

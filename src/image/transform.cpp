@@ -30,6 +30,12 @@ DecodeOptions ImageOptions::decode(bool randomly) const {
   return options;
 }
 
+Framing ImageOptions::framing() const {
+  Framing framing{.resize = resize, .size = size, .filter = filter, .mode = resize_mode, .rounding = crop_rounding};
+  for (size_t c = 0; c < framing.fill.size(); ++c) framing.fill[c] = static_cast<uint8_t>(fill.at(c));
+  return framing;
+}
+
 void ImageOptions::validate() const {
   constexpr int64_t kLargest = 1 << 16;
   check_range("size", size, 1, kLargest, "a whole number, 1 .. 65536");
@@ -40,6 +46,8 @@ void ImageOptions::validate() const {
   check_range("rand_ops", rand_ops, 0, kAugmentOps, "a whole number, 0 .. 16");
   check_range("rand_magnitude", rand_magnitude, 0, kMaxMagnitude, "a whole number, 0 .. 30");
   check_range("max_pixels", max_pixels, 1, std::numeric_limits<int64_t>::max(), "a whole number >= 1");
+  if (fill.size() != 3) refuse("fill", fmt::format("a list of {}", fill.size()), "three whole numbers (red, green, blue)");
+  for (const int64_t value : fill) check_range("fill", value, 0, 255, "whole numbers, 0 .. 255");
   if (mean.size() != 3) refuse("mean", fmt::format("a list of {}", mean.size()), "three numbers (red, green, blue)");
   if (std.size() != 3) refuse("std", fmt::format("a list of {}", std.size()), "three numbers (red, green, blue)");
   for (const double value : mean) {
@@ -53,9 +61,22 @@ void ImageOptions::validate() const {
 void bind_options(ConfigBinder& binder, ImageOptions& options) {
   constexpr double kLargest = 1 << 16;
   binder.field("size", options.size, {.low = 1, .high = kLargest}, "pixels a side that the network sees; row 35");
-  binder.field("resize", options.resize, {.low = 1, .high = kLargest}, "shorter side before the centre crop, pixels, >= size; row 35");
-  binder.choice("filter", options.filter, {{"bilinear", Filter::kBilinear}, {"bicubic", Filter::kBicubic}, {"nearest", Filter::kNearest}},
-                "resizing: bilinear and bicubic are antialiased, as Pillow; row 35");
+  binder.field("resize", options.resize, {.low = 1, .high = kLargest},
+               "the side that resize_mode names, before the centre crop, pixels, >= size; row 35");
+  binder.choice("filter", options.filter,
+                {{"bilinear", Filter::kBilinear},
+                 {"bicubic", Filter::kBicubic},
+                 {"lanczos", Filter::kLanczos},
+                 {"hamming", Filter::kHamming},
+                 {"box", Filter::kBox},
+                 {"nearest", Filter::kNearest}},
+                "resizing: all but nearest are antialiased, as Pillow; row 35");
+  binder.choice("resize_mode", options.resize_mode,
+                {{"shortest", ResizeMode::kShortest}, {"longest", ResizeMode::kLongest}, {"squash", ResizeMode::kSquash}},
+                "what becomes resize pixels long: the shorter side, the longer one (the other is padded), or each (squeezed); row 35");
+  binder.choice("crop_rounding", options.crop_rounding, {{"down", CropRounding::kDown}, {"even", CropRounding::kEven}},
+                "half a pixel in the crop's offset: down (as transformers), or to the even one (as torchvision, timm, open_clip); row 35");
+  binder.field("fill", options.fill, {.low = 0, .high = 255}, "red, green, blue of what resize_mode=longest pads; row 35");
   binder.choice("augment", options.augment, {{"none", Augment::kNone}, {"flip", Augment::kFlip}, {"rand", Augment::kRand}},
                 "training only: flip = mirrored with p 0.5, rand = RandAugment, then flip; row 35");
   binder.field("rand_ops", options.rand_ops, {.low = 0, .high = kAugmentOps}, "RandAugment's n, operations a picture; row 35");
@@ -70,12 +91,11 @@ void bind_options(ConfigBinder& binder, ImageOptions& options) {
 }
 
 Image transform_image(const Image& image, const ImageOptions& options, RandomStream* stream) {
-  if (stream == nullptr || options.augment == Augment::kNone)
-    return resize_center_crop(image, options.resize, options.size, options.filter);
+  const Framing framing = options.framing();
+  if (stream == nullptr || options.augment == Augment::kNone) return frame_picture(image, framing);
   const bool rand = options.augment == Augment::kRand;
-  Image out = rand ? resize_center_crop(rand_augment(image, options.rand_ops, options.rand_magnitude, *stream), options.resize,
-                                        options.size, options.filter)
-                   : resize_center_crop(image, options.resize, options.size, options.filter);
+  Image out =
+      rand ? frame_picture(rand_augment(image, options.rand_ops, options.rand_magnitude, *stream), framing) : frame_picture(image, framing);
   return stream->chance(0.5) ? flip_horizontal(out) : out;
 }
 

@@ -18,8 +18,11 @@ enum class DctScale { kExact, kFast };
 
 struct ImageOptions {
   int64_t size = 224;                                // pixels a side that the network sees; >= 1
-  int64_t resize = 256;                              // shorter side before the centre crop; >= size
+  int64_t resize = 256;                              // the side that resize_mode names, before the centre crop; >= size
   Filter filter = Filter::kBilinear;                 // antialiased, as Pillow
+  ResizeMode resize_mode = ResizeMode::kShortest;    // shortest | longest | squash
+  CropRounding crop_rounding = CropRounding::kDown;  // of half a pixel in the crop's offset: down | even
+  std::vector<int64_t> fill = {0, 0, 0};             // red, green, blue of what longest pads; 0 .. 255
   Augment augment = Augment::kRand;                  // training only: rand = RandAugment + flip, row 35
   int64_t rand_ops = 2;                              // RandAugment's n; 0..16
   int64_t rand_magnitude = 14;                       // RandAugment's m, of 30
@@ -32,14 +35,15 @@ struct ImageOptions {
   // How a picture is decoded that transform_image is given next. RandAugment counts in pixels of the picture as it is stored, so that what
   // it is going to change (`randomly`) is decoded whole.
   DecodeOptions decode(bool randomly = false) const;
+  Framing framing() const;
   void validate() const;  // throws ConfigError
 };
 
 // Into the binder's present section.
 void bind_options(ConfigBinder& binder, ImageOptions& options);
 
-// Evaluation (stream null): resize, centre crop. Training: RandAugment before everything if chosen, flip with p = 0.5 after the crop.
-// Returns size x size. Throws ShapeError for an empty picture.
+// Evaluation (stream null): resize, centre crop (frame_picture). Training: RandAugment before everything if chosen, flip with p = 0.5 after
+// the crop. Returns size x size. Throws ShapeError for an empty picture.
 Image transform_image(const Image& image, const ImageOptions& options, RandomStream* stream);
 
 // (pixel / 255 - mean) / std in single precision, as torchvision's ToTensor and Normalize compute it, written as [height, width, 3]

@@ -23,7 +23,7 @@ void ClassificationLossOptions::validate(int64_t classes) const {
 }
 
 LossTerm classification_loss(const at::Tensor& logits, const at::Tensor& labels, const ClassificationLossOptions& options) {
-  LossTerm plain = cross_entropy(logits, labels);  // checks shapes
+  LossTerm plain = cross_entropy(logits, labels);  // also checks the shapes
   if (options.plain() || plain.count == 0) return plain;
   const int64_t classes = logits.size(1);
   options.validate(classes);
@@ -33,7 +33,7 @@ LossTerm classification_loss(const at::Tensor& logits, const at::Tensor& labels,
   target.scatter_add_(1, labels.unsqueeze(1), at::full({labels.size(0), 1}, 1 - options.label_smoothing, log_p.options()));
   at::Tensor terms = target * -log_p;
   if (options.focal_gamma > 0) {
-    // 1 - p from the other classes would be exact as well; p = 1 in float gives 0, whose power has no finite slope below g = 1.
+    // In float32, p = 1 gives 1 - p = 0, and the derivative of 0^g is infinite for g < 1.
     terms = terms * (1 - log_p.exp()).clamp_min(1e-7).pow(options.focal_gamma);
   }
   if (!options.class_weights.empty()) terms = terms * at::tensor(options.class_weights, at::kDouble).to(terms.options());

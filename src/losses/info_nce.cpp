@@ -22,7 +22,7 @@ void check_logits(const at::Tensor& logits, const at::Tensor& targets, const cha
         fmt::format("{}: {} must be Long [{}] (one a row of the logits), found {}", where, target_name, logits.size(0),
                     targets.defined() ? fmt::format("{} {}", c10::toString(targets.scalar_type()), targets.sizes().vec()) : "none"));
   }
-  // Reading values of a device tensor would stall the stream; there the gather's own assertion has to do.
+  // Reading values from a GPU would synchronise the stream; there the assertion in gather has to suffice.
   if (targets.numel() > 0 && targets.device().is_cpu()) {
     const auto [low, high] = at::aminmax(targets);
     if (low.item<int64_t>() < 0 || high.item<int64_t>() >= logits.size(1)) {
@@ -34,12 +34,12 @@ void check_logits(const at::Tensor& logits, const at::Tensor& targets, const cha
 
 at::Tensor at_least_float(const at::Tensor& logits) { return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat); }
 
-// log_softmax and nll are single kernels in both directions; nothing of [R, K] is kept but the log-probabilities.
+// log_softmax and nll_loss are single kernels, forward and backward; of size [R, K], only the log-probabilities are kept.
 at::Tensor summed_negative_log_likelihood(const at::Tensor& logits, const at::Tensor& targets) {
   return at::nll_loss(at::log_softmax(logits, 1), targets, {}, at::Reduction::Sum);
 }
 
-// The positive is not in the denominator: logsumexp over the rest minus the positive's logit.
+// For a denominator without the positive: logsumexp over the rest, minus the positive's logit.
 LossTerm without_positive(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& left_out) {
   const at::Tensor rows = left_out.logical_not().any(1).nonzero().squeeze(1);
   const at::Tensor kept = logits.index_select(0, rows);

@@ -1,4 +1,4 @@
-// A loss as (sum, count), so that terms of different counts add up rightly over accumulation and ranks.
+// A loss as (sum, count), so that terms with different counts combine correctly over accumulated parts and ranks.
 #pragma once
 
 #include <torch/types.h>
@@ -7,7 +7,7 @@ namespace infig {
 
 struct LossTerm {
   at::Tensor sum;     // scalar float, with gradient
-  int64_t count = 0;  // items summed; 0: the term is absent from this batch and sum is 0
+  int64_t count = 0;  // number of items in the sum; 0: the loss has no items in this batch, and sum is 0
 
   at::Tensor mean() const { return count > 0 ? sum / static_cast<double>(count) : sum; }
 };

@@ -1,4 +1,4 @@
-// The objective of models that have no loss but the classifier's: L = cross-entropy (losses/classification_loss.h).
+// Objective of models whose only loss is the classifier's cross-entropy (losses/classification_loss.h).
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@ namespace infig {
 
 class ClassificationObjective : public Objective {
  public:
-  // `model` outlives the objective.
+  // Keeps a reference to `model`, which must outlive the objective.
   ClassificationObjective(Model& model, const ObjectiveContext& context)
       : model_(model), classification_(context.classification), ranks_(*context.ranks) {}
 
@@ -19,7 +19,7 @@ class ClassificationObjective : public Objective {
 
  private:
   struct Posts {
-    int64_t first = 0, all = 0;  // of this rank among those of all ranks
+    int64_t first = 0, all = 0;  // index of this rank's first post in the whole batch; posts of the whole batch
   };
   Posts count(int64_t own);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/config.h"
@@ -24,7 +25,7 @@ std::string_view bytes_of(const at::Tensor& tensor) {
   return {static_cast<const char*>(tensor.const_data_ptr()), static_cast<size_t>(tensor.numel()) * tensor.element_size()};
 }
 
-// `compute` appends `rows` rows and returns the pictures that were bad.
+// Appends all rows of the cache to `writer` and returns the bad pictures.
 using Compute = std::function<std::map<int64_t, BadPicture>(FeatureWriter& writer, const FrozenOptions& frozen)>;
 
 CachedFeatures cached(const std::string& kind, const std::string& title, const std::string& key, int64_t rows,
@@ -38,23 +39,31 @@ CachedFeatures cached(const std::string& kind, const std::string& title, const s
   log_info("{} of {} posts are computed once, into {}", title, rows, folder.string());
   make_folder(options.folder);
   FeatureWriter writer(folder, rows, options.half);
-  writer.commit(compute(writer, {.batch_size = options.batch_size, .workers = options.workers, .title = title}));
+  writer.commit(compute(writer, {.batch_size = options.batch_size, .workers = options.workers, .title = title, .stop = options.stop}));
   return {std::make_shared<const FeatureStore>(folder, rows), name};
+}
+
+// What features depend on beside weights and pixels: activations, epsilons, heads. Nothing for the backbones that have one setting, so that
+// their caches keep their names.
+std::string settings_of(const ImageBackbone& backbone) {
+  const nlohmann::json config = backbone.config();
+  const std::string type = config.value("model_type", "");
+  const bool usual = type == "efficientnet-lite" || (type == "resnet" && config.value("hidden_act", "") == "relu");
+  return usual ? std::string() : config.dump();
 }
 
 std::vector<std::vector<int64_t>> clip_ids(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
                                            int64_t workers) {
-  const ClipOptions& options = clip.model->options();
-  if (clip.tokenizer->vocab_size() > options.vocab_size) {
-    throw CheckpointError(fmt::format("clip.tokenizer: has {} tokens, CLIP's embeddings {} rows; they do not belong together",
-                                      clip.tokenizer->vocab_size(), options.vocab_size));
+  if (clip.tokenizer->vocab_size() > clip.model->vocab_size()) {
+    throw CheckpointError(fmt::format("clip.tokenizer: has {} tokens, the embeddings of clip.model {} rows; they do not belong together",
+                                      clip.tokenizer->vocab_size(), clip.model->vocab_size()));
   }
   std::vector<std::vector<int64_t>> ids(rows.size());
   parallel_for(static_cast<int64_t>(rows.size()), workers, [&](int64_t i) {
     auto& row = ids[static_cast<size_t>(i)];
     const Post& post = data.posts[static_cast<size_t>(rows[static_cast<size_t>(i)])];
-    row = clip.tokenizer->encode(post.text, options.max_position_embeddings).ids;
-    if (clip.own_end) row.back() = options.eos_token_id;
+    row = clip.tokenizer->encode(post.text, clip.model->max_length()).ids;
+    if (clip.own_end) row.back() = *clip.own_end;
   });
   return ids;
 }
@@ -82,7 +91,7 @@ std::string feature_key(const torch::nn::Module& encoder, const DataSet& data, c
 }
 
 CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, const FeatureCacheOptions& options) {
-  const std::string key = feature_key(backbone, data, pixels, options.half);
+  const std::string key = feature_key(backbone, data, pixels, options.half, settings_of(backbone));
   return cached("image", "picture features", key, static_cast<int64_t>(data.posts.size()), options,
                 [&](FeatureWriter& writer, const FrozenOptions& frozen) {
                   return for_each_grid(backbone, data.posts, pixels, frozen, [&](int64_t, const at::Tensor& grid) {
@@ -96,8 +105,8 @@ CachedFeatures cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, 
   const auto ids = clip_ids(clip, data, rows, options.workers);
   std::string texts;
   for (const auto& row : ids) texts += fmt::format("{}\n", fmt::join(row, " "));
-  const std::string key = feature_key(*clip.model, data, clip.pixels, options.half, texts);
-  ClipModel model = clip.model;  // a module holder: the same model
+  const std::string key = feature_key(*clip.model, data, clip.pixels, options.half, texts + clip.model->settings());
+  const auto& model = clip.model;
   const at::Device device = model->parameters().front().device();
   return cached("clip", "CLIP embeddings", key, static_cast<int64_t>(rows.size()), options,
                 [&](FeatureWriter& writer, const FrozenOptions& frozen) {
@@ -105,7 +114,8 @@ CachedFeatures cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, 
                     std::vector<int64_t> positions(static_cast<size_t>(pixel_values.size(0)));
                     std::iota(positions.begin(), positions.end(), first);
                     const at::Tensor image = model->image_embeds(pixel_values.to(device));
-                    const at::Tensor text = model->text_embeds(pad_texts(ids, positions, clip.tokenizer->pad_id()).input_ids.to(device));
+                    const int64_t pad = clip.tokenizer->pad_id();
+                    const at::Tensor text = model->text_embeds(model->padded(pad_texts(ids, positions, pad).input_ids, pad).to(device));
                     writer.append(at::stack({image, text}, 1));
                   });
                 });

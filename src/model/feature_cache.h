@@ -1,15 +1,17 @@
-// The cache of what frozen encoders give: computed once a data set, found again by what it depends on.
+// Cache of the outputs of frozen encoders. They are computed once per data set and found again by a hash of everything they depend on.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/post.h"
-#include "encoders/clip.h"
 #include "encoders/image_backbone.h"
+#include "encoders/image_text_model.h"
 #include "image/transform.h"
 #include "tensor/feature_store.h"
 #include "text/tokenizer.h"
@@ -17,35 +19,36 @@
 namespace infig {
 
 struct FeatureCacheOptions {
-  std::filesystem::path folder;  // holds one folder a key
-  bool half = false;             // stored as fp16 instead of fp32
-  int64_t batch_size = 32;       // posts a forward pass
-  int64_t workers = 2;           // threads that read and decode pictures
+  std::filesystem::path folder;            // parent folder; each key has a subfolder of its own
+  bool half = false;                       // store features as fp16 instead of fp32
+  int64_t batch_size = 32;                 // posts per forward pass
+  int64_t workers = 2;                     // threads that read and decode pictures
+  const std::atomic<int>* stop = nullptr;  // see FrozenOptions::stop; an unfinished cache is deleted
 };
 
-// What the features depend on, as 64 hex digits: the encoder's weights, the preprocessing, the posts' pictures (paths, sizes and times of
-// change of the files), the number format, and `more`. Anything else gives another key and with it a new cache.
+// Returns the cache key, a SHA-256 of 64 hex digits. It covers the encoder's weights, the preprocessing, the data set's hash, each
+// picture's path, size and modification time, the storage format and `more`: a change in any of them gives another key.
 std::string feature_key(const torch::nn::Module& encoder, const DataSet& data, const ImageOptions& pixels, bool half,
                         const std::string& more = "");
 
 struct CachedFeatures {
   std::shared_ptr<const FeatureStore> store;
-  std::string folder;  // its name in FeatureCacheOptions::folder
+  std::string folder;  // name of the subfolder of FeatureCacheOptions::folder
 };
 
-// What the backbone gives for every post's picture; of a grid a row [h, w, c] each. Opens the cache of this key, or computes and writes it,
-// with a progress bar, first. The log says which.
+// Returns the backbone's features of every post's picture, one row per post; a feature map is stored as [h, w, c]. Opens the cache of this
+// key if it exists; otherwise computes and writes it, with a progress bar. The log says which of the two happened.
 CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, const FeatureCacheOptions& options);
 
 struct ClipEncoder {
-  ClipModel model{nullptr};
-  ImageOptions pixels = {};              // as the model wants to see pictures, without augmentation (method.md row 14)
-  const Tokenizer* tokenizer = nullptr;  // texts are cut to the model's positions and keep their last token
-  bool own_end = false;                  // the tokenizer is another model's: its last token gives way to CLIP's end of text (--random-init)
+  std::shared_ptr<ImageTextModel> model;  // CLIP or SigLIP
+  ImageOptions pixels = {};               // the model's own preprocessing, without augmentation (method.md row 14)
+  const Tokenizer* tokenizer = nullptr;   // texts are truncated to the model's positions and keep their last token
+  std::optional<int64_t> own_end = {};    // the tokenizer is another model's: replace its last token by this one (--random-init)
 };
 
-// CLIP's embeddings of the posts `rows`, a row [2, E] each, the picture's first, projected, not normalised; likewise cached.
-// Throws CheckpointError where the tokenizer has tokens that the model lacks.
+// Returns the model's embeddings of the posts `rows`, cached like cached_grids(): [2, E] per post, picture first, projected but not
+// normalised. Throws CheckpointError if the tokenizer has more tokens than the model has token embeddings.
 CachedFeatures cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
                                   const FeatureCacheOptions& options);
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <numeric>
 
+#include "core/interrupt.h"
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/sampler.h"
@@ -12,7 +13,9 @@
 namespace infig {
 namespace {
 
-// Reads batches of pictures as the network sees them: [b, 3, S, S] float, channels-last.
+constexpr const char* kStopped = "stopped by request while features were computed; nothing was written";
+
+// Reads batches of pictures, preprocessed for the network: [b, 3, S, S] float, channels-last.
 class PictureReader {
  public:
   PictureReader(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ImageOptions& pixels, int64_t workers)
@@ -64,7 +67,7 @@ std::map<int64_t, BadPicture> for_each_picture(const std::vector<Post>& posts, c
   const auto total = static_cast<int64_t>(rows.size());
   ProgressBar bar(options.title, total);
   PictureReader reader(posts, rows, pixels, options.workers);
-  // The next batch is read while the network looks at this one.
+  // The next batch is read while the network processes this one.
   const auto read = [&](int64_t first) {
     const int64_t count = std::min(options.batch_size, total - first);
     return std::async(std::launch::async, [&reader, first, count] { return reader.read(first, count); });
@@ -76,6 +79,7 @@ std::map<int64_t, BadPicture> for_each_picture(const std::vector<Post>& posts, c
     if (first + options.batch_size < total) next = read(first + options.batch_size);
     sink(first, pixel_values);
     bar.update(std::min(total, first + options.batch_size));
+    throw_if_stopped(options.stop, kStopped);
   }
   bar.finish();
   return reader.take_bad();
@@ -96,7 +100,7 @@ PooledPictures pooled_picture_features(ImageBackbone& backbone, const std::vecto
                                        const FrozenOptions& options) {
   const at::Tensor pooled = at::zeros({static_cast<int64_t>(posts.size()), backbone.feature_size()}, at::kFloat);
   const auto bad = for_each_grid(backbone, posts, pixels, options, [&](int64_t first, const at::Tensor& grid) {
-    pooled.narrow(0, first, grid.size(0)).copy_(pool_grid(grid));
+    pooled.narrow(0, first, grid.size(0)).copy_(backbone.pooled(grid));
   });
   for (const auto& [row, picture] : bad) {
     if (!picture.truncated()) pooled[row].zero_();
@@ -128,6 +132,7 @@ at::Tensor mean_text_features(TextEncoder& encoder, const Tokenizer& tokenizer, 
     features.index_copy_(0, at::tensor(rows, at::kLong), (states * weights).sum(1) / weights.sum(1));
     done += count;
     bar.update(done);
+    throw_if_stopped(options.stop, kStopped);
   }
   bar.finish();
   for (size_t row = 0; row < posts.size(); ++row) {

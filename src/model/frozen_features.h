@@ -1,8 +1,9 @@
-// Features of encoders that are not trained: computed once over many posts, without gradients.
+// Features of frozen encoders, computed once over many posts without gradients.
 #pragma once
 
 #include <torch/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -20,30 +21,33 @@
 namespace infig {
 
 struct FrozenOptions {
-  int64_t batch_size = 32;  // posts a forward pass
-  int64_t workers = 2;      // threads that read and decode pictures ahead
-  std::string title;        // of the progress bar; empty: none
+  int64_t batch_size = 32;                 // posts per forward pass
+  int64_t workers = 2;                     // threads that read and decode pictures ahead
+  std::string title;                       // title of the progress bar; empty: no bar
+  const std::atomic<int>* stop = nullptr;  // holds a signal's number once the work is to stop: throws Interrupted after the batch
 };
 
-// The pictures of posts `rows` as a network sees them, batch by batch, in order: `sink(first, pixel_values)` gets [b, 3, S, S] float,
-// channels-last, of rows first .. first + b - 1, under c10::InferenceMode; the next batch is read meanwhile. A picture that cannot be used,
-// or is not named, is read as zeros. Returns what was wrong, by position in `rows`.
+// Reads the pictures of the posts `rows`, preprocessed for the network, and passes them to `sink` batch by batch, in order. `pixel_values`
+// is [b, 3, S, S] float, channels-last, for rows[first] .. rows[first + b - 1]. `sink` runs under c10::InferenceMode while the next batch
+// is read. The picture of a post that names none, or whose picture cannot be used, is all zeros. Returns the pictures that are not whole
+// (those that a post does not name included), by position in `rows`.
 std::map<int64_t, BadPicture> for_each_picture(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ImageOptions& pixels,
                                                const FrozenOptions& options,
                                                const std::function<void(int64_t first, const at::Tensor& pixel_values)>& sink);
 
-// The backbone's grid of every post's picture, in order: `sink(first, grid)` gets [b, c, h, w] float of posts first .. first + b - 1.
-// The grid of a picture that could not be used means nothing. Returns what was wrong, by row.
+// Computes the backbone's feature map of every post's picture, in order: `sink` gets [b, c, h, w] float (of a Vision Transformer
+// [b, T, c]) for posts first .. first + b - 1.
+// The feature map of an unusable picture is meaningless. Returns the pictures that are not whole, by row.
 std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
                                             const FrozenOptions& options,
                                             const std::function<void(int64_t first, const at::Tensor& grid)>& sink);
 
-// The mean of the last hidden states over each text's tokens, special ones included (as sentence-transformers pools): [N, D] float.
-// Texts are cut to max_length tokens. A post without text is a row of zeros.
+// Returns the mean of the last hidden states over each text's tokens, special tokens included (mean pooling, as in sentence-transformers):
+// [N, D] float. Texts are truncated to max_length tokens. A post without text gets a row of zeros. The encoder must be on the CPU.
 at::Tensor mean_text_features(TextEncoder& encoder, const Tokenizer& tokenizer, const std::vector<Post>& posts, int64_t max_length,
                               const FrozenOptions& options);
 
-// The mean of the backbone's grid. A post without a usable picture is a row of zeros.
+// The backbone's feature map averaged over its grid, or a Vision Transformer's CLS. A post without a usable picture gets a row of zeros.
 struct PooledPictures {
   at::Tensor features;  // [N, c] float
   PictureCounts counts;

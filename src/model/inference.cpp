@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/interrupt.h"
 #include "core/progress.h"
 #include "data/sampler.h"
 
@@ -19,7 +20,7 @@ void softmax_row(const float* logits, int64_t classes, double* out) {
 }  // namespace
 
 ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options) {
-  const c10::InferenceMode inference;  // packed weights (nn/packed_linear.h)
+  const c10::InferenceMode inference;  // also enables packed weights (nn/packed_linear.h)
   const int64_t classes = model.num_labels();
   const at::Device device = model.parameters().front().device();
   std::vector<int64_t> lengths;
@@ -28,7 +29,7 @@ ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<
   std::vector<std::vector<int64_t>> groups;  // positions in `rows`
   int64_t number = 0, own = 0;
   for (auto& group : sorted_batches(lengths, options.batch_size)) {
-    if (number++ % ranks.size() != ranks.rank()) continue;  // dealt in turn: every rank has short and long texts
+    if (number++ % ranks.size() != ranks.rank()) continue;  // dealt in turn, so that every rank gets short and long texts
     own += static_cast<int64_t>(group.size());
     groups.push_back(std::move(group));
   }
@@ -39,8 +40,8 @@ ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<
   }
   ScoredRows scored;
   scored.probabilities.resize(rows.size() * static_cast<size_t>(classes));
-  std::vector<double> losses(rows.size(), 0);    // of the rows that have a label
-  std::vector<double> labelled(rows.size(), 0);  // 1 for those
+  std::vector<double> losses(rows.size(), 0);    // cross-entropy of the rows that have a label
+  std::vector<double> labelled(rows.size(), 0);  // 1 for the rows that have a label
   int64_t done = 0;
   ProgressBar bar(ranks.first() ? options.title : "", own);
   auto stream = loader.stream(batches, -1);
@@ -63,8 +64,9 @@ ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<
     done += static_cast<int64_t>(group.size());
     bar.update(done);
     if (options.on_batch) options.on_batch(done);
+    throw_if_stopped(options.stop, "stopped by request; nothing was written");
   }
-  for (std::vector<double>* values : {&scored.probabilities, &losses, &labelled}) ranks.sum(*values);  // 0 where another rank computed
+  for (std::vector<double>* values : {&scored.probabilities, &losses, &labelled}) ranks.sum(*values);  // rows of other ranks are 0 here
   const double count = std::accumulate(labelled.begin(), labelled.end(), 0.0);
   scored.loss = count > 0 ? std::accumulate(losses.begin(), losses.end(), 0.0) / count : 0;
   return scored;

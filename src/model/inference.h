@@ -1,6 +1,7 @@
-// A model over many posts: probabilities in the order of the rows asked for.
+// Runs a model over many posts and returns their class probabilities.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -14,18 +15,20 @@ namespace infig {
 
 struct InferenceOptions {
   int64_t batch_size = 64;
-  Precision precision = Precision::kFp32;           // resolved
-  std::string title = {};                           // of the progress bar; empty: no bar
-  std::function<void(int64_t done)> on_batch = {};  // after each batch: rows done so far
-  Ranks* ranks = &Ranks::alone();                   // share the batches; every rank gets all results; collective
+  Precision precision = Precision::kFp32;           // resolved: never kAuto
+  std::string title = {};                           // title of the progress bar; empty: no bar
+  std::function<void(int64_t done)> on_batch = {};  // called after each batch with the rows that this rank has done
+  const std::atomic<int>* stop = nullptr;           // holds a signal's number once the work is to stop: throws Interrupted after the batch
+  Ranks* ranks = &Ranks::alone();                   // the ranks that share the batches; every rank gets all results
 };
 
 struct ScoredRows {
-  std::vector<double> probabilities;  // [N, C], softmax of the logits in double
-  double loss = 0;                    // mean cross-entropy over the rows that have a label; 0 where none has
+  std::vector<double> probabilities;  // [N, C] in the order of `rows`: softmax of the logits, in double
+  double loss = 0;                    // mean cross-entropy over the rows that have a label; 0 if none has one
 };
 
-// Batches by length; no gradient, no dropout. The model's device is used. Several ranks compute the same batches as one would.
+// Scores the posts `rows` on the model's device, without gradients and dropout. Batches group texts of similar length and are the same for
+// any number of ranks. Collective.
 ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options);
 
 }  // namespace infig

@@ -5,6 +5,7 @@
 
 #include "core/random.h"
 #include "encoders/image_encoder.h"
+#include "encoders/vision_tower.h"
 #include "encoders/weight_names.h"
 #include "nn/initialize.h"
 #include "nn/linear.h"
@@ -33,6 +34,7 @@ void AlignmentParametersImpl::initialize(double std, uint64_t seed) {
 }
 
 std::shared_ptr<ImageTower> make_image_tower(const ImageModelOptions& options) {
+  if (const auto network = options.vision()) return std::make_shared<VisionTowerImpl>(options.vision_tower(*network));
   return std::make_shared<ImageEncoderImpl>(options.encoder, make_image_backbone(options.backbone()));
 }
 
@@ -58,7 +60,7 @@ InfigModelImpl::InfigModelImpl(const InfigOptions& options, int64_t num_labels, 
   load_pretrained();
 }
 
-// What is published keeps its own weights; every other part has a stream of its own, so that one part more changes no other's.
+// Published parts keep their weights. Every other part has its own random stream, so that adding one does not change the others.
 void InfigModelImpl::initialize(uint64_t seed) {
   const double range = options_.image.encoder.initializer_range;
   if (options_.text.model.empty()) text_encoder->initialize(derive_seed(seed, "init.text_encoder"));
@@ -75,7 +77,7 @@ void InfigModelImpl::load_pretrained() {
   const std::string& text = options_.text.model;
   if (!text.empty()) load_published(*text_encoder, load_tensors(text), text_encoder->names(), text);
   const std::string& image = options_.image.model;
-  if (!image.empty()) load_state_dict(*image_encoder->backbone(), state_dict(*load_image_backbone(image).backbone), image);
+  if (!image.empty()) image_encoder->load_backbone(*load_image_backbone(image).backbone, image);
 }
 
 LoaderInputs InfigModelImpl::inputs(const Tokenizer* tokenizer) const {
@@ -83,9 +85,11 @@ LoaderInputs InfigModelImpl::inputs(const Tokenizer* tokenizer) const {
 }
 
 std::optional<int64_t> InfigModelImpl::layers_above(const std::string& parameter) const {
-  constexpr std::string_view kText = "text_encoder.";
-  if (!parameter.starts_with(kText)) return std::nullopt;
-  return text_encoder->num_hidden_layers() + 1 - text_encoder->layer_of(parameter.substr(kText.size()));
+  constexpr std::string_view kText = "text_encoder.", kImage = "image_encoder.";
+  if (parameter.starts_with(kText)) return text_encoder->num_hidden_layers() + 1 - text_encoder->layer_of(parameter.substr(kText.size()));
+  // Of a Vision Transformer all layers are published; those over a convolutional backbone are not.
+  if (!options_.image.vision() || !parameter.starts_with(kImage) || parameter.starts_with("image_encoder.projection.")) return std::nullopt;
+  return image_encoder->num_hidden_layers() + 1 - image_encoder->layer_of(parameter.substr(kImage.size()));
 }
 
 nlohmann::json InfigModelImpl::facts() const {

@@ -1,5 +1,5 @@
-// INFIG assembled: text and image tower, fusion, pooling, head (paper section 3, method.md "Shapes"). What is computed once before training
-// is in infig_inputs.cpp.
+// The INFIG model: text tower, image tower, fusion, pooling and classification head (paper section 3; method.md, "Shapes").
+// add_training_inputs(), which prepares what is computed once before training, is in infig_inputs.cpp.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -18,37 +18,37 @@
 
 namespace infig {
 
-// Holder of the alignment modules' own parameters, so that they are called gam.temperature, hfam.temperature, ...
+// Parameters of one alignment loss, registered as `gam` or `hfam`: their names are gam.temperature, hfam.image_projection.weight, ...
 class AlignmentParametersImpl : public torch::nn::Module {
  public:
-  // proj_dim 0: no projections. image and text projections are Linear(hidden, proj_dim).
+  // image_projection and text_projection are Linear(hidden_size, proj_dim); with proj_dim 0 there are none.
   AlignmentParametersImpl(int64_t hidden_size, int64_t proj_dim, double temperature, bool learn_temperature);
-  void add_clip(int64_t embed_dim, int64_t clip_dim);  // clip_image_ and clip_text_projection: Linear(embed_dim, clip_dim), row 15
-  void initialize(double std, uint64_t seed);          // random initial weights of the projections
-  at::Tensor temperature;                              // scalar
+  void add_clip(int64_t embed_dim, int64_t clip_dim);  // adds the clip_* projections, Linear(embed_dim, clip_dim), row 15
+  void initialize(double std, uint64_t seed);          // draws random initial weights of the projections
+  at::Tensor temperature;                              // scalar float
   torch::nn::Linear image_projection{nullptr}, text_projection{nullptr};
   torch::nn::Linear clip_image_projection{nullptr}, clip_text_projection{nullptr};
 };
 TORCH_MODULE(AlignmentParameters);
 
 struct ForwardResult : ModelOutput {     // scores [B, P + T], attention [B, H, P + T, P + T] of the last fusion layer
-  std::vector<at::Tensor> text_hidden;   // n_t + 1 of [B, L, d]; [CLS] at position 0
+  std::vector<at::Tensor> text_hidden;   // embeddings and n_t layers: n_t + 1 of [B, L, d]; [CLS] at position 0
   std::vector<at::Tensor> image_hidden;  // n_i + 1 of [B, 1 + P, d]; visual CLS at position 0
-  at::Tensor feature_map;                // of the image tower's backbone, or the batch's own; convolutions give [B, c, h, w]
+  at::Tensor feature_map;                // the backbone's output, or Batch::feature_map if given; [B, c, h, w] for a convolutional network
 };
 
-// The image tower that the options describe, weights not yet set: the one place that knows which towers there are.
+// Makes the image tower that the options describe, weights not yet set. This is the only place that knows which towers exist.
 std::shared_ptr<ImageTower> make_image_tower(const ImageModelOptions& options);
 
 class InfigModelImpl : public Model {
  public:
-  // `num_labels` classes, weights not yet set. Options must be finish()ed.
+  // A model for `num_labels` classes, weights not yet set. options.finish() must have been called.
   InfigModelImpl(const InfigOptions& options, int64_t num_labels);
-  // The same with weights: initialize(seed), then load_pretrained().
+  // Also sets the weights: initialize(seed), then load_pretrained().
   InfigModelImpl(const InfigOptions& options, int64_t num_labels, uint64_t seed);
 
-  // run() in two halves: the towers, which the alignment losses look at, and fusion, pooling and head on what they gave. A backbone that
-  // is not trained computes in fp32 whatever the precision (docs/training.md, "Precision"): its features are what a cache of them holds.
+  // The two halves of run(). encode() runs both towers, whose hidden states the alignment losses need; classify() runs fusion, pooling and
+  // head on them. A frozen backbone computes in fp32 whatever the precision (docs/training.md, "Precision"), as in the cache.
   ForwardResult encode(const Batch& batch, const ForwardOptions& how);
   void classify(ForwardResult& result, const Batch& batch, const ForwardOptions& how);
   ForwardResult run(const Batch& batch, const ForwardOptions& how);

@@ -1,5 +1,5 @@
-// What is computed once before an INFIG trains (InfigModelImpl::add_training_inputs in infig.h): a frozen backbone's features, and CLIP's
-// embeddings for GAM.
+// What is computed once before an INFIG model is trained (InfigModelImpl::add_training_inputs in infig.h): the features of a frozen
+// backbone, and CLIP's embeddings for GAM.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -19,10 +19,10 @@ constexpr const char* kImageFeatures = "image";
 constexpr const char* kClipFeatures = "clip";
 
 FeatureCacheOptions cache_options(const InputContext& context) {
-  return {.folder = context.folder, .half = context.half_features, .workers = context.workers};
+  return {.folder = context.folder, .half = context.half_features, .workers = context.workers, .stop = context.stop};
 }
 
-// A frozen backbone gives the same features for the same pixels in every epoch.
+// A frozen backbone computes the same features from the same pixels in every epoch, so they can be cached.
 bool add_features(const InfigOptions& options, ImageTower& tower, PostLoader& loader, const InputContext& context, std::string& folder) {
   if (options.image.finetune) return false;
   if (options.image.pixels.augment != Augment::kNone) {
@@ -39,7 +39,7 @@ bool add_features(const InfigOptions& options, ImageTower& tower, PostLoader& lo
   return true;
 }
 
-// Row 14: CLIP is frozen and sees the picture as it is, so its embeddings are computed once; row 18: of training posts alone.
+// CLIP is frozen and sees pictures without augmentation (row 14), so its embeddings are computed once; for training posts only (row 18).
 std::string add_clip(const InfigOptions& options, const at::Device& device, PostLoader& loader, const InputContext& context) {
   const ClipPriorOptions& clip = options.clip;
   const std::vector<int64_t> rows = context.data->rows_of(Split::kTrain);
@@ -53,17 +53,20 @@ std::string add_clip(const InfigOptions& options, const at::Device& device, Post
   encoder.tokenizer = context.tokenizer;
   std::unique_ptr<Tokenizer> own;
   if (clip.random_init) {
-    encoder.model = ClipModel(clip_options(clip.variant));
+    const ClipOptions sizes = clip_options(clip.variant);
+    encoder.model = std::make_shared<ClipModelImpl>(sizes);
     encoder.model->initialize(derive_seed(context.seed, "clip"));
-    encoder.pixels = clip_pixels(encoder.model->options());
-    encoder.own_end = clip.tokenizer.empty();
+    encoder.pixels = clip_pixels(sizes);
+    if (clip.tokenizer.empty()) encoder.own_end = sizes.eos_token_id;
   } else {
-    PublishedClip published = load_clip(clip.model);
+    const PublishedImageText published = load_image_text(clip.model);
     encoder.model = published.model;
     encoder.pixels = published.pixels;
   }
   if (!encoder.own_end) {
-    own = load_tokenizer(clip.tokenizer.empty() ? folder_of_clip(clip.model) : fs::path(clip.tokenizer));
+    const ClipText cleaned = clip.random_init ? ClipText::kByFolder : clip_text_of(clip.model);
+    own = load_tokenizer(clip.tokenizer.empty() ? folder_of_clip(clip.model) : fs::path(clip.tokenizer), SpecialInText::kKeep, cleaned);
+    options.prepare_tokenizer(*own);
     encoder.tokenizer = own.get();
   }
   encoder.model->to(device);

@@ -38,7 +38,7 @@ int64_t clamped_queue(int64_t wanted, int64_t train_posts, int64_t batch_size) {
 MomentumTwinsImpl::MomentumTwinsImpl(const InfigOptions& options, const ImageTower& image_tower) {
   text_encoder = register_module("text_encoder", make_text_encoder(options.text.tower()));
   image_encoder = register_module("image_encoder", image_tower.make_twin());
-  if (options.gam.momentum_backbone) backbone = register_module("backbone", make_image_backbone(options.image.backbone()));
+  if (options.gam.momentum_backbone) backbone = register_module("backbone", image_tower.make_backbone_twin());
   if (options.gam.proj_dim > 0 || options.clip.embed_dim > 0) {
     gam = register_module("gam", AlignmentParameters(options.hidden_size(), options.gam.proj_dim, options.gam.temperature, false));
     if (options.clip.embed_dim > 0) gam->add_clip(options.clip.embed_dim, options.gam.clip_dim);
@@ -76,7 +76,7 @@ InfigObjective::InfigObjective(InfigModel model, int64_t train_posts, int64_t ba
 at::Tensor InfigObjective::representation(Side side, const at::Tensor& cls, const Batch& batch, AlignmentParameters& parameters) const {
   const bool image = side == Side::kImage;
   at::Tensor own = cls, clip;
-  if (!parameters.is_empty()) {  // a twin's are empty where there is nothing to project
+  if (!parameters.is_empty()) {  // a twin has none if GAM does not project
     auto& projection = image ? parameters->image_projection : parameters->text_projection;
     auto& clip_projection = image ? parameters->clip_image_projection : parameters->clip_text_projection;
     if (!projection.is_empty()) own = projection->forward(cls);
@@ -108,7 +108,7 @@ InfigObjective::Share InfigObjective::share_of(int64_t posts) {
   return share;
 }
 
-// A post's dropout masks are then what they are in the undivided batch.
+// Gives each post the dropout masks that it has in the undivided batch.
 void InfigObjective::begin_part(const ForwardOptions& how, int64_t first, const Batch& part) const {
   if (how.dropout != nullptr) how.dropout->begin_part(posts_.first + first, part.size(), posts_.all);
 }
@@ -162,7 +162,7 @@ at::Tensor InfigObjective::align(const Batch& batch, const Aligned& aligned, con
   return total;
 }
 
-// Row 8: the twins move first, then give the keys.
+// Row 8: the twins are updated before they compute the keys.
 void InfigObjective::move_twins() {
   const at::NoGradGuard no_grad;
   update_twin(*model_->text_encoder, *twins_->text_encoder, options_.gam.momentum);
@@ -226,11 +226,11 @@ LossTerm InfigObjective::hfam_loss(const Batch& batch, const Aligned& aligned, c
   if (share.all == 0) return sum;
   const auto pick = [&](const at::Tensor& tensor) { return all ? tensor : tensor.index_select(0, both_rows); };
   at::Tensor mask = batch.attention_mask.slice(1, 1);
-  if (!options_.hfam.keep_sep) {  // the last counted token of every text is [SEP]
+  if (!options_.hfam.keep_sep) {  // the last token of every text is [SEP]
     mask = mask.clone();
     const at::Tensor last = mask.sum(1, true) - 1;
     const at::Tensor only_sep = last.eq(0);
-    mask.scatter_(1, last, only_sep.to(at::kLong));  // a text of [SEP] alone keeps it: every text counts at least one token
+    mask.scatter_(1, last, only_sep.to(at::kLong));  // a text of [SEP] alone keeps it: every text needs at least one token
   }
   mask = pick(mask);
   for (size_t k = 0; k < aligned.image_tokens.size(); ++k) {
@@ -242,7 +242,7 @@ LossTerm InfigObjective::hfam_loss(const Batch& batch, const Aligned& aligned, c
     }
     const PackedTexts texts = gather_texts(pack_texts(text.to(at::kFloat), mask));
     FineGrainedSimilarity similarity = fine_grained_similarity(image.to(at::kFloat), texts, options_.hfam.loss);
-    if (ranks_->several())  // a text's rivals are the images of all ranks
+    if (ranks_->several())  // a text is compared with the images of all ranks
       similarity.text_to_image =
           gather_with_gradient(similarity.text_to_image, share.rows, *ranks_).narrow(1, share.first, both_rows.size(0));
     const LossTerm layer = fine_grained_share(similarity, share.first, model_->hfam->temperature, options_.hfam.loss);

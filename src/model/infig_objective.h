@@ -1,5 +1,5 @@
-// INFIG's training objective: L = L_sc + lambda_g L_g + lambda_f L_f (eq. 12), with the momentum twins and queues that L_g needs.
-// The step in parts is in infig_parts.cpp, the rest in infig_objective.cpp.
+// INFIG's training objective: L = L_sc + lambda_g L_g + lambda_f L_f (eq. 12), and the momentum twins and queue that L_g needs.
+// step_in_parts() is in infig_parts.cpp, the rest in infig_objective.cpp.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -21,43 +21,43 @@
 
 namespace infig {
 
-// Copies of what produces GAM's representations (row 9): text tower, image tower without its backbone, GAM's projections, and the backbone
-// where gam.momentum_backbone asks for it.
+// Momentum copies (key encoders) of the modules that produce GAM's representations (row 9): text tower, image tower without its backbone,
+// GAM's projections, and the backbone if gam.momentum_backbone is set.
 class MomentumTwinsImpl : public torch::nn::Module {
  public:
   MomentumTwinsImpl(const InfigOptions& options, const ImageTower& image_tower);
   std::shared_ptr<TextEncoder> text_encoder;
   std::shared_ptr<ImageTower> image_encoder;
-  std::shared_ptr<ImageBackbone> backbone;  // only with gam.momentum_backbone
-  AlignmentParameters gam{nullptr};         // only where GAM projects: gam.proj_dim > 0, or CLIP
+  std::shared_ptr<ImageBackbone> backbone;  // null without gam.momentum_backbone
+  AlignmentParameters gam{nullptr};         // empty unless GAM projects: gam.proj_dim > 0, or CLIP
 };
 TORCH_MODULE(MomentumTwins);
 
 class InfigObjective : public Objective {
  public:
-  // `train_posts` bounds the queue: it must stay below the training split less a batch, or copies of the same post become negatives
-  // (row 4); a longer one is clamped and the log says so.
-  // `batch_size` is the whole batch's, over all ranks; a batch given to step() is then this rank's part of it (Ranks::part), texts as wide
-  // as the whole batch's. The contrastive losses see every rank's posts. Collective.
+  // `train_posts` limits the queue to the training split minus one batch: in a longer one, old copies of a post would be its negatives (row
+  // 4). A longer queue is clamped with a warning. `batch_size` is that of the whole batch over all ranks; step() gets this rank's part of
+  // it (Ranks::part), with texts padded to the longest of the whole batch. The contrastive losses compare the posts of all ranks.
+  // Collective.
   InfigObjective(InfigModel model, int64_t train_posts, int64_t batch_size, uint64_t seed, ClassificationLossOptions classification = {},
                  Ranks& ranks = Ranks::alone());
 
-  // Forward, losses, and the step of the twins. Rows of a batch without both sides are left out of GAM and HFAM. The batch's keys enter
-  // the queue with commit(), so that a step that is thrown away leaves nothing there.
-  // Losses::others are "gam" and "hfam", of count 0 where no post has both sides.
+  // Runs the forward pass, computes the losses and updates the twins. Posts that lack text or picture are left out of GAM and HFAM. The
+  // batch's keys enter the queue only in commit(), so that a discarded step does not change it.
+  // Losses::others are "gam" and "hfam", with count 0 if the loss is off or no post has both text and picture.
   Losses step(const Batch& batch, const ForwardOptions& how) override;
-  // The keys enter the queue; the temperatures are clamped to [.001, .5] (row 12).
+  // Appends the step's keys to the queue and clamps the temperatures to [.001, .5] (row 12).
   void commit() override;
 
-  // As GradCache does it (Gao et al. 2021): first the towers over every part without a graph, for what GAM and HFAM look at; then both
-  // losses on the whole batch and their gradients with respect to that; then every part again with its graph, those gradients and the
-  // classifier's.
+  // GradCache (Gao et al. 2021) in three passes. The towers first run over every part without a graph, to get the hidden states that GAM
+  // and HFAM compare. Both losses and their gradients with respect to these states are then computed for the whole batch. Finally every
+  // part runs again with its graph, and backpropagates these gradients together with the classifier's loss.
   Losses step_in_parts(const Batch& batch, const ForwardOptions& how, const PartOptions& parts) override;
 
   std::vector<std::string> loss_names() const override { return {"gam", "hfam"}; }
-  std::vector<std::pair<std::string, double>> figures() const override;  // the temperatures of losses that counted posts in the last step
+  std::vector<std::pair<std::string, double>> figures() const override;  // temperatures of the losses that had posts in the last step
 
-  // "momentum.*" and "gam.queue_*"; empty where GAM is off.
+  // The tensors "momentum.*" and "gam.queue_*"; none if GAM is off.
   TensorMap state() const override;
   void restore(const TensorMap& tensors, const std::string& where) override;
 
@@ -65,45 +65,45 @@ class InfigObjective : public Objective {
   const MomentumTwins& twins() const { return twins_; }
 
  private:
-  // What the alignment losses look at. Undefined or empty where a loss is off.
+  // Hidden states that the alignment losses compare. Undefined or empty for a loss that is off.
   struct Aligned {
-    at::Tensor image_cls, text_cls;                     // [B, d] of gam.layer
-    at::Tensor image_key, text_key;                     // [B, g] from the twins
-    std::vector<at::Tensor> image_tokens, text_tokens;  // [B, P, d], [B, T, d], from the last layer backwards
+    at::Tensor image_cls, text_cls;                     // [B, d], of layer gam.layer
+    at::Tensor image_key, text_key;                     // [B, g], from the twins
+    std::vector<at::Tensor> image_tokens, text_tokens;  // [B, P, d] and [B, T, d] per layer, the last one first
   };
-  // Where this rank's posts of one kind lie among those of all ranks.
+  // Position of this rank's items (posts, texts or tokens) among those of all ranks.
   struct Share {
     int64_t first = 0, all = 0;
-    std::vector<int64_t> rows;  // [K] posts of each rank
+    std::vector<int64_t> rows;  // [K] items of each rank
   };
   Share share_of(int64_t posts);
   PackedTexts gather_texts(PackedTexts texts);
   Aligned aligned_of(const ForwardResult& forward) const;
   void move_twins();
   void add_keys(Aligned& aligned, const Batch& batch, const at::Tensor& feature_map, const ForwardOptions& how);
-  // Sets losses.others; returns lambda_g L_g + lambda_f L_f, undefined where neither counts a post.
+  // Sets losses.others. Returns lambda_g L_g + lambda_f L_f, undefined if neither loss has a post.
   at::Tensor align(const Batch& batch, const Aligned& aligned, const ForwardOptions& how, Losses& losses);
   void clamp_temperatures();
   LossTerm gam_loss(const Batch& batch, const Aligned& aligned);
   LossTerm hfam_loss(const Batch& batch, const Aligned& aligned, const at::Tensor& both_rows);
   Aligned gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts);
-  void begin_part(const ForwardOptions& how, int64_t first, const Batch& part) const;  // `first` in this rank's part of the batch
+  void begin_part(const ForwardOptions& how, int64_t first, const Batch& part) const;  // `first`: index of the part in this rank's batch
   enum class Side { kImage, kText };
-  // GAM's representation of one side: CLS, projected where asked for, and with CLIP the projected embedding beside it (rows 15-17).
+  // GAM's representation of one side (rows 15-17): the CLS, projected if proj_dim > 0, concatenated with CLIP's projected embedding.
   at::Tensor representation(Side side, const at::Tensor& cls, const Batch& batch, AlignmentParameters& parameters) const;
 
   InfigModel model_;
   const InfigOptions& options_;
   ClassificationLossOptions classification_;
   Ranks* ranks_;
-  Share posts_;                                      // of the step that is computed
-  bool gam_counted_ = false, hfam_counted_ = false;  // in the last step
+  Share posts_;                                      // of the current step
+  bool gam_counted_ = false, hfam_counted_ = false;  // whether the loss had posts in the last step
   MomentumTwins twins_{nullptr};
   std::optional<FeatureQueue> queue_;
   struct Keys {
     at::Tensor image, text, ids;
   };
-  std::optional<Keys> keys_;  // of the step that is not committed yet
+  std::optional<Keys> keys_;  // of the last step, until commit()
 };
 
 }  // namespace infig

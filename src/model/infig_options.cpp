@@ -33,9 +33,14 @@ void bind_text(ConfigBinder& binder, TextOptions& text) {
   DebertaOptions& e = text.encoder;
   binder.section("text");
   binder.field("model", text.model,
-               "folder of a published encoder with its tokenizer (DeBERTa, BERT, RoBERTa, MPNet); empty: from scratch");
+               "folder of a published encoder with its tokenizer (DeBERTa, BERT, RoBERTa, XLM-R, MPNet, DistilBERT, ELECTRA, ModernBERT); "
+               "empty: from "
+               "scratch");
   binder.field("max_length", text.max_length, {.low = 3},
                "tokens a text, special ones included; longer texts are cut and keep [SEP], row 34");
+  binder.choice("special_in_text", text.special_in_text, {{"split", SpecialInText::kSplit}, {"keep", SpecialInText::kKeep}},
+                "special tokens that a text has written out ([SEP], </s>): split | keep; split cuts them as other text, keep makes "
+                "them those tokens, as transformers does");
   binder.field("vocab_size", text.vocab_size, {.low = 16}, "pieces of the vocabulary trained on the run's own training texts");
   binder.field("character_coverage", text.character_coverage, {.low = 0.98, .high = 1},
                "share of the characters that get a piece of their own");
@@ -66,7 +71,10 @@ void bind_text(ConfigBinder& binder, TextOptions& text) {
 void bind_image(ConfigBinder& binder, ImageModelOptions& image) {
   ImageEncoderOptions& e = image.encoder;
   binder.section("image");
-  binder.field("model", image.model, "folder or file of a published backbone (ResNet, EfficientNet-Lite); empty: from scratch");
+  binder.field(
+      "model", image.model,
+      "folder or file of a published backbone (ResNet, ConvNeXt, EfficientNet, ...), or folder of a Vision Transformer (ViT, DeiT, "
+      "DINOv2, CLIP, SigLIP), row 46; empty: from scratch");
   binder.choice("preprocess", image.own_pixels, {{"model", true}, {"config", false}},
                 "with image.model: size, resize, filter, mean and std as the model's own files say, or as the keys here");
   bind_options(binder, image.pixels);
@@ -77,9 +85,12 @@ void bind_image(ConfigBinder& binder, ImageModelOptions& image) {
   binder.field("stem_stride", e.backbone.stem_stride, kAtLeastOne, "stride of the first convolution");
   binder.field("stem_width", e.backbone.stem_width, kAtLeastOne, "channels of the first convolution");
   binder.field("stem_pool", e.backbone.stem_pool, "3x3 max pooling of stride 2 after the first convolution");
-  binder.field("finetune", image.finetune, "train the ResNet, row 20");
+  binder.field(
+      "finetune", image.finetune,
+      "train the backbone too (of a Vision Transformer the layers below image.num_hidden_layers, with patches and positions), row 20");
   binder.field("batch_norm_train", image.batch_norm_train, "BatchNorm uses the batch's statistics in training, row 20");
-  binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne, "layers of the image Transformer, row 21");
+  binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne,
+               "layers of the image Transformer, row 21; of a Vision Transformer its uppermost so many, which are trained, row 46");
   bind_layer(binder, e.layer);
   binder.choice("pos", e.learned_positions, {{"none", false}, {"learned", true}},
                 "position embeddings of the image tokens: none | learned, row 21");
@@ -88,14 +99,15 @@ void bind_image(ConfigBinder& binder, ImageModelOptions& image) {
 
 void bind_clip(ConfigBinder& binder, ClipPriorOptions& clip) {
   binder.section("clip");
-  binder.field("model", clip.model, "folder or file of a published CLIP, frozen, for GAM; empty: none (Table 3's w/o CLIP), row 14");
+  binder.field("model", clip.model,
+               "folder or file of a published CLIP, or folder of a SigLIP, frozen, for GAM; empty: none (Table 3's w/o CLIP), row 14");
   binder.field("tokenizer", clip.tokenizer, "folder of its vocabulary and merges; empty: beside clip.model");
   binder.choice("variant", clip.variant,
                 {{"ViT-B/32", ClipVariant::kVitB32},
                  {"ViT-B/16", ClipVariant::kVitB16},
                  {"ViT-L/14", ClipVariant::kVitL14},
                  {"any", ClipVariant::kAny}},
-                "what clip.model must be, and what --random-init makes (any: a ViT-B/32), row 13");
+                "what clip.model must be (SigLIP: any), and what --random-init makes (any: a ViT-B/32), row 13");
 }
 
 void bind_gam(ConfigBinder& binder, GamOptions& gam) {
@@ -188,6 +200,22 @@ void InfigOptions::bind(ConfigBinder& binder) {
                "none | balanced (posts / (classes x posts of the class)) | one number a class in label order, as \"1,2.5,1\"");
 }
 
+std::optional<VisionTransformerOptions> ImageModelOptions::vision() const {
+  const auto* network = published ? std::get_if<VisionTransformerOptions>(&*published) : nullptr;
+  return network == nullptr ? std::nullopt : std::optional<VisionTransformerOptions>(*network);
+}
+
+VisionTowerOptions ImageModelOptions::vision_tower(const VisionTransformerOptions& network) const {
+  VisionTowerOptions tower = {.network = network,
+                              .upper_layers = encoder.num_hidden_layers,
+                              .hidden_size = encoder.layer.hidden_size,
+                              .initializer_range = encoder.initializer_range};
+  // Dropout is a choice of the training, which a published config.json does not decide.
+  tower.network.hidden_dropout_prob = encoder.layer.hidden_dropout_prob;
+  tower.network.attention_probs_dropout_prob = encoder.layer.attention_probs_dropout_prob;
+  return tower;
+}
+
 int64_t InfigOptions::hidden_size() const { return text_encoder_facts(text.tower()).hidden_size; }
 
 int64_t InfigOptions::text_layers() const { return text_encoder_facts(text.tower()).num_hidden_layers; }
@@ -196,19 +224,39 @@ int64_t InfigOptions::global_size() const {
   return (gam.proj_dim > 0 ? gam.proj_dim : hidden_size()) + (clip.embed_dim > 0 ? gam.clip_dim : 0);
 }
 
+namespace {
+
+// A Vision Transformer's positions are made for pictures of one size, unless it resamples them.
+void finish_vision(const ImageModelOptions& image, const VisionTransformerOptions& network) {
+  image.vision_tower(network).validate();
+  const bool fits = network.any_size() ? image.pixels.size >= network.patch_size : image.pixels.size == network.image_size;
+  if (fits) return;
+  throw ConfigError(
+      fmt::format("image.size: is {}; {} has positions for pictures of {} pixels; use that, with image.preprocess=config where "
+                  "image.model says otherwise",
+                  image.pixels.size, network.model_type, network.image_size));
+}
+
+void finish_image(ImageModelOptions& image) {
+  if (const auto network = image.vision()) return finish_vision(image, *network);
+  const int64_t stride = stride_of(image.backbone());
+  image.encoder.grid = cells_of(image.backbone(), image.pixels.size);
+  if (image.encoder.grid == 0) {
+    throw ConfigError(fmt::format("image.size: {} pixels are no multiple of the backbone's stride {}; choose one, as {}", image.pixels.size,
+                                  stride, (image.pixels.size / stride + 1) * stride));
+  }
+  image.encoder.validate();
+}
+
+}  // namespace
+
 void InfigOptions::finish() {
   const int64_t d = hidden_size();
   image.encoder.layer.hidden_size = d;
   fusion.layer.hidden_size = d;
   image.pixels.validate();
-  const int64_t stride = stride_of(image.backbone());
-  if (image.pixels.size % stride != 0) {
-    throw ConfigError(fmt::format("image.size: {} pixels are no multiple of the backbone's stride {}; choose one, as {}", image.pixels.size,
-                                  stride, (image.pixels.size / stride + 1) * stride));
-  }
-  image.encoder.grid = image.pixels.size / stride;
   if (!text.published) text.encoder.validate();
-  image.encoder.validate();
+  finish_image(image);
   fusion.layer.validate();
   gam.loss.validate();
   hfam.loss.validate();
@@ -224,6 +272,9 @@ void InfigOptions::finish() {
   }
   if (image.batch_norm_train && !image.finetune) {
     throw ConfigError("image.batch_norm_train: true needs image.finetune: true (a frozen ResNet keeps its running statistics)");
+  }
+  if (image.batch_norm_train && image.vision()) {
+    throw ConfigError("image.batch_norm_train: true is for convolutional backbones; a Vision Transformer has no BatchNorm");
   }
   if (gam.momentum_backbone && !image.finetune) {
     throw ConfigError(

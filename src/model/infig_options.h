@@ -17,17 +17,20 @@
 #include "encoders/image_backbones.h"
 #include "encoders/image_encoder.h"
 #include "encoders/text_encoders.h"
+#include "encoders/vision_tower.h"
 #include "image/transform.h"
 #include "losses/classification_loss.h"
 #include "model/model.h"
 #include "model/models.h"
+#include "text/tokenizer.h"
 
 namespace infig {
 
 struct TextOptions {
-  std::string model;          // folder of a published encoder; empty: from scratch
-  int64_t max_length = 128;   // row 34: tokens a text, special ones included
-  int64_t vocab_size = 8000;  // pieces of a vocabulary trained on the run's own texts
+  std::string model;                                      // folder of a published encoder; empty: from scratch
+  int64_t max_length = 128;                               // row 34: tokens a text, special ones included
+  SpecialInText special_in_text = SpecialInText::kSplit;  // adopt(): kKeep for runs from before the key
+  int64_t vocab_size = 8000;                              // pieces of a vocabulary trained on the run's own texts
   double character_coverage = 0.9995;
   bool case_fold = false;  // of such a vocabulary: upper and lower case are one
   DebertaOptions encoder;  // from scratch; its vocab_size is set from the tokenizer
@@ -45,6 +48,9 @@ struct ImageModelOptions {
   bool batch_norm_train = false;                       // row 20: BatchNorm uses the statistics of the batch
   std::optional<ImageBackboneOptions> published = {};  // likewise
   ImageBackboneOptions backbone() const { return published ? *published : ImageBackboneOptions(encoder.backbone); }
+  // The published network where it is a Vision Transformer, which is the whole tower; else nothing.
+  std::optional<VisionTransformerOptions> vision() const;
+  VisionTowerOptions vision_tower(const VisionTransformerOptions& network) const;
 };
 
 // The prior knowledge in GAM's representations (rows 13-16). It takes part in training alone (row 18).
@@ -131,6 +137,7 @@ struct InfigOptions : ModelOptions {
   bool wants_tokens() const override { return true; }
   std::unique_ptr<Tokenizer> make_tokenizer(const DataSet& data) const override;
   void adopt_tokenizer(const Tokenizer& tokenizer, bool random_init) override;
+  void prepare_tokenizer(Tokenizer& tokenizer) const override;
   std::shared_ptr<Model> make_model(int64_t num_labels) const override;
   ClassificationLossOptions classification(const std::vector<int64_t>& posts_of_class) const override {
     return loss.classification(posts_of_class);

@@ -1,4 +1,4 @@
-// The step in parts: gradients of the contrastive losses with respect to what they look at come first, its own graph afterwards.
+// InfigObjective::step_in_parts(), see infig_objective.h.
 #include <ATen/ATen.h>
 #include <torch/autograd.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 at::Tensor leaf_of_parts(const std::vector<at::Tensor>& parts) { return at::cat(parts, 0).set_requires_grad(true); }
 
-// Outputs of a part and the gradients that reach them from the whole batch.
+// Outputs of a part, and the gradients of the whole batch's losses with respect to them.
 struct PartGradients {
   std::vector<at::Tensor> outputs, gradients;
   void add(const at::Tensor& output, const at::Tensor& leaf, int64_t first) {
@@ -24,7 +24,7 @@ struct PartGradients {
 
 }  // namespace
 
-// The encoders over every part, without a graph. A frozen backbone's grid stays with the part for the second pass.
+// Runs the towers over every part, without a graph. Keeps the features of a frozen backbone in the part for the last pass.
 InfigObjective::Aligned InfigObjective::gather_parts(std::vector<Batch>& batches, const ForwardOptions& how, const PartOptions& parts) {
   const at::NoGradGuard no_grad;
   std::vector<Aligned> gathered;
@@ -93,7 +93,7 @@ Losses InfigObjective::step_in_parts(const Batch& batch, const ForwardOptions& h
       const LossTerm own = classification_loss(forward.logits, part.labels, classification_);
       losses.classification.sum += own.sum.detach();
       logits.push_back(forward.logits.detach());
-      // Every post counts in the classifier's loss: its mean over the batch is known before the last part is.
+      // Every post counts in the classifier's loss, so the divisor of its mean is known before the last part has been computed.
       reaching.outputs.push_back(own.sum * (parts.loss_scale / static_cast<double>(posts_.all)));
       reaching.gradients.emplace_back();
       const Aligned aligned = aligned_of(forward);

@@ -23,6 +23,10 @@ std::unique_ptr<Tokenizer> vocabulary_of(const DataSet& data, const TextOptions&
 
 }  // namespace
 
+void InfigOptions::prepare_tokenizer(Tokenizer& tokenizer) const {
+  if (text.special_in_text == SpecialInText::kSplit) tokenizer.split_special_tokens();
+}
+
 std::unique_ptr<Tokenizer> InfigOptions::make_tokenizer(const DataSet& data) const {
   return text.model.empty() ? vocabulary_of(data, text) : load_tokenizer(text.model);
 }

@@ -1,4 +1,4 @@
-// The list of models, and the choice that model.name makes among them.
+// The list of models, and the selection of one by model.name.
 #pragma once
 
 #include <memory>
@@ -10,16 +10,16 @@
 namespace infig {
 
 struct ModelKind {
-  const char* name;          // of model.name, and model_type in config.json
-  const char* architecture;  // in config.json
+  const char* name;          // value of model.name, and of model_type in config.json
+  const char* architecture;  // value of architectures in config.json
   std::unique_ptr<ModelOptions> (*make_options)();
 };
 using ModelList = std::vector<ModelKind>;
 
-// Every model of infig; the first is the default of model.name. A new model is one more line in models.cpp.
+// All models of infig; the first is the default of model.name. To add a model, add a line in models.cpp.
 const ModelList& built_in_models();
 
-// The model of a config: its name and its keys. Copies are independent.
+// A model's configuration: its kind and its options. Copies are independent.
 class ModelConfig {
  public:
   explicit ModelConfig(const ModelList& models = built_in_models());
@@ -29,7 +29,7 @@ class ModelConfig {
   ModelConfig& operator=(ModelConfig&&) noexcept = default;
   ~ModelConfig() = default;
 
-  // Another model, with its defaults. Throws ConfigError that lists the known ones.
+  // Selects another model, with default options. Throws ConfigError that lists the known names.
   void choose(const std::string& name);
   const ModelKind& kind() const { return *kind_; }
   const ModelList& models() const { return *models_; }

@@ -17,7 +17,7 @@ at::Device resolve_device(DeviceChoice choice) {
         "shows what is there)");
   }
   if (!cuda || choice == DeviceChoice::kCpu) return at::Device(at::kCPU);
-  // libtorch lets cuDNN round float32 convolutions to TF32's 10 bits unless told otherwise; fp32 means fp32 here.
+  // By default libtorch lets cuDNN round float32 convolutions to TF32, which has a 10-bit mantissa; fp32 must mean float32 here.
   at::globalContext().setAllowTF32CuDNN(false);
   return at::Device(at::kCUDA, 0);
 }
@@ -43,7 +43,7 @@ Precision automatic_precision(bool cuda, bool native_bf16) {
 bool computes_natively(Precision precision, const at::Device& device) {
   if (precision == Precision::kFp16) return device.is_cuda();
   if (precision != Precision::kBf16) return true;
-  // libtorch asks no GPU for bf16 itself without its headers; cuDNN's bf16 needs the same generation (compute capability 8.0).
+  // Asking a GPU for bf16 directly needs CUDA's headers. cuDNN's bf16 convolutions need the same generation (compute capability 8.0).
   return device.is_cuda() ? at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8() : cpu_has_bf16();
 }
 

@@ -1,4 +1,4 @@
-// Number formats of the forward pass. Losses, softmax and LayerNorm stay in float32 whatever is chosen (row 40).
+// Number formats of the forward pass. Losses, softmax and LayerNorm always stay in float32 (row 40).
 #pragma once
 
 #include <torch/types.h>
@@ -12,20 +12,21 @@ namespace infig {
 enum class Precision { kFp32, kBf16, kFp16, kAuto };
 enum class DeviceChoice { kCpu, kCuda, kAuto };
 
-// cuda where libtorch has it and a GPU answers, else cpu. Choosing cuda turns TF32 off, so that fp32 is float32. Throws ConfigError for
-// cuda where there is none.
+// kAuto: cuda if libtorch supports it and a GPU is available, else cpu. Selecting cuda disables TF32 in the process, so that fp32 means
+// float32. Throws ConfigError for kCuda without a GPU.
 at::Device resolve_device(DeviceChoice choice);
 
-// What a training run computes in. auto: bf16 where the device computes it natively; else fp16 (with the dynamic loss scale) on a GPU and
-// fp32 on a CPU. The answer is never kAuto.
+// The precision of a training run. kAuto becomes bf16 if the device computes it natively, else fp16 (with dynamic loss scaling) on a GPU
+// and fp32 on a CPU. Never returns kAuto.
 Precision resolve_precision(Precision precision, const at::Device& device);
 Precision automatic_precision(bool cuda, bool native_bf16);
 
-// bf16: AVX512-BF16 or AMX on a CPU, compute capability 8.0 on a GPU. fp16: a GPU. fp32: everywhere.
+// Whether the device has hardware for it. bf16: a CPU with AVX512-BF16 or AMX, a GPU of compute capability 8.0 or later. fp16: any GPU.
+// fp32: any device.
 bool computes_natively(Precision precision, const at::Device& device);
 
-// What evaluate and predict compute in. auto: what the model was trained in, so that dev scores of training, evaluate and predict are the
-// same numbers; fp32, with a warning, where the device does not compute that natively.
+// The precision of evaluate and predict. kAuto becomes the precision of training, so that dev scores of training, evaluate and predict are
+// the same numbers; or fp32, with a warning, if the device does not compute that natively.
 Precision scoring_precision(Precision asked, Precision trained, const at::Device& device);
 
 Precision parse_precision(const std::string& name);  // "bf16"; throws ConfigError
@@ -34,7 +35,7 @@ const char* precision_name(Precision precision);                     // "fp32", 
 std::vector<std::pair<std::string, Precision>> precision_choices();  // for ConfigBinder::choice
 bool cpu_has_bf16();                                                 // AVX512-BF16 or AMX-BF16
 
-// While it lives, matrix products run in bf16 or fp16 (autocast), or in fp32 whatever a scope around it says.
+// While an instance lives, matrix products run in bf16 or fp16 (autocast); with kFp32 they run in fp32 even inside another such scope.
 class AutocastScope {
  public:
   AutocastScope(Precision precision, const at::Device& device);  // precision must be resolved

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "nn/linear.h"
 #include "run/stored_model.h"
 #include "tensor/archive.h"
@@ -34,12 +35,18 @@ LoadedModel build_model(const fs::path& folder, const StoredModel& stored, const
   loaded.options->adopt(stored.config, stored.where);
   loaded.options->finish();
   loaded.precision = parse_precision(stored.precision);
+  for (const Without side : {Without::kImage, Without::kText}) {
+    if (stored.trained_without == side_name(side)) loaded.trained_without = side;
+  }
   {
     const SkipInitialization read_next;
     loaded.model = loaded.options->make_model(static_cast<int64_t>(loaded.labels.size()));
   }
   loaded.model->set_half_features(stored.half_features);
-  if (loaded.options->wants_tokens()) loaded.tokenizer = load_tokenizer(folder);
+  if (loaded.options->wants_tokens()) {
+    loaded.tokenizer = load_tokenizer(folder);
+    loaded.options->prepare_tokenizer(*loaded.tokenizer);
+  }
   load_weights(*loaded.model, folder / "model.safetensors");
   return loaded;
 }
@@ -59,6 +66,7 @@ void save_model(const SavedModel& saved, const fs::path& folder) {
   }
   config.update(saved.model.facts());
   if (saved.model.half_features()) config["feature_dtype"] = "fp16";
+  if (saved.trained_without != Without::kNothing) config["trained_without"] = side_name(saved.trained_without);
   config[kind.name] = keys_of(*saved.options);
   write_file_atomic(folder / "config.json", config.dump(2) + "\n");
   if (saved.tokenizer != nullptr) saved.tokenizer->save(folder);
@@ -66,13 +74,13 @@ void save_model(const SavedModel& saved, const fs::path& folder) {
 }
 
 LoadedModel load_model(const fs::path& folder, const ModelList& models) {
-  const StoredModel stored = read_checked_model(folder);  // sizes are those of the weights before anything is made
+  const StoredModel stored = read_checked_model(folder);  // compares sizes with the weights' before anything is allocated
   try {
     return build_model(folder, stored, models);
-  } catch (const ConfigError& error) {  // nothing that the user typed or wrote
+  } catch (const ConfigError& error) {  // the keys are the file's, not the user's
     throw CheckpointError(fmt::format("{}: {}", stored.where, error.what()));
   } catch (const json::exception& error) {
-    throw CheckpointError(fmt::format("{}: {}", stored.where, error.what()));
+    throw CheckpointError(fmt::format("{}: {}", stored.where, json_fault(error)));
   }
 }
 

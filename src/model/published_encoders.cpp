@@ -12,6 +12,7 @@
 #include "encoders/clip.h"
 #include "encoders/config_reader.h"
 #include "encoders/image_backbone.h"
+#include "encoders/vision_transformer.h"
 #include "model/infig_options.h"
 
 namespace infig {
@@ -33,8 +34,32 @@ constexpr std::array<const char*, 7> kImageFromScratch = {"image.bottleneck",  "
                                                           "image.stem_kernel", "image.stem_stride",  "image.stem_width",
                                                           "image.stem_pool"};
 
+// Of a Vision Transformer the whole tower is published, not the backbone alone.
+constexpr std::array<const char*, 5> kTowerFromScratch = {"image.num_attention_heads", "image.intermediate_size", "image.hidden_act",
+                                                          "image.layer_norm_eps", "image.pos"};
+
+std::vector<std::string> image_keys(bool vision) {
+  std::vector<std::string> keys(kImageFromScratch.begin(), kImageFromScratch.end());
+  if (vision) keys.insert(keys.end(), kTowerFromScratch.begin(), kTowerFromScratch.end());
+  return keys;
+}
+
+// Whether image.model is the folder of a Vision Transformer, by its config.json; false where that cannot be read: resolve() says why.
+bool names_vision(const std::string& model) {
+  if (!fs::exists(fs::path(model) / "config.json")) return false;
+  try {
+    const json config = read_model_config(model);
+    const json type = config.value("model_type", json()), architecture = config.value("architecture", json());
+    return (type.is_string() && is_vision_transformer(type.get<std::string>())) ||
+           (architecture.is_string() && is_timm_vision(architecture.get<std::string>()));
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 // What a published backbone is shown, unless image.preprocess=config.
-constexpr std::array<const char*, 5> kPixels = {"image.size", "image.resize", "image.filter", "image.mean", "image.std"};
+constexpr std::array<const char*, 8> kPixels = {"image.size", "image.resize",      "image.filter", "image.mean",
+                                                "image.std",  "image.resize_mode", "image.fill",   "image.crop_rounding"};
 
 // Of a run that begins: a vocabulary is then trained, which an earlier version's checkpoints may name in vain.
 std::vector<std::string> text_keys() {
@@ -77,12 +102,34 @@ std::string how_to_get(const std::string& model) {
   return fmt::format("give the folder of a model as transformers saves it, fetched with: infig weights pull NAME --output {}", model);
 }
 
+// Where the model lies instead: at the same path seen from a folder further up, or beside it under a name that is near; empty: nowhere.
+std::string elsewhere(const std::string& model) {
+  if (fs::path(model).is_relative()) {
+    fs::path up = "..";
+    for (int i = 0; i < 4; ++i, up /= "..") {
+      if (fs::exists(up / model)) return fmt::format("; there is {}: give that", (up / model).lexically_normal().string());
+    }
+  }
+  const fs::path path = fs::path(model).has_filename() ? fs::path(model) : fs::path(model).parent_path();
+  const fs::path around = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::vector<std::string> names;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(around, code)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  std::vector<std::string> begun;
+  for (const std::string& name : names) {
+    if (name.starts_with(path.filename().string())) begun.push_back(name);
+  }
+  const std::string near = begun.size() == 1 ? begun.front() : nearest_word(path.filename().string(), names);
+  return near.empty() ? "" : fmt::format("; did you mean {}?", (path.parent_path() / near).string());
+}
+
 // Every folder that is not there, in one message.
 void check_there(const std::vector<std::pair<const char*, std::string>>& models) {
   std::vector<std::string> missing;
   for (const auto& [key, model] : models) {
     if (model.empty() || fs::exists(model)) continue;
-    missing.push_back(fmt::format("{}: {}: no such folder or file; {}", key, model, how_to_get(model)));
+    missing.push_back(fmt::format("{}: {}: no such folder or file{}; {}", key, model, elsewhere(model), how_to_get(model)));
   }
   if (missing.empty()) return;
   throw CheckpointError(fmt::format("{}\nor start from random weights with --random-init", fmt::join(missing, "\n")));
@@ -117,6 +164,9 @@ void adopt_pixels(InfigOptions& options, const ImageOptions& own, std::vector<st
   pixels.filter = own.filter;
   pixels.mean = own.mean;
   pixels.std = own.std;
+  pixels.resize_mode = own.resize_mode;
+  pixels.fill = own.fill;
+  pixels.crop_rounding = own.crop_rounding;
   ConfigBinder now, defaults, model;
   options.bind(now);
   fresh.bind(defaults);
@@ -175,6 +225,14 @@ void resolve_clip(InfigOptions& options) {
     clip.embed_dim = clip_options(clip.variant).projection_dim;
     return;
   }
+  if (const int64_t width = siglip_embed_dim(clip.model); width > 0) {
+    if (clip.variant != ClipVariant::kAny && !clip.variant_gives_way) {
+      throw ConfigError(fmt::format("clip.model={}: holds a SigLIP, which is no variant of CLIP; set clip.variant=any", clip.model));
+    }
+    clip.variant = ClipVariant::kAny;
+    clip.embed_dim = width;
+    return;
+  }
   const ClipOptions found = read_clip_options(clip.model);
   try {
     check_variant(found, clip.variant, fmt::format("clip.model={}", clip.model));
@@ -206,9 +264,9 @@ std::vector<GivenWay> InfigOptions::give_way(const std::function<bool(const std:
     given.push_back(std::move(one));
   };
   clear("text.model", text.model, text_keys());
-  std::vector<std::string> image_keys(kImageFromScratch.begin(), kImageFromScratch.end());
-  if (image.own_pixels) image_keys.insert(image_keys.end(), kPixels.begin(), kPixels.end());
-  clear("image.model", image.model, image_keys);
+  std::vector<std::string> of_image = image_keys(names_vision(image.model));
+  if (image.own_pixels) of_image.insert(of_image.end(), kPixels.begin(), kPixels.end());
+  clear("image.model", image.model, of_image);
   clear("clip.model", clip.model, {"clip.tokenizer"});
   clip.variant_gives_way = typed("clip.model") && !typed("clip.variant");
   if (clip.variant_gives_way) {  // only to a model of another variant: resolve() knows
@@ -232,9 +290,9 @@ void InfigOptions::resolve(bool random_init) {
   }
   std::vector<std::string> conflicts;
   note_touched(*this, text_keys(), "text.model", text.model, conflicts);
-  note_touched(*this, kImageFromScratch, "image.model", image.model, conflicts);
   resolve_text(*this);
   resolve_image(*this, conflicts);
+  note_touched(*this, image_keys(image.vision().has_value()), "image.model", image.model, conflicts);
   check_no_conflict(conflicts);
   resolve_clip(*this);
 }
@@ -246,9 +304,11 @@ void InfigOptions::adopt(const json& config, const std::string& where) {
     if (found == config.end() || !found->is_object()) throw CheckpointError(fmt::format("{}: has no {}", where, key));
     return *found;
   };
+  // A run from before the key was trained on texts whose special tokens were kept.
+  const json::json_pointer key("/infig/text/special_in_text");
+  if (!config.contains(key)) text.special_in_text = SpecialInText::kKeep;
   std::vector<std::string> conflicts;
   note_touched(*this, kTextFromScratch, "text.model", text.model, conflicts);
-  note_touched(*this, kImageFromScratch, "image.model", image.model, conflicts);
   InfigOptions stored;
   ConfigBinder binder;
   stored.bind(binder);
@@ -262,6 +322,7 @@ void InfigOptions::adopt(const json& config, const std::string& where) {
     }
     if (!image.model.empty()) {
       set_published(image, image_backbone_options(part("image_backbone")));
+      note_touched(*this, image_keys(image.vision().has_value()), "image.model", image.model, conflicts);
       read_config_text(binder, part("infig").dump(), where);
       if (image.own_pixels) adopt_pixels(*this, stored.image.pixels, conflicts);
     }
@@ -284,6 +345,7 @@ std::vector<std::string> InfigOptions::pretrained_parameters() const {
   std::vector<std::string> prefixes;
   if (!text.model.empty()) prefixes.emplace_back("text_encoder.");
   if (!image.model.empty()) prefixes.emplace_back("image_encoder.backbone.");
+  if (image.vision()) prefixes.emplace_back("image_encoder.vision.");
   return prefixes;
 }
 

@@ -11,7 +11,7 @@
 namespace infig {
 namespace {
 
-// The first name of an activation is the one that is written.
+// The first name of each activation is the one that activation_name() returns.
 constexpr std::array<std::pair<const char*, Activation>, 18> kActivationNames = {{{"gelu", Activation::kGelu},
                                                                                   {"gelu_python", Activation::kGelu},
                                                                                   {"gelu_pytorch_tanh", Activation::kGeluTanh},

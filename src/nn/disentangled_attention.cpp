@@ -18,8 +18,8 @@
 namespace infig {
 namespace {
 
-// distances [N, L, 2L-1], column c of row i is distance c - i (both shifted by L - 1) -> [N, L, L], element (i, j) from column
-// j - i + L - 1. A view: one row down and one column back is a single stride, so nothing is gathered or copied.
+// distances [N, L, 2L-1], where column c of row i is distance c - i (both shifted by L - 1) -> [N, L, L], element (i, j) from column j - i
+// + L - 1. This is a view: one row down and one column back is a constant stride, so nothing is gathered or copied.
 at::Tensor skew(const at::Tensor& distances) {
   const int64_t length = distances.size(1), width = distances.size(2);
   return distances.as_strided({distances.size(0), length, length}, {length * width, width - 1, 1}, distances.storage_offset() + length - 1);
@@ -30,7 +30,7 @@ at::Tensor skew(const at::Tensor& distances) {
 at::Tensor relative_buckets(const at::Tensor& deltas, int64_t buckets, int64_t max_position) {
   if (buckets <= 0) return deltas;
   const int64_t middle = buckets / 2;
-  // Near distances go through the logarithm too and are thrown away: clamping keeps it defined.
+  // The logarithm is also computed for near distances and discarded; clamping keeps it defined.
   const at::Tensor far = deltas.abs().clamp_min(middle);
   const double span = static_cast<double>(max_position - 1) / static_cast<double>(middle);
   const at::Tensor logarithm = at::log(far / middle) / at::log(at::tensor(span, at::kFloat)).to(deltas.device());
@@ -54,7 +54,7 @@ at::Tensor position_bias(const at::Tensor& from_query, const at::Tensor& from_ke
       const int64_t* counted = tokens == nullptr ? nullptr : tokens + post * length;
       for (int64_t i = 0; i < length; ++i) {
         float* row = out + (item * length + i) * length;
-        const int32_t* used = by_distance.data() + i + length - 1;  // of j = 0; falls with j
+        const int32_t* used = by_distance.data() + i + length - 1;  // entry of j = 0; j's is j places before it
         if (counted != nullptr && counted[i] == 0) {
           std::fill_n(row, length, lowest);
           continue;
@@ -83,7 +83,7 @@ RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t ma
   positions.count = rows[2 * length - 2].item<int64_t>() - positions.first + 1;
   const at::Tensor used = (rows - positions.first).to(at::kInt);
   positions.by_distance.assign(used.data_ptr<int32_t>(), used.data_ptr<int32_t>() + used.numel());
-  // Short texts use one row a distance; then scores can be read by distance without an index.
+  // Short texts use one row per distance; scores can then be read by distance, without an index.
   if (with_index && !at::equal(rows - positions.first, at::arange(2 * length - 1, at::kLong))) {
     const at::Tensor steps = at::arange(length, at::kLong);
     const at::Tensor shifted = steps.unsqueeze(1) - steps.unsqueeze(0) + (length - 1);  // [L, L]
@@ -92,11 +92,11 @@ RelativePositions relative_positions(int64_t length, int64_t buckets, int64_t ma
   return positions;
 }
 
-// The whole position table through its projections, scaled: [H, d, 2 span] each. It depends on weights alone, and projecting it costs as
-// much as some hundred tokens do.
+// The projections of the whole position table, scaled: [H, d, 2 span] each. They depend only on weights, and computing them costs as much
+// as several hundred tokens.
 struct DisentangledAttentionImpl::Projected {
   std::mutex mutex;
-  at::Tensor table;  // what they were projected from; holding it keeps its address from being used again
+  at::Tensor table;  // the table projected; holding it prevents its address from being reused
   std::vector<WeightState> of;
   at::Tensor key, query;
 };
@@ -115,13 +115,13 @@ DisentangledAttentionImpl::DisentangledAttentionImpl(const DisentangledAttention
   if (options.p2c) position_query_ = register_module("pos_query_proj", linear(hidden, hidden));
 }
 
-// rows [R, D] -> [H, d, R], scaled here because R rows are fewer than B L L scores.
+// rows [R, D] -> [H, d, R]. Scales here, because R rows are fewer than B L L scores.
 at::Tensor DisentangledAttentionImpl::project_rows(torch::nn::Linear& projection, const at::Tensor& rows) const {
   const int64_t heads = options_.num_attention_heads, size = options_.hidden_size / heads;
   return (projection->forward(rows) * inverse_scale_).view({rows.size(0), heads, size}).permute({1, 2, 0});
 }
 
-// query, key [H, B, L, d] -> [H B, L, L]. Head-major, so that one product a head serves the positions of all posts.
+// query, key [H, B, L, d] -> [H B, L, L]. The head is the first dimension, so that one matrix product per head serves all posts' positions.
 at::Tensor DisentangledAttentionImpl::scores(const at::Tensor& query, const at::Tensor& key, const at::Tensor& rows,
                                              const RelativePositions& positions) {
   const int64_t heads = query.size(0), posts = query.size(1), length = query.size(2), size = query.size(3);
@@ -131,7 +131,7 @@ at::Tensor DisentangledAttentionImpl::scores(const at::Tensor& query, const at::
     const at::Tensor table = project_rows(projection, ascending ? rows : rows.flip(0));
     return at::bmm(content.view({heads, posts * length, size}), table).view({heads * posts, length, rows.size(0)});
   };
-  // Row i - j + L - 1 of the table belongs to (i, j): seen from a query i it falls with the column j, seen from a key j it rises with i.
+  // Pair (i, j) uses row i - j + L - 1 of the table: for a fixed query i the row falls with j, for a fixed key j it rises with i.
   at::Tensor from_content = at::zeros({1, 1, 1}, query.options()), from_position;
   if (uses_positions() && options_.c2p) {
     const at::Tensor all = against_rows(query, options_.share_att_key ? key_ : position_key_, !direct);
@@ -142,8 +142,7 @@ at::Tensor DisentangledAttentionImpl::scores(const at::Tensor& query, const at::
     const at::Tensor by_key = direct ? skew(all) : all.gather(2, positions.index.t().unsqueeze(0).expand({heads * posts, length, length}));
     from_position = by_key.transpose(1, 2);
   }
-  const double beta =
-      uses_positions() && options_.c2p ? 1.0 : 0.0;  // the position scores are copied into the product's output, then added to
+  const double beta = uses_positions() && options_.c2p ? 1.0 : 0.0;  // with 1, baddbmm adds the product to the position scores
   at::Tensor sum = at::baddbmm(from_content, query.view({heads * posts, length, size}),
                                key.view({heads * posts, length, size}).transpose(1, 2), beta, inverse_scale_);
   return from_position.defined() ? sum.add_(from_position) : sum;
@@ -158,7 +157,7 @@ at::Tensor DisentangledAttentionImpl::forward(const at::Tensor& x, const at::Ten
   const at::Tensor dropped = uses_positions() ? dropout(rows, options_.hidden_dropout_prob, source, 0) : rows;
   at::Tensor attention = scores(split(query_), split(key_), dropped, positions);
   if (blocked.defined()) {
-    // In place: the product does not keep its result for the backward pass.
+    // In place is safe: the product's backward pass does not need its result.
     attention.view({heads, posts, length, length}).masked_fill_(blocked, lowest_value(attention.scalar_type()));
   }
   const at::Tensor value = split(value_);
@@ -191,7 +190,7 @@ at::Tensor DisentangledAttentionImpl::forward_packed(const at::Tensor& x, const 
   at::Tensor bias;
   if (uses_positions()) {
     project_table(table);
-    // content [H, B L, d], a view, against the rows in use -> [H, B L, R]
+    // content [H, B L, d] (a view) times the table's rows in use -> [H, B L, R]
     const auto against = [&](int64_t part, const at::Tensor& projected) {
       if (!projected.defined()) return at::Tensor();
       return at::bmm(joined.select(1, part).transpose(0, 1), projected.narrow(2, positions.first, positions.count));

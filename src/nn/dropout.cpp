@@ -14,10 +14,11 @@
 namespace infig {
 namespace {
 
-// What kept elements are multiplied by.
+// The factor for elements that are kept.
 float dropout_scale(uint32_t threshold) { return 65536.0F / static_cast<float>(65536 - threshold); }
 
-// Which elements of which mask. In a part of a batch the elements lie in `pieces` runs of equal length, `stride` apart in the whole.
+// The elements of a mask that a tensor uses. For a part of a batch, these are `pieces` runs of equal length, `stride` apart in the whole
+// mask.
 struct MaskPlace {
   uint64_t key = 0;
   uint32_t call = 0, threshold = 0;
@@ -38,7 +39,7 @@ at::Tensor run_philox(const at::Tensor& x, const MaskPlace& place) {
   return output;
 }
 
-// Saves a few numbers instead of a mask: at [B, H, L, L] a mask would be the largest tensor of the step.
+// Saves a few numbers for backward instead of the mask: with [B, H, L, L] elements it would be the largest tensor of the step.
 class PhiloxDropout : public torch::autograd::Function<PhiloxDropout> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const MaskPlace& place) {
@@ -62,7 +63,7 @@ class PhiloxDropout : public torch::autograd::Function<PhiloxDropout> {
   }
 };
 
-constexpr uint32_t kStageCalls = 1U << 20;  // more calls than a pass makes
+constexpr uint32_t kStageCalls = 1U << 20;  // more than the number of calls in one pass
 
 }  // namespace
 
@@ -106,7 +107,7 @@ at::Tensor DropoutSource::apply(const at::Tensor& x, double p, int64_t repeats) 
   std::vector<at::Tensor> dropped;
   for (int64_t piece = 0; piece < place.pieces; ++piece)
     dropped.push_back(philox_dropped(x.numel() / place.pieces, tables_, call, threshold, place.first + piece * place.stride));
-  // The fill, not a product: an infinite or NaN element that is dropped must become 0.
+  // Fill with 0 instead of multiplying by 0: a dropped element that is infinite or NaN must become 0.
   return (x * dropout_scale(threshold)).masked_fill((dropped.size() == 1 ? dropped[0] : at::cat(dropped, 0)).view(x.sizes()), 0);
 }
 

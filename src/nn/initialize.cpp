@@ -11,14 +11,14 @@
 namespace infig {
 namespace {
 
-// Drawn contiguously on the CPU regardless of the parameter's layout and device, so that the values depend on seed, name and shape alone.
+// Values are drawn on the CPU in row-major order, whatever the parameter's layout and device, so they depend only on seed, name and shape.
 void fill_normal(at::Tensor parameter, double std, uint64_t seed, const std::string& name) {
   const at::Generator generator = at::detail::createCPUGenerator(derive_seed(seed, name));
   at::Tensor values = at::empty(parameter.sizes(), parameter.options().device(at::kCPU).memory_format(at::MemoryFormat::Contiguous));
   parameter.copy_(values.normal_(0.0, std, generator));
 }
 
-// Vectors are either a bias or the weight of a normalisation; that rule covers every module of the house.
+// In all modules of this project, a vector is either a bias or the weight of a normalisation layer.
 void fill_vector(at::Tensor parameter, const std::string& name) { parameter.fill_(name.ends_with("weight") ? 1.0 : 0.0); }
 
 }  // namespace

@@ -13,7 +13,7 @@ bool SkipInitialization::active() { return skipping; }
 
 torch::nn::Linear linear(int64_t in_features, int64_t out_features, bool bias) {
   if (!skipping) return torch::nn::Linear(torch::nn::LinearOptions(in_features, out_features).bias(bias));
-  // The constructor draws weights of the size that it is given: made small, and then given the memory.
+  // The constructor initialises weights of the size given to it, so make the layer tiny first and then replace its tensors.
   torch::nn::Linear layer(torch::nn::LinearOptions(1, 1).bias(bias));
   const at::NoGradGuard no_grad;
   layer->options.in_features(in_features).out_features(out_features);

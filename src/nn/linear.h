@@ -1,4 +1,4 @@
-// Modules whose weights are about to be read from a file need no random ones first.
+// Linear layers that skip random initialisation if their weights are to be read from a file.
 #pragma once
 
 #include <torch/nn/modules/linear.h>
@@ -7,8 +7,8 @@
 
 namespace infig {
 
-// While it lives, linear() below leaves weights as the memory was, on this thread. For models that are then loaded strictly (load_weights):
-// every tensor is written.
+// While an instance lives, linear() on this thread leaves weights uninitialised. For models that are then loaded with load_weights(), which
+// writes every tensor.
 class SkipInitialization {
  public:
   SkipInitialization();
@@ -21,8 +21,8 @@ class SkipInitialization {
   bool before_;
 };
 
-// torch::nn::Linear(in, out): weight [out, in] float, bias [out] float unless `bias` is false; torch's own random weights, or none under
-// SkipInitialization.
+// Makes torch::nn::Linear(in, out): weight [out, in] float, bias [out] float unless `bias` is false; with torch's random weights, or
+// uninitialised under SkipInitialization.
 torch::nn::Linear linear(int64_t in_features, int64_t out_features, bool bias = true);
 
 }  // namespace infig

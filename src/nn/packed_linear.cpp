@@ -14,8 +14,8 @@
 namespace infig {
 namespace {
 
-// libtorch's own packed products (its graph compiler uses them). They are not part of at::, hence the look-up by name; where a libtorch
-// lacks them, or has others under these names, the plain layers are used.
+// libtorch's packed matrix products, which its graph compiler uses. They are not part of at::, so they are looked up by name. If libtorch
+// lacks them or has others with these names, the plain layers are used.
 struct PackedOperators {
   using Reorder = at::Tensor(const at::Tensor&, std::optional<c10::SymInt>);
   using Unary = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view,
@@ -43,9 +43,11 @@ const std::optional<PackedOperators>& packed_operators() {
   return operators;
 }
 
+std::optional<at::Tensor> if_defined(const at::Tensor& bias) { return bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt; }
+
 at::Tensor packed_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::string_view what,
                           std::string_view algorithm) {
-  return packed_operators()->unary.call(x, weight, bias, what, c10::List<std::optional<at::Scalar>>(), algorithm);
+  return packed_operators()->unary.call(x, weight, if_defined(bias), what, c10::List<std::optional<at::Scalar>>(), algorithm);
 }
 
 }  // namespace
@@ -62,7 +64,8 @@ bool PackedLinear::usable(const at::Tensor& x) const {
   if (!c10::InferenceMode::is_enabled() || x.scalar_type() != at::kFloat || !x.device().is_cpu()) return false;
   if (!packed_operators() || at::autocast::is_autocast_enabled(at::kCPU) || !at::globalContext().userEnabledMkldnn()) return false;
   for (const auto& part : parts_) {
-    if (part->weight.scalar_type() != at::kFloat || part->weight.is_inference() || part->bias.is_inference()) return false;
+    if (part->weight.scalar_type() != at::kFloat || part->weight.is_inference()) return false;
+    if (part->bias.defined() && part->bias.is_inference()) return false;
   }
   return !parts_.empty();
 }
@@ -72,17 +75,18 @@ PackedLinear::Weights PackedLinear::pack() const {
   now.reserve(2 * parts_.size());
   for (const auto& part : parts_) {
     now.emplace_back(part->weight);
-    now.emplace_back(part->bias);
+    if (part->bias.defined()) now.emplace_back(part->bias);
   }
   const std::lock_guard<std::mutex> lock(packed_->mutex);
   if (packed_->of != now) {
     std::vector<at::Tensor> weights, biases;
     for (const auto& part : parts_) {
       weights.push_back(part->weight);
-      biases.push_back(part->bias);
+      if (part->bias.defined()) biases.push_back(part->bias);
     }
     const at::Tensor joined = parts_.size() == 1 ? weights[0].contiguous() : at::cat(weights, 0);
-    packed_->weights = {.weight = packed_operators()->reorder.call(joined, std::nullopt), .bias = at::cat(biases, 0)};
+    packed_->weights = {.weight = packed_operators()->reorder.call(joined, std::nullopt),
+                        .bias = biases.empty() ? at::Tensor() : at::cat(biases, 0)};
     packed_->of = std::move(now);
   }
   return packed_->weights;
@@ -109,7 +113,7 @@ at::Tensor PackedLinear::forward(const at::Tensor& x, Activation activation) con
 
 at::Tensor PackedLinear::forward_add(const at::Tensor& x, const at::Tensor& residual) const {
   const Weights weights = pack();
-  return packed_operators()->binary.call(x, residual, weights.weight, weights.bias, "add");
+  return packed_operators()->binary.call(x, residual, weights.weight, if_defined(weights.bias), "add");
 }
 
 }  // namespace infig

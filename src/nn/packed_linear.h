@@ -1,5 +1,5 @@
-// Linear layers at inference: weights laid out once for the matrix product, layers that read the same input joined into one product,
-// and what follows a product (activation, sum) done in the same pass.
+// Linear layers for inference: weights are packed once for the matrix product, layers with the same input are joined into one product, and
+// the operation after a product (activation, sum) is fused with it.
 #pragma once
 
 #include <torch/nn/modules/linear.h>
@@ -12,15 +12,15 @@
 
 namespace infig {
 
-// y = x [W_1; W_2; ...]^T + [b_1; b_2; ...] of the parts side by side. The packed copy costs the memory of the weights once more; it is
-// made at the first use and again whenever a weight has changed. Safe to call from several threads as long as the weights do not change.
+// y = x [W_1; W_2; ...]^T + [b_1; b_2; ...]: the outputs of all parts side by side; all have a bias or none. The packed copy takes as much
+// memory as the weights. It is made at the first use and again when a weight has changed. Thread-safe as long as no weight changes.
 class PackedLinear {
  public:
   PackedLinear() = default;
   explicit PackedLinear(std::vector<torch::nn::Linear> parts);
 
-  // Whether the calls below work here: c10::InferenceMode is on, input and weights are float32 on a CPU that oneDNN serves, no autocast.
-  // Training, and the forward passes of momentum twins whose weights change every step, are thereby left alone.
+  // Whether forward() works for x: c10::InferenceMode is on, input and weights are float32 on a CPU that oneDNN supports, no autocast. This
+  // excludes training and the forward passes of momentum twins, whose weights change in every step.
   bool usable(const at::Tensor& x) const;
 
   at::Tensor forward(const at::Tensor& x) const;                                  // x [..., in] float -> [..., sum of the parts' widths]

@@ -1,4 +1,4 @@
-// The mask kernel, written so that the compiler turns it into vectors: blocks side by side in arrays of fixed length.
+// The mask kernel. It computes several Philox blocks side by side in arrays of fixed length, so that the compiler vectorises it.
 #include <ATen/Parallel.h>
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
@@ -10,7 +10,7 @@
 #include "nn/dropout.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-// One binary for every x86-64: the loader picks the widest version the CPU has. -O2 alone would not vectorise the rounds.
+// One binary for all x86-64 CPUs: the loader selects the widest version that the CPU supports. -O2 alone would not vectorise the rounds.
 #define INFIG_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
 #else
 #define INFIG_VECTOR_CLONES
@@ -20,10 +20,10 @@ namespace infig {
 namespace {
 
 constexpr int64_t kBlocks = 32;          // Philox blocks computed side by side
-constexpr int64_t kWords = kBlocks * 8;  // 16-bit words, one an element
-constexpr int64_t kGrain = 16 * kWords;  // elements a thread takes at once
+constexpr int64_t kWords = kBlocks * 8;  // 16-bit words, one per element
+constexpr int64_t kGrain = 16 * kWords;  // smallest number of elements per thread
 
-// words[8 b + 2 w + h] = half h (low first) of word w of block `first + b`: the order of elements. Kept elements get 1.
+// Sets flags[8 b + 2 w + h], for half h (low first) of word w of block `first + b`, which is the order of elements: 1 = kept.
 INFIG_VECTOR_CLONES
 void keep_flags(uint64_t first, uint64_t key, uint32_t call, uint32_t threshold, uint8_t* flags) {
   std::array<uint32_t, kBlocks> c0, c1, c2, c3;  // NOLINT: filled right below
@@ -59,7 +59,7 @@ void keep_flags(uint64_t first, uint64_t key, uint32_t call, uint32_t threshold,
 template <typename T>
 void scale_kept(const T* x, T* y, int64_t count, const uint8_t* flags, float scale) {
   using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
-  // The choice, not a product: an infinite or NaN element that is dropped must become 0.
+  // Select instead of multiplying by 0: a dropped element that is infinite or NaN must become 0.
   for (int64_t i = 0; i < count; ++i) y[i] = flags[i] != 0 ? static_cast<T>(static_cast<Wide>(x[i]) * static_cast<Wide>(scale)) : T(0);
 }
 
@@ -67,7 +67,7 @@ void scale_kept(const T* x, T* y, int64_t count, const uint8_t* flags, float sca
 
 template <typename T>
 void philox_dropout(const T* x, T* y, int64_t count, uint64_t key, uint32_t call, uint32_t threshold, float scale, int64_t first) {
-  // A first element inside a block: the groups are aligned to blocks, the elements before it belong to somebody else.
+  // Groups are aligned to blocks. If the first element is inside a block, the elements before it belong to another range.
   const int64_t lead = first % 8, first_block = first / 8;
   const int64_t groups = (count + lead + kWords - 1) / kWords;
   at::parallel_for(0, groups, kGrain / kWords, [&](int64_t begin, int64_t end) {

@@ -1,4 +1,4 @@
-// The masks of philox_dropout.cpp by tensor operations, for devices without that kernel: the same bits.
+// The masks of philox_dropout.cpp, bit for bit, with tensor operations, for devices without that kernel.
 #include <ATen/ATen.h>
 
 #include "nn/dropout.h"
@@ -25,20 +25,20 @@ PhiloxTables philox_tables(uint64_t key, const at::Device& device) {
           .multipliers = at::tensor({int64_t{0xD2511F53}, int64_t{0xCD9E8D57}}, at::kLong).view({2, 1}).to(device)};
 }
 
-// Words are 32 bits in int64: their products wrap as unsigned ones do, and what shifts and products leave above bit 31 is cleared once a
-// round. `even` is [c0; c2], what the round multiplies, `odd` is [c1; c3].
+// 32-bit words are stored in int64. Their products wrap like unsigned ones, and bits above 31 that remain after shifts and products are
+// cleared once per round. `even` is [c0; c2], the words multiplied in the round; `odd` is [c1; c3].
 at::Tensor philox_dropped(int64_t count, const PhiloxTables& tables, uint32_t call, uint32_t threshold, int64_t first) {
   const at::NoGradGuard no_grad;
   const at::Tensor counter = at::arange(first / 8, (first + count + 7) / 8, tables.keys.options());
   at::Tensor even = at::stack({counter.bitwise_and(kWordMask), at::full_like(counter, static_cast<int64_t>(call))});
   at::Tensor odd = at::stack({counter.bitwise_right_shift(32), at::zeros_like(counter)});
   for (int round = 0; round < kRounds; ++round) {
-    const at::Tensor crossed = (even * tables.multipliers).flip(0);  // the second product goes to the first word
+    const at::Tensor crossed = (even * tables.multipliers).flip(0);  // the second product belongs to the first word
     even = crossed.bitwise_right_shift(32).bitwise_xor_(odd).bitwise_xor_(tables.keys[round]).bitwise_and_(kWordMask);
     odd = crossed;
   }
-  // Four words a block side by side in memory, low half first (little endian). Flipping each half's highest bit turns the order of
-  // unsigned 16-bit numbers into that of signed ones.
+  // The four words of a block are adjacent in memory, low half first (little endian). Flipping the highest bit of each half maps the order
+  // of unsigned 16-bit numbers to that of signed ones.
   const at::Tensor pairs = odd.bitwise_left_shift(32).bitwise_or_(even).bitwise_xor_(static_cast<int64_t>(0x8000800080008000U));
   const at::Tensor halves = pairs.t().contiguous().view(at::kShort).view({-1}).narrow(0, first % 8, count);
   return halves.lt(static_cast<int64_t>(threshold) - 32768);

@@ -13,17 +13,17 @@ namespace {
 
 thread_local bool recompute_active = false;
 
-// What the second pass needs besides tensors.
+// State for the second pass, apart from tensors.
 struct RecomputeState : torch::CustomClassHolder {
   RecomputableLayer layer;
-  bool has_other = false;               // autograd takes no undefined input: replaced by an empty tensor
-  std::optional<DropoutSource> source;  // its state before the first pass
+  bool has_other = false;               // autograd accepts no undefined input, so it is replaced by an empty tensor
+  std::optional<DropoutSource> source;  // in its state before the first pass
   c10::DeviceType device = c10::DeviceType::CPU;
   bool autocast = false;
   at::ScalarType autocast_dtype = at::kFloat;
 };
 
-// Backward runs outside the forward pass's autocast.
+// Restores the autocast state of the forward pass, because backward runs outside it.
 class AutocastAsBefore {
  public:
   explicit AutocastAsBefore(const RecomputeState& state)

@@ -1,5 +1,5 @@
-// Activation checkpointing: a layer's inner tensors are thrown away after the forward pass and computed again when backward comes
-// (Chen et al. 2016). Memory of one layer instead of all of them, for one more forward pass.
+// Activation checkpointing (Chen et al. 2016): a layer's activations are discarded after the forward pass and recomputed in the backward
+// pass. Memory for one layer instead of all, at the cost of one more forward pass.
 #pragma once
 
 #include <torch/types.h>
@@ -10,7 +10,7 @@
 
 namespace infig {
 
-// While it lives, layers of this thread's forward passes are recomputed where they can be.
+// While an instance with `active` lives, layers run through recomputable() on this thread are recomputed.
 class RecomputeScope {
  public:
   explicit RecomputeScope(bool active);
@@ -22,13 +22,13 @@ class RecomputeScope {
   bool before_;
 };
 
-// One layer: (x, other, source) -> y. `other` is a second input that gradients may flow to, or undefined. Whatever else the function
-// captures must be without gradient, apart from parameters, and must live until backward has run.
+// One layer: (x, other, source) -> y. `other` is a second input that may receive gradients, or undefined. Anything else that the function
+// captures must not require a gradient, except for parameters, and must live until backward has run.
 using RecomputableLayer = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& other, DropoutSource* source)>;
 
-// layer(x, other, source); inside a RecomputeScope, with gradients on, the same values while only x and other are kept. Dropout masks
-// and autocast are in the second pass what they were in the first. Gradients equal those of a plain call bit for bit where the layer's
-// kernels give equal bits twice. Cannot be differentiated a second time.
+// Returns layer(x, other, source). Inside an active RecomputeScope, with gradients enabled, only x and other are kept for backward; the
+// second pass has the same dropout masks and autocast as the first. Gradients equal those of a plain call bit for bit if the layer's
+// kernels are deterministic. Double backward is not supported.
 at::Tensor recomputable(const RecomputableLayer& layer, const at::Tensor& x, const at::Tensor& other, DropoutSource* source);
 
 }  // namespace infig

@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "core/error.h"
@@ -23,6 +22,28 @@ void require_probability(const char* key, double value) {
   require(value >= 0.0 && value < 1.0, fmt::format("{} is {}; allowed is 0 <= {} < 1", key, value, key));
 }
 
+// The parts of a layer, in the order in which they are registered.
+struct PartNames {
+  const char *query, *key, *value, *attention_dense, *attention_norm, *intermediate, *output_dense, *output_norm;
+};
+
+const PartNames& part_names(LayerNames names) {
+  static constexpr PartNames kBert = {"attention.self.query",       "attention.self.key", "attention.self.value", "attention.output.dense",
+                                      "attention.output.LayerNorm", "intermediate.dense", "output.dense",         "output.LayerNorm"};
+  static constexpr PartNames kMpnet = {"attention.attn.q",    "attention.attn.k",   "attention.attn.v", "attention.attn.o",
+                                       "attention.LayerNorm", "intermediate.dense", "output.dense",     "output.LayerNorm"};
+  static constexpr PartNames kDistilBert = {"attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin",
+                                            "sa_layer_norm",   "ffn.lin1",        "ffn.lin2",        "output_layer_norm"};
+  switch (names) {
+    case LayerNames::kMpnet:
+      return kMpnet;
+    case LayerNames::kDistilBert:
+      return kDistilBert;
+    default:
+      return kBert;
+  }
+}
+
 }  // namespace
 
 void TransformerLayerOptions::validate() const {
@@ -37,6 +58,20 @@ void TransformerLayerOptions::validate() const {
 
 std::shared_ptr<torch::nn::Module> add_scope(torch::nn::Module& parent, const std::string& name) {
   return parent.register_module(name, std::make_shared<torch::nn::Module>());
+}
+
+PartPlace place_of(torch::nn::Module& root, std::string_view dotted) {
+  PartPlace place;
+  for (size_t dot = dotted.find('.'); dot != std::string_view::npos; dot = dotted.find('.')) {
+    const std::string name(dotted.substr(0, dot));
+    torch::nn::Module& parent = place.parent == nullptr ? root : *place.parent;
+    const auto children = parent.named_children();
+    const auto* known = children.find(name);
+    place.parent = known == nullptr ? add_scope(parent, name) : *known;
+    dotted.remove_prefix(dot + 1);
+  }
+  place.name = std::string(dotted);
+  return place;
 }
 
 ResidualOutputImpl::ResidualOutputImpl(int64_t in_size, int64_t hidden_size, double dropout_prob, double layer_norm_eps)
@@ -64,31 +99,21 @@ at::Tensor ActivatedLinear::forward(const at::Tensor& x) {
 TransformerLayerImpl::TransformerLayerImpl(const TransformerLayerOptions& options) : options_(options) {
   options.validate();
   const int64_t hidden = options.hidden_size;
-  make_attention();
-  const auto dense = add_scope(*this, "intermediate")->register_module("dense", linear(hidden, options.intermediate_size));
-  intermediate_ = ActivatedLinear(dense, options.hidden_act);
-  output_ =
-      register_module("output", ResidualOutput(options.intermediate_size, hidden, options.hidden_dropout_prob, options.layer_norm_eps));
-}
-
-void TransformerLayerImpl::make_attention() {
-  const int64_t hidden = options_.hidden_size;
-  const bool bert = options_.names == LayerNames::kBert;
-  const auto attention = add_scope(*this, "attention");
-  const auto self = add_scope(*attention, bert ? "self" : "attn");
-  query_ = self->register_module(bert ? "query" : "q", linear(hidden, hidden));
-  key_ = self->register_module(bert ? "key" : "k", linear(hidden, hidden));
-  value_ = self->register_module(bert ? "value" : "v", linear(hidden, hidden));
+  const PartNames& names = part_names(options.names);
+  const auto norm = [&](const char* name) {
+    return register_at(*this, name, torch::nn::LayerNorm(torch::nn::LayerNormOptions({hidden}).eps(options.layer_norm_eps)));
+  };
+  query_ = register_at(*this, names.query, linear(hidden, hidden));
+  key_ = register_at(*this, names.key, linear(hidden, hidden));
+  value_ = register_at(*this, names.value, linear(hidden, hidden));
   packed_qkv_ = PackedLinear({query_, key_, value_});
-  if (bert) {
-    attention_output_ =
-        attention->register_module("output", ResidualOutput(hidden, hidden, options_.hidden_dropout_prob, options_.layer_norm_eps));
-    return;
-  }
-  const auto dense = self->register_module("o", linear(hidden, hidden));
-  const auto norm =
-      attention->register_module("LayerNorm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({hidden}).eps(options_.layer_norm_eps)));
-  attention_output_ = ResidualOutput(dense, norm, options_.hidden_dropout_prob);
+  const auto attention_dense = register_at(*this, names.attention_dense, linear(hidden, hidden));
+  const double after_attention = options.names == LayerNames::kDistilBert ? 0.0 : options.hidden_dropout_prob;
+  attention_output_ = ResidualOutput(attention_dense, norm(names.attention_norm), after_attention);
+  const auto intermediate = register_at(*this, names.intermediate, linear(hidden, options.intermediate_size));
+  intermediate_ = ActivatedLinear(intermediate, options.hidden_act);
+  const auto output_dense = register_at(*this, names.output_dense, linear(options.intermediate_size, hidden));
+  output_ = ResidualOutput(output_dense, norm(names.output_norm), options.hidden_dropout_prob);
 }
 
 at::Tensor TransformerLayerImpl::self_attention(const at::Tensor& x, const at::Tensor& bias, DropoutSource* source, at::Tensor* attention) {
@@ -103,27 +128,7 @@ at::Tensor TransformerLayerImpl::self_attention(const at::Tensor& x, const at::T
     };
     query = split(query_), key = split(key_), value = split(value_);
   }
-  const bool drops = source != nullptr && options_.attention_probs_dropout_prob > 0.0;
-  at::Tensor context;  // [B, H, T, d]
-  if (attention == nullptr && !drops) {
-    at::Tensor mask = bias;
-    // float's lowest value is infinite in half and bfloat16; a row of nothing but infinities would be NaN. The kernels of GPUs take
-    // powers of 2 and scale the mask for that, so half of it is the lowest that stays finite.
-    if (mask.defined() && (mask.scalar_type() != query.scalar_type() || !mask.device().is_cpu())) {
-      const double lowest = lowest_value(query.scalar_type());
-      mask = mask.clamp_min(mask.device().is_cpu() ? lowest : lowest / 2).to(query.scalar_type());
-    }
-    context =
-        at::scaled_dot_product_attention(query, key, value, mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt, 0.0, false);
-  } else {
-    at::Tensor scores = at::matmul(query * (1.0 / std::sqrt(static_cast<double>(size))), key.transpose(2, 3));
-    if (bias.defined()) scores = scores + bias;  // bias is float, so half scores become float here
-    at::Tensor probabilities = softmax_last(scores);
-    if (attention != nullptr) *attention = probabilities;
-    probabilities = dropout(probabilities, options_.attention_probs_dropout_prob, source);
-    context = at::matmul(probabilities.to(value.scalar_type()), value);
-  }
-  return context.transpose(1, 2).reshape({posts, tokens, options_.hidden_size});
+  return attend(query, key, value, bias, options_.attention_probs_dropout_prob, source, attention);
 }
 
 at::Tensor TransformerLayerImpl::forward(const at::Tensor& x, const at::Tensor& bias, DropoutSource* source, at::Tensor* attention) {
@@ -137,33 +142,6 @@ at::Tensor TransformerLayerImpl::forward(const at::Tensor& x, const at::Tensor& 
   }
   const at::Tensor hidden = attention_output_->forward(self_attention(x, bias, source, attention), x, source);
   return output_->forward(intermediate_.forward(hidden), hidden, source);
-}
-
-at::Tensor attention_bias(const at::Tensor& mask) {
-  if (mask.dim() != 2) throw ShapeError(fmt::format("attention mask: expected [B, T], found [{}]", fmt::join(mask.sizes(), ", ")));
-  at::Tensor bias = at::zeros(mask.sizes(), mask.options().dtype(at::kFloat));
-  bias.masked_fill_(mask.logical_not(), lowest_value(at::kFloat));
-  return bias.view({mask.size(0), 1, 1, mask.size(1)});
-}
-
-double lowest_value(at::ScalarType type) {
-  switch (type) {
-    case at::kDouble:
-      return std::numeric_limits<double>::lowest();
-    case at::kFloat:
-      return std::numeric_limits<float>::lowest();
-    case at::kHalf:
-      return -65504.0;
-    case at::kBFloat16:
-      return -0x1.FEp127;
-    default:
-      throw ShapeError(fmt::format("scores of type {} cannot be masked; expected a floating type", c10::toString(type)));
-  }
-}
-
-at::Tensor softmax_last(const at::Tensor& scores) {
-  const bool narrow = scores.scalar_type() == at::kHalf || scores.scalar_type() == at::kBFloat16;
-  return narrow ? at::softmax(scores, -1, at::kFloat) : at::softmax(scores, -1);
 }
 
 }  // namespace infig

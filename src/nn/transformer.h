@@ -1,5 +1,5 @@
-// BERT's post-LayerNorm Transformer layer, under the parameter names of BERT (attention.self.query.weight, output.LayerNorm.bias, ...) or
-// MPNet (attention.attn.q.weight, attention.LayerNorm.bias, ...).
+// BERT's post-LayerNorm Transformer layer, under the parameter names of BERT (attention.self.query.weight, output.LayerNorm.bias, ...),
+// MPNet (attention.attn.q.weight, attention.LayerNorm.bias, ...) or DistilBERT (attention.q_lin.weight, sa_layer_norm.bias, ...).
 #pragma once
 
 #include <torch/nn/module.h>
@@ -10,36 +10,54 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nn/activation.h"
+#include "nn/attention.h"
 #include "nn/dropout.h"
 #include "nn/packed_linear.h"
 
 namespace infig {
 
-enum class LayerNames { kBert, kMpnet };
+enum class LayerNames { kBert, kMpnet, kDistilBert };
 
 struct TransformerLayerOptions {
   int64_t hidden_size = 768;                  // D
   int64_t num_attention_heads = 12;           // H; divides hidden_size
-  int64_t intermediate_size = 3072;           // width of the feed-forward part
-  Activation hidden_act = Activation::kGelu;  // of the feed-forward part
-  double hidden_dropout_prob = 0.1;           // [0, 1): after the two output projections
+  int64_t intermediate_size = 3072;           // width of the feed-forward network
+  Activation hidden_act = Activation::kGelu;  // of the feed-forward network
+  // [0, 1): after the attention output and feed-forward output projections; DistilBERT has none after the attention's.
+  double hidden_dropout_prob = 0.1;
   double attention_probs_dropout_prob = 0.1;  // [0, 1): on the attention probabilities
   double layer_norm_eps = 1e-12;              // > 0
-  LayerNames names = LayerNames::kBert;       // of the attention's parameters
+  LayerNames names = LayerNames::kBert;       // names of the parameters
   void validate() const;                      // throws ConfigError
 };
 
-// A module without parameters of its own: one part of a dotted name ("attention" of attention.self.query.weight).
+// Adds a module without parameters, for one part of a dotted name ("attention" in attention.self.query.weight).
 std::shared_ptr<torch::nn::Module> add_scope(torch::nn::Module& parent, const std::string& name);
+
+// The module that holds the part with this dotted name ("attention.self" below `root` for "attention.self.query"), made of scopes where it
+// does not exist yet, and the part's own name ("query").
+struct PartPlace {
+  std::shared_ptr<torch::nn::Module> parent;  // null: `root` itself
+  std::string name;
+};
+PartPlace place_of(torch::nn::Module& root, std::string_view dotted);
+
+// register_module() under a dotted name.
+template <typename Holder>
+Holder register_at(torch::nn::Module& root, std::string_view dotted, Holder part) {
+  const PartPlace place = place_of(root, dotted);
+  return (place.parent == nullptr ? root : *place.parent).register_module(place.name, std::move(part));
+}
 
 // y = LN(residual + dropout(dense(x))). Parameters dense.{weight,bias}, LayerNorm.{weight,bias}.
 class ResidualOutputImpl : public torch::nn::Module {
  public:
   ResidualOutputImpl(int64_t in_size, int64_t hidden_size, double dropout_prob, double layer_norm_eps);
-  // The same under other names: dense and LayerNorm belong to (and are registered by) somebody else.
+  // The same with layers that another module registers, under its own names.
   ResidualOutputImpl(torch::nn::Linear dense, torch::nn::LayerNorm norm, double dropout_prob);
   at::Tensor forward(const at::Tensor& x, const at::Tensor& residual, DropoutSource* source);
 
@@ -51,7 +69,7 @@ class ResidualOutputImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ResidualOutput);
 
-// activate(dense(x)): the first half of a feed-forward part. Owns no parameters; `dense` is registered by the layer.
+// activate(dense(x)): the first half of a feed-forward network. Owns no parameters: the layer registers `dense`.
 class ActivatedLinear {
  public:
   ActivatedLinear() = default;
@@ -68,15 +86,13 @@ class ActivatedLinear {
 class TransformerLayerImpl : public torch::nn::Module {
  public:
   explicit TransformerLayerImpl(const TransformerLayerOptions& options);
-  // x [B, T, D]; bias is added to the attention scores and is [B, 1, 1, T] float (0 or the type's lowest value), of any shape that
-  // broadcasts to [B, H, T, T], or undefined. Returns [B, T, D].
-  // With `attention` non-null it receives the probabilities [B, H, T, T] (before dropout). A row whose bias is lowest everywhere attends
-  // to all tokens alike. Throws ShapeError.
+  // x [B, T, D]; bias is added to the attention scores: [B, 1, 1, T] float (0 or the type's lowest value), any other shape that broadcasts
+  // to [B, H, T, T], or undefined. Returns [B, T, D]. If `attention` is not null, it receives the probabilities [B, H, T, T] before
+  // dropout. A row whose bias is lowest everywhere attends to all tokens equally. Throws ShapeError.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& bias, DropoutSource* source, at::Tensor* attention = nullptr);
 
  private:
   at::Tensor self_attention(const at::Tensor& x, const at::Tensor& bias, DropoutSource* source, at::Tensor* attention);
-  void make_attention();
 
   TransformerLayerOptions options_;
   torch::nn::Linear query_{nullptr}, key_{nullptr}, value_{nullptr};
@@ -85,14 +101,5 @@ class TransformerLayerImpl : public torch::nn::Module {
   ResidualOutput attention_output_{nullptr}, output_{nullptr};
 };
 TORCH_MODULE(TransformerLayer);
-
-// mask [B, T] (bool or int, 1 = attend) -> [B, 1, 1, T] float bias of 0 and lowest(float). Throws ShapeError.
-at::Tensor attention_bias(const at::Tensor& mask);
-
-// The lowest finite value of a floating type: what masked scores are filled with.
-double lowest_value(at::ScalarType type);
-
-// Softmax over the last dimension, in float32 where scores are half or bfloat16 (float64 stays).
-at::Tensor softmax_last(const at::Tensor& scores);
 
 }  // namespace infig

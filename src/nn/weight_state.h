@@ -1,13 +1,12 @@
-// Identifies the state of a tensor that cached values (folded, packed or joined weights) were computed from, so that they are recomputed
-// when the tensor has changed.
+// Identifies the state of a weight tensor, so that values cached from it (folded, packed or joined weights) can be renewed.
 #pragma once
 
 #include <torch/types.h>
 
 namespace infig {
 
-// Writes raise the version, set_data() (as Module::to() does) moves the storage. Not for tensors made in inference mode, which have no
-// version.
+// Writing to a tensor increments its version; set_data(), which Module::to() uses, changes its storage. Tensors made in inference mode have
+// no version and are not supported.
 struct WeightState {
   explicit WeightState(const at::Tensor& tensor)
       : storage(tensor.const_data_ptr()), version(tensor._version()), type(tensor.scalar_type()) {}

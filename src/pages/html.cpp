@@ -71,6 +71,12 @@ std::string html_escape(std::string_view text) {
   return safe;
 }
 
+std::string html_sentence(std::string_view text) {
+  std::string safe = html_escape(text);
+  for (size_t at = safe.find(" %"); at != std::string::npos; at = safe.find(" %", at)) safe.replace(at, 1, "\u00a0");
+  return safe;
+}
+
 std::string data_uri(std::string_view mime, std::string_view bytes) {
   std::string base64(4 * ((bytes.size() + 2) / 3) + 1, '\0');
   const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()), reinterpret_cast<const unsigned char*>(bytes.data()),

@@ -34,6 +34,9 @@ std::string html_escape(std::string_view text);
 // "data:image/jpeg;base64,..."
 std::string data_uri(std::string_view mime, std::string_view bytes);
 
+// The same with no-break spaces in front of every % sign.
+std::string html_sentence(std::string_view text);
+
 // 0.7124 -> "71.2 %", with a no-break space before the sign.
 std::string percent(double share);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/words.h"
 #include "data/utf8.h"
 
 namespace infig {
@@ -33,7 +34,7 @@ PostOutcome outcome_before_scoring(const PostRequest& request) {
 }
 
 void note_bad_picture(PostOutcome& outcome, const BadPicture& bad) {
-  outcome.picture = bad.status + ": " + bad.reason;
+  outcome.picture = spoken(bad.status) + ": " + bad.reason;
   outcome.picture_state = bad.truncated() ? PictureState::kTruncated : bad.absent() ? PictureState::kAbsent : PictureState::kBad;
   if (bad.truncated()) return;
   if (!outcome.text) {

@@ -4,9 +4,10 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "core/error.h"
+#include "core/words.h"
+#include "image/decode.h"
 
 namespace infig {
 namespace {
@@ -29,16 +30,25 @@ constexpr std::array<Counter, 9> kCounters = {
 }  // namespace
 
 std::string PictureCounts::words() const {
-  if (named == 0) return "pictures: none named";
-  std::string words = fmt::format("pictures: {} of {} used", used(), named);
+  std::string words = named == 0 ? "pictures: none named" : fmt::format("pictures: {} of {} used", used(), named);
   if (truncated > 0) words += fmt::format(", {} of them truncated", truncated);
   if (absent > 0) words += fmt::format(", {} absent", absent);
   if (bad > 0) words += fmt::format(", {} bad", bad);
-  return words;
+  if (lost.absent + lost.bad == 0) return words;
+  const std::string how = lost.bad == 0      ? "absent"
+                          : lost.absent == 0 ? "bad"
+                                             : fmt::format("lost ({} absent, {} bad)", lost.absent, lost.bad);
+  const int64_t all = lost.absent + lost.bad;
+  return words + fmt::format("; {} more {} {} when the data set was prepared (all splits)", all, all == 1 ? "was" : "were", how);
 }
 
 nlohmann::ordered_json PictureCounts::json() const {
-  return {{"images_named", named}, {"images_absent", absent}, {"images_bad", bad}, {"images_truncated", truncated}};
+  return {{"images_named", named},
+          {"images_absent", absent},
+          {"images_bad", bad},
+          {"images_truncated", truncated},
+          {"images_lost_by_prepare_absent", lost.absent},
+          {"images_lost_by_prepare_bad", lost.bad}};
 }
 
 PictureCounts count_pictures(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const std::map<int64_t, BadPicture>& bad) {
@@ -78,9 +88,9 @@ std::string all_lost_message(const PictureCounts& counts, const std::string& fir
                            : counts.absent == 0 ? "can be used"
                                                 : fmt::format("can be used ({} absent, {} bad)", counts.absent, counts.bad);
   return fmt::format(
-      "none of the {} pictures that the posts name {}{}; correct the paths or put the pictures there. To go on with the texts alone, give "
+      "none of the {} that the posts name {}{}; correct the paths or put the pictures there. To go on with the texts alone, give "
       "--bad-image missing",
-      counts.named, what, first.empty() ? "" : " (the first is " + first + ")");
+      counted(counts.named, "picture"), what, first.empty() ? "" : " (the first is " + first + ")");
 }
 
 }  // namespace
@@ -95,11 +105,13 @@ void require_a_picture(const std::string& where, const std::vector<Post>& posts,
   for (const int64_t row : rows) {
     const Post& post = posts.at(static_cast<size_t>(row));
     if (post.image.empty()) continue;
-    std::error_code unknown;
-    if (fs::exists(post.image.file, unknown)) return;
-    if (counts.named == 0) first = post.image.string();
+    const ImageStatus status = decode_image_file(post.image, {.shorter_side = 1}).status;
+    // More pixels than the default allows may be what the caller allows: it counts them when it reads them.
+    if (usable(status) || status == ImageStatus::kTooLarge) return;
+    if (counts.named == 0)
+      first = post.image.string() + (status == ImageStatus::kAbsent ? "" : fmt::format(", {}", spoken(image_status_name(status))));
     ++counts.named;
-    ++counts.absent;
+    ++(status == ImageStatus::kAbsent ? counts.absent : counts.bad);
   }
   if (counts.all_lost()) throw DataError(fmt::format("{}: {}", where, all_lost_message(counts, first)));
 }

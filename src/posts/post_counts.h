@@ -14,16 +14,18 @@
 namespace infig {
 
 struct PictureCounts {
-  int64_t named = 0;      // posts that name one, of those whose picture was looked for
-  int64_t truncated = 0;  // used, though only the first rows could be decoded
-  int64_t absent = 0;     // no such file
-  int64_t bad = 0;        // a file that cannot be used: empty, broken, of no known format, too large
+  int64_t named = 0;       // posts that name one, of those whose picture was looked for
+  int64_t truncated = 0;   // used, though only the first rows could be decoded
+  int64_t absent = 0;      // no such file
+  int64_t bad = 0;         // a file that cannot be used: empty, broken, of no known format, too large
+  LostPictures lost = {};  // of the whole data set: those that prepare lost, which no post names any more
 
   int64_t used() const { return named - absent - bad; }
   bool all_lost() const { return named > 0 && used() == 0; }
-  // "pictures: 118 of 120 used, 1 of them truncated, 1 absent, 1 bad"; "pictures: none named".
+  // "pictures: 118 of 120 used, 1 of them truncated, 1 absent, 1 bad"; "pictures: none named"; behind it "; 3 more were absent when the
+  // data set was prepared (all splits)".
   std::string words() const;
-  nlohmann::ordered_json json() const;  // images_named, images_absent, images_bad, images_truncated
+  nlohmann::ordered_json json() const;  // images_{named,absent,bad,truncated}, images_lost_by_prepare_{absent,bad}
 };
 
 // Of the posts at `rows`, whose bad pictures are known by row.
@@ -33,8 +35,8 @@ PictureCounts count_pictures(const std::vector<Post>& posts, const std::vector<i
 std::string pack_bad_pictures(const std::map<int64_t, BadPicture>& bad);
 std::map<int64_t, BadPicture> unpack_bad_pictures(const std::vector<std::string>& packed);
 
-// Throws DataError naming `where` if posts at `rows` name pictures and no file of them is there: a folder was moved, or its name is wrong.
-// Files are looked for, not read, and no further than the first that is there.
+// Throws DataError naming `where` if posts at `rows` name pictures and none of them can be used: a folder was moved, its name is wrong, or
+// the files are no pictures. Pictures are decoded (small, where their format allows it) up to the first one that can be used.
 void require_a_picture(const std::string& where, const std::vector<Post>& posts, const std::vector<int64_t>& rows);
 // Throws DataError likewise if posts name pictures and none of them could be used.
 void require_a_used_picture(const std::string& where, const PictureCounts& counts);

@@ -13,18 +13,19 @@
 namespace infig {
 namespace fs = std::filesystem;
 
-PostInput::PostInput(const fs::path& name, std::string format) : standard_input_(name == kStandardInput), format_(std::move(format)) {
+PostInput::PostInput(const fs::path& name, TableReading reading) : standard_input_(name == kStandardInput), reading_(std::move(reading)) {
   if (standard_input_) {
-    if (format_.empty()) format_ = "jsonl";
-    if (format_ == "tar")
+    if (reading_.format.empty()) reading_.format = "jsonl";
+    if (reading_.format == "tar" || reading_.format == "parquet")
       throw ConfigError(
-          "--input -: a tar is read where it lies, which standard input has not; give its name, or a table (jsonl, csv, tsv)");
+          fmt::format("--input -: {} is read where it lies, which standard input has not; give its name, or a table (jsonl, csv, tsv)",
+                      reading_.format == "tar" ? "a tar" : "Parquet"));
     tables_ = {name};
     return;
   }
   tables_ = tables_of(name);
   for (const fs::path& table : tables_) {
-    const std::set<std::string> columns = table_columns(table, format_);
+    const std::set<std::string> columns = table_columns(table, reading_);
     if (!columns.contains("text") && !columns.contains("image")) {
       throw DataError(
           fmt::format("{}, header: neither a column \"text\" nor a column \"image\"; expected at least one of them", table.string()));
@@ -35,13 +36,20 @@ PostInput::PostInput(const fs::path& name, std::string format) : standard_input_
 
 void PostInput::for_each(const std::function<void(PostRequest&&)>& take) const {
   int64_t number = 0;
+  TableNotes notes;
+  TableReading reading = reading_;
+  reading.notes = &notes;
   for (const fs::path& table : tables_) {
     const auto row = [&](PostRow&& read) {
       PostRequest request;
       ++number;
       request.post.id = read.id && !read.id->empty() ? std::move(*read.id) : std::to_string(number);
       request.post.text = std::move(read.text).value_or("");
-      request.post.image = picture_of(read, table);
+      if (read.picture) {
+        request.picture = std::move(*read.picture);
+      } else {
+        request.post.image = picture_of(read, table);
+      }
       if (read.label) request.post.label = true_label(*read.label, table);
       take(std::move(request));
     };
@@ -51,14 +59,15 @@ void PostInput::for_each(const std::function<void(PostRequest&&)>& take) const {
       request.fault = message;
       take(std::move(request));
     };
-    for_each_row(table, row, fault, format_);
+    for_each_row(table, row, fault, reading);
   }
+  notes.say();
 }
 
 int64_t PostInput::count() const {
   int64_t total = 0;
   for (const fs::path& table : tables_)
-    for_each_row(table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; }, format_);
+    for_each_row(table, [&total](PostRow&&) { ++total; }, [&total](const std::string&) { ++total; }, reading_);
   return total;
 }
 

@@ -23,22 +23,21 @@ std::string note_of(const PostOutcome& outcome) {
 }  // namespace
 
 PredictionFormat prediction_format(const std::string& word, const std::filesystem::path& output) {
+  const bool stream = output.empty() || output == kStandardInput;
   if (word == "jsonl") return PredictionFormat::kJsonLines;
   if (word == "csv") return PredictionFormat::kCsv;
   if (word == "nested") return PredictionFormat::kNested;
-  if (!word.empty()) throw ConfigError(fmt::format("--format: \"{}\", expected jsonl, csv or nested", word));
-  if (output.empty() || output == kStandardInput) return PredictionFormat::kJsonLines;
+  if (word == "parquet" && stream) throw ConfigError("--format parquet: is written into a file alone; name it with --output FILE.parquet");
+  if (word == "parquet") return PredictionFormat::kParquet;
+  if (!word.empty()) throw ConfigError(fmt::format("--format: \"{}\", expected jsonl, csv, nested or parquet", word));
+  if (stream) return PredictionFormat::kJsonLines;
   std::string extension = output.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
   if (extension == ".jsonl" || extension == ".ndjson") return PredictionFormat::kJsonLines;
   if (extension == ".csv") return PredictionFormat::kCsv;
-  if (extension == ".parquet") {
-    throw ConfigError(
-        fmt::format("--output {}: Parquet is not written; write .jsonl, which pandas reads and writes as Parquet "
-                    "(read_json(..., lines=True).to_parquet(...))",
-                    output.string()));
-  }
-  throw ConfigError(fmt::format("--output {}: expected a .jsonl or .csv file, or --format jsonl, csv or nested", output.string()));
+  if (extension == ".parquet") return PredictionFormat::kParquet;
+  throw ConfigError(
+      fmt::format("--output {}: expected a .jsonl, .csv or .parquet file, or --format jsonl, csv, nested or parquet", output.string()));
 }
 
 void check_min_confidence(double least, const std::vector<std::string>& labels) {
@@ -59,6 +58,7 @@ std::string PredictionLines::header() const {
 std::string PredictionLines::line(const Post& post, const PostOutcome& outcome) const {
   switch (format_) {
     case PredictionFormat::kJsonLines:
+    case PredictionFormat::kParquet:
       return json(post, outcome);
     case PredictionFormat::kCsv:
       return csv(post, outcome);

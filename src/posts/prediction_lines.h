@@ -10,10 +10,10 @@
 
 namespace infig {
 
-enum class PredictionFormat { kJsonLines, kCsv, kNested };
+enum class PredictionFormat { kJsonLines, kCsv, kNested, kParquet };
 
-// `word`: "jsonl", "csv", "nested"; empty: by the extension of `output` (.jsonl, .ndjson, .csv), JSONL for "-" and for no output at all.
-// Throws ConfigError.
+// `word`: "jsonl", "csv", "nested", "parquet"; empty: by the extension of `output` (.jsonl, .ndjson, .csv, .parquet), JSONL for "-" and for
+// no output at all. Parquet into "-" or nothing is a ConfigError. Throws ConfigError.
 PredictionFormat prediction_format(const std::string& word, const std::filesystem::path& output);
 
 // The answer where no class reaches --min-confidence. A class of this name is refused with it: ConfigError.
@@ -30,6 +30,7 @@ class PredictionLines {
   // With its line end. `label`, the truth, is empty where it is unknown; `prediction` and the probabilities (null in JSONL) are empty with
   // an error; `note` says what is wrong with a picture although there is a prediction.
   //   kJsonLines  {"id", "label", "prediction", "p_<class>", ..., "error", "note"}
+  //   kParquet    as kJsonLines: parquet_predictions.h makes the file of them
   //   kCsv        the same columns; probabilities with nine significant digits
   //   kNested     {"id", "label", "probabilities": {class: p, ...}, "image"}, or {"id", "error"}: `label` is the answer here
   std::string line(const Post& post, const PostOutcome& outcome) const;

@@ -1,4 +1,4 @@
-// Which temperature a caller asks for; what is kept beside a checkpoint is read in run/calibration.h.
+// The temperature that a caller asks for. run/calibration.h reads the one stored with a checkpoint.
 #pragma once
 
 #include <filesystem>
@@ -8,8 +8,8 @@
 
 namespace infig {
 
-// What --temperature asks for: "none" is 1, "fitted" the stored one. Throws ConfigError for another word, CheckpointError where none is
-// stored.
+// Returns the value of --temperature: 1 for "none", the stored temperature for "fitted". Throws ConfigError for another word,
+// CheckpointError if none is stored.
 double chosen_temperature(const std::filesystem::path& run, const std::string& word);
 
 }  // namespace infig

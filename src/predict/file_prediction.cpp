@@ -7,8 +7,13 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
+#include "core/words.h"
+#include "data/parquet/parquet_file.h"
+#include "data/picture_spool.h"
+#include "posts/parquet_predictions.h"
 #include "predict/row_output.h"
 
 namespace infig {
@@ -17,24 +22,27 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Everything that the bytes of the output depend on.
+// All settings and inputs that the output depends on.
 json command_of(const FilePredictionRequest& request, const PostInput& input) {
   json command = request.command != nullptr ? *request.command : json::object();
   command["input"] = json::array();
   for (const fs::path& table : input.tables()) {
     const auto changed = fs::last_write_time(table).time_since_epoch().count();
-    command["input"].push_back(
-        {{"file", fs::absolute(table).lexically_normal().string()}, {"bytes", fs::file_size(table)}, {"changed", changed}});
+    const uintmax_t bytes = fs::is_directory(table) ? 0 : fs::file_size(table);  // a folder of pictures
+    command["input"].push_back({{"file", fs::absolute(table).lexically_normal().string()}, {"bytes", bytes}, {"changed", changed}});
   }
   command["block_rows"] = request.block_rows;
   if (request.limit > 0) command["limit"] = request.limit;
-  command["input_format"] = request.input_format;
+  command["input_format"] = request.reading.format;
+  if (!request.reading.columns.empty()) command["columns"] = request.reading.columns;
+  if (!request.reading.members.empty()) command["members"] = request.reading.members;
+  if (request.reading.quoting != Quoting::kAuto) command["quote"] = static_cast<int>(request.reading.quoting);
   command["format"] = static_cast<int>(request.format);
   command["min_confidence"] = request.min_confidence;
   return command;
 }
 
-// Ends the reading: behind --limit there may be a pipe that never ends.
+// Thrown to stop reading at --limit: the input may be a pipe that never ends.
 struct EnoughRows {};
 
 class FilePrediction {
@@ -45,13 +53,13 @@ class FilePrediction {
         options_(options),
         ranks_(*options.scoring.ranks),
         lines_(request.format, predictor.labels(), request.min_confidence),
-        input_(request.input, request.input_format) {}
+        input_(request.input, request.reading) {}
 
   PredictionCounts run() {
     if (input_.standard_input() && ranks_.several())
       throw ConfigError("--input -: standard input can be read by one rank alone; leave out mpirun, or give a file");
     int64_t total = 0;
-    // A pass for the bar's sake alone.
+    // Count the rows first, but only if there is a bar to show.
     if (ranks_.first() && ProgressBar::shown() && !input_.standard_input()) total = input_.count();
     if (request_.limit > 0) total = std::min(total, request_.limit);
     ProgressBar bar(ranks_.first() ? "predicting" : "", total);
@@ -63,29 +71,43 @@ class FilePrediction {
       throw;
     } catch (const Error&) {
       if (output_ && !output_->state().is_null())
-        log_info("{} rows are kept in {}.partial; the same command goes on behind them", done_.rows, request_.output.string());
+        log_info("{} kept in {}{}.partial; the same command goes on behind them", counted_are(done_.rows, "row"), request_.output.string(),
+                 request_.format == PredictionFormat::kParquet ? ".lines" : "");
       throw;
     }
     bar.finish();
+    write_header();
     if (output_) output_->commit();
-    static_cast<void>(ranks_.broadcast(""));  // nobody is done before the file is there
+    static_cast<void>(ranks_.broadcast(""));  // no rank returns before the file is complete
     return done_;
   }
 
  private:
-  // What one block became.
+  // The output of one block.
   struct Lines {
     std::string text;
     PredictionCounts counts;
   };
 
   void open_output() {
+    if (request_.stream == nullptr) {
+      make_folder_of(request_.output);
+      if (fs::is_regular_file(request_.output))
+        log_info("{}: is there already, and is replaced once all predictions are made", request_.output.string());
+    }
+    if (request_.format == PredictionFormat::kParquet) require_parquet("--output " + request_.output.string());
+    // Lines become Parquet at the end; until then they wait beside it.
+    const auto convert = request_.format == PredictionFormat::kParquet
+                             ? RowOutput::Convert([this](const fs::path& lines, const fs::path& target) {
+                                 write_parquet_predictions(lines, target, predictor_.labels());
+                               })
+                             : nullptr;
     if (request_.stream != nullptr) {
       output_.emplace(*request_.stream);
     } else if (input_.standard_input()) {
-      output_.emplace(request_.output);
+      output_.emplace(request_.output, convert);
     } else {
-      output_.emplace(request_.output, command_of(request_, input_), request_.restart);
+      output_.emplace(request_.output, command_of(request_, input_), request_.restart, convert);
     }
   }
 
@@ -98,26 +120,36 @@ class FilePrediction {
         });
       }
       block_.clear();
+      pictures_.clear();
       if (blocks_ % ranks_.size() == 0) end_round();
     };
     try {
       input_.for_each([&](PostRequest&& request) {
-        if (++read_ > done_.rows) block_.push_back(std::move(request));
+        if (++read_ > done_.rows) take(std::move(request));
         if (block_.size() == static_cast<size_t>(request_.block_rows)) flush();
         if (read_ == request_.limit) throw EnoughRows();
       });
     } catch (const EnoughRows&) {
-      read_ = request_.limit;  // the last block is still to be scored
+      read_ = request_.limit;  // the last block has not been scored yet
     }
     if (!block_.empty()) flush();
     if (blocks_ % ranks_.size() != 0) end_round();
   }
 
-  // Every rank has scored its block, or has none at the end of the rows.
+  // A picture that the input holds itself is laid down for as long as its block lasts, by the rank that scores it.
+  void take(PostRequest&& request) {
+    const bool mine = blocks_ % ranks_.size() == ranks_.rank();
+    if (!request.picture.empty() && mine) request.post.image = pictures_.add(request.picture);
+    request.picture = {};
+    block_.push_back(std::move(request));
+  }
+
+  // Ends a round, in which every rank has scored one block, or none at the end of the rows.
   void end_round() {
     std::vector<int64_t> mine = own_.counts.numbers();
     mine.push_back(stop_now());
     const std::vector<int64_t> all = ranks_.gather(mine);
+    write_header();
     for (const std::string& lines : ranks_.gather(own_.text)) {
       if (output_) output_->stream() << lines;
     }
@@ -135,11 +167,17 @@ class FilePrediction {
   void go_on() {
     const json state = json::parse(ranks_.broadcast(output_ ? output_->state().dump() : ""));
     if (state.is_null()) {
-      if (output_) output_->stream() << lines_.header();
+      header_is_due_ = output_.has_value();
       return;
     }
     done_ = PredictionCounts::from(state.at("counts").get<std::vector<int64_t>>());
     log_info("{}: going on behind row {}, where an interrupted run was saved", request_.output.string(), done_.rows);
+  }
+
+  // Only once there are rows, or the input has none: a fault of its first row leaves nothing behind.
+  void write_header() {
+    if (header_is_due_) output_->stream() << lines_.header();
+    header_is_due_ = false;
   }
 
   int stop_now() const { return request_.stop != nullptr ? request_.stop->load() : 0; }
@@ -149,12 +187,12 @@ class FilePrediction {
 
   [[noreturn]] void stopped(int number) const {
     const bool kept = request_.stream == nullptr && !input_.standard_input();
-    throw Interrupted(kept ? fmt::format("stopped; {} rows are saved, the same command goes on behind them", done_.rows)
-                           : fmt::format("stopped after {} rows", done_.rows),
+    throw Interrupted(kept ? fmt::format("stopped; {} saved, the same command goes on behind them", counted_are(done_.rows, "row"))
+                           : fmt::format("stopped after {}", counted(done_.rows, "row")),
                       128 + number);
   }
 
-  // The block's rows get their probabilities, or the reason why there are none. A block is scored by its rank alone.
+  // Scores the current block on this rank alone and formats its rows: probabilities, or the reason why there are none.
   Lines score(const std::function<void(int64_t)>& on_batch) const {
     PredictingOptions options = options_;
     options.scoring.on_batch = on_batch;
@@ -174,11 +212,13 @@ class FilePrediction {
   Ranks& ranks_;
   PredictionLines lines_;
   PostInput input_;
-  std::optional<RowOutput> output_;  // of the first rank
+  std::optional<RowOutput> output_;  // on the first rank only
   std::vector<PostRequest> block_;
-  Lines own_;           // of this rank's block in this round
-  int64_t blocks_ = 0;  // read since this run began
-  int64_t read_ = 0;    // rows
+  bool header_is_due_ = false;
+  PictureSpool pictures_;  // of the block
+  Lines own_;              // of the block that this rank scored in the current round
+  int64_t blocks_ = 0;     // read by this process
+  int64_t read_ = 0;       // rows
   PredictionCounts done_;
 };
 

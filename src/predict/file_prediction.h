@@ -1,4 +1,4 @@
-// Predictions for files of posts, a row for a row, in constant memory; an interrupted run goes on where it was saved.
+// Predicts files of posts, one output row per input row, in constant memory. An interrupted run continues from its last save.
 #pragma once
 
 #include <atomic>
@@ -15,25 +15,26 @@
 namespace infig {
 
 struct FilePredictionRequest {
-  std::filesystem::path input;     // what PostInput takes
-  std::string input_format = {};   // likewise
+  std::filesystem::path input;     // see PostInput
+  TableReading reading = {};       // see PostInput
   std::filesystem::path output;    // the file to write
-  std::ostream* stream = nullptr;  // written instead of a file
+  std::ostream* stream = nullptr;  // if not null, written instead of the file
   PredictionFormat format = PredictionFormat::kJsonLines;
-  double min_confidence = 0;  // below it the answer is "none"
-  int64_t block_rows = 4096;  // rows held in memory, and saved at once
-  int64_t limit = 0;          // only so many rows, the first ones; 0: all
-  bool restart = false;       // throw away what an interrupted run left
-  // Everything outside this request that the bytes of the output depend on: the same output is continued by equal words alone.
+  double min_confidence = 0;  // below this the answer is "none"
+  int64_t block_rows = 4096;  // rows per block, which is held in memory and saved as a unit
+  int64_t limit = 0;          // only the first so many rows; 0: all
+  bool restart = false;       // discard what an interrupted run left
+  // All other settings that the output depends on. An interrupted output is continued only if this is equal.
   const nlohmann::json* command = nullptr;
-  const std::atomic<int>* stop = nullptr;  // a signal's number once the work is to stop: Interrupted is thrown, what was saved stays
+  const std::atomic<int>* stop = nullptr;  // holds a signal's number once the work is to stop: throws Interrupted, keeping what is saved
 };
 
-// Reads the tables block by block, scores them and writes a row for a row, as PredictionLines says. Scores depend a little on a batch's
-// other posts, so blocks begin at the same rows whoever writes them. Several ranks (options.scoring.ranks) read the same rows and score the
-// blocks in turn; the first one writes what all of them found. Progress goes to a bar, and the messages of an interrupted run to the log.
-// Standard input is read once: its output is not resumed, and one rank alone can read it.
-// Throws ConfigError (another command than the interrupted one's, several ranks at standard input), DataError, ResourceError, Interrupted.
+// Reads the tables in blocks, scores them and writes one row per input row (see PredictionLines). Scores depend slightly on the other posts
+// of a batch, so blocks begin at the same rows for any number of ranks. Several ranks (options.scoring.ranks) all read the rows and take
+// turns scoring blocks; the first rank writes all results. Progress is shown as a bar; messages about an interrupted run go to the log.
+// Parquet is written once all rows are there: until then OUTPUT.partial holds them as JSONL.
+// Standard input can be read only once: its output cannot be resumed, and only a single rank can read it. Throws ConfigError if the
+// interrupted run was another command or if several ranks read standard input; DataError, ResourceError, Interrupted.
 PredictionCounts predict_files(const Predictor& predictor, const FilePredictionRequest& request, const PredictingOptions& options);
 
 }  // namespace infig

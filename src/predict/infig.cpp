@@ -1,5 +1,5 @@
-// The public interface (include/infig/infig.h) on top of predict/predictor.h. Every error crosses the border here: nothing of libtorch or
-// of the house's own error family gets out.
+// Implementation of the public interface (include/infig/infig.h) with predict/predictor.h. All exceptions are converted here: none of
+// libtorch's and none of the internal error classes leaves the library.
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <infig/infig.h>
@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Warnings of libtorch, which would otherwise be written to stderr.
+// Sends libtorch's warnings to the log; by default they are written to stderr.
 class WarningsToLog final : public c10::WarningHandler {
  public:
   void process(const c10::Warning& warning) override { log_warning("libtorch: {}", warning.msg()); }
@@ -54,7 +54,8 @@ class WarningsToLog final : public c10::WarningHandler {
 
 using Log = std::function<void(LogLevel, const std::string&)>;
 
-// Runs `work` with messages and libtorch's warnings going to `log`, and its errors as Error. `data`: the kind of a fault in what is read.
+// Runs `work`, sending messages and libtorch's warnings to `log` and converting exceptions to Error. `data`: the kind of an error in the
+// data that `work` reads.
 template <typename Work>
 auto at_the_border(const Log& log, ErrorKind data, const Work& work) -> decltype(work()) {
   LogSink sink;
@@ -103,7 +104,7 @@ PredictorOptions predictor_options(const LoadOptions& options) {
   return own;
 }
 
-// Checked: batch_size and image_threads in their range.
+// Throws ConfigError if batch_size or image_threads is out of range.
 ScoringOptions scoring_options(const PredictOptions& options, size_t posts) {
   if (options.batch_size < 1) throw ConfigError(fmt::format("PredictOptions: batch_size is {}; allowed is >= 1", options.batch_size));
   if (options.image_threads < 0)
@@ -113,11 +114,11 @@ ScoringOptions scoring_options(const PredictOptions& options, size_t posts) {
   const bool one_batch = posts <= static_cast<size_t>(options.batch_size);
   scoring.loader.bad_image = options.bad_image == BadImage::kFault ? infig::BadImage::kSkip : infig::BadImage::kMissing;
   if (options.bad_image == BadImage::kFault) {
-    // All pictures are looked at before the first batch, and kept so that they are decoded once.
+    // All pictures are decoded before the first batch, and cached so that this happens only once.
     scoring.loader.workers = options.image_threads;
     scoring.loader.cache_mb = 1024;
   } else {
-    scoring.loader.workers = one_batch ? 0 : options.image_threads;  // a batch is decoded by one thread: there is nothing to share
+    scoring.loader.workers = one_batch ? 0 : options.image_threads;  // a single batch is decoded by one thread
   }
   return scoring;
 }
@@ -149,7 +150,7 @@ Fault fault_of(PostFault fault) {
   switch (fault) {
     case PostFault::kNone:
       return Fault::kNone;
-    case PostFault::kRow:  // of files alone
+    case PostFault::kRow:  // only for rows of files
     case PostFault::kText:
       return Fault::kText;
     case PostFault::kPicture:
@@ -209,7 +210,7 @@ struct Predictor::Impl {
       how.scoring.on_batch = [&](int64_t done) { options.progress(told = done, total); };
     }
     std::vector<PostOutcome> outcomes = predictor.predict(requests, how);
-    if (options.progress && told < total) options.progress(total, total);  // those with a fault are never scored
+    if (options.progress && told < total) options.progress(total, total);  // posts with a fault are not scored
     std::vector<Prediction> predictions;
     for (auto& outcome : outcomes) predictions.push_back(prediction_of(std::move(outcome), predictor.labels()));
     if (options.explain) explain(requests, how.scoring, predictions);

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include "core/error.h"
 #include "data/sampler.h"
@@ -13,7 +14,7 @@
 namespace infig {
 namespace {
 
-// While it lives this thread computes with so many threads; 0: as it did.
+// Sets the number of compute threads of this thread for its lifetime; 0: leaves it unchanged.
 class ComputeThreads {
  public:
   explicit ComputeThreads(int64_t count) : before_(at::get_num_threads()) {
@@ -34,11 +35,11 @@ std::vector<float> floats_of(const at::Tensor& tensor) {
   return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
 }
 
-// A batch's attention: N tokens, the image's first, then texts padded to the longest.
+// Attention of a batch: N tokens, first the image tokens, then the text tokens, padded to the longest text.
 struct BatchAttention {
   at::Tensor attention, pooling;  // [B, H, N, N], [B, N]
   int64_t image_tokens = 0;
-  int64_t special = 0;  // tokens at a text's beginning ([CLS]) that take no part
+  int64_t special = 0;  // leading tokens of a text ([CLS]) that are not among the N
 };
 
 AttentionOfPost attention_of(const BatchAttention& batch, int64_t place, const Encoding& text) {
@@ -51,6 +52,14 @@ AttentionOfPost attention_of(const BatchAttention& batch, int64_t place, const E
   one.attention = floats_of(batch.attention[place].slice(1, 0, tokens).slice(2, 0, tokens));
   one.pooling = floats_of(batch.pooling[place].slice(0, 0, tokens));
   return one;
+}
+
+std::vector<PostRequest> without_side(std::vector<PostRequest> requests, Without side) {
+  for (PostRequest& request : requests) {
+    if (side == Without::kImage) request.post.image = {};
+    if (side == Without::kText) request.post.text.clear();
+  }
+  return requests;
 }
 
 }  // namespace
@@ -68,11 +77,22 @@ struct Predictor::Impl {
   Precision precision = Precision::kFp32;
   int64_t threads = 0;
 
-  // Forward passes in inference change nothing that another thread could see.
+  // Forward passes at inference do not change the model's visible state, so threads can share it.
   Model& model() const { return *loaded.model; }
   LoaderInputs inputs() const { return loaded.model->inputs(loaded.tokenizer.get()); }
 
-  PostLoader loader(const std::vector<Post>& posts, const LoaderOptions& how) const { return {posts, inputs(), how, 0}; }
+  // `how`, with the side hidden that the run was trained without.
+  LoaderOptions seen(LoaderOptions how) const {
+    const Without side = loaded.trained_without;
+    if (side == Without::kNothing || how.without == side) return how;
+    if (how.without != Without::kNothing)
+      throw ConfigError(fmt::format("without={}: the run was trained with data.without={}, so nothing would be left of a post",
+                                    side_name(how.without), side_name(side)));
+    how.without = side;
+    return how;
+  }
+
+  PostLoader loader(const std::vector<Post>& posts, const LoaderOptions& how) const { return {posts, inputs(), seen(how), 0}; }
   BatchAttention forward(const Batch& batch) const;
 };
 
@@ -91,11 +111,14 @@ Predictor::Predictor(const std::filesystem::path& run, const PredictorOptions& o
 const std::vector<std::string>& Predictor::labels() const { return impl_->loaded.labels; }
 at::Device Predictor::device() const { return impl_->device; }
 Precision Predictor::precision() const { return impl_->precision; }
+Without Predictor::trained_without() const { return impl_->loaded.trained_without; }
 const std::filesystem::path& Predictor::checkpoint() const { return impl_->checkpoint; }
 
 ScoredPosts Predictor::score(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoringOptions& options) const {
   const ComputeThreads threads(impl_->threads);
-  PostLoader loader = impl_->loader(posts, options.loader);
+  LoaderOptions how = options.loader;
+  how.stop = options.stop;
+  PostLoader loader = impl_->loader(posts, how);
   ScoredPosts scored;
   scored.rows = loader.prepare(rows, options.reading_title);
   ScoredRows found = score_rows(impl_->model(), loader, scored.rows,
@@ -103,17 +126,18 @@ ScoredPosts Predictor::score(const std::vector<Post>& posts, const std::vector<i
                                  .precision = impl_->precision,
                                  .title = options.title,
                                  .on_batch = options.on_batch,
+                                 .stop = options.stop,
                                  .ranks = options.ranks});
   scored.probabilities = std::move(found.probabilities);
   scored.loss = found.loss;
   scored.bad_pictures = loader.bad_by_row();
-  // Ranks that share the batches have each read the pictures of their own.
+  // Each rank has read only the pictures of its own batches.
   if (options.ranks->several()) scored.bad_pictures = unpack_bad_pictures(options.ranks->gather(pack_bad_pictures(scored.bad_pictures)));
   return scored;
 }
 
 std::vector<PostOutcome> Predictor::predict(const std::vector<PostRequest>& requests, const PredictingOptions& options) const {
-  Intake intake = take_in(requests);
+  Intake intake = take_in(impl_->loaded.trained_without == Without::kNothing ? requests : without_side(requests, trained_without()));
   ScoredPosts scored = score(intake.posts, intake.rows, options.scoring);
   const size_t classes = labels().size();
   if (options.temperature != 1)
@@ -138,7 +162,7 @@ std::vector<AttentionOfPost> Predictor::attention(const std::vector<Post>& posts
     if (!batch.attention.defined() || impl_->loaded.tokenizer == nullptr) continue;
     for (size_t place = 0; place < rows.size(); ++place) {
       const auto row = static_cast<size_t>(rows[place]);
-      const bool hidden = options.loader.without == Without::kText;
+      const bool hidden = impl_->seen(options.loader).without == Without::kText;
       const Encoding text = impl_->loaded.tokenizer->encode(hidden ? "" : posts[row].text, impl_->inputs().max_length);
       all[row] = attention_of(batch, static_cast<int64_t>(place), text);
     }

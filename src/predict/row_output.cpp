@@ -1,13 +1,20 @@
 #include "predict/row_output.h"
 
+#include <fmt/format.h>
+
+#include <utility>
+
 #include "core/error.h"
 
 namespace infig {
 
-RowOutput::RowOutput(const std::filesystem::path& target, const nlohmann::json& command, bool restart) {
-  resumable_.emplace(target, command, restart);
+RowOutput::RowOutput(const std::filesystem::path& target, const nlohmann::json& command, bool restart, Convert convert)
+    : target_(target), convert_(std::move(convert)) {
+  resumable_.emplace(lines_of(target), command, restart);
 }
-RowOutput::RowOutput(const std::filesystem::path& target) { whole_.emplace(target); }
+RowOutput::RowOutput(const std::filesystem::path& target, Convert convert) : target_(target), convert_(std::move(convert)) {
+  whole_.emplace(lines_of(target));
+}
 RowOutput::RowOutput(std::ostream& stream) : stream_(&stream) {}
 
 nlohmann::json RowOutput::state() const { return resumable_ ? resumable_->state() : nlohmann::json(); }
@@ -20,9 +27,19 @@ void RowOutput::save(const nlohmann::json& state) {
 }
 
 void RowOutput::commit() {
-  if (resumable_) return resumable_->commit();
-  if (whole_) return whole_->commit();
-  check_stream();
+  if (!resumable_ && !whole_) return check_stream();
+  resumable_ ? resumable_->commit() : whole_->commit();
+  if (!convert_) return;
+  try {
+    convert_(lines_of(target_), target_);
+  } catch (const ResourceError& error) {
+    throw ResourceError(fmt::format("{}; all rows are in {}, as JSONL", error.what(), lines_of(target_).string()), error.exit_code());
+  }
+  std::filesystem::remove(lines_of(target_));
+}
+
+std::filesystem::path RowOutput::lines_of(const std::filesystem::path& target) const {
+  return convert_ ? std::filesystem::path(target.string() + ".lines") : target;
 }
 
 void RowOutput::check_stream() {

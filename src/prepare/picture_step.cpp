@@ -20,9 +20,11 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kLargestJpegSide = 65500;
+constexpr int64_t kStart = 64;  // bytes by which a format is told
 
 // What messages and notes call a picture: no folder of this machine, and the same for a folder and an archive of it.
 std::string called(const PictureRef& picture) {
+  if (!picture.named.empty()) return picture.named;
   return picture.member.empty() ? picture.file.filename().string()
                                 : fmt::format("{} in {}", picture.member, picture.file.filename().string());
 }
@@ -91,15 +93,39 @@ void PictureStep::place(const RawPost& post, PictureOutcome& outcome) const {
   const std::string name = file_name(post);
   if (transfer_picture(post.picture.file, folder_ / "images" / name, options_.pictures)) {
     outcome.image = "images/" + name;
+    std::vector<uint8_t> start(kStart);
+    std::ifstream in(post.picture.file, std::ios::binary);
+    in.read(reinterpret_cast<char*>(start.data()), kStart);
+    start.resize(static_cast<size_t>(std::max<std::streamsize>(0, in.gcount())));
+    look_at_start(post, start, outcome);
   } else {
     outcome.status = image_status_name(ImageStatus::kAbsent);
     outcome.why_missing = fmt::format("no readable file {}", called(post.picture));
   }
 }
 
+// The picture is linked all the same: what it is may be known to who reads it later.
+void PictureStep::look_at_start(const RawPost& post, std::span<const uint8_t> start, PictureOutcome& outcome) const {
+  if (!outcome.status.empty() || options_.pack || options_.bad_pictures) return;  // decoded, and judged by that
+  const char* format = image_format(start);
+  const bool known =
+      format != nullptr && std::ranges::none_of(formats_left_out(), [&](const char* one) { return std::strcmp(one, format) == 0; });
+  if (known) return;
+  outcome.status = image_status_name(start.empty() ? ImageStatus::kEmpty : ImageStatus::kUnknownFormat);
+  std::string words;
+  for (size_t i = 0; i < std::min<size_t>(start.size(), 12); ++i) words += fmt::format(" {:02x}", start[i]);
+  outcome.notes.push_back({start.empty() ? "picture empty" : "picture of unknown format",
+                           format != nullptr ? fmt::format("{}: {}, which this build cannot decode", called(post.picture), format)
+                                             : fmt::format("{}: begins with{}", called(post.picture), words.empty() ? " nothing" : words)});
+}
+
 void PictureStep::place_span(const RawPost& post, PictureOutcome& outcome) const {
   if (options_.pictures == PictureTransfer::kSymlink) {  // the tar stays where it is, and the post points into it
     outcome.image = FileSpan(fs::absolute(post.picture.file).lexically_normal(), post.picture.offset, post.picture.length).string();
+    FileSpan start = span_of(post.picture);
+    start.length = std::min<int64_t>(start.length, kStart);
+    const ImageFile read = read_image_file(start);
+    if (read.status == ImageStatus::kOk) look_at_start(post, read.bytes, outcome);
     return;
   }
   if (post.picture.length > kMaxPictureBytes) {
@@ -116,7 +142,9 @@ void PictureStep::place_span(const RawPost& post, PictureOutcome& outcome) const
     outcome.why_missing = error.what();
     return;
   }
-  const std::string name = post.id + extension_of({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  const std::span<const uint8_t> content(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  look_at_start(post, content.first(std::min<size_t>(content.size(), kStart)), outcome);
+  const std::string name = post.id + extension_of(content);
   write_plain(folder_ / "images" / name, bytes);
   outcome.image = "images/" + name;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@
 namespace infig {
 
 struct PictureOutcome {
-  std::string status;  // a word of image_status_name(); empty: the raw files name no picture, or it was brought in unread
+  std::string status;  // a word of image_status_name(); empty: the raw files name no picture, or it was brought in by its first bytes alone
   std::string image;   // what posts.jsonl says; empty: no picture, or one that goes into the pack
   std::string jpeg;    // for the pack
   int64_t width = 0;   // of `jpeg`
@@ -40,6 +41,7 @@ class PictureStep {
   std::string file_name(const RawPost& post) const;
   void place(const RawPost& post, PictureOutcome& outcome) const;
   void place_span(const RawPost& post, PictureOutcome& outcome) const;
+  void look_at_start(const RawPost& post, std::span<const uint8_t> start, PictureOutcome& outcome) const;
   void decode(const RawPost& post, PictureOutcome& outcome) const;
   void judge_bad(const RawPost& post, const std::string& status, const std::string& reason, PictureOutcome& outcome) const;
 

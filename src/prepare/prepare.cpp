@@ -5,6 +5,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/words.h"
+#include "image/decode.h"
 #include "prepare/clean_source.h"
 #include "prepare/pipeline.h"
 #include "prepare/work_folder.h"
@@ -31,6 +33,7 @@ void check_options(const PrepareJob& job, const PrepareOptions& options) {
 // Options recorded in dataset.json: nothing that depends on this machine.
 Json recorded_options(const PrepareJob& job, const PrepareOptions& options) {
   Json record = job.options;
+  if (options.unescape) record["unescape"] = true;
   if (job.clean_text != TextCleaning::kNone) record["text"] = options.clean_text ? "clean" : "raw";
   if (const ResplitOptions& split = options.split; split.any()) {
     record["split"] = {{"draw", split.draw}, {"group_by_text", split.group_by_text}, {"folds", split.folds}, {"fold", split.fold}};
@@ -123,6 +126,7 @@ void write_description(const PrepareJob& job, const PrepareOptions& options, con
   description["options"] = recorded_options(job, options);
   description["inputs"] = inputs_json(facts.inputs);
   if (work.progress().contains("unpacked")) description["archive"] = work.progress()["unpacked"];
+  if (!facts.said.empty()) description["reading"] = facts.said;
   if (!facts.warnings.empty()) description["warnings"] = facts.warnings;
   if (tallies.pictures_named() > 0) {
     description["pictures"] = {{"named", tallies.pictures_named()}, {"there", tallies.pictures_there()}};
@@ -158,6 +162,7 @@ void take_up(const PostSource& source, WorkFolder& work) {
 // The job's source, with its texts cleaned and its split exchanged as the options say.
 std::unique_ptr<PostSource> open_source(const PrepareJob& job, const PrepareOptions& options, const WorkFolder& work, const fs::path& raw) {
   std::unique_ptr<PostSource> source = job.open(raw, work.scratch());
+  if (options.unescape) source = unescape_texts(std::move(source));
   if (job.clean_text != TextCleaning::kNone) {
     source = clean_texts(std::move(source), options.clean_text ? job.clean_text : job.raw_text, options.clean_text ? "clean" : "raw");
   }
@@ -182,10 +187,20 @@ bool texts_alone(const PrepareOptions& options) { return options.bad_pictures ==
 void require_pictures(const Tallies& tallies, const PrepareJob& job, const PrepareOptions& options) {
   if (tallies.pictures_named() == 0 || tallies.pictures_there() > 0 || texts_alone(options)) return;
   std::string how;
-  for (const auto& [status, count] : tallies.pictures()) how += fmt::format("{}{} {}", how.empty() ? "" : ", ", count, status);
+  for (const auto& [status, count] : tallies.pictures()) how += fmt::format("{}{} {}", how.empty() ? "" : ", ", count, spoken(status));
   throw DataError(
       fmt::format("{}: {} pictures are named, and not one of them is there or can be used ({}); the first was looked for at {}; {}",
                   called(job), tallies.pictures_named(), how, tallies.first_missing(), without_pictures(job)));
+}
+
+// Pictures that were linked by their first bytes alone: those that no decoder knows are there, and of no use.
+void warn_of_formats(const Tallies& tallies, const PrepareJob& job, const PrepareOptions& options) {
+  const auto found = tallies.pictures().find(image_status_name(ImageStatus::kUnknownFormat));
+  if (options.pack || options.bad_pictures || found == tallies.pictures().end()) return;
+  log_warning(
+      "{}: {} of the {} pictures that are named begin like no known format; they are linked, listed in notes.csv, and of no use until they "
+      "are converted (--bad-image skip leaves their posts out)",
+      called(job), found->second, tallies.pictures_named());
 }
 
 PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareOptions& options) {
@@ -215,6 +230,7 @@ PrepareReport prepare_in(WorkFolder& work, const PrepareJob& job, const PrepareO
   }
   pipeline->run();
   require_pictures(pipeline->tallies(), job, options);
+  warn_of_formats(pipeline->tallies(), job, options);
   pipeline->finish();
   const Tallies& tallies = pipeline->tallies();
   PrepareReport report = tallies.report(source->facts().counts);

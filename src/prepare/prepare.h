@@ -1,5 +1,5 @@
 // Raw files as users download them -> a data set folder.
-// MVSA-Single is in mvsa_single_source.cpp, the rest in prepare.cpp.
+// MVSA-Single is in mvsa_single_source.cpp, tables and their like in prepare_tables.cpp, the rest in prepare.cpp.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,7 @@
 
 #include "data/clean_text.h"
 #include "data/pack.h"
+#include "data/table_reading.h"
 #include "data/utf8.h"
 #include "prepare/resplit_source.h"
 #include "prepare/source.h"
@@ -64,6 +65,7 @@ struct PrepareOptions {
   // and their content is judged when they are read.
   std::optional<BadPictures> bad_pictures = {};
   int64_t max_pixels = 100'000'000;        // width x height of a picture; above it nothing is decoded
+  bool unescape = false;                   // HTML escapes in texts ("&amp;") become what they stand for (text/html_text.h)
   bool clean_text = false;                 // texts as the data set's reference code cleans them (PrepareJob::clean_text)
   ResplitOptions split = {};               // another split than the published one; its seed, threads and stop are those of this struct
   UnpackLimits unpack = {};                // of an archive as raw files
@@ -116,16 +118,25 @@ struct TableOptions {
   std::filesystem::path images = {};     // folder that relative pictures are looked for in; empty: the table's own
   std::vector<std::string> labels = {};  // label names in id order; empty: those of the table in alphabetical order, numbers by value
   bool strip_labels = false;             // spellings that differ by case, blanks at the ends or ".0" are one label (label_words.h)
+  TableReading reading = {};             // columns, members, quotes
 };
 
-// A table of posts: CSV, TSV, .txt, JSONL or a JSON array (rows.h) with text or image or both, label and, if it has them, id (else the
-// number of the row) and split; or an archive that holds one such table, and pictures. Without a split column (or with every cell of it
+// A table of posts: CSV, TSV, .txt, JSONL, a JSON array or Parquet (rows.h) with text or image or both, label and, if it has them, id (else
+// the number of the row) and split; or an archive that holds one such table, and pictures. Without a split column (or with every cell of it
 // empty) the split is drawn 80/10/10 by label and seed. A row without label stays in the split test, for predict; elsewhere it is dropped,
 // as is a row with neither text nor picture. A picture that is no readable file is noted and the post keeps its text. Where `labels` names
-// the labels, a whole number is one by its place from 0 (unless the names are numbers). Labels that look like an accident are warned of.
+// the labels, a whole number is one by its place from 0 (unless the names are numbers); names that a Parquet schema states are taken in its
+// order. Labels that look like an accident are warned of, columns that go by another name or are not used are said (TableNotes), as is a
+// split that was drawn. A folder is read as prepare_parquet or prepare_image_folder does.
 // Throws as prepare_data_set does, and DataError naming file and row for a broken row, a bad or repeated id, an unknown split, a split in
 // some rows only, a label that is not among `labels`; and for a missing column.
 PrepareReport prepare_table(const std::filesystem::path& table, const std::filesystem::path& out, const TableOptions& options);
+
+// Parquet files: `raw` is one, a folder (all of its .parquet files, those in its folders too) or a pattern (data/parquet/parquet_rows.h).
+PrepareReport prepare_parquet(const std::filesystem::path& raw, const std::filesystem::path& out, const TableOptions& options);
+
+// A folder of pictures, with metadata.{csv,jsonl,parquet} or a folder a class (data/image_folder.h).
+PrepareReport prepare_image_folder(const std::filesystem::path& raw, const std::filesystem::path& out, const TableOptions& options);
 
 // WebDataset shards (tar files of KEY.jpg, KEY.txt, KEY.cls, KEY.json; webdataset_source.h): `raw` is a shard or a folder of them.
 PrepareReport prepare_webdataset(const std::filesystem::path& raw, const std::filesystem::path& out, const TableOptions& options);

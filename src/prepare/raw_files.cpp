@@ -35,7 +35,10 @@ std::string lower_extension(std::string_view name) {
   return extension;
 }
 
-bool is_picture_name(std::string_view name) { return has_extension(name, std::array{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}); }
+bool is_picture_name(std::string_view name) {
+  return has_extension(name,
+                       std::array{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".jxl"});
+}
 
 bool is_table_name(std::string_view name) { return has_extension(name, std::array{".csv", ".tsv", ".tab", ".jsonl", ".ndjson"}); }
 

@@ -51,6 +51,7 @@ void RowSpool::add(const SpooledRow& row) {
   put(waiting_, row.id);
   put(waiting_, row.text);
   put(waiting_, row.image);
+  put(waiting_, row.length < 0 ? std::string() : fmt::format("{} {}", row.offset, row.length));
   ends_.push_back(written_ + static_cast<int64_t>(waiting_.size()));
   if (waiting_.size() >= kBuffer) flush();
 }
@@ -88,6 +89,11 @@ SpooledRow RowSpool::read(int64_t i) const {
   row.id = take(bytes, at);
   row.text = take(bytes, at);
   row.image = take(bytes, at);
+  const std::string place = take(bytes, at);
+  if (const size_t blank = place.find(' '); blank != std::string::npos) {
+    row.offset = std::stoll(place);
+    row.length = std::stoll(place.substr(blank + 1));
+  }
   return row;
 }
 

@@ -12,6 +12,7 @@ struct SpooledRow {
   std::string id;
   std::string text;
   std::string image;
+  int64_t offset = 0, length = -1;  // of a picture that was laid down with the rows (PictureSpool); -1: `image` names a file
 };
 
 class RowSpool {

@@ -22,6 +22,7 @@ struct PictureRef {
   std::filesystem::path file;  // empty: the raw files name no picture for this post
   int64_t offset = 0;
   int64_t length = -1;      // -1: the whole file
+  std::string named = {};   // as the raw files name it, with its folder; empty: messages take the file's name
   std::string member = {};  // its name inside the larger file; gives the extension, and is used in messages
 
   bool none() const { return file.empty(); }
@@ -74,6 +75,7 @@ struct SourceFacts {
   nlohmann::ordered_json rules;     // an object: what was applied, with its options; "rules" in dataset.json
   std::vector<InputFile> inputs;    // every input file that is neither a picture nor the text of one post
   std::string pictures_absent;  // not empty: why no post has a picture ("the folder x is absent"), reported once instead of once per post
+  std::vector<std::string> said = {};  // how the raw files were read, where it was not plain, one sentence each; "reading" in dataset.json
   std::vector<std::string> warnings = {};  // what looks like an accident in the raw files, one sentence each; "warnings" in dataset.json
 };
 

@@ -12,7 +12,10 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "data/data_set.h"
+#include "data/image_folder.h"
 #include "data/label_words.h"
+#include "data/parquet/parquet_file.h"
+#include "data/picture_spool.h"
 #include "data/rows.h"
 #include "data/split.h"
 #include "prepare/id_index.h"
@@ -27,14 +30,26 @@ namespace {
 class TableSource : public PostSource {
  public:
   TableSource(const std::vector<fs::path>& tables, const fs::path& scratch, const TableOptions& options, bool shards)
-      : tables_(tables), options_(options), shards_(shards), spool_(scratch), dropped_(scratch) {
-    facts_.name = tables.size() == 1 ? tables[0].stem().string() : last_name(tables[0].parent_path());
+      : tables_(tables),
+        options_(options),
+        shards_(shards),
+        spool_(scratch),
+        dropped_(scratch),
+        pictures_(scratch / (tables[0].filename().string() + ".pictures")) {
+    const bool folder = tables.size() > 1 || fs::is_directory(tables[0]);
+    facts_.name = !folder ? tables[0].stem().string() : last_name(tables.size() == 1 ? tables[0] : tables[0].parent_path());
+    state_labels();
+    TableNotes notes;
+    TableReading reading = options.reading;
+    reading.notes = &notes;
     for (const auto& table : tables_) {
       require_columns(table);
       table_begins_.push_back(rows_);
-      read_table(table);
-      facts_.inputs.push_back(hash_input(table, table.filename().string()));
+      read_table(table, reading);
+      if (!fs::is_directory(table)) facts_.inputs.push_back(hash_input(table, table.filename().string()));
     }
+    notes.say();
+    facts_.said = notes.lines(/*folders=*/false);
     spool_.finish();
     dropped_.finish();
     check_rows();
@@ -59,10 +74,19 @@ class TableSource : public PostSource {
       if (name != found_[word] && label_key(name) == label_key(found_[word]))
         post.notes.push_back({"label read as another spelling", fmt::format("\"{}\" as {}", found_[word], name)});
     }
+    if (row.length >= 0) {
+      // Its own name gives it its extension; without one, its content does.
+      post.picture = {.file = pictures_.file(), .offset = row.offset, .length = row.length, .member = row.image};
+      return post;
+    }
     if (row.image.empty()) return post;
     const fs::path& table = tables_[table_of_[at]];
     const FileSpan span = parse_file_span((options_.images.empty() || shards_ ? table.parent_path() : options_.images) / row.image);
     post.picture = {.file = span.file, .offset = span.offset, .length = span.length};
+    if (!shards_) {
+      const fs::path folder = options_.images.empty() ? fs::path() : fs::path(last_name(options_.images));
+      post.picture.named = (fs::path(row.image).is_absolute() ? fs::path(row.image) : folder / row.image).generic_string();
+    }
     return post;
   }
 
@@ -71,17 +95,34 @@ class TableSource : public PostSource {
   }
 
  private:
-  static void require_columns(const fs::path& table) {
-    const auto columns = table_columns(table);
+  // Names of the labels in id order: the user's, else those that the schema of every table states.
+  void state_labels() {
+    names_ = options_.labels;
+    if (!names_.empty()) return;
+    for (const auto& table : tables_) {
+      auto stated = stated_labels(table, options_.reading);
+      if (&table != &tables_.front() && stated != names_)
+        throw DataError(fmt::format("{}: its schema names the labels {}, that of {} names {}; --labels says which hold", table.string(),
+                                    fmt::join(stated, ", "), tables_.front().string(), fmt::join(names_, ", ")));
+      names_ = std::move(stated);
+    }
+    stated_ = !names_.empty();
+  }
+
+  void require_columns(const fs::path& table) const {
+    const auto columns = table_columns(table, options_.reading);
     if (!columns.contains("label"))
       throw DataError(
-          fmt::format("{}, header: column \"label\" is missing; expected text, image, label and, if known, id and split", table.string()));
+          fmt::format("{}, header: column \"label\" is missing; expected text, image, label and, if known, id and split (--columns "
+                      "label=NAME says which "
+                      "column it is)",
+                      table.string()));
     if (!columns.contains("text") && !columns.contains("image"))
       throw DataError(fmt::format("{}, header: neither a column \"text\" nor a column \"image\"", table.string()));
   }
 
-  void read_table(const fs::path& table) {
-    for_each_row(table, [&](PostRow&& row) {
+  void read_table(const fs::path& table, const TableReading& reading) {
+    const auto take = [&](PostRow&& row) {
       stop_if_asked(options_.common.stop);
       if (shards_ && row.id) std::replace(row.id->begin(), row.id->end(), '/', '_');     // KEY may have folders
       if (!shards_ && (!row.id || row.id->empty())) row.id = std::to_string(rows_ + 1);  // as predict calls it
@@ -101,15 +142,22 @@ class TableSource : public PostSource {
       words_.push_back(labelled ? word_number(*row.label, place) : -1);
       splits_.push_back(split);
       table_of_.push_back(static_cast<uint16_t>(table_begins_.size() - 1));
-      spool_.add({.id = *row.id, .text = row.text.value_or(""), .image = row.image.value_or("")});
-    });
+      SpooledRow kept{.id = *row.id, .text = row.text.value_or(""), .image = row.image.value_or("")};
+      if (row.picture) {
+        const FileSpan span = pictures_.add(*row.picture);
+        kept.offset = span.offset;
+        kept.length = span.length;
+      }
+      spool_.add(kept);
+    };
+    for_each_row(table, take, nullptr, reading);
   }
 
   // Numbers in order of appearance. A word that is none of --labels is refused here, where its row is known.
   int32_t word_number(const std::string& word, const std::string& place) {
     const auto [known, fresh] = numbers_.try_emplace(word, static_cast<int32_t>(found_.size()));
     if (fresh) {
-      const auto& given = options_.labels;
+      const auto& given = names_;
       if (!given.empty() && !named_label(word, given, options_.strip_labels)) {
         const auto stripped = named_label(word, given, /*strip=*/true);
         throw DataError(fmt::format("{}: field \"label\" is \"{}\", expected one of {}{}", place, word, fmt::join(given, ", "),
@@ -160,9 +208,10 @@ class TableSource : public PostSource {
     std::string id;
     int64_t row = 0;
     for (const auto& table : tables_) {
-      for_each_row(table, [&](PostRow&& one) {
+      const auto take = [&](PostRow&& one) {
         if (row++ == wanted) id = one.id && !one.id->empty() ? *one.id : std::to_string(wanted + 1);
-      });
+      };
+      for_each_row(table, take, nullptr, options_.reading);
     }
     return id;
   }
@@ -171,15 +220,14 @@ class TableSource : public PostSource {
   void number_labels() {
     std::map<std::string, int64_t> counts;
     for (size_t i = 0; i < found_.size(); ++i) counts[found_[i]] = counts_[i];
-    const bool given = !options_.labels.empty();
+    const bool given = !names_.empty();
     std::map<std::string, std::string> names;  // of each word
-    for (const auto& word : found_)
-      names[word] = given ? options_.labels[*named_label(word, options_.labels, options_.strip_labels)] : word;
+    for (const auto& word : found_) names[word] = given ? names_[*named_label(word, names_, options_.strip_labels)] : word;
     if (!given && options_.strip_labels) names = merge_labels(counts);
     std::map<std::string, int64_t> totals;  // of each label, in alphabetical order
-    for (const auto& label : options_.labels) totals[label] = 0;
+    for (const auto& label : names_) totals[label] = 0;
     for (const auto& [word, name] : names) totals[name] += counts.at(word);
-    facts_.labels = options_.labels;
+    facts_.labels = names_;
     if (!given) {
       for (const auto& [label, posts] : totals) facts_.labels.push_back(label);
     }
@@ -189,7 +237,8 @@ class TableSource : public PostSource {
     if (ids.size() != facts_.labels.size() || ids.contains(""))
       throw ConfigError(fmt::format("labels: {}: expected distinct names", fmt::join(facts_.labels, ",")));
     for (const auto& word : found_) label_of_word_.push_back(ids.at(names.at(word)));
-    for (auto& odd : odd_labels(totals)) facts_.warnings.push_back(std::move(odd));
+    for (auto& odd : odd_labels(totals, given)) facts_.warnings.push_back(std::move(odd));
+    if (const std::string alone = only_label(facts_.labels); !alone.empty()) facts_.warnings.push_back(alone);
     say_numbers(names);
   }
 
@@ -216,20 +265,29 @@ class TableSource : public PostSource {
     std::vector<int32_t> labels;  // of every post: without a split column none is without one
     for (const int32_t word : words_) labels.push_back(label_of_word_[static_cast<size_t>(word)]);
     splits_ = draw_stratified_split(labels, static_cast<int64_t>(facts_.labels.size()), options_.common.seed);
+    if (options_.common.split.any()) return;  // another one is taken
+    facts_.said.push_back(fmt::format("the split is drawn, 80/10/10 by label with seed {}: {}", options_.common.seed,
+                                      shards_ ? "no shard's name holds train, val or test as a word, and no KEY.json gives one"
+                                              : "there is no column split, and no name of a file or folder says it"));
+    log_info("{}", facts_.said.back());
   }
 
   void describe() {
-    facts_.rules = {{"source", shards_ ? "webdataset" : "table"}};
-    if (tables_.size() == 1) {
+    const bool folder = fs::is_directory(tables_[0]);
+    facts_.rules = {{"source", shards_ ? "webdataset" : folder ? "imagefolder" : "table"}};
+    if (tables_.size() == 1 && !folder) {
       facts_.rules["file"] = facts_.inputs[0].name;
       facts_.rules["sha256"] = facts_.inputs[0].sha256;
     }
     if (first_with_split_ >= 0) {
-      facts_.rules["split"] = shards_ ? "as the shards say" : "as the table says";
+      facts_.rules["split"] = shards_ ? "as the shards say" : folder ? "as the folders say" : "as the table says";
     } else {
       facts_.rules["split"] = {{"drawn", "80/10/10 by label"}, {"seed", options_.common.seed}};
     }
-    facts_.rules["label_order"] = !options_.labels.empty() ? "given" : numeric_ ? "numerical" : "alphabetical";
+    facts_.rules["label_order"] = stated_           ? "as the table's schema says"
+                                  : !names_.empty() ? "given"
+                                  : numeric_        ? "numerical"
+                                                    : "alphabetical";
     if (options_.strip_labels) facts_.rules["labels"] = "spellings that differ by case, blanks or \".0\" are one";
   }
 
@@ -238,6 +296,9 @@ class TableSource : public PostSource {
   bool shards_;
   bool numeric_ = false;
   RowSpool spool_, dropped_;
+  PictureSpool pictures_;           // that lie in the tables themselves
+  std::vector<std::string> names_;  // of the labels in id order, where they are given or stated
+  bool stated_ = false;
   std::vector<int32_t> words_;  // of each post: index into found_; -1 without a label
   std::vector<Split> splits_;
   std::vector<uint16_t> table_of_;
@@ -258,67 +319,6 @@ std::unique_ptr<PostSource> open_tables(const std::vector<fs::path>& tables, con
                                         bool shards) {
   if (tables.size() > UINT16_MAX) throw DataError(fmt::format("{} tables, at most {} are read together", tables.size(), UINT16_MAX));
   return std::make_unique<TableSource>(tables, scratch, options, shards);
-}
-
-namespace {
-
-// The one table of an unpacked archive.
-fs::path find_table(const fs::path& folder, const fs::path& archive) {
-  std::vector<fs::path> found, others;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (!entry.is_regular_file()) continue;
-    const std::string name = entry.path().filename().string();
-    if (is_table_name(name)) found.push_back(entry.path());
-    if (may_be_table_name(name)) others.push_back(entry.path());
-  }
-  if (found.empty()) found = std::move(others);
-  std::sort(found.begin(), found.end());
-  if (found.size() == 1) return found[0];
-  std::vector<std::string> names;
-  for (const auto& path : found) names.push_back(path.lexically_relative(folder).string());
-  throw DataError(
-      fmt::format("{}: holds {} ({}), expected one table (.csv, .tsv, .jsonl, else .txt or .json); unpack it and name the table",
-                  archive.string(), found.empty() ? "no table" : "several tables", fmt::join(names, ", ")));
-}
-
-PrepareJob table_job(const std::string& kind, const fs::path& raw, const TableOptions& options) {
-  PrepareJob job{.kind = kind, .raw = raw};
-  job.options["seed"] = options.common.seed;
-  job.options["labels"] = options.labels;
-  if (options.strip_labels) job.options["strip_labels"] = true;
-  job.paths["images"] = options.images.empty() ? "" : fs::absolute(options.images).lexically_normal().string();
-  return job;
-}
-
-}  // namespace
-
-PrepareReport prepare_table(const fs::path& table, const fs::path& out, const TableOptions& options) {
-  if (!fs::exists(table))
-    throw DataError(fmt::format("{}: no such file; expected a table .csv, .tsv, .txt, .jsonl or .json", table.string()));
-  PrepareJob job = table_job("table", table, options);
-  const bool archive = !is_table_name(table.filename().string()) && is_archive(table);
-  job.raw_is_file = !archive;
-  job.wants = [](std::string_view name) {
-    return wants_posts(name) && (is_picture_name(name) || is_table_name(name) || may_be_table_name(name));
-  };
-  job.open = [&, archive](const fs::path& raw, const fs::path& scratch) {
-    return open_tables({archive ? find_table(raw, table) : raw}, scratch, options, /*shards=*/false);
-  };
-  return prepare_data_set(job, out, options.common);
-}
-
-PrepareReport prepare_webdataset(const fs::path& raw, const fs::path& out, const TableOptions& options) {
-  const std::vector<fs::path> shards = fs::is_directory(raw) ? tars_in(raw) : tables_of(raw);
-  if (shards.empty()) throw DataError(fmt::format("{}: holds no .tar; --raw names a shard, a folder of shards or a pattern", raw.string()));
-  for (const auto& shard : shards) {
-    if (!is_tar(shard))
-      throw DataError(
-          fmt::format("{}: is not a .tar; shards of WebDataset are plain tars (unpack a .tar.gz with gzip -d)", shard.string()));
-  }
-  PrepareJob job = table_job("webdataset", raw, options);
-  job.raw_is_file = true;
-  job.open = [&](const fs::path&, const fs::path& scratch) { return open_tables(shards, scratch, options, /*shards=*/true); };
-  return prepare_data_set(job, out, options.common);
 }
 
 }  // namespace infig

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -70,7 +71,7 @@ CleanTest read_clean_test(const fs::path& path) {
     return clean;
   } catch (const nlohmann::json::exception& problem) {
     throw DataError(fmt::format("{}: not a clean test list: {}; write it again with infig verify-data DATA --write-clean-test",
-                                path.string(), problem.what()));
+                                path.string(), json_fault(problem)));
   }
 }
 

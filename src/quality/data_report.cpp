@@ -65,13 +65,14 @@ std::string cards(const VerifyReport& report) {
 std::string notices(const VerifyReport& report) {
   std::vector<std::string> lines = report.odd_labels;
   if (report.raw_pictures_there < report.raw_pictures_named)
-    lines.push_back(fmt::format("{} of the {} pictures that the raw files name are not in the data set",
+    lines.push_back(fmt::format("{} of the {} pictures that the raw files name {} not in the data set",
                                 with_thousands(report.raw_pictures_named - report.raw_pictures_there),
-                                with_thousands(report.raw_pictures_named)));
+                                with_thousands(report.raw_pictures_named),
+                                report.raw_pictures_named - report.raw_pictures_there == 1 ? "is" : "are"));
   if (const int64_t unlabelled = count_unlabelled(report); unlabelled > 0)
-    lines.push_back(fmt::format("{} posts of test have no label: they are predicted, and not scored", with_thousands(unlabelled)));
+    lines.push_back(fmt::format("{} of test without a label, to be predicted and not scored", counted(unlabelled, "post")));
   if (lines.empty()) return "";
-  std::string html = "<ul class=\"notices\">\n";
+  std::string html = "<p class=\"lead\">No fault, and yet worth a look before training:</p>\n<ul class=\"notices\">\n";
   for (const auto& line : lines) html += "<li>" + html_escape(line) + "</li>\n";
   return html + "</ul>\n";
 }

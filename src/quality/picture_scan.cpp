@@ -15,8 +15,9 @@ namespace infig {
 namespace {
 
 bool has_wrong_extension(const std::filesystem::path& path, const std::string& format) {
-  static const std::map<std::string, std::string> kFormats{{".jpg", "JPEG"},  {".jpeg", "JPEG"}, {".jpe", "JPEG"}, {".png", "PNG"},
-                                                           {".webp", "WebP"}, {".gif", "GIF"},   {".bmp", "BMP"}};
+  static const std::map<std::string, std::string> kFormats{
+      {".jpg", "JPEG"},  {".jpeg", "JPEG"}, {".jpe", "JPEG"},  {".png", "PNG"},  {".webp", "WebP"}, {".gif", "GIF"}, {".bmp", "BMP"},
+      {".avif", "AVIF"}, {".heic", "HEIC"}, {".heif", "HEIC"}, {".tif", "TIFF"}, {".tiff", "TIFF"}, {".jxl", "JXL"}};
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
   const auto found = kFormats.find(extension);

@@ -12,6 +12,7 @@
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/utf8.h"
+#include "text/html_text.h"
 #include "text/normal_form.h"
 #include "text/script.h"
 #include "text/unicode.h"
@@ -63,6 +64,20 @@ bool mixes_scripts(const std::u32string& text) {
   return false;
 }
 
+// References with their semicolon alone: "AT&T" and "?a=1&copy=2" are none.
+bool has_html_escapes(std::string_view text) {
+  for (size_t at = text.find('&'); at != std::string_view::npos; at = text.find('&', at + 1)) {
+    constexpr size_t kLongest = 33;
+    const size_t end = text.find(';', at);
+    if (end == std::string_view::npos) return false;
+    if (end - at > kLongest) continue;
+    const std::string_view reference = text.substr(at, end - at + 1);
+    const std::string plain = html_unescape(reference);
+    if (plain != reference && !plain.ends_with(';')) return true;
+  }
+  return false;
+}
+
 std::u32string characters_of(std::string_view text) {
   std::u32string characters;
   for (size_t at = 0; at < text.size();) {
@@ -94,6 +109,8 @@ const char* odd_text_name(OddText kind) {
       return "private use characters";
     case OddText::kMojibake:
       return "looks like mojibake";
+    case OddText::kHtmlEscapes:
+      return "HTML escapes (&amp; ...)";
     case OddText::kMixedScripts:
       return "scripts mixed in a word";
   }
@@ -110,6 +127,7 @@ std::vector<OddText> odd_kinds(std::string_view text) {
   if (any([](char32_t c) { return c == 0xFFFD; })) kinds.push_back(OddText::kReplacement);
   if (any(is_private)) kinds.push_back(OddText::kPrivateUse);
   if (looks_like_mojibake(characters)) kinds.push_back(OddText::kMojibake);
+  if (has_html_escapes(text)) kinds.push_back(OddText::kHtmlEscapes);
   if (mixes_scripts(characters)) kinds.push_back(OddText::kMixedScripts);
   return kinds;
 }

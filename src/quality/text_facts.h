@@ -19,6 +19,7 @@ enum class OddText {
   kReplacement,   // U+FFFD: bytes that were not text were replaced
   kPrivateUse,    // private use characters and noncharacters: the old emoji of some telephones
   kMojibake,      // suspicion: UTF-8 read as Windows-1252 ("donâ€™t", "cafÃ©")
+  kHtmlEscapes,   // "&amp;", "&#39;": as interfaces hand texts out; prepare --unescape undoes them
   kMixedScripts,  // suspicion: a Latin letter beside one of Greek, Cyrillic, Hebrew, Arabic, ... (U+0370 to U+07FF) in one word
 };
 const char* odd_text_name(OddText kind);  // "empty", "only URLs", ...

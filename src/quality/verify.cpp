@@ -51,19 +51,38 @@ void read_raw_pictures(const fs::path& folder, VerifyReport& report) {
   };
   report.raw_pictures_named = count("named");
   report.raw_pictures_there = count("there");
+  const auto options = description.find("options");
+  report.raw_pictures_meant =
+      options != description.end() && options->is_object() && options->contains("bad_image") && !options->contains("pack");
 }
 
-// Pictures that are named, none of which can be used: a folder by another name, rather than so many accidents.
-void check_lost_pictures(VerifyReport& report) {
-  const int64_t unusable = count_unusable(report);
-  if (unusable == 0 || unusable < count_named(report)) return;
+// Pictures that are named and cannot be used: one in a thousand is an accident, more are a folder by another name or an unknown format.
+// Where prepare has left pictures out, the raw files' count is what they are a share of.
+void check_lost_pictures(const VerifyOptions& options, VerifyReport& report) {
+  const int64_t lost_before = count_raw_lost(report);
+  const int64_t unusable = count_unusable(report) + lost_before, named = count_named(report) + lost_before;
+  const bool few = options.bad_picture_is_miss ||  // each of them is a miss already
+                   static_cast<double>(unusable) <= options.most_unusable * static_cast<double>(named);
+  if (unusable == 0 || (unusable < named && few)) return;
   const auto first = std::find_if(report.pictures.begin(), report.pictures.end(),
                                   [](const PictureFacts& facts) { return !facts.usable && facts.status != "none"; });
-  const Post& post = report.data.posts[static_cast<size_t>(first - report.pictures.begin())];
+  std::string where = "prepare has said which (notes.csv)";
+  if (first != report.pictures.end()) {
+    const Post& post = report.data.posts[static_cast<size_t>(first - report.pictures.begin())];
+    where = fmt::format("the first was looked for at {} ({})", post.image.string(), first->status);
+  }
+  if (unusable == named) {
+    report.misses.push_back(
+        fmt::format("{} pictures are named, and not one of them can be used; {}; put them there, or type --bad-image missing where the "
+                    "texts alone are meant",
+                    unusable, where));
+    return;
+  }
   report.misses.push_back(
-      fmt::format("{} pictures are named, and not one of them can be used; the first was looked for at {} ({}); put them there, or type "
-                  "--bad-image missing where the texts alone are meant",
-                  unusable, post.image.string(), first->status));
+      fmt::format("{} of the {} pictures that are named cannot be used, more than the share {} (--max-unusable); {}; put them there, or "
+                  "type --bad-image "
+                  "missing where such posts are meant to go by their texts",
+                  unusable, named, options.most_unusable, where));
 }
 
 void append(std::vector<Leak>&& leaks, VerifyReport& report) { std::move(leaks.begin(), leaks.end(), std::back_inserter(report.leaks)); }
@@ -106,6 +125,8 @@ void find_picture_leaks(const VerifyOptions& options, VerifyReport& report) {
 void VerifyOptions::validate() const {
   NearTextOptions{.threshold = near_text_threshold}.validate();
   if (max_pixels < 1) throw ConfigError(fmt::format("verify: max_pixels is {}; allowed is >= 1", max_pixels));
+  if (!(most_unusable >= 0 && most_unusable <= 1))
+    throw ConfigError(fmt::format("verify: most_unusable is {}; allowed is 0 to 1", most_unusable));
   if (max_length < 1) throw ConfigError(fmt::format("verify: max_length is {}; allowed is >= 1", max_length));
   if (threads < 1) throw ConfigError(fmt::format("verify: threads is {}; allowed is >= 1", threads));
 }
@@ -114,7 +135,8 @@ VerifyReport verify_data(const fs::path& path, const VerifyOptions& options) {
   options.validate();
   if (!options.expect.empty()) published_splits(options.expect);  // an unknown name is said before the work, not after
   VerifyReport report;
-  report.data = read_data_set(path, [&](const std::string& message) { report.row_faults.push_back(message); }, report.stated_sha256);
+  report.data =
+      read_data_set(path, [&](const std::string& message) { report.row_faults.push_back(message); }, report.stated_sha256, options.reading);
   if (!report.row_faults.empty()) report.misses.push_back(counted(std::ssize(report.row_faults), "row") + " cannot be used");
   if (report.data.posts.empty()) report.misses.emplace_back("there is not one usable post");
   if (!report.stated_sha256.empty() && report.stated_sha256 != report.data.sha256) {
@@ -126,6 +148,7 @@ VerifyReport verify_data(const fs::path& path, const VerifyOptions& options) {
     read_raw_pictures(report.data.folder, report);
   }
   report.odd_labels = odd_labels(label_totals(report.data));
+  if (const std::string alone = only_label(report.data.labels); !alone.empty()) report.misses.push_back(alone);
   if (!options.expect.empty()) {
     for (auto& miss : published_misses(report.data, options.expect)) report.misses.push_back(std::move(miss));
   }
@@ -135,7 +158,7 @@ VerifyReport verify_data(const fs::path& path, const VerifyOptions& options) {
   if (options.pictures) report.pictures = scan_pictures(report.data.posts, {.max_pixels = options.max_pixels, .threads = options.threads});
   const int64_t unusable = count_unusable(report);
   if (options.bad_picture_is_miss && unusable > 0) report.misses.push_back(counted(unusable, "picture") + " cannot be used");
-  if (options.lost_pictures_are_miss) check_lost_pictures(report);
+  if (options.lost_pictures_are_miss && options.pictures) check_lost_pictures(options, report);
   find_text_leaks(options, report);
   if (options.pictures) find_picture_leaks(options, report);
   report.leak_counts = count_leaks(report.data, report.leaks);
@@ -156,6 +179,10 @@ int64_t count_unusable(const VerifyReport& report) {
 
 int64_t count_named(const VerifyReport& report) {
   return std::count_if(report.data.posts.begin(), report.data.posts.end(), [](const Post& post) { return post.names_picture(); });
+}
+
+int64_t count_raw_lost(const VerifyReport& report) {
+  return report.raw_pictures_meant ? 0 : std::max<int64_t>(0, report.raw_pictures_named - report.raw_pictures_there);
 }
 
 int64_t count_unlabelled(const VerifyReport& report) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/post.h"
+#include "data/table_reading.h"
 #include "quality/leaks.h"
 #include "quality/picture_scan.h"
 #include "quality/shortcuts.h"
@@ -17,11 +18,13 @@
 namespace infig {
 
 struct VerifyOptions {
+  TableReading reading = {};             // of a table
   std::string expect = {};               // name of published counts to compare with (data/published_counts.h); empty: none
   bool pictures = true;                  // open every picture
   int64_t max_pixels = 100'000'000;      // width x height from which on a picture is refused
   bool bad_picture_is_miss = false;      // a picture that cannot be used counts as a miss
-  bool lost_pictures_are_miss = true;    // that pictures are named, and not one of them can be used, counts as a miss
+  bool lost_pictures_are_miss = true;    // that pictures are named, and too many (most_unusable), or all of them, cannot be used, is a miss
+  double most_unusable = 0.01;           // share of the named pictures above which those that cannot be used count as a miss; 0 to 1
   bool near = true;                      // look for near texts and near pictures, not for equal ones alone
   double near_text_threshold = 0.8;      // NearTextOptions::threshold
   const Tokenizer* tokenizer = nullptr;  // null: lengths are counted in words alone
@@ -44,6 +47,7 @@ struct VerifyReport {
   std::vector<std::string> odd_labels;  // what looks like an accident in the labels (label_words.h)
   int64_t raw_pictures_named = 0;       // as dataset.json has it of prepare: pictures that the raw files name
   int64_t raw_pictures_there = 0;       // and those of them that came into the data set
+  bool raw_pictures_meant = false;      // that the others stay away was asked for (prepare --bad-image)
   std::vector<std::string> row_faults;  // broken rows, unknown labels, repeated ids, ...
   std::vector<std::string> misses;      // every reason for which the data set fails, with row_faults as one summary line
   bool good() const { return misses.empty(); }
@@ -57,8 +61,10 @@ VerifyReport verify_data(const std::filesystem::path& path, const VerifyOptions&
 
 // Posts by the status of their picture: "ok", "absent", ..., "none" if a post names no picture.
 std::map<std::string, int64_t> picture_statuses(const VerifyReport& report);
-int64_t count_unusable(const VerifyReport& report);    // pictures that are named and cannot be used
-int64_t count_named(const VerifyReport& report);       // posts that name a picture
+int64_t count_unusable(const VerifyReport& report);  // pictures that are named and cannot be used
+int64_t count_named(const VerifyReport& report);     // posts that name a picture
+int64_t count_raw_lost(
+    const VerifyReport& report);  // pictures that the raw files name and prepare, unasked, did not bring into the data set
 int64_t count_unlabelled(const VerifyReport& report);  // posts without label (of the split test)
 
 // Rows of a split whose text has more than max_length tokens.

@@ -12,7 +12,8 @@ struct Calibration {
   double temperature = 1;
   std::string split = "dev";               // that it was fitted on
   int64_t posts = 0;                       // of it, with a label
-  std::string data_sha256 = {};            // of the data set
+  std::string data = {};                   // name of the data set; empty in files of before it was written
+  std::string data_sha256 = {};            // of its posts
   double loss_before = 0, loss_after = 0;  // mean cross-entropy on that split, nats
   double ece_before = 0, ece_after = 0;
 };

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fstream>
 #include <system_error>
 
 #include "core/error.h"
+#include "run/run_lock.h"
 #include "run/seeds.h"
 
 namespace infig {
@@ -51,6 +53,22 @@ std::vector<std::string> loadable_names(const GuardedFolder& checkpoints) {
   return names;
 }
 
+// Whether metrics.jsonl holds the line of an evaluation.
+bool was_evaluated(const fs::path& run) {
+  std::ifstream file(run / "metrics.jsonl");
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("\"eval_loss\"") != std::string::npos) return true;
+  }
+  return false;
+}
+
+// Of a run without checkpoints/best.
+std::string lacks_best(const fs::path& run) {
+  if (is_locked(run)) return "holds no checkpoints/best yet; it is being trained now: wait for its first evaluation";
+  if (was_evaluated(run)) return "holds no checkpoints/best any more: the link was deleted; train --resume latest continues the run";
+  return "holds no checkpoints/best; the run was stopped before its first evaluation: continue it with train --resume latest";
+}
+
 // What a run with a folder of checkpoints lacks, and what can be done about it.
 std::string why_no_best(const fs::path& run, const GuardedFolder& checkpoints) {
   const std::string best = linked_checkpoint(checkpoints, "best").value_or("");
@@ -65,13 +83,15 @@ std::string why_no_best(const fs::path& run, const GuardedFolder& checkpoints) {
     return loadable.empty() ? what + "; no other checkpoint can be used: put the file back, or train the run anew in another --output-dir"
                             : fmt::format("{}; put the file back, or use another checkpoint of the run: {}", what, other);
   }
-  return fmt::format("holds no checkpoints/best; the run was stopped before its first evaluation: continue it with train --resume latest{}",
-                     other.empty() ? "" : ", or use what it has learnt so far: " + other);
+  return lacks_best(run) + (other.empty() ? "" : ", or use what it has learnt so far: " + other);
 }
 
 std::string why_no_checkpoints(const fs::path& run) {
-  if (there(run / "config.yaml"))
-    return "holds no checkpoints/best; the run was stopped before its first evaluation: continue it with train --resume latest";
+  if (there(run / "config.yaml")) {
+    return was_evaluated(run)
+               ? "its checkpoints are gone (metrics.jsonl tells of evaluations): put them back, or train anew in another --output-dir"
+               : lacks_best(run);
+  }
   std::string inside = runs_inside(run);
   if (!inside.empty()) return inside;
   if (there(run / "posts.jsonl")) return "is a data set folder; expected a run, the folder that train --output-dir wrote";

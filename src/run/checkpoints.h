@@ -22,7 +22,7 @@ std::vector<std::string> checkpoint_names(const GuardedFolder& checkpoints);
 // anywhere but to a plain step-NNNNNN beside it.
 std::optional<std::string> linked_checkpoint(const GuardedFolder& checkpoints, const std::string& name);
 
-// The checkpoint that evaluate, predict and serve use: that of RUN/checkpoints/best. Also takes a checkpoint's folder itself.
+// The checkpoint that evaluate and predict use: that of RUN/checkpoints/best. Also takes a checkpoint's folder itself.
 // Throws CheckpointError saying what is there instead (other checkpoints, runs of several seeds, a data set), and what to give.
 std::filesystem::path find_checkpoint(const std::filesystem::path& run);
 

@@ -47,6 +47,10 @@ StoredModel read_stored_model(const fs::path& folder) {
     if (dtype != "fp16" && dtype != "fp32") config.refuse("feature_dtype", "fp16 or fp32");
     stored.half_features = dtype == "fp16";
   }
+  if (config.has("trained_without")) {
+    stored.trained_without = config.text("trained_without");
+    if (stored.trained_without != "image" && stored.trained_without != "text") config.refuse("trained_without", "image or text");
+  }
   stored.config = config.json();
   return stored;
 }

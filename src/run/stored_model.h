@@ -23,6 +23,7 @@ struct StoredModel {
   int64_t clip_embed_dim = 0;       // width of CLIP's embeddings; 0: none
   std::string precision = "fp32";   // that it was trained in; checkpoints from before this key are scored in fp32
   bool half_features = false;       // features of frozen encoders are rounded to fp16
+  std::string trained_without;      // side of every post that was hidden in training: "image", "text"; empty: none
   nlohmann::json config;            // all of it, an object
 };
 

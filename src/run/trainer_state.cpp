@@ -130,4 +130,9 @@ void check_checkpoint_format(const fs::path& checkpoint) {
                   state->where(), version, all["format"].dump(), INFIG_VERSION, kFormat));
 }
 
+std::string epoch_words(const TrainerState& state) {
+  const bool between = state.batch_in_epoch == 0 && state.epoch > 0;
+  return between ? fmt::format("after epoch {}", state.epoch) : fmt::format("in epoch {}", state.epoch + 1);
+}
+
 }  // namespace infig

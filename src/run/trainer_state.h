@@ -46,4 +46,7 @@ TrainerState read_trainer_state(const std::filesystem::path& checkpoint);
 // be read and names another format than this program's.
 void check_checkpoint_format(const std::filesystem::path& checkpoint);
 
+// "in epoch 5", or "after epoch 4" where the fifth has not begun.
+std::string epoch_words(const TrainerState& state);
+
 }  // namespace infig

@@ -15,7 +15,7 @@
 namespace infig {
 namespace {
 
-constexpr std::array<std::pair<DType, at::ScalarType>, 10> kTypes = {{{DType::kBool, at::kBool},
+constexpr std::array<std::pair<DType, at::ScalarType>, 13> kTypes = {{{DType::kBool, at::kBool},
                                                                       {DType::kU8, at::kByte},
                                                                       {DType::kI8, at::kChar},
                                                                       {DType::kI16, at::kShort},
@@ -24,7 +24,10 @@ constexpr std::array<std::pair<DType, at::ScalarType>, 10> kTypes = {{{DType::kB
                                                                       {DType::kF16, at::kHalf},
                                                                       {DType::kBF16, at::kBFloat16},
                                                                       {DType::kF32, at::kFloat},
-                                                                      {DType::kF64, at::kDouble}}};
+                                                                      {DType::kF64, at::kDouble},
+                                                                      {DType::kU16, at::kUInt16},
+                                                                      {DType::kU32, at::kUInt32},
+                                                                      {DType::kU64, at::kUInt64}}};
 
 bool may_be_ignored(const std::string& key, const std::vector<std::string>& ignored) {
   for (const std::string& suffix : ignored) {
@@ -33,14 +36,14 @@ bool may_be_ignored(const std::string& key, const std::vector<std::string>& igno
   return false;
 }
 
-// Every list ends up in one message, so that a wrong checkpoint is understood at the first attempt.
+// All lists go into one message, so that a wrong checkpoint can be diagnosed at once.
 std::string list_keys(const std::string& title, const std::vector<std::string>& keys) {
   return keys.empty() ? "" : fmt::format("\n  {} ({}): {}", title, keys.size(), fmt::join(keys, ", "));
 }
 
 using Shapes = std::map<std::string, std::vector<int64_t>>;
 
-// Every name that is missing, unexpected or of another shape, in one message.
+// Throws one error that names every missing, unexpected and mis-shaped tensor.
 void check_fit(const TensorMap& own, const Shapes& found, const std::string& where, const std::vector<std::string>& ignored) {
   std::vector<std::string> missing, unexpected, misshaped;
   for (const auto& [name, tensor] : own) {

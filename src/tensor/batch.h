@@ -1,4 +1,4 @@
-// A batch of posts as tensors: what the model in use asked for (LoaderInputs, PostLoader::use_*), and nothing else.
+// A batch of posts as tensors. It contains only what the model requests (LoaderInputs, PostLoader::use_*).
 #pragma once
 
 #include <torch/types.h>
@@ -9,7 +9,7 @@
 
 namespace infig {
 
-// What a post has beside its text and its picture: rows that a model computed or read once (PostLoader::use_column).
+// Further inputs of a post besides text and picture: rows that a model computed or read once (PostLoader::use_column).
 enum class BatchColumn {
   kWords,       // [B, W] int64 ids in a vocabulary of words, 0 = padding
   kAttributes,  // [B, A] int64 ids of attribute words
@@ -18,31 +18,31 @@ enum class BatchColumn {
 };
 
 struct Batch {
-  at::Tensor input_ids;       // [B, L] int64, [PAD] after each text; L is the batch's longest
+  at::Tensor input_ids;       // [B, L] int64, padded with [PAD] to the batch's longest text L
   at::Tensor attention_mask;  // [B, L] int64, 1 = token, 0 = padding
-  at::Tensor pixel_values;  // [B, 3, S, S] float, channels-last in memory; zeros where the picture is missing; undefined beside feature_map
-  // What a frozen backbone gives, where it was computed before; else undefined. A grid is [B, c, h, w] float, channels-last in memory.
+  at::Tensor pixel_values;  // [B, 3, S, S] float, channels-last in memory; zeros if the picture is missing; undefined if feature_map is set
+  // Precomputed features of a frozen backbone, or undefined. A feature map is [B, c, h, w] float, channels-last in memory.
   at::Tensor feature_map;
-  at::Tensor clip_embeds;                     // [B, 2, E] float: CLIP's embeddings of picture and text, in training with CLIP in GAM
-  std::map<BatchColumn, at::Tensor> columns;  // of the columns that were asked for
-  at::Tensor labels;                          // [B] int64
-  at::Tensor has_text;                        // [B] bool; a missing text is [CLS] [SEP] and masked out of fusion, pooling, GAM and HFAM
-  at::Tensor has_image;                       // [B] bool; likewise
-  at::Tensor post_ids;                        // [B] int64: row in the data set, which is what GAM's queue calls a post's id
-  std::vector<int64_t> rows;                  // the same on the host
+  at::Tensor clip_embeds;                     // [B, 2, E] float: CLIP's embeddings of picture and text; only in training with CLIP in GAM
+  std::map<BatchColumn, at::Tensor> columns;  // the requested columns
+  at::Tensor labels;                          // [B] int64; -1: no label
+  at::Tensor has_text;                        // [B] bool; a missing text is [CLS] [SEP], and masked out of fusion, pooling, GAM and HFAM
+  at::Tensor has_image;                       // [B] bool; a missing picture is masked out in the same way
+  at::Tensor post_ids;                        // [B] int64: rows in the data set, which are the ids in GAM's queue
+  std::vector<int64_t> rows;                  // post_ids on the host
 
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
   at::Device device() const { return labels.device(); }
   Batch to(const at::Device& device) const;
-  // Posts first .. first + count - 1, as views; texts keep the width of the whole batch.
+  // Posts first .. first + count - 1 as views; texts stay padded to the length of the whole batch.
   Batch slice(int64_t first, int64_t count) const;
 
  private:
   template <typename Change>
-  Batch changed(const Change& change) const;  // every tensor that is there
+  Batch changed(const Change& change) const;  // applies `change` to every tensor that is defined
 };
 
-// Texts as one tensor, [PAD] behind each up to the longest of them.
+// Texts as one tensor, padded with [PAD] to the longest of them.
 struct PaddedTexts {
   at::Tensor input_ids, attention_mask;  // [B, L] int64
 };

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-// All rows, before the first of them is written.
+// Checks the disk space for all rows before the first one is written.
 void check_room(const fs::path& folder, int64_t rows, int64_t wanted) {
   const int64_t free = free_bytes(folder);
   if (free < 0 || wanted <= free) return;

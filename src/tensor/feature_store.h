@@ -1,4 +1,4 @@
-// Features of a frozen encoder, a row a post, in a folder (archive/feature_file.h says how it is read).
+// Stored features of a frozen encoder: a folder with one row per post (archive/feature_file.h describes the format).
 #pragma once
 
 #include <torch/types.h>
@@ -19,12 +19,12 @@ namespace infig {
 
 class FeatureStore {
  public:
-  // Throws CheckpointError naming what is missing, broken, or of another number of rows.
+  // Throws CheckpointError naming what is missing or broken, or if the number of rows is not `rows`.
   FeatureStore(const std::filesystem::path& folder, int64_t rows);
-  // The features of these rows as they were appended: [B, ...] float. May be called from several threads. CheckpointError where the file
-  // has been cut off since.
+  // Returns the features of these rows: [B, ...] float. May be called from several threads. Throws CheckpointError if the file has been
+  // truncated since it was opened.
   at::Tensor gather(const std::vector<int64_t>& rows) const;
-  const std::map<int64_t, BadPicture>& bad() const { return bad_; }  // by row; features of a picture that was not usable mean nothing
+  const std::map<int64_t, BadPicture>& bad() const { return bad_; }  // by row; the features of unusable pictures are meaningless
   bool usable(int64_t row) const;
 
  private:
@@ -32,7 +32,7 @@ class FeatureStore {
   std::map<int64_t, BadPicture> bad_;
 };
 
-// Writes one, row by row in order. The folder does not exist until commit().
+// Writes a feature store row by row, in order. The folder does not exist until commit().
 class FeatureWriter {
  public:
   FeatureWriter(const std::filesystem::path& folder, int64_t rows, bool half);
@@ -43,7 +43,7 @@ class FeatureWriter {
   StagingFolder staging_;
   int64_t rows_;
   bool half_;
-  std::unique_ptr<SafetensorsStream> stream_;  // made with the first rows, which tell the shape
+  std::unique_ptr<SafetensorsStream> stream_;  // created with the first rows, which define the shape
 };
 
 }  // namespace infig

@@ -1,4 +1,4 @@
-// Forward declaration of at::Tensor for headers that only name tensors. (Including torch costs seconds per file.)
+// Forward declaration of at::Tensor, for headers that only name the type. (Including torch costs seconds per file.)
 #pragma once
 
 namespace at {

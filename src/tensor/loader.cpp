@@ -11,10 +11,13 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/parallel.h"
 #include "core/progress.h"
 
 namespace infig {
+
+const char* side_name(Without without) { return without == Without::kImage ? "image" : without == Without::kText ? "text" : ""; }
 
 void bind_options(ConfigBinder& binder, LoaderOptions& options) {
   binder.field("workers", options.workers, {.low = 0, .high = 256},
@@ -34,13 +37,13 @@ struct PostLoader::Impl {
   LoaderOptions options;
   uint64_t seed = 0;
   int64_t pad_id = 0;
-  std::vector<std::vector<int64_t>> ids;  // a row of token ids a post
+  std::vector<std::vector<int64_t>> ids;  // token ids of each post
   std::vector<uint8_t> text_there;
   std::shared_ptr<const FeatureStore> features, clip;
-  std::vector<int64_t> clip_rows;  // the store's row of a post; -1: none
+  std::vector<int64_t> clip_rows;  // row of each post in the store; -1: none
   std::map<BatchColumn, std::shared_ptr<const RowSource>> columns;
 
-  // Pictures after resize and crop, before the flip. A slot is written once, under the mutex.
+  // Pictures after resize and crop, before the random flip. Each slot is written once, under the mutex.
   mutable std::mutex mutex;
   mutable std::vector<std::shared_ptr<const Image>> cache;
   mutable int64_t cached_bytes = 0;
@@ -55,7 +58,7 @@ struct PostLoader::Impl {
   bool named(int64_t row) const { return (*posts)[static_cast<size_t>(row)].names_picture(); }
   PictureFate fate(int64_t row, bool readable) const { return picture_fate(named(row), readable, options.bad_image); }
 
-  // The rows that take part, now that the bad pictures are known.
+  // Returns the rows that take part, given the bad pictures found so far.
   std::vector<int64_t> kept(const std::vector<int64_t>& rows) const {
     std::vector<int64_t> result;
     for (const int64_t row : rows) {
@@ -73,7 +76,7 @@ struct PostLoader::Impl {
 
 namespace {
 
-// Pixels that the caller decoded: a faulty size is a bad picture, as a faulty file is.
+// Pixels that the caller decoded. An invalid size counts as a bad picture, like an invalid file.
 DecodedImage given_pixels(const MemoryPicture& picture, int64_t max_pixels) {
   const int64_t width = picture.width, height = picture.height;
   if (width < 1 || height < 1) {
@@ -110,7 +113,7 @@ DecodedImage PostLoader::Impl::decode(const Post& post, bool training, StageTime
   return decode_image(file.bytes, image.decode(training));
 }
 
-// The network's view of a row's picture without the training flip; null where there is none that can be used.
+// Returns a row's picture at the network's size, without the random flip; null if it has no usable picture.
 std::shared_ptr<const Image> PostLoader::Impl::read_picture(int64_t row, RandomStream* stream, StageTimer* timer) const {
   const Post& post = (*posts)[static_cast<size_t>(row)];
   if (!post.names_picture()) return nullptr;
@@ -196,6 +199,7 @@ std::vector<int64_t> PostLoader::prepare(const std::vector<int64_t>& rows, const
   std::mutex bar_mutex;
   int64_t done = 0;
   parallel_for(static_cast<int64_t>(rows.size()), std::max<int64_t>(impl_->options.workers, 1), [&](int64_t i) {
+    throw_if_stopped(impl_->options.stop, "stopped by request while pictures were read; nothing was written");
     static_cast<void>(impl_->picture(rows[static_cast<size_t>(i)], -1, nullptr));
     const std::lock_guard<std::mutex> lock(bar_mutex);
     bar.update(++done);
@@ -207,7 +211,7 @@ std::vector<int64_t> PostLoader::prepare(const std::vector<int64_t>& rows, const
 void PostLoader::use_features(std::shared_ptr<const FeatureStore> features) {
   impl_->features = std::move(features);
   for (const auto& [row, picture] : impl_->features->bad()) {
-    if (!impl_->named(row)) continue;  // the store lists rows without a picture as well: their features mean nothing
+    if (!impl_->named(row)) continue;  // the store also lists posts without a picture, whose features are meaningless
     if (impl_->fate(row, picture.truncated()) == PictureFate::kStop) throw bad_picture_error(picture);
     impl_->bad.emplace(row, picture);
   }
@@ -240,7 +244,7 @@ std::map<int64_t, BadPicture> PostLoader::bad_by_row() const {
 
 void PostLoader::Impl::fill_pixels(Batch& batch, int64_t epoch, StageTimer* timer) const {
   const int64_t size = image.size;
-  // Written as [B, S, S, 3] and seen as [B, 3, S, S]: channels-last without a copy.
+  // Written as [B, S, S, 3] and permuted to [B, 3, S, S]: channels-last without a copy.
   const at::Tensor pixels = at::empty({batch.size(), size, size, 3}, at::kFloat);
   for (int64_t i = 0; i < batch.size(); ++i) {
     std::shared_ptr<const Image> shown;
@@ -302,8 +306,8 @@ Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, St
   return batch;
 }
 
-// Workers take batch numbers in order and put results into a map; next() hands them out in order. `next_wanted` bounds how far ahead they
-// run.
+// Workers take batch numbers in order and store finished batches in `ready`; next() returns them in order. Workers stay at most `window`
+// batches ahead of `next_wanted`.
 struct PostLoader::Stream::State {
   const PostLoader* loader = nullptr;
   std::vector<std::vector<int64_t>> batches;

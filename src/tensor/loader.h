@@ -1,7 +1,8 @@
-// Posts -> batches: texts tokenised once, pictures read and decoded on worker threads ahead of the step.
-// What a batch holds depends on (posts, options, seed, epoch, rows) alone, never on the number of workers.
+// Makes batches from posts: texts are tokenised once, pictures are read and decoded on worker threads ahead of the training step.
+// The contents of a batch depend only on posts, options, seed, epoch and rows, never on the number of workers.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -22,24 +23,27 @@ namespace infig {
 
 enum class Without { kNothing, kImage, kText };
 
+const char* side_name(Without without);  // "image", "text"; "" for kNothing
+
 struct LoaderOptions {
-  int64_t workers = 2;                      // threads that make batches; 0: the one that asks for them
-  int64_t prefetch = 4;                     // batches made ahead; >= 1
-  int64_t cache_mb = 2048;                  // MiB for pictures already resized (augment none or flip); beyond it they are decoded again
-  BadImage bad_image = BadImage::kMissing;  // what happens to a post whose picture cannot be used (table "Pictures")
-  Without without = Without::kNothing;      // hide one side of every post
+  int64_t workers = 2;                      // threads that make batches; 0: next() makes them itself
+  int64_t prefetch = 4;                     // batches made in advance, >= 1
+  int64_t cache_mb = 2048;                  // MiB for resized pictures (augment none or flip); pictures that do not fit are decoded again
+  BadImage bad_image = BadImage::kMissing;  // what happens to a post whose picture cannot be used (docs/pictures.md)
+  Without without = Without::kNothing;      // hides one side of every post
+  const std::atomic<int>* stop = nullptr;   // holds a signal's number once prepare() is to stop: throws Interrupted
 };
 
 void bind_options(ConfigBinder& binder, LoaderOptions& options);
 
-// What batches carry. Nothing else is tokenised, read or decoded.
+// What batches contain. Nothing else is tokenised, read or decoded.
 struct LoaderInputs {
-  const Tokenizer* tokenizer = nullptr;     // of input_ids and attention_mask; null: no token ids
-  int64_t max_length = 0;                   // tokens a text, see Tokenizer::encode
-  std::optional<ImageOptions> pixels = {};  // of pixel_values; none: no picture is read, and has_image is false everywhere
+  const Tokenizer* tokenizer = nullptr;     // for input_ids and attention_mask; null: no token ids
+  int64_t max_length = 0;                   // tokens per text, see Tokenizer::encode
+  std::optional<ImageOptions> pixels = {};  // for pixel_values; none: no picture is read, and has_image is false for every post
 };
 
-// Rows of a column, one a post, [B, ...], padded to the batch where they are of several lengths. Called from several threads.
+// Rows of a column, one per post: [B, ...], padded to the batch's longest if lengths differ. Called from several threads.
 class RowSource {
  public:
   virtual ~RowSource() = default;
@@ -48,38 +52,38 @@ class RowSource {
 
 class PostLoader {
  public:
-  // `posts` must outlive the loader, and so must the tokenizer. A post's augmentation is drawn from (seed, "augment", epoch, row).
+  // `posts` and the tokenizer must outlive the loader. A post's augmentation is drawn from (seed, "augment", epoch, row).
   PostLoader(const std::vector<Post>& posts, const LoaderInputs& inputs, const LoaderOptions& options, uint64_t seed);
-  // Of texts and pictures.
+  // A loader of texts and pictures.
   PostLoader(const std::vector<Post>& posts, const Tokenizer& tokenizer, const ImageOptions& image, int64_t max_length,
              const LoaderOptions& options, uint64_t seed)
       : PostLoader(posts, LoaderInputs{.tokenizer = &tokenizer, .max_length = max_length, .pixels = image}, options, seed) {}
   ~PostLoader();
 
-  // Reads the pictures of these rows once, on all workers, with a progress bar, filling the cache; finds the bad ones. Returns the rows
-  // that take part: all, or under `skip` those with a usable picture. Throws DataError under `error`, naming the first bad one.
+  // Decodes the pictures of these rows on all workers, with a progress bar, to fill the cache and find bad ones. Skipped if features are
+  // used, or if nothing would be cached and bad_image is `missing`. Returns the rows that take part: all, or under `skip` those whose
+  // picture is not bad. Throws DataError under `error`, naming the first bad one.
   std::vector<int64_t> prepare(const std::vector<int64_t>& rows, const std::string& title);
 
-  // Batches then carry feature_map instead of pixel_values, and no picture is read. One row of features a post; rows [h, w, c] are grids
-  // and become [B, c, h, w]. Before prepare().
-  // Throws DataError under `error` where a picture was bad.
+  // Makes batches contain feature_map instead of pixel_values; no picture is read. The store has one row per post; rows [h, w, c] are
+  // feature maps and become [B, c, h, w]. Call before prepare(). Throws DataError under `error` if a picture was bad.
   void use_features(std::shared_ptr<const FeatureStore> features);
 
-  // Training batches then carry clip_embeds; row i of the store is post rows[i], and every training row is among them.
+  // Makes training batches contain clip_embeds. Row i of the store is post rows[i]; every training row must be among them.
   void use_clip(std::shared_ptr<const FeatureStore> clip, const std::vector<int64_t>& rows);
 
-  // Batches then carry the column; row i of the source is post i.
+  // Makes batches contain the column; row i of the source is post i.
   void use_column(BatchColumn column, std::shared_ptr<const RowSource> source);
 
-  // Ids of a row, special tokens included; without a tokenizer the text's length in bytes, so that batches still group like with like.
+  // Number of token ids of a row's text, special tokens included; without a tokenizer its length in bytes. Batches are grouped by it.
   int64_t text_length(int64_t row) const;
 
-  // A run over batches of rows, made ahead on the workers and handed out in order.
+  // Iterates over batches of rows. Workers make them in advance; they come out in order.
   class Stream {
    public:
     ~Stream();
     Stream(Stream&&) noexcept;
-    std::optional<Batch> next();  // nothing after the last; rethrows what a worker threw
+    std::optional<Batch> next();  // empty after the last batch; rethrows what a worker threw
 
    private:
     friend class PostLoader;
@@ -87,14 +91,14 @@ class PostLoader {
     explicit Stream(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
   };
-  // epoch >= 0: training, with augmentation; -1: evaluation. The loader must outlive the stream. Equal batches for any number of workers.
+  // epoch >= 0: training, with augmentation; -1: evaluation. The loader must outlive the stream.
   Stream stream(std::vector<std::vector<int64_t>> batches, int64_t epoch, StageTimer* timer = nullptr) const;
 
   Batch make_batch(const std::vector<int64_t>& rows, int64_t epoch, StageTimer* timer = nullptr) const;
 
-  // Found so far: pictures that a post names and that are not whole. A post that names none has no bad one.
+  // Pictures found so far that a post names and that are not whole. Posts that name none are not included.
   std::vector<BadPicture> bad_pictures() const;      // in row order
-  std::map<int64_t, BadPicture> bad_by_row() const;  // the same under their rows
+  std::map<int64_t, BadPicture> bad_by_row() const;  // the same, by row
 
  private:
   struct Impl;

@@ -28,19 +28,21 @@ const AddedToken* AddedTokens::longest_at(std::string_view text, size_t at) cons
   return nullptr;
 }
 
-AddedTokens::Match AddedTokens::find(std::string_view text, size_t start) const {
-  for (size_t at = start; at < text.size(); ++at) {
+AddedTokens::Match AddedTokens::find(std::string_view text, size_t start) const { return find_from(text, start, start); }
+
+AddedTokens::Match AddedTokens::find_from(std::string_view text, size_t from, size_t taken) const {
+  for (size_t at = from; at < text.size(); ++at) {
     if (!begins_[static_cast<unsigned char>(text[at])]) continue;
     const AddedToken* token = longest_at(text, at);
     if (token == nullptr) continue;
-    Match match{.begin = at, .end = at + token->text.size(), .token = token};
+    Match match{.begin = at, .end = at + token->text.size(), .found_end = at + token->text.size(), .token = token};
     if (token->single_word && !stands_alone(text, match.begin, match.end)) {
       at = match.end - 1;  // its bytes are passed over whole
       continue;
     }
-    while (token->left_strip && match.begin > start) {
+    while (token->left_strip && match.begin > taken) {
       const size_t before = previous_character(text, match.begin);
-      if (before < start || (char_flags(utf8_at(text, before).code) & kSpace) == 0) break;
+      if (before < taken || (char_flags(utf8_at(text, before).code) & kSpace) == 0) break;
       match.begin = before;
     }
     while (token->right_strip && match.end < text.size()) {
@@ -51,6 +53,29 @@ AddedTokens::Match AddedTokens::find(std::string_view text, size_t start) const 
     return match;
   }
   return {.begin = text.size(), .end = text.size(), .token = nullptr};
+}
+
+void AddedTokens::split(std::string_view text, std::vector<Split>& splits) const {
+  splits.clear();
+  if (text.empty()) return;
+  size_t from = 0, taken = 0;
+  while (!tokens_.empty()) {
+    const Match match = find_from(text, from, taken);
+    if (match.token == nullptr) break;
+    if (taken < match.begin) splits.push_back({.begin = taken, .end = match.begin});
+    splits.push_back({.begin = match.begin, .end = match.end, .token = match.token});
+    taken = match.end;
+    from = match.found_end;
+  }
+  if (taken != text.size()) splits.push_back({.begin = taken, .end = text.size()});
+}
+
+std::vector<int32_t> hidden_ids(const std::vector<AddedToken>& tokens, int32_t unknown) {
+  std::vector<int32_t> ids;
+  for (const AddedToken& token : tokens) {
+    if (token.special && token.id != unknown && count_characters(token.text) > 1) ids.push_back(token.id);
+  }
+  return ids;
 }
 
 }  // namespace infig

@@ -2,45 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <bit>
-#include <limits>
 #include <queue>
 #include <tuple>
 #include <unordered_map>
 
 #include "core/error.h"
+#include "text/merge_table.h"
 #include "text/unicode.h"
 
 namespace infig {
 namespace {
-
-constexpr uint32_t kNever = std::numeric_limits<uint32_t>::max();
-
-struct Merge {
-  uint64_t pair = std::numeric_limits<uint64_t>::max();  // no pair of ids: those are not negative
-  uint32_t rank = kNever;
-  int32_t joined = -1;
-};
-
-class MergeTable {
- public:
-  explicit MergeTable(size_t count) : merges_(std::bit_ceil(2 * count + 2)) {}
-  void insert(int32_t left, int32_t right, uint32_t rank, int32_t joined) {
-    const uint64_t pair = pair_of(left, right);
-    merges_[slot(pair)] = {.pair = pair, .rank = rank, .joined = joined};
-  }
-  const Merge& find(int32_t left, int32_t right) const { return merges_[slot(pair_of(left, right))]; }
-
- private:
-  static uint64_t pair_of(int32_t left, int32_t right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
-  size_t slot(uint64_t pair) const {
-    size_t at = (pair * 0x9E3779B97F4A7C15ULL) >> 32 & (merges_.size() - 1);
-    while (merges_[at].rank != kNever && merges_[at].pair != pair) at = (at + 1) & (merges_.size() - 1);
-    return at;
-  }
-  std::vector<Merge> merges_;
-};
 
 class BytePairModel final : public WordModel {
  public:
@@ -87,6 +60,13 @@ class BytePairModel final : public WordModel {
     return id >= 0 && id < size() ? std::string_view(tokens_[static_cast<size_t>(id)]) : std::string_view();
   }
   int64_t size() const override { return static_cast<int64_t>(tokens_.size()); }
+  void hide(const std::vector<int32_t>& ids) override {
+    for (const int32_t id : ids) {
+      merges_.forget(id);
+      std::replace(first_.begin(), first_.end(), id, unknown_);
+      std::replace(last_.begin(), last_.end(), id, unknown_);
+    }
+  }
 
  private:
   int32_t required(const std::string& token, std::string_view what, const std::string& where) const {
@@ -102,7 +82,7 @@ class BytePairModel final : public WordModel {
 
   void merge_few(std::vector<WordPart>& parts) const {
     if (parts.size() < 2) return;
-    std::array<const Merge*, 64> merges{};  // of each part with the next
+    std::array<const MergeTable::Merge*, 64> merges{};  // of each part with the next
     size_t pairs = parts.size() - 1;
     for (size_t i = 0; i < pairs; ++i) merges[i] = &merges_.find(parts[i].id, parts[i + 1].id);
     while (pairs > 0) {
@@ -110,7 +90,7 @@ class BytePairModel final : public WordModel {
       for (size_t i = 1; i < pairs; ++i) {
         if (merges[i]->rank < merges[best]->rank) best = i;
       }
-      if (merges[best]->rank == kNever) break;
+      if (merges[best]->rank == MergeTable::kNever) break;
       parts[best].id = merges[best]->joined;
       parts[best].end = parts[best + 1].end;
       parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
@@ -127,25 +107,26 @@ class BytePairModel final : public WordModel {
     using Candidate = std::tuple<uint32_t, uint32_t, int32_t, int32_t>;  // rank, place, the two ids when it was found
     std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
     const auto offer = [&](uint32_t at) {
-      if (at == kNever || next[at] == kNever) return;
-      const Merge& merge = merges_.find(parts[at].id, parts[next[at]].id);
-      if (merge.rank != kNever) queue.emplace(merge.rank, at, parts[at].id, parts[next[at]].id);
+      if (at == MergeTable::kNever || next[at] == MergeTable::kNever) return;
+      const MergeTable::Merge& merge = merges_.find(parts[at].id, parts[next[at]].id);
+      if (merge.rank != MergeTable::kNever) queue.emplace(merge.rank, at, parts[at].id, parts[next[at]].id);
     };
     for (uint32_t i = 0; i < count; ++i) {
-      next[i] = i + 1 < count ? i + 1 : kNever;
-      previous[i] = i > 0 ? i - 1 : kNever;
+      next[i] = i + 1 < count ? i + 1 : MergeTable::kNever;
+      previous[i] = i > 0 ? i - 1 : MergeTable::kNever;
     }
     for (uint32_t i = 0; i < count; ++i) offer(i);
     while (!queue.empty()) {
       const auto [rank, at, left, right] = queue.top();
       queue.pop();
       const uint32_t behind = next[at];
-      if (parts[at].id != left || behind == kNever || parts[behind].id != right) continue;  // one of the two has been joined since
+      if (parts[at].id != left || behind == MergeTable::kNever || parts[behind].id != right)
+        continue;  // one of the two has been joined since
       parts[at].id = merges_.find(left, right).joined;
       parts[at].end = parts[behind].end;
       parts[behind].id = -1;
       next[at] = next[behind];
-      if (next[at] != kNever) previous[next[at]] = at;
+      if (next[at] != MergeTable::kNever) previous[next[at]] = at;
       offer(previous[at]);
       offer(at);
     }

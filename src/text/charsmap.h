@@ -12,4 +12,7 @@ namespace infig {
 // by NUL. Returns what is wrong with it; empty where nothing is, or where the model has no table.
 std::string charsmap_fault(std::string_view model);
 
+// The same of the table itself.
+std::string charsmap_table_fault(std::string_view table);
+
 }  // namespace infig

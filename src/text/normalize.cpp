@@ -1,9 +1,8 @@
 #include "text/normalize.h"
 
 #include <algorithm>
-#include <optional>
-#include <tuple>
 
+#include "text/decompose.h"
 #include "text/unicode.h"
 
 namespace infig {
@@ -14,72 +13,13 @@ struct Aligned {
   uint32_t source = 0;
 };
 
-// A character of a decomposed or composed text. change: 1 it came in addition, 0 in place of the next of the text before,
-// -n likewise and n more of them are gone.
-struct Changed {
-  char32_t code = 0;
-  int32_t change = 0;
-  uint8_t combining = 0;
-  uint32_t place = 0;  // in the text before sorting
-};
-
-std::vector<Changed> decomposed(const std::vector<Aligned>& text) {
-  std::vector<Changed> result;
-  size_t marks = 0;  // where the run of combining characters at the end begins
-  const auto sort_marks = [&] {
-    std::sort(result.begin() + static_cast<std::ptrdiff_t>(marks), result.end(),
-              [](const Changed& a, const Changed& b) { return std::tie(a.combining, a.place) < std::tie(b.combining, b.place); });
-  };
-  std::array<char32_t, 4> parts{};
-  for (const Aligned& character : text) {
-    const size_t count = decompose(character.code, parts);
-    for (size_t i = 0; i < count; ++i) {
-      const uint8_t combining = combining_class(parts[i]);
-      if (combining == 0) {
-        sort_marks();
-        marks = result.size();
-      }
-      result.push_back({.code = parts[i], .change = i > 0, .combining = combining, .place = static_cast<uint32_t>(result.size())});
-    }
-  }
-  sort_marks();
-  return result;
-}
-
-std::vector<Changed> composed(const std::vector<Changed>& text) {
-  std::vector<Changed> result, blocked;  // marks that do not compose with the letter before them
-  std::optional<Changed> letter;
-  for (const Changed& next : text) {
-    if (!letter) {
-      if (next.combining == 0) {
-        letter = next;
-      } else {
-        result.push_back(next);
-      }
-      continue;
-    }
-    const bool reachable = blocked.empty() || blocked.back().combining < next.combining;
-    if (const char32_t one = reachable ? compose(letter->code, next.code) : 0; one != 0) {
-      letter = Changed{.code = one, .change = letter->change + next.change - 1};
-    } else if (next.combining == 0) {
-      result.push_back(*letter);
-      result.insert(result.end(), blocked.begin(), blocked.end());
-      blocked.clear();
-      letter = next;
-    } else {
-      blocked.push_back(next);
-    }
-  }
-  if (letter) result.push_back(*letter);
-  result.insert(result.end(), blocked.begin(), blocked.end());
-  return result;
-}
-
 // The sources of changed characters: those of the text before, consumed in order.
-std::vector<Aligned> aligned(const std::vector<Changed>& text, const std::vector<Aligned>& before) {
+std::vector<Aligned> normal_form_aligned(const std::vector<Aligned>& before, UnicodeForm form) {
   std::vector<Aligned> result;
+  std::vector<char32_t> codes;
+  for (const Aligned& character : before) codes.push_back(character.code);
   size_t next = 0;
-  for (const Changed& character : text) {
+  for (const ChangedCharacter& character : normal_form_of(codes, form)) {
     const size_t from = character.change > 0 && next > 0 ? next - 1 : next;
     result.push_back({.code = character.code, .source = before[std::min(from, before.size() - 1)].source});
     if (character.change <= 0) next += 1 + static_cast<size_t>(-character.change);
@@ -125,7 +65,7 @@ class BertNormalizer {
       if (apart) cleaned.push_back({.code = U' ', .source = source});
     }
     if (cleaned.empty()) return;
-    for (const Aligned& character : aligned(decomposed(cleaned), cleaned)) {
+    for (const Aligned& character : normal_form_aligned(cleaned, UnicodeForm::kNfd)) {
       const uint16_t flags = table_[character.code];
       if ((flags & kAccent) == 0) emit(character.code, flags, character.source);
     }
@@ -159,7 +99,7 @@ class BertNormalizer {
       emit(code, flags, source);
       return true;
     }
-    std::array<char32_t, 4> parts{};
+    CharacterParts parts{};
     const size_t count = decompose(code, parts);
     for (size_t i = 0; i < count; ++i) {
       const uint16_t part = table_[parts[i]];
@@ -228,7 +168,7 @@ uint32_t normalize_clip(std::string_view text, uint32_t first, NormalizedText& o
     characters.push_back({.code = character.code, .source = source});
     at += character.length;
   }
-  for (const Aligned& character : aligned(composed(decomposed(characters)), characters)) add(character.code, character.source);
+  for (const Aligned& character : normal_form_aligned(characters, UnicodeForm::kNfc)) add(character.code, character.source);
   return source;
 }
 

@@ -1,7 +1,6 @@
 #include "text/pipeline.h"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 
 #include "core/files.h"
@@ -22,11 +21,6 @@ struct Scratch {
 Scratch& scratch() {
   thread_local Scratch kept;
   return kept;
-}
-
-uint32_t next_owner() {
-  static std::atomic<uint32_t> last{0};
-  return ++last;
 }
 
 struct Spaces {
@@ -55,13 +49,24 @@ class PipelineTokenizer final : public Tokenizer {
       : model_(std::move(parts.model)),
         options_(parts.options),
         special_(parts.special),
+        before_(std::move(parts.before)),
+        after_(std::move(parts.after)),
+        rule_(std::move(parts.rule)),
+        added_(std::move(parts.added)),
         files_(std::move(parts.files)),
-        owner_(next_owner()) {
+        owner_(next_cache_owner()) {
     vocab_size_ = model_->size();
+    for (const std::vector<int32_t>* ids : {&before_, &after_}) {
+      for (const int32_t id : *ids) vocab_size_ = std::max<int64_t>(vocab_size_, id + 1);
+    }
+    for (const AddedToken& token : added_) vocab_size_ = std::max<int64_t>(vocab_size_, token.id + 1);
+    arrange_added(/*with_special=*/true);
+  }
+
+  void arrange_added(bool with_special) {
     std::vector<AddedToken> raw, normalized;
-    for (AddedToken& token : parts.added) {
-      vocab_size_ = std::max<int64_t>(vocab_size_, token.id + 1);
-      names_.emplace_back(token.id, token.text);
+    for (AddedToken token : added_) {
+      if (token.special && !with_special) continue;
       if (!token.normalized) {
         raw.push_back(std::move(token));
         continue;
@@ -80,8 +85,11 @@ class PipelineTokenizer final : public Tokenizer {
     Scratch& kept = scratch();
     text = repaired_utf8(text, kept.repaired);
     spans.clear();
-    spans.push_back({.id = special_.cls});
-    Output output{.spans = spans, .limit = max_length > 0 ? static_cast<size_t>(max_length) - 1 : std::numeric_limits<size_t>::max()};
+    for (const int32_t id : before_) spans.push_back({.id = id});
+    check_frame(max_length, before_.size() + after_.size());
+    Output output{.spans = spans,
+                  .limit = max_length > 0 ? static_cast<size_t>(max_length) - after_.size() : std::numeric_limits<size_t>::max(),
+                  .first = before_.size()};
     uint32_t character = 0;
     for (size_t at = 0; at < text.size() && !output.full();) {
       const AddedTokens::Match match = raw_.empty() ? AddedTokens::Match{.begin = text.size(), .end = text.size()} : raw_.find(text, at);
@@ -98,17 +106,22 @@ class PipelineTokenizer final : public Tokenizer {
       at = match.end;
     }
     if (spans.size() > output.limit) spans.resize(output.limit);
-    spans.push_back({.id = special_.sep});
+    for (const int32_t id : after_) spans.push_back({.id = id});
   }
 
   std::string_view token(int64_t id) const override {
     const std::string_view known = model_->token(id);
     if (!known.empty()) return known;
-    const auto added = std::find_if(names_.begin(), names_.end(), [id](const auto& name) { return name.first == id; });
-    return added == names_.end() ? std::string_view() : std::string_view(added->second);
+    const auto added = std::find_if(added_.begin(), added_.end(), [id](const AddedToken& one) { return one.id == id; });
+    return added == added_.end() ? std::string_view() : std::string_view(added->text);
   }
   int64_t vocab_size() const override { return vocab_size_; }
   const SpecialIds& special_ids() const override { return special_; }
+  std::string rule() const override { return rule_; }
+  void split_special_tokens() override {
+    arrange_added(/*with_special=*/false);
+    model_->hide(hidden_ids(added_, special_.unk));
+  }
 
   void save(const std::filesystem::path& folder) const override {
     for (const auto& [name, bytes] : files_) write_file_atomic(folder / name, bytes);
@@ -117,7 +130,7 @@ class PipelineTokenizer final : public Tokenizer {
  private:
   struct Output {
     std::vector<TokenSpan>& spans;
-    size_t limit;
+    size_t limit, first;  // first: ids before the text's own
     bool full() const { return spans.size() >= limit; }
   };
 
@@ -223,7 +236,7 @@ class PipelineTokenizer final : public Tokenizer {
 
   // As the fast tokenizers do it: a space that add_prefix_space may have put there is not taken off.
   void trim(TokenSpan& span, Spaces spaces, const Output& output) const {
-    const bool first = output.spans.size() == 1 || span.begin == 0;
+    const bool first = output.spans.size() == output.first || span.begin == 0;
     if (first && options_.add_prefix_space && spaces.leading == 1) spaces.leading = 0;
     span.begin = std::min(span.begin + spaces.leading, span.end);
     if (spaces.trailing > 0 && span.end >= spaces.trailing) span.end = std::max(span.end - spaces.trailing, span.begin);
@@ -232,8 +245,10 @@ class PipelineTokenizer final : public Tokenizer {
   std::unique_ptr<WordModel> model_;
   PipelineOptions options_;
   SpecialIds special_;
+  std::vector<int32_t> before_, after_;
+  std::string rule_;
   AddedTokens raw_, normalized_;
-  std::vector<std::pair<int64_t, std::string>> names_;  // of added tokens
+  std::vector<AddedToken> added_;
   std::vector<std::pair<std::string, std::string>> files_;
   uint32_t owner_ = 0;
   int64_t vocab_size_ = 0;

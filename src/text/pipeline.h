@@ -29,8 +29,10 @@ struct PipelineOptions {
 struct PipelineParts {
   std::unique_ptr<WordModel> model;
   PipelineOptions options;
-  std::vector<AddedToken> added;                           // special tokens among them; with ids
-  SpecialIds special;                                      // cls and sep frame the text
+  std::vector<AddedToken> added;  // special tokens among them; with ids
+  SpecialIds special;
+  std::vector<int32_t> before, after;                      // ids that frame the text
+  std::string rule;                                        // of Tokenizer::rule
   std::vector<std::pair<std::string, std::string>> files;  // name and content of what save() writes
 };
 

@@ -45,4 +45,16 @@ std::string dominant_script(std::string_view text) {
   return most->first == USCRIPT_JAPANESE ? "Japanese" : uscript_getName(most->first);
 }
 
+int sentence_script(char32_t character) {
+  if (character == U' ') return kAnyScript;
+  if (character == 0x30FC) return USCRIPT_HAN;
+  if (character == 0x589 || character == 0x61C) return USCRIPT_COMMON;  // of other scripts since Unicode 9, as the next ones
+  if (character == 0x953 || character == 0x954) return USCRIPT_DEVANAGARI;
+  if (!is_assigned_by(character, 9)) return kAnyScript;
+  UErrorCode error = U_ZERO_ERROR;
+  const UScriptCode script = uscript_getScript(static_cast<UChar32>(character), &error);
+  if (U_FAILURE(error) || script == USCRIPT_UNKNOWN) return kAnyScript;
+  return is_kana(script) ? USCRIPT_HAN : script;
+}
+
 }  // namespace infig

@@ -11,4 +11,9 @@ namespace infig {
 // Hiragana and Katakana count as one, "Japanese", and Han with them where any of them occurs.
 std::string dominant_script(std::string_view text);
 
+// The script by which a text is parted for SentencePiece: a number of its own for each, Han for Hiragana, Katakana and U+30FC as well;
+// kAnyScript for a space and for what belongs to none.
+inline constexpr int kAnyScript = -1;
+int sentence_script(char32_t character);
+
 }  // namespace infig

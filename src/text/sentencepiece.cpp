@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "text/charsmap.h"
+#include "text/model_pieces.h"
 #include "text/unicode.h"
 
 namespace infig {
@@ -90,7 +91,7 @@ class SentencePieceTokenizer final : public Tokenizer {
     // A special token typed in the text becomes that token, as in transformers; the text between two of them is encoded separately.
     size_t start = 0;
     while (start < text.size()) {
-      const SpecialTokenMatch match = find_special_token(text, start);
+      const SpecialTokenMatch match = split_ ? SpecialTokenMatch{.begin = text.size()} : find_special_token(text, start);
       encode_plain(text, start, match.begin, before, spans);
       if (match.special == kSpecialTokens.size()) break;
       const size_t end = match.begin + kSpecialTokens[match.special].size();
@@ -107,6 +108,14 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
   int64_t vocab_size() const override { return std::max<int64_t>(processor_.GetPieceSize(), special_.mask + 1); }
   const SpecialIds& special_ids() const override { return special_; }
+  std::string rule() const override { return "spm.model, by SentencePiece's own normaliser"; }
+  void split_special_tokens() override {
+    split_ = true;
+    // The unknown piece stays: what is cut into it was no token before.
+    const std::string changed = with_control_pieces(model_, {"[PAD]", "[CLS]", "[SEP]", "[MASK]"});
+    const auto status = processor_.LoadFromSerializedProto(changed);
+    if (!status.ok()) throw CheckpointError(fmt::format("spm.model: cannot be read with its special pieces hidden ({})", status.message()));
+  }
 
   void save(const fs::path& folder) const override {
     nlohmann::ordered_json config;
@@ -200,6 +209,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   sentencepiece::SentencePieceProcessor processor_;
   SentencePieceReading reading_;
   SpecialIds special_;
+  bool split_ = false;  // special tokens typed in a text are no tokens
 };
 
 }  // namespace
@@ -224,8 +234,8 @@ std::unique_ptr<Tokenizer> load_sentencepiece(const TokenizerFolder& folder) {
         fmt::format("{}: tokenizer_class is '{}' in tokenizer_config.json; of SentencePiece's only DebertaV2Tokenizer can be read",
                     folder.where(), name));
   }
-  const SentencePieceReading reading{.lower_case = folder.flag("do_lower_case", nullptr, false),
-                                     .split_by_punct = folder.flag("split_by_punct", nullptr, false)};
+  const SentencePieceReading reading{.lower_case = folder.flag("do_lower_case", false),
+                                     .split_by_punct = folder.flag("split_by_punct", false)};
   return make_sentencepiece_tokenizer(folder.read(kModelFile), folder.file(kModelFile).string(), reading);
 }
 

@@ -33,4 +33,10 @@ void Tokenizer::check_length(std::string_view text, int64_t max_length) {
   }
 }
 
+void Tokenizer::check_frame(int64_t max_length, size_t special) const {
+  if (max_length == 0 || static_cast<size_t>(max_length) >= special) return;
+  throw ConfigError(
+      fmt::format("max_length is {}, but {} puts {} special tokens around a text; give it more room", max_length, rule(), special));
+}
+
 }  // namespace infig

@@ -30,9 +30,13 @@ struct SpecialIds {
   int32_t mask = -1;  // -1: the vocabulary has none (CLIP)
 };
 
+// What becomes of special tokens that a text has written out, "[SEP]" or "</s>".
+enum class SpecialInText {
+  kKeep,   // they become that token, with their own offsets, as in `transformers`; the texts around one are encoded each for itself
+  kSplit,  // they are cut as any other text, also where such a token is a piece of the vocabulary, so that no text ends its own segment
+};
+
 // Ids and offsets are those of the fast tokenizers of `transformers`; docs/tokenizers.md lists every exception.
-// Special tokens typed in the text, "[SEP]" say, become that token, with their own offsets, as there; the texts around one are
-// encoded each for itself.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -45,23 +49,38 @@ class Tokenizer {
   virtual int64_t vocab_size() const = 0;                            // largest id + 1
   virtual const SpecialIds& special_ids() const = 0;
   int64_t pad_id() const { return special_ids().pad; }
+  // Which files it was made of and whose rules it follows, in a line: "tokenizer.json, by the rules of DebertaV2Tokenizer".
+  virtual std::string rule() const = 0;
+  // SpecialInText::kSplit from now on. Before the first text, as it changes what several threads read.
+  virtual void split_special_tokens() = 0;
   // Writes the files that load_tokenizer and transformers read: the vocabulary (the bytes that were loaded) and tokenizer_config.json, each
   // whole or not at all. The folder must exist. Throws ResourceError.
   virtual void save(const std::filesystem::path& folder) const = 0;
 
  protected:
   static void check_length(std::string_view text, int64_t max_length);  // throws as encode_spans does
+  void check_frame(int64_t max_length, size_t special) const;           // ConfigError where so many special tokens leave no room
 };
 
-// Reads the tokenizer of a folder as the hub publishes them:
-//   spm.model                                      DeBERTa-v2 and v3. [MASK] is the id behind the last piece where the model has none
-//   vocab.txt                                      BERT (DistilBERT, ELECTRA, MobileBERT) and MPNet
-//   vocab.json and merges.txt                      RoBERTa and CLIP
+// How texts are cleaned before CLIP's byte pairs cut them.
+enum class ClipText {
+  kByFolder,      // as the makers of the files did: kOpenClip for bpe_simple_vocab_16e6.txt.gz, and beside open_clip_config.json alone
+  kTransformers,  // NFC, white space to one space, lower case
+  kOpenClip,      // as open_clip and OpenAI: repairs of ftfy, HTML's entities, white space, lower case (open_clip_text.h)
+};
+// That of the weights at `path`: kOpenClip for a file, or a folder with open_clip_config.json, without a transformers' config.json.
+ClipText clip_text_of(const std::filesystem::path& path);
+
+// Reads the tokenizer of a folder as the hub publishes them; the first of these that is there:
+//   tokenizer.json                                 whole, or its vocabulary under the rules of a published class (docs/tokenizers.md has
+//   the table) spm.model                                      DeBERTa-v2 and v3. [MASK] is the id behind the last piece where the model has
+//   none sentencepiece.bpe.model                        XLM-R vocab.txt                                      BERT (DistilBERT, ELECTRA,
+//   MobileBERT) and MPNet; with bpe.codes BERTweet vocab.json and merges.txt                      RoBERTa and CLIP
 //   bpe_simple_vocab_16e6.txt.gz, or its path      CLIP, as OpenAI and open_clip ship it
-//   tokenizer.json alone                           the last two groups but one
 // tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json beside them say which model it is, and its options.
 // Throws CheckpointError naming the missing or broken file, line and key, the special token that is absent, or the unknown kind.
-std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path, SpecialInText special = SpecialInText::kKeep,
+                                          ClipText clip_text = ClipText::kByFolder);
 
 struct SentencePieceOptions {
   int64_t vocab_size = 4000;           // pieces wanted, special tokens included, 6 .. 10^9; a small corpus may give fewer

@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr const char* kConfig = "tokenizer_config.json";
+constexpr uintmax_t kMostBytes = uintmax_t{64} << 20;
 
 bool truth(const Json& object, const char* key, bool fallback) {
   const auto found = object.find(key);
@@ -51,6 +52,8 @@ int32_t checked_id(const Json& id, const std::string& where) {
   throw CheckpointError(fmt::format("{}: the id {} of an added token is not a whole number >= 0", where, id.dump()));
 }
 
+bool is_generic(std::string_view name) { return name == "PreTrainedTokenizer" || name == "TokenizersBackend" || name == "PythonBackend"; }
+
 const AddedToken* with_text(const std::vector<AddedToken>& tokens, std::string_view text) {
   const auto found = std::find_if(tokens.begin(), tokens.end(), [text](const AddedToken& token) { return token.text == text; });
   return found == tokens.end() ? nullptr : &*found;
@@ -73,9 +76,9 @@ TokenizerFolder::TokenizerFolder(const fs::path& path) : folder_(path) {
   special_map_ = object("special_tokens_map.json");
   added_ = object("added_tokens.json");
   tokenizer_json_ = object("tokenizer.json");
-  const Json model = object("config.json");
-  if (model.is_object() && model.contains("model_type") && model["model_type"].is_string())
-    model_type_ = model["model_type"].get<std::string>();
+  model_config_ = object("config.json");
+  if (model_config_.is_object() && model_config_.contains("model_type") && model_config_["model_type"].is_string())
+    model_type_ = model_config_["model_type"].get<std::string>();
 }
 
 bool TokenizerFolder::has(std::string_view name) const {
@@ -93,7 +96,14 @@ std::string TokenizerFolder::read(std::string_view name) const {
 
 Json TokenizerFolder::object(const char* name) const {
   if (!has(name)) return nullptr;
-  Json content = parse_foreign_json(read(name));
+  std::error_code code;
+  if (fs::file_size(file(name), code) > kMostBytes)
+    throw CheckpointError(
+        fmt::format("{}: has over {} MiB, which no published tokenizer has; copy the file again", file(name).string(), kMostBytes >> 20));
+  const std::string bytes = read(name);
+  Json content = parse_foreign_json(bytes);
+  if (content.is_discarded())
+    throw CheckpointError(fmt::format("{}: is not JSON ({}); copy the file again", file(name).string(), foreign_json_fault(bytes)));
   if (!content.is_object()) throw CheckpointError(fmt::format("{}: is not a JSON object; copy the file again", file(name).string()));
   return content;
 }
@@ -102,23 +112,33 @@ std::string TokenizerFolder::tokenizer_class() const {
   if (!config_.is_object() || !config_.contains("tokenizer_class")) return "";
   std::string name = text_of(config_["tokenizer_class"]);
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  return name == "PreTrainedTokenizer" || name == "TokenizersBackend" ? "" : name;
+  return is_generic(name) ? "" : name;
+}
+
+bool TokenizerFolder::generic_class() const {
+  if (!config_.is_object() || !config_.contains("tokenizer_class")) return false;
+  std::string name = text_of(config_["tokenizer_class"]);
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);
+  return is_generic(name);
 }
 
 std::string TokenizerFolder::model_type() const { return model_type_; }
 
-bool TokenizerFolder::flag(const char* key, const char* normalizer_key, bool fallback) const {
-  const Json* found = nullptr;
-  if (config_.is_object() && config_.contains(key)) {
-    found = &config_[key];
-  } else if (normalizer_key != nullptr && tokenizer_json_.is_object()) {
-    const auto normalizer = tokenizer_json_.find("normalizer");
-    if (normalizer != tokenizer_json_.end() && normalizer->is_object() && normalizer->contains(normalizer_key))
-      found = &(*normalizer)[normalizer_key];
-  }
-  if (found == nullptr || found->is_null()) return fallback;
-  if (found->is_boolean()) return found->get<bool>();
-  throw CheckpointError(fmt::format("{}: {} is {}, expected true or false", file(kConfig).string(), key, found->dump()));
+bool TokenizerFolder::flag(const char* key, bool fallback) const {
+  if (!config_.is_object() || !config_.contains(key) || config_[key].is_null()) return fallback;
+  if (config_[key].is_boolean()) return config_[key].get<bool>();
+  throw CheckpointError(fmt::format("{}: {} is {}, expected true or false", file(kConfig).string(), key, config_[key].dump()));
+}
+
+int64_t TokenizerFolder::integer(const char* key, int64_t fallback) const {
+  if (!config_.is_object() || !config_.contains(key) || config_[key].is_null()) return fallback;
+  if (config_[key].is_number_integer()) return config_[key].get<int64_t>();
+  throw CheckpointError(fmt::format("{}: {} is {}, expected a whole number", file(kConfig).string(), key, config_[key].dump()));
+}
+
+std::string TokenizerFolder::text(const char* key) const {
+  const auto found = config_.is_object() ? config_.find(key) : config_.end();
+  return config_.is_object() && found != config_.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 // special_tokens_map.json speaks last where tokenizer_config.json has no list of added tokens, as in transformers.
@@ -181,6 +201,16 @@ std::vector<AddedToken> TokenizerFolder::added_tokens(const std::vector<SpecialD
   }
   for (const AddedToken& token : listed) {
     if (!token.text.empty() && with_text(tokens, token.text) == nullptr) tokens.push_back(token);
+  }
+  for (const AddedToken& token : extra_tokens()) {
+    if (with_text(tokens, token.text) != nullptr) continue;
+    int32_t id = model.find(token.text);
+    if (id < 0) {
+      id = static_cast<int32_t>(model.size());
+      for (const AddedToken& one : tokens) id = std::max(id, one.id + 1);
+    }
+    tokens.push_back(token);
+    tokens.back().id = id;
   }
   for (const AddedToken& token : tokens) {
     const int32_t known = model.find(token.text);

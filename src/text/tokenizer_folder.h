@@ -1,4 +1,5 @@
-// What the files beside a vocabulary say about a tokenizer: its kind, its options, its special and added tokens.
+// What the files beside a vocabulary say about a tokenizer: its kind, its options, its special and added tokens. What the Rust library and
+// the classes of transformers make of the latter is in library_tokens.cpp.
 #pragma once
 
 #include <filesystem>
@@ -34,27 +35,42 @@ class TokenizerFolder {
   // tokenizer_class without "Fast"; empty if absent or generic (PreTrainedTokenizerFast).
   std::string tokenizer_class() const;
   std::string model_type() const;  // of config.json; empty where there is none
-  // A switch of tokenizer_config.json, else of the part of tokenizer.json that `normalizer_key` names, else `fallback`. null is `fallback`.
-  bool flag(const char* key, const char* normalizer_key, bool fallback) const;
+  // Whether tokenizer_config.json names a class that stands for tokenizer.json itself (PreTrainedTokenizerFast, TokenizersBackend).
+  bool generic_class() const;
+  // A switch of tokenizer_config.json; `fallback` where it is absent or null.
+  bool flag(const char* key, bool fallback) const;
+  int64_t integer(const char* key, int64_t fallback) const;
+  std::string text(const char* key) const;                                  // empty where it is absent or no text
   const nlohmann::json& tokenizer_json() const { return tokenizer_json_; }  // null where there is none
+  const nlohmann::json& model_config() const { return model_config_; }      // config.json; null where there is none
 
   // The text of a special token by its key; empty where the files say there is none (null).
   std::string special(const SpecialDefault& token) const;
   // Special tokens first, then what else was added, with ids; throws CheckpointError where a special token is neither in the vocabulary
   // nor given an id, or where an id is not the vocabulary's.
   std::vector<AddedToken> added_tokens(const std::vector<SpecialDefault>& defaults, const WordModel& model) const;
+  // The tokens that the Rust library adds as tokenizer.json lists them, then as tokenizer_config.json and the classes of transformers do:
+  // `entries` is the number of the vocabulary's, behind which a token without an id comes. Throws CheckpointError where tokenizer.json
+  // states another id than the library would give.
+  std::vector<AddedToken> library_added_tokens(const std::vector<SpecialDefault>& defaults, const WordModel& model, int64_t entries) const;
   // Ids of pad, cls, sep, unk and mask (bos and eos for cls and sep where `defaults` has no cls).
   SpecialIds special_ids(const std::vector<SpecialDefault>& defaults, const std::vector<AddedToken>& added) const;
+  // The same where nothing is required: -1 where there is none; for pad what tokenizer.json or config.json says, else `unknown` or 0.
+  SpecialIds stated_special_ids(const std::vector<SpecialDefault>& defaults, const std::vector<AddedToken>& added, int32_t unknown) const;
   // tokenizer_config.json as it is written back: what was read, the class, and every special and added token with its properties.
   std::string resolved_config(const std::string& tokenizer_class, const std::vector<SpecialDefault>& defaults,
                               const std::vector<AddedToken>& added) const;
+  // The files beside the vocabulary as they are, tokenizer_config.json naming the class.
+  std::vector<std::pair<std::string, std::string>> stated_files(const std::string& tokenizer_class, int32_t pad) const;
 
  private:
   nlohmann::json object(const char* name) const;
   const nlohmann::json* special_entry(const char* key) const;
   std::vector<AddedToken> listed_tokens() const;
   std::filesystem::path folder_, only_;
-  nlohmann::json config_, special_map_, added_, tokenizer_json_;
+  std::vector<AddedToken> extra_tokens() const;  // special ones that have no key of their own; without ids
+  std::vector<AddedToken> named_tokens(const std::vector<SpecialDefault>& defaults) const;
+  nlohmann::json config_, special_map_, added_, tokenizer_json_, model_config_;
   std::string model_type_;
 };
 

@@ -32,6 +32,10 @@ constexpr Range kLateNumbers[] = {
     {0x10D40, 0x10D49}, {0x116D0, 0x116E3}, {0x11BF0, 0x11BF9}, {0x16130, 0x16139},
     {0x16D70, 0x16D79}, {0x1CCF0, 0x1CCF9}, {0x1E5F1, 0x1E5FA},
 };
+// Of those that are part of a word, marks.
+constexpr Range kLateMarks[] = {{0x897, 0x897},     {0x10D69, 0x10D6D}, {0x10EFC, 0x10EFC}, {0x113B8, 0x113C0}, {0x113C2, 0x113C2},
+                                {0x113C5, 0x113C5}, {0x113C7, 0x113CA}, {0x113CC, 0x113D0}, {0x113D2, 0x113D2}, {0x113E1, 0x113E2},
+                                {0x11F5A, 0x11F5A}, {0x1611E, 0x1612F}, {0x1E5EE, 0x1E5EF}};
 struct LateCase {
   char32_t first, last, lower;  // of a run, the lower case of its first
 };
@@ -55,14 +59,16 @@ bool within(char32_t c, uint8_t major) {
   return age[0] != 0 && (age[0] < major || (age[0] == major && age[1] == 0));
 }
 
+const UNormalizer2* icu_form(const UNormalizer2* (*instance)(UErrorCode*)) {
+  UErrorCode code = U_ZERO_ERROR;
+  const UNormalizer2* found = instance(&code);
+  if (U_FAILURE(code) != 0) throw Error(fmt::format("ICU cannot load its normalisation data ({}); install it again", u_errorName(code)));
+  return found;
+}
+
 const UNormalizer2* nfc() {
-  static const UNormalizer2* const kNormalizer = [] {
-    UErrorCode code = U_ZERO_ERROR;
-    const UNormalizer2* found = unorm2_getNFCInstance(&code);
-    if (U_FAILURE(code) != 0) throw Error(fmt::format("ICU cannot load its normalisation data ({}); install it again", u_errorName(code)));
-    return found;
-  }();
-  return kNormalizer;
+  static const UNormalizer2* const kForm = icu_form(unorm2_getNFCInstance);
+  return kForm;
 }
 
 bool is_punctuation(char32_t c, int8_t category) {
@@ -149,14 +155,17 @@ std::array<char32_t, 2> lower_case(char32_t character) {
   return {character, 0};
 }
 
+bool is_assigned_by(char32_t character, uint8_t version) { return within(character, version); }
+
 uint8_t combining_class(char32_t character) { return class_of(character); }
 
-size_t decompose(char32_t character, std::array<char32_t, 4>& parts) {
-  parts[0] = character;
-  if ((char_flags(character) & kDecomposes) == 0) return 1;
-  std::array<UChar, 8> units{};
+namespace {
+
+size_t decomposition(const UNormalizer2* form, char32_t character, CharacterParts& parts) {
+  std::array<UChar, 40> units{};
   UErrorCode code = U_ZERO_ERROR;
-  const int32_t length = unorm2_getDecomposition(nfc(), static_cast<UChar32>(character), units.data(), units.size(), &code);
+  const int32_t length = unorm2_getDecomposition(form, static_cast<UChar32>(character), units.data(), units.size(), &code);
+  if (length < 0) return 0;
   size_t count = 0;
   for (int32_t at = 0; at < length && count < parts.size(); ++count) {
     UChar32 part = 0;
@@ -166,16 +175,43 @@ size_t decompose(char32_t character, std::array<char32_t, 4>& parts) {
   return count;
 }
 
+}  // namespace
+
+size_t decompose(char32_t character, CharacterParts& parts) {
+  parts[0] = character;
+  return (char_flags(character) & kDecomposes) == 0 ? 1 : decomposition(nfc(), character, parts);
+}
+
+size_t decompose_compatible(char32_t character, CharacterParts& parts) {
+  static const UNormalizer2* const kForm = icu_form(unorm2_getNFKDInstance);
+  const size_t count = character < 0xA0 || !within(character, 9) ? 0 : decomposition(kForm, character, parts);
+  if (count > 0) return count;
+  parts[0] = character;
+  return 1;
+}
+
 char32_t compose(char32_t first, char32_t second) {
   const UChar32 composed = unorm2_composePair(nfc(), static_cast<UChar32>(first), static_cast<UChar32>(second));
   return composed > 0 && within(static_cast<char32_t>(composed), 9) ? static_cast<char32_t>(composed) : 0;
 }
 
 bool is_word_character(char32_t character) {
+  if ((char_flags(character) & (kLetter | kNumber)) != 0 && !within(character, 15)) return true;
+  if (in_ranges(kLateMarks, character)) return true;
   const auto code = static_cast<UChar32>(character);
   const uint32_t category = U_GET_GC_MASK(code);
   return u_isUAlphabetic(code) != 0 || (category & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
          u_hasBinaryProperty(code, UCHAR_JOIN_CONTROL) != 0;
+}
+
+bool is_numeric_character(char32_t character) {
+  return (char_flags(character) & kNumber) != 0 || (character >= 0x11DE0 && character <= 0x11DE9) ||
+         (character >= 0x16FF4 && character <= 0x16FF6);
+}
+
+bool is_combining_mark(char32_t character) {
+  if (character == 0x1CF2 || character == 0x1CF3) return true;  // of other categories since, as the next one
+  return character != 0x111C9 && (U_GET_GC_MASK(static_cast<UChar32>(character)) & U_GC_M_MASK) != 0 && within(character, 9);
 }
 
 Utf8Character utf8_at(std::string_view text, size_t at) {

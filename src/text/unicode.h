@@ -45,12 +45,20 @@ inline uint16_t char_flags(char32_t character) { return char_table()[character];
 std::array<char32_t, 2> lower_case(char32_t character);
 
 uint8_t combining_class(char32_t character);
+using CharacterParts = std::array<char32_t, 18>;
 // Full canonical decomposition into at most 4 characters; returns how many (1 and itself where it has none).
-size_t decompose(char32_t character, std::array<char32_t, 4>& parts);
+size_t decompose(char32_t character, CharacterParts& parts);
+// The same with compatibility decompositions, into at most 18.
+size_t decompose_compatible(char32_t character, CharacterParts& parts);
 char32_t compose(char32_t first, char32_t second);  // 0 where the pair composes to nothing
 
 // Whether the character counts as part of a word (\w): letters, marks, decimal digits, connectors.
-bool is_word_character(char32_t character);
+bool is_word_character(char32_t character);                // of Unicode 16
+bool is_assigned_by(char32_t character, uint8_t version);  // in that version of Unicode
+// Numbers of every kind as Rust's library has them, of Unicode 17.
+bool is_numeric_character(char32_t character);
+// Marks of every kind, as Unicode 9 has them.
+bool is_combining_mark(char32_t character);
 
 struct Utf8Character {
   char32_t code = 0xFFFD;

@@ -75,7 +75,10 @@ std::vector<std::string> parse_vocabulary_lines(std::string_view text, const std
 }
 
 std::vector<std::string> parse_vocabulary_json(std::string_view text, const std::string& where) {
-  const Json content = parse_foreign_json(text);
+  return vocabulary_of_json(parse_foreign_json(text), where);
+}
+
+std::vector<std::string> vocabulary_of_json(const Json& content, const std::string& where) {
   if (!content.is_object() || content.empty()) {
     throw CheckpointError(fmt::format("{}: is not a JSON object of tokens and ids; copy the file again", where));
   }

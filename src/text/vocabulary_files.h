@@ -1,6 +1,7 @@
 // The vocabulary files of BERT, RoBERTa and CLIP. Every fault names file and line or key: CheckpointError.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@ namespace infig {
 std::vector<std::string> parse_vocabulary_lines(std::string_view text, const std::string& where);
 // vocab.json: an object of tokens with their ids; at most 16 ids a token and 4,096 more have none.
 std::vector<std::string> parse_vocabulary_json(std::string_view text, const std::string& where);
+std::vector<std::string> vocabulary_of_json(const nlohmann::json& content, const std::string& where);
 // merges.txt: "left right" a line, an optional "#version" first.
 std::vector<std::pair<std::string, std::string>> parse_merges(std::string_view text, const std::string& where);
 

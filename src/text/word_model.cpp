@@ -1,5 +1,7 @@
 #include "text/word_model.h"
 
+#include <atomic>
+
 namespace infig {
 
 void WordCache::store(Entry& entry, std::string_view word, uint32_t owner, const std::vector<WordPart>& parts) {
@@ -18,6 +20,11 @@ void WordCache::store(Entry& entry, std::string_view word, uint32_t owner, const
     entry.ids[i] = parts[i].id;
     entry.ends[i] = static_cast<uint8_t>(parts[i].end);
   }
+}
+
+uint32_t next_cache_owner() {
+  static std::atomic<uint32_t> last{0};
+  return ++last;
 }
 
 }  // namespace infig

@@ -23,6 +23,10 @@ class WordModel {
   virtual int32_t find(std::string_view token) const = 0;  // its id, -1 where the vocabulary lacks it
   virtual std::string_view token(int64_t id) const = 0;    // empty where no token has the id
   virtual int64_t size() const = 0;                        // largest id + 1
+  // From now on these tokens do not come out of a word: it is cut as if the vocabulary lacked them. Called before the first cut().
+  virtual void hide(const std::vector<int32_t>& ids) = 0;
+  // What the originals call the text of a part: the token, but for unknown text in some models, where it is that itself.
+  virtual std::string_view value(const WordPart& part, std::string_view /*word*/) const { return token(part.id); }
 };
 
 // One thread's cache of short words. An entry fills a cache line; each word maps to one slot and replaces its previous entry.
@@ -67,5 +71,8 @@ class WordCache {
   }
   std::vector<Entry> entries_;
 };
+
+// The number of one more tokenizer.
+uint32_t next_cache_owner();
 
 }  // namespace infig

@@ -62,7 +62,7 @@ std::vector<int64_t> best_steps(const json& log_history, BestMetric metric, int6
     if (value == line.end() || f1 == line.end())
       throw CheckpointError(
           fmt::format("trainer_state.json: key log_history: an evaluation has no {} or eval_f1_weighted", metric_key(metric)));
-    // What diverged is no candidate (JSON has no NaN: it reads back as null).
+    // Diverged evaluations are no candidates (JSON has no NaN: it is stored as null).
     if (value->is_number() && f1->is_number() && std::isfinite(value->get<double>())) entries.push_back({line.at("step"), *value, *f1});
   }
   std::stable_sort(entries.begin(), entries.end(), [metric](const Entry& a, const Entry& b) {
@@ -101,7 +101,7 @@ void write_average(const fs::path& run, const std::vector<int64_t>& steps) {
   const GuardedFolder best = folder.folder(checkpoint_name(steps.front()));
   for (const std::string& name : best.names()) {
     if (name.ends_with(".safetensors") || name == "trainer_state.json" || best.kind(name) == GuardedFolder::Kind::kFolder) continue;
-    write_file_atomic(staging.path() / name, best.read(name));  // a link's target is nothing to copy: read() refuses it
+    write_file_atomic(staging.path() / name, best.read(name));  // read() refuses links: their targets must not be copied
   }
   save_tensors(staging.path() / "model.safetensors", mean, {{"format", "pt"}});
   write_file_atomic(staging.path() / "average.json", json{{"steps", steps}}.dump(2) + "\n");

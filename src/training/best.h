@@ -1,4 +1,4 @@
-// Which evaluation on dev is the best: train.best_metric, and the checkpoints that are averaged.
+// Compares dev evaluations by train.best_metric, and averages the best checkpoints.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,17 @@
 
 namespace infig {
 
-const char* metric_name(BestMetric metric);  // for messages: "macro F1"
-const char* metric_key(BestMetric metric);   // in metrics.jsonl: "eval_f1_macro"
+const char* metric_name(BestMetric metric);  // as messages call it: "macro F1"
+const char* metric_key(BestMetric metric);   // key in metrics.jsonl: "eval_f1_macro"
 double metric_value(BestMetric metric, const ClassificationScores& scores, double loss);
-bool better(BestMetric metric, double value, double than);  // loss and ece: the smaller
+bool better(BestMetric metric, double value, double than);  // whether `value` beats `than`; smaller is better for loss and ece
 
-// Steps of the `count` best evaluations of log_history, the best first; ties go to the weighted F1, then to the earlier.
+// Returns the steps of the `count` best evaluations of log_history, best first; ties are broken by weighted F1, then by the earlier step.
+// Evaluations whose metric is not finite are left out. Throws CheckpointError if one has no metric.
 std::vector<int64_t> best_steps(const nlohmann::json& log_history, BestMetric metric, int64_t count);
 
-// RUN/checkpoints/average: the mean of the floating tensors of these checkpoints (integers are of the first), as whole as a checkpoint's
-// model, with average.json saying what went in. Replaces an earlier one. Throws CheckpointError where one is absent, ResourceError.
+// Writes RUN/checkpoints/average, a complete model folder: the mean of these checkpoints' floating-point tensors, integer tensors from the
+// first, and average.json with the steps. Replaces an earlier one. Throws CheckpointError if a checkpoint is missing; ResourceError.
 void write_average(const std::filesystem::path& run, const std::vector<int64_t>& steps);
 
 }  // namespace infig

@@ -1,6 +1,7 @@
 #include "training/checkpoint.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -9,6 +10,7 @@
 #include "core/files.h"
 #include "core/json_fields.h"
 #include "core/log.h"
+#include "run/stored_model.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -19,23 +21,23 @@ constexpr const char* kBroken = ".broken";
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kTraining = "trainer.safetensors";
 
-// A folder that is being deleted gets another name first: a kill in between must not leave half a checkpoint under a checkpoint's name.
+// Renames the folder before deleting it, so that a kill in between cannot leave half a checkpoint under a checkpoint's name.
 void delete_checkpoint(const GuardedFolder& checkpoints, const std::string& name) {
   const std::string doomed = name + ".partial-deleted";
   try {
     checkpoints.remove(doomed);
     checkpoints.rename(name, doomed);
     checkpoints.remove(doomed);
-  } catch (const ResourceError& problem) {  // an old checkpoint that stays is no reason to stop
+  } catch (const ResourceError& problem) {  // failing to delete an old checkpoint is no reason to stop
     log_warning("{}", problem.what());
   }
 }
 
-// What a run continues from, while its model stays. The optimizer's file goes first: without it the checkpoint counts as one without state.
+// Deletes the training state and keeps the model. The optimizer's file goes first: without it the checkpoint counts as stateless.
 void strip(const GuardedFolder& checkpoints, const std::string& name) {
   try {
     for (const char* file : {kOptimizer, kTraining}) checkpoints.remove(fs::path(name) / file);
-  } catch (const ResourceError& problem) {  // it takes space, and no more
+  } catch (const ResourceError& problem) {  // harmless: the files only take space
     log_warning("{}", problem.what());
   }
 }
@@ -54,7 +56,7 @@ void delete_old(const GuardedFolder& folder, const std::string& latest, int64_t 
   }
 }
 
-// The average in the model's place for as long as this lives.
+// Puts the average in the place of the model's weights for the lifetime of this object.
 class AverageInPlace {
  public:
   explicit AverageInPlace(WeightAverage* average) : average_(average) {
@@ -70,7 +72,7 @@ class AverageInPlace {
   WeightAverage* average_;
 };
 
-// Throws where a file of the checkpoint is absent, cut off or cannot be understood.
+// Throws if a file of the checkpoint is missing, truncated or malformed.
 void check_whole(const fs::path& checkpoint) {
   read_trainer_state(checkpoint);
   for (const char* name : {"model.safetensors", kOptimizer, kTraining}) open_archive(checkpoint / name);
@@ -83,7 +85,7 @@ void move_aside(const GuardedFolder& checkpoints, const std::string& name, const
   checkpoints.rename(name, name + kBroken);
 }
 
-// What train.keep=best left. Throws where the model, or the state, cannot be read.
+// Whether the checkpoint is what train.keep=best left of a finished run. Throws if the model or the state cannot be read.
 bool is_left_of_finished(const fs::path& checkpoint) {
   if (!read_trainer_state(checkpoint).finished) return false;
   open_archive(checkpoint / "model.safetensors");
@@ -96,7 +98,7 @@ std::vector<std::string> broken_names(const GuardedFolder& checkpoints) {
   return names;
 }
 
-// `latest` and `best` as the checkpoint `name` knows them.
+// Sets `latest` to the checkpoint `name`, and `best` to the best one that it records.
 void point_links_back(const GuardedFolder& checkpoints, const std::string& name) {
   checkpoints.point_link("latest", name);
   const int64_t best = read_trainer_state(checkpoints.path() / name).best_step;
@@ -112,7 +114,7 @@ void point_links_back(const GuardedFolder& checkpoints, const std::string& name)
 void save_checkpoint(const fs::path& run, const CheckpointParts& parts, const CheckpointLimits& limits) {
   const GuardedFolder folder = GuardedFolder(run).make("checkpoints");
   const std::string name = checkpoint_name(parts.state.global_step), state = parts.state.to_json().dump(2) + "\n";
-  if (folder.find(name)) {  // saved at this step already, as by an interrupt right after an evaluation
+  if (folder.find(name)) {  // already saved at this step, for example by an interrupt right after an evaluation
     write_file_atomic(folder, fs::path(name) / "trainer_state.json", state);
   } else {
     StagingFolder staging(folder, name);
@@ -141,7 +143,7 @@ bool has_training_state(const fs::path& checkpoint) { return fs::exists(checkpoi
 void keep_best_alone(const fs::path& run, const TrainerState& state) {
   const GuardedFolder folder = GuardedFolder(run).folder("checkpoints");
   const std::string best = checkpoint_name(state.best_step);
-  open_archive(folder.folder(best).path() / "model.safetensors");  // nothing is deleted for one that is broken
+  open_archive(folder.folder(best).path() / "model.safetensors");  // throws if the best one is broken, before anything is deleted
   write_file_atomic(folder, fs::path(best) / "trainer_state.json", state.to_json().dump(2) + "\n");
   folder.point_link("best", best);
   folder.point_link("latest", best);
@@ -156,11 +158,11 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run) {
   if (!found) return std::nullopt;
   const GuardedFolder& folder = *found;
   std::vector<std::string> names = checkpoint_names(folder);
-  // What was saved last counts, not what has the highest number: they differ only where somebody moved folders by hand.
+  // The last saved checkpoint counts, not the one with the highest number. They differ only if somebody moved folders by hand.
   const std::string linked = linked_checkpoint(folder, "latest").value_or("");
   if (const auto latest = std::find(names.begin(), names.end(), linked); latest != names.end()) names.erase(names.begin(), latest);
   std::string broken;
-  std::vector<std::string> models;  // without the state that a run continues from
+  std::vector<std::string> models;  // checkpoints without training state
   for (const std::string& name : names) {
     const fs::path path = folder.path() / name;
     check_checkpoint_format(path);
@@ -175,9 +177,9 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run) {
       move_aside(folder, name, broken);
       continue;
     }
-    // Only what is older than the newest few lacks its state: a newer one was damaged.
+    // Only older checkpoints are stripped of their state on purpose, so newer ones without state are damaged.
     for (const std::string& newer : models) move_aside(folder, newer, fmt::format("{} is absent", kOptimizer));
-    point_links_back(folder, name);  // a kill between a checkpoint's renaming and its links leaves those behind
+    point_links_back(folder, name);  // a kill after a checkpoint was renamed can leave them outdated
     return fs::canonical(path);
   }
   if (broken.empty() && models.empty() && broken_names(folder).empty()) return std::nullopt;
@@ -203,6 +205,13 @@ std::optional<StoredModel> newest_stored_model(const fs::path& run) {
   return std::nullopt;
 }
 
+void check_same_labels(const fs::path& checkpoint, const std::vector<std::string>& labels) {
+  const StoredModel stored = read_stored_model(checkpoint);
+  if (stored.labels == labels) return;
+  throw CheckpointError(fmt::format("{}: its labels are {}, the data set's are {}, in another order or with other names; start another run",
+                                    checkpoint.string(), fmt::join(stored.labels, ", "), fmt::join(labels, ", ")));
+}
+
 void check_same_model(const fs::path& checkpoint, const ModelConfig& wanted) {
   const StoredModel stored = read_stored_model(checkpoint);
   const std::string& path = stored.where;
@@ -216,7 +225,7 @@ void check_same_model(const fs::path& checkpoint, const ModelConfig& wanted) {
   ConfigBinder binder;
   options->bind(binder);
   const json mine = config_json(binder).flatten(), theirs = stored.options.flatten();
-  const auto files = wanted->pretrained_files();  // may have moved: check_same_config() looks at what they hold
+  const auto files = wanted->pretrained_files();  // these paths may differ: check_same_config() compares the contents
   for (const auto& [key, value] : mine.items()) {
     if (!theirs.contains(key) || theirs[key] == value) continue;
     std::string dotted = key.substr(1);

@@ -2,8 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "core/disk.h"
 #include "core/error.h"
@@ -31,19 +34,19 @@ CheckpointSize checkpoint_size(Session& session) {
 
 int64_t planned_saves(const TrainOptions& train, int64_t steps_per_epoch) {
   const int64_t steps = train.epochs * steps_per_epoch;
-  int64_t saves = train.epochs + 1;  // at every epoch's end at most, and at the end
-  if (train.eval_every > 0 && !train.eval_epochs) saves += steps / train.eval_every;
+  // At the end of every epoch, the last of which is the end of the run; or after every train.eval_every steps, and at the end.
+  int64_t saves = train.eval_every > 0 && !train.eval_epochs ? steps / train.eval_every + 1 : train.epochs;
   if (train.save_every > 0) saves += steps / train.save_every;
   return std::min(saves, steps);
 }
 
 DiskPlan plan_disk(const CheckpointSize& size, const TrainOptions& train, int64_t saves) {
-  // The best one is among those that are averaged.
+  // The best checkpoint is one of those that are averaged.
   const int64_t kept = std::min(saves, train.save_total_limit + std::max<int64_t>(1, train.average_best));
   const int64_t average = train.average_best > 0 ? size.model : 0;
   const auto bytes = [&](int64_t all, int64_t with_state) { return all * size.model + with_state * (size.all() - size.model); };
   const int64_t at_once = std::min(saves, kept + 1);
-  DiskPlan plan{.checkpoint = size};
+  DiskPlan plan{.checkpoint = size, .saves = saves};
   plan.with_state = std::min(at_once, train.save_state_limit + 1);
   plan.models = at_once - plan.with_state;
   const int64_t left = bytes(kept, std::min(kept, train.save_state_limit)) + average;
@@ -63,16 +66,24 @@ std::string describe(const DiskPlan& plan) {
 
 void check_disk(const fs::path& run, const DiskPlan& plan, const TrainOptions& train) {
   const int64_t free = free_bytes(run);
-  const int64_t wanted = plan.most - bytes_below(run / "checkpoints");
+  const int64_t present = bytes_below(run / "checkpoints"), wanted = plan.most - present;
   if (free < 0 || wanted <= free) return;
-  std::string less;
-  const auto advise = [&less](const std::string& word) { less += (less.empty() ? "" : ", ") + word; };
-  if (train.save_total_limit > 1) advise("train.save_total_limit=1");
-  if (train.save_state_limit > 1) advise("train.save_state_limit=1");
-  if (train.average_best > 0) advise("train.average_best=0");
+  std::vector<std::string> less;
+  TrainOptions smaller = train;
+  const auto lower = [&less](const char* key, int64_t& value, int64_t least) {
+    if (value <= least) return;
+    value = least;
+    less.push_back(fmt::format("{}={}", key, least));
+  };
+  lower("train.save_total_limit", smaller.save_total_limit, 1);
+  lower("train.save_state_limit", smaller.save_state_limit, 1);
+  lower("train.average_best", smaller.average_best, 0);
+  const int64_t least = plan_disk(plan.checkpoint, smaller, plan.saves).most;
+  if (least - present > free) less.clear();  // advice that does not help is none
   throw ResourceError(
       fmt::format("{}: its checkpoints need {} more on this disk, which has {} left ({}); make room, choose another --output-dir{}",
-                  run.string(), format_bytes(wanted), format_bytes(free), describe(plan), less.empty() ? "" : ", or keep less: " + less));
+                  run.string(), format_bytes(wanted), format_bytes(free), describe(plan),
+                  less.empty() ? "" : fmt::format(", or keep less ({} at once): {}", format_bytes(least), fmt::join(less, ", "))));
 }
 
 }  // namespace infig

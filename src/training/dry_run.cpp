@@ -38,7 +38,7 @@ std::array<SplitContents, 3> contents_of(const DataSet& data) {
   return all;
 }
 
-// Rows of a split in an order drawn by the seed, `count` at most.
+// Returns at most `count` rows of a split, drawn by the seed.
 std::vector<int64_t> drawn(const DataSet& data, Split split, int64_t count, uint64_t seed) {
   std::vector<int64_t> rows = data.rows_of(split);
   RandomStream stream(seed, "dry-run", static_cast<uint64_t>(split));
@@ -56,7 +56,7 @@ std::vector<int64_t> longest(const DataSet& data, int64_t count) {
   return rows;
 }
 
-// The posts of two steps, of one on the longest texts, and of a batch of dev; with all labels, so that the model is the run's.
+// Returns a data set with the posts of the steps and of one dev batch. It keeps all labels, so that the model is that of the real run.
 DataSet sample_of(const DataSet& data, const RunConfig& config) {
   const int64_t batch = config.train.batch_size;
   std::set<int64_t> rows;  // in file order
@@ -86,7 +86,7 @@ class Steps {
   int64_t number_ = 0;
 };
 
-// Rows that the session trains on: `batch` of the longest texts, then two batches of the others. A small split repeats its posts.
+// Returns the rows of the three steps: first the `batch` longest texts, then two batches spread over the sample. Small splits repeat posts.
 std::array<std::vector<int64_t>, 3> rows_of_steps(const DataSet& sample, int64_t batch) {
   std::vector<int64_t> rows = longest(sample, static_cast<int64_t>(sample.posts.size()));
   std::array<std::vector<int64_t>, 3> steps;
@@ -116,7 +116,7 @@ void measure_cache(const Session& session, const DataSet& data, const DataSet& s
     found.cache_seconds = seconds * static_cast<double>(data.posts.size()) / static_cast<double>(sample.posts.size());
 }
 
-// Pictures that are kept in memory once they are resized; those of the sample are in the peak already.
+// MiB of resized pictures that training keeps in memory; those of the sample are part of the measured peak.
 double kept_pictures(Session& session, const DataSet& data, const DataSet& sample, const RunConfig& config) {
   const auto pixels = session.model().inputs(session.tokenizer()).pixels;
   if (!pixels || session.features().contains("image") || pixels->augment == Augment::kRand) return 0;
@@ -132,7 +132,7 @@ DryRun dry_run(const RunConfig& wanted, const DataSet& whole, const fs::path& ru
   const DataSet data = wanted.data.limit > 0 ? limited(whole, wanted.data.limit, wanted.seed) : whole;
   check_trainable(wanted, data, Ranks::alone());
   RunConfig config = wanted;
-  config.data.feature_cache.clear();  // what is measured is computed, and leaves nothing in a folder that others share
+  config.data.feature_cache.clear();  // a shared cache would hide the time to compute the features, and must not be written to
   DryRun found;
   found.splits = contents_of(data);
   found.weights = weights_paths(config);

@@ -40,7 +40,7 @@ std::array<uint32_t, 256> make_crc_table() {
   return table;
 }
 
-// TFRecord's masking, so that a sum over bytes that hold sums stays a good one.
+// TFRecord masks checksums, because the checksum of data that contains checksums is weak.
 uint32_t masked_crc(std::string_view bytes) {
   const uint32_t crc = crc32c(bytes);
   return (crc >> 15 | crc << 17) + 0xA282EAD8U;
@@ -74,7 +74,7 @@ EventFile::EventFile(const GuardedFolder& folder, int64_t from_step) {
   const std::string first = file_name();
   std::string name = first;
   int descriptor = folder.open(name, O_WRONLY | O_CREAT | O_EXCL);
-  // Started twice within a second, as by a test.
+  // The name is taken if two runs start within the same second, as in a test.
   for (int n = 1; descriptor < 0 && errno == EEXIST; ++n) {
     name = fmt::format("{}.{}", first, n);
     descriptor = folder.open(name, O_WRONLY | O_CREAT | O_EXCL);
@@ -106,7 +106,7 @@ void EventFile::write(const nlohmann::json& line) {
   const bool evaluation =
       std::any_of(line.items().begin(), line.items().end(), [&](const auto& item) { return item.key().starts_with(kEval); });
   for (const auto& [key, number] : line.items()) {
-    // The epoch of an evaluation stands at the training's line of the same step already.
+    // The training line of the same step has the same epoch.
     if (key == "step" || (evaluation && key == "epoch") || !number.is_number() || !std::isfinite(number.get<double>())) continue;
     std::string value;
     protozero::pbf_writer one(value);

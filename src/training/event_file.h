@@ -1,5 +1,6 @@
-// TensorBoard's event files: RUN/tensorboard/events.out.tfevents.*. A record is a length (uint64, little-endian), the masked CRC-32C of its
-// bytes, the message, and the message's masked CRC-32C; the messages are tensorflow.Event in protobuf's wire format.
+// TensorBoard's event files: RUN/tensorboard/events.out.tfevents.*. A record consists of a length (uint64, little-endian), the masked
+// CRC-32C of these 8 bytes, the message, and the message's masked CRC-32C (uint32 each). Messages are tensorflow.Event in protobuf's wire
+// format.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +19,13 @@ uint32_t crc32c(std::string_view bytes);
 
 class EventFile {
  public:
-  // A new file in `folder`, named by time, host and process as TensorBoard does. With from_step >= 0 (a resumed run) its first event tells
-  // readers to forget what earlier files say of later steps. Throws ResourceError.
+  // Creates a new file in `folder`, named by time, host and process like TensorBoard's. With from_step >= 0 (a resumed run), its first
+  // event tells readers to discard what earlier files hold for later steps. Throws ResourceError.
   EventFile(const GuardedFolder& folder, int64_t from_step);
 
-  // A scalar for every finite number of a line of metrics.jsonl but `step`, which places it: eval_NAME under eval/NAME, the others under
-  // train/NAME, as the Trainer of transformers names them (the epoch of an evaluation, which a training's line has too, is left out).
-  // Flushed at once. Throws ResourceError.
+  // Writes a scalar for every finite number of a line of metrics.jsonl, at the line's `step`, and flushes. eval_NAME becomes eval/NAME,
+  // others train/NAME, as in transformers' Trainer; an evaluation's epoch is left out, since the training line has it too. Throws
+  // ResourceError.
   void write(const nlohmann::json& line);
 
  private:

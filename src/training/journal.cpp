@@ -13,6 +13,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/words.h"
 #include "data/rows.h"
 
 namespace infig {
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-// Keeps the lines up to a step, so that a resumed run's file is the one it would have been.
+// Keeps only the lines up to a step, so that the file of a resumed run equals that of an uninterrupted one.
 void keep_lines(const GuardedFolder& run, const char* name, int64_t last_step) {
   if (run.kind(name) == GuardedFolder::Kind::kAbsent) return;
   std::istringstream in(run.read(name));
@@ -43,7 +44,9 @@ int open_journal(const GuardedFolder& run, const char* name, bool append) {
 
 void append_line(std::ostream& out, const fs::path& path, const json& line) {
   out << line.dump() << "\n" << std::flush;
-  if (!out) throw ResourceError(fmt::format("{}: writing failed; is the disk full?", path.string()));
+  if (!out)
+    throw ResourceError(
+        fmt::format("{}: writing failed; is the disk full? Free some space and continue with --resume latest", path.string()));
 }
 
 }  // namespace
@@ -69,7 +72,7 @@ void Journal::write_timing(const json& line) { append_line(*timings_, folder_.pa
 
 void Journal::write_bad_pictures(const std::vector<BadPicture>& found) {
   std::vector<BadPicture> pictures = found;
-  std::erase_if(pictures, [](const BadPicture& picture) { return picture.file.empty(); });  // the post names none: nothing is wrong
+  std::erase_if(pictures, [](const BadPicture& picture) { return picture.file.empty(); });  // the post names no picture
   if (pictures.size() == written_bad_pictures_) return;
   written_bad_pictures_ = pictures.size();
   std::string table = "id,file,status,reason\n";
@@ -80,7 +83,7 @@ void Journal::write_bad_pictures(const std::vector<BadPicture>& found) {
   }
   write_file_atomic(folder_, "bad-pictures.csv", table);
   std::string summary;
-  for (const auto& [status, count] : counts) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", count, status);
+  for (const auto& [status, count] : counts) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", count, spoken(status));
   log_warning("pictures that are not whole: {} (listed in {})", summary, (folder_.path() / "bad-pictures.csv").string());
 }
 
@@ -127,7 +130,7 @@ std::string LossWindow::note() const {
   return note;
 }
 
-// [steps, steps of each part.., loss, classification, sum of each part.., grad_norm]
+// [steps, steps of each part..., loss, classification, sum of each part..., grad_norm]
 json LossWindow::state() const {
   json state = json::array({steps_});
   for (const Part& part : parts_) state.push_back(part.steps);
@@ -141,7 +144,7 @@ json LossWindow::state() const {
 void LossWindow::restore(const json& state) {
   if (!state.is_array() || state.size() != 4 + 2 * parts_.size()) return;
   for (const json& number : state) {
-    if (!number.is_number()) return;  // a sum that is not finite has no number in JSON: the window begins anew
+    if (!number.is_number()) return;  // a sum that was not finite became null in JSON: start with an empty window
   }
   const size_t sums = 3 + parts_.size();
   steps_ = state[0];

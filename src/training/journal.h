@@ -1,4 +1,4 @@
-// What a run writes besides checkpoints: config.yaml, description.json, metrics.jsonl, timings.jsonl, bad-pictures.csv.
+// Writes a run's metrics.jsonl, timings.jsonl, bad-pictures.csv and TensorBoard events.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@ namespace infig {
 
 class Journal {
  public:
-  // Opens the run's files. When `from_step` >= 0 the run continues there: later lines of metrics.jsonl are dropped.
-  // With `tensorboard` the metrics also go into an event file in RUN/tensorboard.
+  // Opens the run's files. With from_step >= 0 the run continues at that step, and lines of later steps are removed. With `tensorboard` the
+  // metrics are also written to an event file in RUN/tensorboard.
   Journal(const std::filesystem::path& run, int64_t from_step, bool tensorboard);
 
-  void write_metrics(const nlohmann::json& line);  // one line, flushed; throws ResourceError
-  void sync();                                     // metrics.jsonl to the disk itself
+  void write_metrics(const nlohmann::json& line);  // writes one line and flushes it; throws ResourceError
+  void sync();                                     // forces metrics.jsonl to disk (fsync)
   void write_timing(const nlohmann::json& line);
-  // bad-pictures.csv, and a summary in the log; nothing where there are no more of them than last time.
+  // Writes bad-pictures.csv and logs a summary, unless the number of pictures is the same as at the last call.
   void write_bad_pictures(const std::vector<BadPicture>& pictures);
 
  private:
@@ -34,14 +34,14 @@ class Journal {
   size_t written_bad_pictures_ = 0;
 };
 
-// Sums of step results between two lines of metrics.jsonl. Kept in the checkpoint, so that a resumed run writes the same lines.
+// Averages step results between two lines of metrics.jsonl. Part of the checkpoint, so that a resumed run writes the same lines.
 class LossWindow {
  public:
   // `names`: Objective::loss_names().
   explicit LossWindow(const std::vector<std::string>& names = {});
   void add(const StepResult& step);
   bool empty() const { return steps_ == 0; }
-  nlohmann::json line() const;  // means: loss, loss_classification, loss_NAME of each other part that counted posts, grad_norm
+  nlohmann::json line() const;  // means: loss, loss_classification, grad_norm, and loss_NAME of every other loss that had posts
   std::string note() const;     // for the progress bar
   void clear();
   nlohmann::json state() const;
@@ -50,7 +50,7 @@ class LossWindow {
  private:
   struct Part {
     std::string name;
-    int64_t steps = 0;  // in which it counted posts
+    int64_t steps = 0;  // steps in which it had posts
     double sum = 0;
   };
   int64_t steps_ = 0;

@@ -1,5 +1,5 @@
-// The loss scale of half-precision training (Micikevicius et al. 2018): gradients below half's range are lifted into it. The scale is
-// halved at every step whose gradient overflows, which is then left out, and doubled after a run of good ones.
+// Dynamic loss scaling for fp16 training (Micikevicius et al. 2018), which lifts small gradients into fp16's range. The scale is halved at
+// each step whose gradient overflows, and that step is skipped; it is doubled after 2,000 good steps in a row, up to 2^24.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ class LossScaler {
 
   double scale() const { return active_ ? state_.scale : 1; }
   void good_step();
-  // True: the scale was halved, the step is to be left out. False: the scale is 1 (or scaling off), so the gradient itself is not finite.
+  // Call when the gradient is not finite. Returns true if the scale was halved and the step is to be skipped; false if the scale is already
+  // 1 or scaling is off, which means that the gradient itself is not finite.
   bool overflow();
 
   const State& state() const { return state_; }

@@ -24,7 +24,7 @@ Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& option
          .parameter = parameter,
          .exp_avg = at::zeros_like(parameter),
          .exp_avg_sq = adaptive ? at::zeros_like(parameter) : at::Tensor(),
-         .step = adaptive ? at::zeros({}, parameter.options().dtype(at::kFloat)) : at::Tensor(),  // fused kernels read it there
+         .step = adaptive ? at::zeros({}, parameter.options().dtype(at::kFloat)) : at::Tensor(),  // the fused kernels want a tensor
          .rate = rates.of(item.key(), parameter.dim())});
   }
 }
@@ -70,12 +70,12 @@ void Optimizer::update(Group& group, double learning_rate, double weight_decay) 
                         options_.beta2, weight_decay, options_.eps, false, false, std::nullopt, std::nullopt);
       break;
     case OptimizerName::kSgd:
-      if (options_.momentum == 0) group.exp_avgs.clear();  // the kernel wants no buffers then
+      if (options_.momentum == 0) group.exp_avgs.clear();  // without momentum the kernel takes no buffers
       at::_fused_sgd_(group.parameters, group.grads, group.exp_avgs, weight_decay, options_.momentum, learning_rate, 0, options_.nesterov,
                       false, false, std::nullopt, std::nullopt);
       break;
   }
-  // The fused kernels leave versions alone; folded and packed weights are made again by them (nn/weight_state.h).
+  // The fused kernels do not increment version counters, by which folded and packed weights notice a change (nn/weight_state.h).
   for (const at::Tensor& parameter : group.parameters) parameter.unsafeGetTensorImpl()->bump_version();
 }
 

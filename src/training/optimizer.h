@@ -1,4 +1,4 @@
-// Adam, AdamW and SGD over a module's named parameters, with clipping by the global norm (libtorch's fused kernels).
+// Adam, AdamW and SGD for a module's named parameters, with clipping by the global gradient norm (libtorch's fused kernels).
 #pragma once
 
 #include <torch/nn/module.h>
@@ -16,27 +16,27 @@ namespace infig {
 
 class Optimizer {
  public:
-  // Takes every parameter that wants a gradient, with the rate and decay that ParameterRates gives it.
+  // Optimises every parameter that requires a gradient, with the learning rate and weight decay that ParameterRates gives it.
   Optimizer(const torch::nn::Module& module, const OptimOptions& options, const ParameterRoles& roles = {});
 
   void zero_grad();
-  // Clips and updates with `learning_rate` times each parameter's scale; parameters without a gradient are left
-  // alone. Gradients are divided by loss_scale first. Returns the gradient norm before clipping; if it is not finite nothing was updated.
+  // Divides the gradients by loss_scale, clips them and updates each parameter with `learning_rate` times its scale; parameters without a
+  // gradient stay unchanged. Returns the gradient norm before clipping; if it is not finite, nothing was updated.
   double step(double learning_rate, double loss_scale = 1);
 
-  // Name of the first parameter whose gradient is not finite; empty where all are.
+  // Returns the name of the first parameter whose gradient is not finite; empty if all are finite.
   std::string non_finite_gradient() const;
 
-  TensorMap state() const;  // exp_avg.NAME, exp_avg_sq.NAME, step.NAME; of sgd momentum_buffer.NAME
+  TensorMap state() const;  // exp_avg.NAME, exp_avg_sq.NAME and step.NAME; for sgd momentum_buffer.NAME
   void restore(const TensorMap& tensors, const std::string& where);  // throws CheckpointError listing what is missing or mis-shaped
 
  private:
   struct Slot {
     std::string name;
-    at::Tensor parameter, exp_avg, exp_avg_sq, step;  // of sgd exp_avg is the momentum buffer, the others are undefined
+    at::Tensor parameter, exp_avg, exp_avg_sq, step;  // for sgd, exp_avg is the momentum buffer and the other two are undefined
     ParameterRate rate;
   };
-  // Parameters of one rate and decay, for one call of a fused kernel.
+  // Parameters with the same scale and weight decay, updated by one call of a fused kernel.
   struct Group {
     std::vector<at::Tensor> parameters, grads, exp_avgs, exp_avg_sqs, steps;
   };
@@ -45,12 +45,12 @@ class Optimizer {
   std::vector<Slot> slots_;
 };
 
-// How many steps the schedule of step `step` (0-based) is stated over. `epochs`: what train.epochs was, start by start, each more than the
-// one before. Up to the end that was planned first, that is its length; from there to the next end, that one's: what is done stays what it
-// was, wherever the run was stopped before train.epochs grew.
+// Returns the number of steps over which the learning-rate schedule runs, as seen from step `step` (0-based). `epochs`: the values of
+// train.epochs, one for each time it was set, in increasing order. The schedule is that of the smallest value whose training includes the
+// step. Raising train.epochs therefore does not change the rates of earlier steps, wherever the run was when it was raised.
 int64_t schedule_length(const std::vector<int64_t>& epochs, int64_t steps_per_epoch, int64_t step);
 
-// The rate of optimizer step `step` (0-based) of `total`.
+// Returns the learning rate of optimizer step `step` (0-based) out of `total`.
 double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total);
 
 }  // namespace infig

@@ -65,7 +65,7 @@ ParameterRates::ParameterRates(const torch::nn::Module& module, const OptimOptio
   for (size_t i = 0; i < groups_.size(); ++i) {
     if (!used[i]) {
       throw ConfigError(
-          fmt::format("optim.groups: \"{}\" takes in no parameter that an earlier line has not; infig weights inspect "
+          fmt::format("optim.groups: \"{}\" matches no parameter, or only parameters of earlier lines; infig weights inspect "
                       "RUN/checkpoints/best lists the names",
                       options.groups[i]));
     }

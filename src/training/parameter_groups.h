@@ -1,4 +1,4 @@
-// Which parameter learns at which rate: optim.lr and lr_new, optim.layer_decay, optim.groups.
+// Learning rate and weight decay of each parameter: optim.lr, optim.lr_new, optim.layer_decay, optim.groups.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -14,32 +14,32 @@ namespace infig {
 
 // One line of optim.groups.
 struct ParameterGroup {
-  std::string pattern;  // of names in model.safetensors, as the shell's: * any characters, ? one, [ab] one of these
+  std::string pattern;  // glob for names in model.safetensors: * any characters, ? one character, [ab] one of these
   bool frozen = false;
-  std::optional<double> lr;            // at the end of warm-up
-  std::optional<double> weight_decay;  // of the group's tensors, whatever their dimensions
+  std::optional<double> lr;            // learning rate at the end of warm-up
+  std::optional<double> weight_decay;  // of all the group's tensors, whatever their dimensions
 };
 
-// Throws ConfigError for a line that is none of "PATTERN frozen" and "PATTERN [lr=NUMBER] [weight_decay=NUMBER]".
+// Throws ConfigError for a line that is neither "PATTERN frozen" nor "PATTERN [lr=NUMBER] [weight_decay=NUMBER]".
 std::vector<ParameterGroup> parse_groups(const std::vector<std::string>& lines);
 
 struct ParameterRate {
-  double scale = 1;  // of the scheduled rate
+  double scale = 1;  // factor for the scheduled learning rate
   double weight_decay = 0;
 };
 
-// What a model says of its parameters (model/model.h).
+// What a model states about its parameters (model/model.h).
 struct ParameterRoles {
-  std::vector<std::string> pretrained = {};  // names that begin with one of these have optim.lr, the others optim.lr_new (where it is set)
+  std::vector<std::string> pretrained = {};  // name prefixes of parameters with rate optim.lr; all others have optim.lr_new, if it is set
   std::function<std::optional<int64_t>(const std::string&)> layers_above = {};  // Model::layers_above, for optim.layer_decay; empty: none
 };
 
 class ParameterRates {
  public:
-  // Throws ConfigError for a group that no parameter of the module falls into.
+  // Throws ConfigError for a group that matches no parameter, or only parameters of earlier groups.
   ParameterRates(const torch::nn::Module& module, const OptimOptions& options, ParameterRoles roles = {});
 
-  // Weight decay leaves out biases, norms and temperatures (tensors of fewer than two dimensions) unless a group says otherwise.
+  // Tensors of fewer than two dimensions (biases, norms, temperatures) get no weight decay unless a group sets one for them.
   ParameterRate of(const std::string& name, int64_t dimensions) const;
   bool frozen(const std::string& name) const;
 
@@ -50,7 +50,7 @@ class ParameterRates {
   std::vector<ParameterGroup> groups_;
 };
 
-// Takes the gradient from every parameter of a frozen group. Throws ConfigError as ParameterRates does.
+// Sets requires_grad to false for every parameter of a frozen group. Throws ConfigError like ParameterRates.
 void freeze_groups(torch::nn::Module& module, const OptimOptions& options);
 
 }  // namespace infig

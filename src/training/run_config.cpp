@@ -18,15 +18,18 @@ void bind_optim(ConfigBinder& binder, OptimOptions& optim) {
   binder.choice("name", optim.name, {{"adam", OptimizerName::kAdam}, {"adamw", OptimizerName::kAdamW}, {"sgd", OptimizerName::kSgd}},
                 "adam | adamw | sgd, row 39");
   binder.field("lr", optim.lr, {.low = 0, .low_open = true}, "learning rate at the end of warm-up");
-  binder.field("lr_new", optim.lr_new, {.low = 0}, "the same for parts without published weights where others have them; 0: optim.lr");
+  binder.field("lr_new", optim.lr_new, {.low = 0},
+               "learning rate of parts without published weights in a model that has parts with them; 0: optim.lr");
   binder.field("weight_decay", optim.weight_decay, {.low = 0}, "L2 penalty (adam, sgd) or decoupled decay (adamw) of matrices, row 39");
   binder.field("beta1", optim.beta1, {.low = 0, .high = 1, .high_open = true}, "decay of the first moment");
   binder.field("beta2", optim.beta2, {.low = 0, .high = 1, .high_open = true}, "decay of the second moment");
   binder.field("eps", optim.eps, {.low = 0, .low_open = true}, "Adam's epsilon");
-  binder.field("momentum", optim.momentum, {.low = 0, .high = 1, .high_open = true}, "of sgd");
-  binder.field("nesterov", optim.nesterov, "sgd looks ahead");
+  binder.field("momentum", optim.momentum, {.low = 0, .high = 1, .high_open = true}, "sgd: decay of the momentum buffer");
+  binder.field("nesterov", optim.nesterov, "sgd: Nesterov momentum");
   binder.field("layer_decay", optim.layer_decay, {.low = 0, .high = 1, .low_open = true},
-               "the text encoder's rates: times this for its last layer, squared for the one below, ..., embeddings lowest; 1: off");
+               "rates of the text encoder and a Vision Transformer: times this for the last layer, squared for the one below, ..., "
+               "embeddings lowest; "
+               "1: off");
   binder.field(
       "groups", optim.groups,
       "parameters with rates of their own, first match counts: [\"text_encoder.embeddings.* frozen\", \"head.* lr=1e-3 weight_decay=0\"]");
@@ -59,7 +62,7 @@ void bind_train(ConfigBinder& binder, TrainOptions& train) {
   binder.choice("keep", train.keep, {{"all", Keep::kAll}, {"best", Keep::kBest}},
                 "what a finished run leaves: all checkpoints that were kept | best: what prediction needs; it cannot be trained further");
   binder.field("average_best", train.average_best, {.low = 0},
-               "so many best checkpoints (by best_metric) are kept and averaged into checkpoints/average at the end; 0: none");
+               "number of best checkpoints (by best_metric) that are kept, and averaged into checkpoints/average at the end; 0: none");
   binder.field("log_every", train.log_every, {.low = 1}, "steps between lines of metrics.jsonl");
   binder.choice(
       "best_metric", train.best_metric,
@@ -71,7 +74,7 @@ void bind_train(ConfigBinder& binder, TrainOptions& train) {
        {"loss", BestMetric::kLoss}},
       "dev figure that makes a checkpoint the best: accuracy | f1_macro | f1_weighted | mcc | ece | loss; ties go to the weighted F1");
   binder.field("ema_decay", train.ema_decay, {.low = 0, .high = 1, .high_open = true},
-               "decay of a moving average of the weights, which is then what is evaluated and saved; 0: none");
+               "decay of a moving average of the weights, which is then evaluated and saved in their place; 0: none");
   binder.choice("on_nan", train.on_nan, {{"stop", OnNan::kStop}, {"skip", OnNan::kSkip}},
                 "a loss or gradient that is not finite: stop | skip the step, name its posts and count it (ten in a row stop)");
   binder.choice("report_to", train.tensorboard, {{"tensorboard", true}, {"none", false}},
@@ -93,22 +96,23 @@ void bind_options(ConfigBinder& binder, RunConfig& config) {
   binder.add(
       "name", "which model: " + config.model.known() + "; the other sections are its own",
       [&config](const std::string& yaml) {
-        // load_run_config() has chosen it before the model's keys were bound.
+        // load_run_config() chooses the model before its keys are bound.
         if (yaml != config.model.kind().name) throw std::invalid_argument(std::string(config.model.kind().name) + " (chosen before)");
       },
       [&config] { return std::string(config.model.kind().name); });
   binder.section("data");
   bind_options(binder, config.data.loader);
   binder.choice("features", config.data.cache_features, {{"cache", true}, {"live", false}},
-                "picture features of a frozen backbone without augmentation: computed once, or at every step");
+                "features of a frozen backbone, without augmentation: cache (computed once) | live (computed at every step)");
   binder.field("feature_cache", config.data.feature_cache, "folder of that cache; empty: the run folder's cache/");
-  binder.choice("feature_dtype", config.data.half_features, {{"fp32", false}, {"fp16", true}}, "how it is stored: fp16 is half the size");
+  binder.choice("feature_dtype", config.data.half_features, {{"fp32", false}, {"fp16", true}},
+                "number format of frozen features: fp32 | fp16 (half the disk space)");
   binder.field("drop_last", config.data.drop_last, "leave out a last training batch that is not full, row 7");
   binder.field("pool_batches", config.data.pool_batches, {.low = 1},
                "batches among which posts of like length are grouped; 1: plain shuffling");
   binder.field("shuffle_buffer", config.data.shuffle_buffer, {.low = 0},
-               "0: shuffle everything | posts held while shards go by one after the other, for disks that dislike jumps");
-  binder.field("limit", config.data.limit, {.low = 0}, "posts a split that are used, drawn by the seed, to try things; 0: all");
+               "0: shuffle all posts | posts held for shuffling while shards are read in sequence, for disks with slow random access");
+  binder.field("limit", config.data.limit, {.low = 0}, "posts used per split, drawn by the seed, for quick trials; 0: all");
   binder.choice("sampler", config.data.sampler, {{"shuffle", Sampler::kShuffle}, {"balanced", Sampler::kBalanced}},
                 "shuffle: every post once an epoch | balanced: every class equally often, small ones repeated");
   config.model->bind(binder);
@@ -141,7 +145,7 @@ bool is_typed(const RunConfigRequest& request, const std::string& key) {
   return std::any_of(request.overrides.begin(), request.overrides.end(), sets);
 }
 
-// A line for every part of the command line that keys of the file gave way to, unless it says the same.
+// Returns a line for each published part of the command line that overrides keys of the file. Keys with equal values are not mentioned.
 std::vector<std::string> notes_of(const std::vector<GivenWay>& given, const ConfigBinder& binder, const std::string& file) {
   std::vector<std::string> notes;
   for (const GivenWay& one : given) {
@@ -152,16 +156,35 @@ std::vector<std::string> notes_of(const std::vector<GivenWay>& given, const Conf
         if (field.key == key && field.get() != value) keys += fmt::format("{}{}={}", keys.empty() ? "" : ", ", key, value);
       }
     }
-    if (!keys.empty()) notes.push_back(fmt::format("{}={} brings its own: {} of {} gave way", one.to, model, keys, file));
+    if (!keys.empty()) notes.push_back(fmt::format("{}={} brings its own values: {} of {} do not apply", one.to, model, keys, file));
   }
   return notes;
+}
+
+// Published weights that are trained further forget what they know at the rates of weights that begin at random.
+std::vector<std::string> doubts_of(const RunConfig& config, const ConfigBinder& binder) {
+  constexpr double kHigh = 1e-4;
+  const OptimOptions& optim = config.optim;
+  const auto trained = config.model->pretrained_parameters();
+  const bool text = std::any_of(trained.begin(), trained.end(), [](const std::string& name) { return name.starts_with("text_encoder"); });
+  const bool own_rate =
+      std::any_of(optim.groups.begin(), optim.groups.end(), [](const std::string& group) { return group.starts_with("text_encoder"); });
+  if (!text || own_rate || optim.lr <= kHigh || optim.name == OptimizerName::kSgd) return {};
+  std::string model;
+  for (const ConfigField& field : binder.fields()) {
+    if (field.key == "text.model") model = field.get();
+  }
+  return {
+      fmt::format("text.model={} is trained at optim.lr={:g}; published text models are trained at 1e-5 to 5e-5, and above {:g} most "
+                  "lose what they know. optim.lr=3e-5 optim.lr_new={:g} trains the parts without published weights as before",
+                  model, optim.lr, kHigh, optim.lr_new > 0 ? optim.lr_new : optim.lr)};
 }
 
 }  // namespace
 
 RunConfig load_run_config(const RunConfigRequest& request) {
   RunConfig config(*request.models);
-  // Which keys there are depends on the model, so its name is looked up before anything else is read.
+  // The set of keys depends on the model, so model.name is looked up first.
   config.model.choose(find_config_value(request.file, request.overrides, "model.name").value_or(config.model.kind().name));
   ConfigBinder binder;
   bind_options(binder, config);
@@ -179,6 +202,7 @@ RunConfig load_run_config(const RunConfigRequest& request) {
   }
   config.notes = notes_of(given, binder, request.file.string());
   config.finish();
+  config.doubts = doubts_of(config, binder);
   return config;
 }
 

@@ -1,4 +1,4 @@
-// Everything a training run can be told: configs/*.yaml, RUN/config.yaml. configs/reference.yaml lists every key.
+// The complete configuration of a training run: configs/*.yaml, RUN/config.yaml. configs/reference.yaml lists every key.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +13,20 @@
 namespace infig {
 
 enum class Sampler {
-  kShuffle,   // every post once an epoch
-  kBalanced,  // every class equally often: an epoch of as many posts, small classes repeated, large ones cut
+  kShuffle,   // every post once per epoch
+  kBalanced,  // classes are equally frequent: the epoch's size stays, posts of small classes are repeated, those of large ones left out
 };
 
 struct DataOptions {
   LoaderOptions loader;
-  bool drop_last = true;  // row 7
-  int64_t limit = 0;      // posts a split that are used, drawn by seed; 0: all
+  bool drop_last = true;  // leave out a last batch that is not full (row 7)
+  int64_t limit = 0;      // posts used per split, drawn by the seed; 0: all
   Sampler sampler = Sampler::kShuffle;
-  bool cache_features = true;  // of a frozen backbone on pictures that are not augmented
-  std::string feature_cache;   // folder; empty: RUN/cache
-  bool half_features = false;  // stored as fp16
-  int64_t pool_batches = 8;    // batches among which posts of like length are grouped; see data/sampler.h
-  int64_t shuffle_buffer = 0;  // posts; 0: an epoch is shuffled as a whole; see data/sampler.h
+  bool cache_features = true;  // cache the features of a frozen backbone, if pictures are not augmented
+  std::string feature_cache;   // folder of the cache; empty: RUN/cache
+  bool half_features = false;  // round features of frozen encoders to fp16
+  int64_t pool_batches = 8;    // batches among which posts of similar length are grouped; see data/sampler.h
+  int64_t shuffle_buffer = 0;  // posts; 0: the whole epoch is shuffled at once; see data/sampler.h
 };
 
 enum class OptimizerName { kAdam, kAdamW, kSgd };
@@ -35,48 +35,48 @@ enum class Schedule { kLinear, kConstant, kCosine };
 struct OptimOptions {
   OptimizerName name = OptimizerName::kAdam;  // row 39
   double lr = 2e-5;
-  double lr_new = 0;  // of what starts from random weights beside published parts; 0: lr
+  double lr_new = 0;  // learning rate of parts without published weights, in a model that has parts with them; 0: lr
   double weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double momentum = 0.9;                  // of sgd; v = momentum v + g
-  bool nesterov = false;                  // of sgd
-  double layer_decay = 1;                 // of the text encoder's rates, a layer down
+  double momentum = 0.9;                  // sgd: v = momentum v + g
+  bool nesterov = false;                  // sgd with Nesterov momentum
+  double layer_decay = 1;                 // factor between the rates of adjacent layers of the text encoder, from the last one down
   std::vector<std::string> groups = {};   // "PATTERN lr=1e-4 weight_decay=0" or "PATTERN frozen"
   double clip = 1.0;                      // largest gradient norm; 0: no clipping
   Schedule schedule = Schedule::kLinear;  // row 38
-  double warmup = 0.1;                    // share of all steps
+  double warmup = 0.1;                    // length of the warm-up as a share of all steps
 };
 
-// What makes a checkpoint the best one; ties go to the better weighted F1, then to the earlier.
+// Dev metric that selects the best checkpoint; ties are broken by weighted F1, then by the earlier step.
 enum class BestMetric { kAccuracy, kF1Macro, kF1Weighted, kMcc, kEce, kLoss };
 enum class OnNan { kStop, kSkip };
-// What a finished run leaves of its checkpoints.
+// Which checkpoints remain of a finished run.
 enum class Keep {
-  kAll,   // those that were kept while it trained
-  kBest,  // what prediction needs: the best one's model (and the average)
+  kAll,   // those that were kept during training
+  kBest,  // only what prediction needs: the best one's model (and checkpoints/average)
 };
 
 struct TrainOptions {
-  std::string init_from;  // run or checkpoint folder whose weights (and vocabulary) the run starts from; empty: none
+  std::string init_from;  // run or checkpoint folder whose weights and vocabulary the run starts from; empty: none
   int64_t epochs = 20;    // row 37
   int64_t batch_size = 64;
-  int64_t patience = 5;                   // evaluations without a better best_metric before stopping; 0: never
-  int64_t micro_batch = 0;                // posts whose graph is in memory at once; 0: the batch
-  bool activation_checkpointing = false;  // layers are computed again in the backward pass
+  int64_t patience = 5;                   // evaluations without a better best_metric before training stops; 0: never
+  int64_t micro_batch = 0;                // posts whose graph is in memory at once; 0: the whole batch
+  bool activation_checkpointing = false;  // recompute each layer's activations in the backward pass
   double modality_dropout = 0;            // probability that a training post loses its text or its picture
-  int64_t eval_every = 0;                 // eval_unit; 0: at each epoch's end
+  int64_t eval_every = 0;                 // steps or epochs between evaluations; 0: at the end of each epoch
   bool eval_epochs = false;               // eval_every counts epochs, not steps
   int64_t eval_batch_size = 64;
-  int64_t save_every = 0;        // steps; 0: at each evaluation
+  int64_t save_every = 0;        // steps between checkpoints; 0: at each evaluation
   int64_t save_total_limit = 2;  // checkpoints kept besides the best
-  int64_t save_state_limit = 2;  // newest checkpoints that keep what a run continues from; the others keep the model
+  int64_t save_state_limit = 2;  // newest checkpoints that keep the training state; the others keep only the model
   Keep keep = Keep::kAll;
-  int64_t average_best = 0;  // so many best checkpoints are averaged at the end; 0: none
-  int64_t log_every = 10;    // steps
+  int64_t average_best = 0;  // number of best checkpoints that are averaged at the end; 0: none
+  int64_t log_every = 10;    // steps between lines of metrics.jsonl
   BestMetric best_metric = BestMetric::kAccuracy;
-  double ema_decay = 0;         // of the moving average of the weights that is evaluated and saved; 0: none
-  OnNan on_nan = OnNan::kStop;  // a loss or gradient that is not finite
-  bool tensorboard = true;      // RUN/tensorboard/ beside metrics.jsonl
+  double ema_decay = 0;         // decay of the moving average of the weights, which is then evaluated and saved; 0: none
+  OnNan on_nan = OnNan::kStop;  // if a loss or gradient is not finite
+  bool tensorboard = true;      // also write event files to RUN/tensorboard
 };
 
 struct RunConfig {
@@ -88,15 +88,16 @@ struct RunConfig {
   ModelConfig model;  // model.name and its keys
   OptimOptions optim;
   TrainOptions train;
-  bool random_init = false;  // --random-init: no key; text.model and image.model are left out
-  // data.bad_image=missing was typed or stands in the file, not left as it is: that no picture of the data is there is no error then. No
-  // key.
+  bool random_init = false;  // --random-init (not a key): text.model and image.model are ignored
+  // Whether data.bad_image=missing was set explicitly, on the command line or in the file (not a key). If so, it is no error that none of
+  // the data set's pictures exists.
   bool may_lose_pictures = false;
-  std::vector<std::string> notes;  // for the log: which keys of the file gave way to the command line. No key
+  std::vector<std::string> doubts;  // for the log, as warnings: settings that work but are most often a mistake
+  std::vector<std::string> notes;   // for the log (not a key): keys of the file that the command line's model overrides
 
   RunConfig() = default;
   explicit RunConfig(const ModelList& models) : model(models) {}
-  void finish();  // derives shared values and validates; throws ConfigError
+  void finish();  // derives shared values and validates everything; throws ConfigError
 };
 
 void bind_options(ConfigBinder& binder, RunConfig& config);
@@ -105,17 +106,18 @@ struct RunConfigRequest {
   std::filesystem::path file = {};  // YAML; empty: defaults
   std::vector<std::string> overrides = {};
   bool random_init = false;
-  // A run that continues: what its published encoders are comes from its last checkpoint, if it has one, and their folders may be gone.
-  // Empty: a new run.
+  // Run folder to continue: the configuration of its published encoders is read from its newest checkpoint, if it has one, because their
+  // folders may be gone. Empty: a new run.
   std::filesystem::path run = {};
   const ModelList* models = &built_in_models();
 };
 
-// model.name first; then file, overrides, what published folders or the checkpoint say, and finish(). Throws ConfigError, CheckpointError.
+// Loads the configuration: model.name first; then the file, the overrides, what published folders or the checkpoint define, and finish().
+// Throws ConfigError, CheckpointError.
 RunConfig load_run_config(const RunConfigRequest& request);
 RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides, bool random_init = false);
 
-// YAML of all keys: RUN/config.yaml (plain), configs/reference.yaml (with comments).
+// Returns all keys as YAML: RUN/config.yaml (without comments), configs/reference.yaml (with comments).
 std::string dump_run_config(const RunConfig& config, bool with_comments);
 
 }  // namespace infig

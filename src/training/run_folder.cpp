@@ -24,7 +24,7 @@ namespace infig {
 namespace fs = std::filesystem;
 namespace {
 
-// Keys that may change when a run continues: they change nothing of what is done. (train.patience says when to stop, from here on.)
+// Keys that may change when a run continues, since they change no result. (train.patience decides when to stop from here on.)
 bool may_change(const std::string& key) {
   static const std::vector<std::string> kFree = {
       "data.workers",           "data.prefetch",          "data.cache_mb",         "data.feature_cache", "train.save_every",
@@ -40,7 +40,7 @@ std::vector<std::string> digests(const nlohmann::json& hashes) {
   return all;
 }
 
-// The weights of `key` lie at `path` now: they must be those that the run started from.
+// Throws unless the weights of `key`, which are now at `path`, are those that the run started from.
 void check_same_weights(const std::string& key, const std::string& before, const fs::path& path, const nlohmann::json& weights) {
   if (!fs::exists(path)) {
     throw ConfigError(
@@ -56,23 +56,23 @@ void check_same_weights(const std::string& key, const std::string& before, const
                   key, path.string(), fmt::join(digests(there), ", "), fmt::join(digests(weights.at(key)), ", "), before));
 }
 
-bool is_leftover(const std::string& name) {
-  return name.find(".partial") != std::string::npos || name.find(".replaced-") != std::string::npos;
-}
-
 void delete_leftovers_in(const GuardedFolder& folder) {
   for (const std::string& name : folder.names()) {
     if (!is_leftover(name)) continue;
     log_info("{}: left by a process that was killed; deleted", (folder.path() / name).string());
     try {
       folder.remove(name);
-    } catch (const ResourceError& problem) {  // it takes space, and no more
+    } catch (const ResourceError& problem) {  // harmless: the files only take space
       log_warning("{}", problem.what());
     }
   }
 }
 
 }  // namespace
+
+bool is_leftover(const std::string& name) {
+  return name.find(".partial") != std::string::npos || name.find(".replaced-") != std::string::npos;
+}
 
 RunLock::RunLock(const fs::path& run) {
   make_folder(run);
@@ -94,7 +94,7 @@ RunLock::RunLock(const fs::path& run) {
 }
 
 RunLock::~RunLock() {
-  // The file stays: deleting it would let two processes lock two files of one name.
+  // The file is not deleted: otherwise two processes could lock two different files of the same name.
   ::close(descriptor_);
 }
 
@@ -102,7 +102,7 @@ void RunLock::sign() const {
   std::array<char, 128> host{};
   ::gethostname(host.data(), host.size() - 1);
   const std::string text = fmt::format("process {} on {}", ::getpid(), host.data());
-  // Only a hint for a message: a file system that refuses it is none the worse.
+  // The text is only used in an error message, so a failure to write it does not matter.
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, text.data(), text.size(), 0) < 0) return;
 }
 
@@ -137,7 +137,7 @@ int64_t check_same_config(const fs::path& written, const RunConfig& now, const n
     const std::string old_value = then_binder.fields()[i].get(), new_value = now_binder.fields()[i].get();
     const auto path = std::find_if(paths.begin(), paths.end(), [&key](const auto& one) { return one.first == key; });
     const bool hashed = path != paths.end() && weights.is_object() && weights.contains(key);
-    // CLIP's weights are in no checkpoint: they are looked at where they lie.
+    // Checkpoints do not contain CLIP's weights, so they are compared even if the path is the same.
     const bool looked_at = hashed && (old_value != new_value || (key == "clip.model" && fs::exists(path->second)));
     if (looked_at) check_same_weights(key, old_value, path->second, weights);
     if (old_value == new_value || looked_at || may_change(key)) continue;

@@ -1,4 +1,4 @@
-// What a run is made from: the posts that data.limit leaves, and the weights it starts with.
+// The inputs of a run: the posts that data.limit selects, and the weights that it starts from.
 #pragma once
 
 #include <filesystem>
@@ -12,17 +12,18 @@
 
 namespace infig {
 
-// At most `limit` posts of every split, drawn by the seed (stream ("limit", split)), in file order.
+// Returns at most `limit` posts of each split, drawn by the seed (stream ("limit", split)), in file order.
 DataSet limited(const DataSet& data, int64_t limit, uint64_t seed);
 
-// The SHA-256 of every file of weights of one folder or file: {"model.safetensors": "...", ...}. Throws CheckpointError where it is absent.
+// Returns the SHA-256 of each file of weights in a folder, or of one file: {"model.safetensors": "...", ...}. Throws CheckpointError if
+// absent.
 nlohmann::json weights_hashes(const std::filesystem::path& path);
 
-// The folders or files of weights that a run starts from, by the key that names them, train.init_from among them.
+// Returns the folders or files of weights that a run starts from, train.init_from included, each with the key that names it.
 std::vector<std::pair<std::string, std::filesystem::path>> weights_paths(const RunConfig& config);
 
-// The SHA-256 of every file of weights, by the key that names it: {"text.model": {"model.safetensors": "..."}, ...}. For description.json.
-// Throws CheckpointError where one is absent.
+// Returns the SHA-256 of each of these files by key, for description.json: {"text.model": {"model.safetensors": "..."}, ...}. Throws
+// CheckpointError if one is missing.
 nlohmann::json starting_weights(const RunConfig& config);
 
 }  // namespace infig

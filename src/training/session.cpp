@@ -14,9 +14,11 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/random.h"
+#include "core/words.h"
 #include "data/sampler.h"
 #include "model/pretrained.h"
 #include "nn/linear.h"
+#include "run/stored_model.h"
 #include "training/session_checks.h"
 
 namespace infig {
@@ -25,6 +27,35 @@ namespace {
 int64_t steps_of(const RunConfig& config, int64_t posts) {
   const int64_t batch = config.train.batch_size;
   return config.data.drop_last ? posts / batch : (posts + batch - 1) / batch;
+}
+
+// The first of `problems` and their count.
+std::string first_problems(const std::vector<std::string>& problems) {
+  constexpr size_t kNamed = 3;
+  const size_t shown = std::min(problems.size(), kNamed);
+  std::string text = fmt::format("{}", fmt::join(problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(shown), "; "));
+  return problems.size() > shown ? text + fmt::format("; and {} more", problems.size() - shown) : text;
+}
+
+// Keys of the model that the checkpoint has another value of than this run: "hfam.top_j=4 (there 8)".
+std::string other_keys(const ModelConfig& mine, const std::filesystem::path& checkpoint) {
+  const StoredModel stored = read_stored_model(checkpoint);
+  if (stored.model_type != mine.kind().name) return fmt::format("model.name={} (there {})", mine.kind().name, stored.model_type);
+  ModelConfig here = mine, there = mine;
+  there.choose(stored.model_type);
+  ConfigBinder now, then;
+  here->bind(now);
+  there->bind(then);
+  read_config_text(then, stored.options.dump(), stored.where);
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < now.fields().size() && i < then.fields().size(); ++i) {
+    const ConfigField &left = now.fields()[i], &right = then.fields()[i];
+    if (left.get() != right.get()) keys.push_back(fmt::format("{}={} (there {})", left.key, left.get(), right.get()));
+  }
+  constexpr size_t kMost = 12;
+  const size_t more = keys.size() > kMost ? keys.size() - kMost : 0;
+  if (more > 0) keys.resize(kMost);
+  return fmt::format("{}{}", fmt::join(keys, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 }  // namespace
@@ -39,6 +70,7 @@ Session::Session(RunConfig config, const DataSet& data, const SessionStart& star
       scaler_(precision_ == Precision::kFp16) {
   if (config_.threads > 0) at::set_num_threads(static_cast<int>(config_.threads));
   for (const std::string& note : config_.notes) log_info("{}", note);
+  for (const std::string& doubt : config_.doubts) log_warning("{}", doubt);
   choose_tokenizer(start);
   make_model(start);
   add_inputs(start);
@@ -46,7 +78,7 @@ Session::Session(RunConfig config, const DataSet& data, const SessionStart& star
   dev_rows_ = loader_->prepare(data.rows_of(Split::kDev), "reading dev pictures");
   for (const int64_t row : train_rows_) train_lengths_.push_back(loader_->text_length(row));
   const auto posts = static_cast<int64_t>(train_rows_.size());
-  // After bad pictures were dropped.
+  // Posts with bad pictures may have been dropped by now.
   check_posts_left(config_, data, *loader_, Split::kTrain, posts, ranks.size());
   check_posts_left(config_, data, *loader_, Split::kDev, static_cast<int64_t>(dev_rows_.size()), 1);
   choose_batch_size();
@@ -56,8 +88,8 @@ Session::Session(RunConfig config, const DataSet& data, const SessionStart& star
   freeze_groups(*model_, config_.optim);
   const int64_t rest = config_.data.drop_last ? 0 : posts % config_.train.batch_size;
   if (rest > 0 && rest < ranks.size()) {
-    throw ConfigError(fmt::format("data.drop_last=false: the last batch has {} posts, fewer than the {} ranks; set data.drop_last=true",
-                                  rest, ranks.size()));
+    throw ConfigError(fmt::format("data.drop_last=false: the last batch has {}, fewer than the {} ranks; set data.drop_last=true",
+                                  counted(rest, "post"), ranks.size()));
   }
   const DataSet& whole = start.whole != nullptr ? *start.whole : data;
   const std::vector<int64_t> counted = start.whole != nullptr ? whole.rows_of(Split::kTrain) : train_rows_;
@@ -76,12 +108,13 @@ Session::Session(RunConfig config, const DataSet& data, const SessionStart& star
   check_same_weights();
 }
 
-// A split of fewer posts than a batch trains with what there is, shared evenly by the ranks.
+// Reduces the batch size if the training split has fewer posts than train.batch_size, to a multiple of the number of ranks.
 void Session::choose_batch_size() {
   const int64_t posts = train_posts(), wanted = config_.train.batch_size;
   if (posts >= wanted) return;
   config_.train.batch_size = posts - posts % ranks_->size();
-  log_warning("the training split has {} posts, fewer than train.batch_size={}: every batch has {}", posts, wanted, batch_size());
+  log_warning("the training split has {}, fewer than train.batch_size={}: every batch has {}", counted(posts, "post"), wanted,
+              batch_size());
 }
 
 void Session::say_what_is_left_out() const {
@@ -90,13 +123,13 @@ void Session::say_what_is_left_out() const {
   if (static_cast<double>(out) <= kMuch * static_cast<double>(posts)) return;
   const int64_t better = fitting_batch(posts, batch_size(), ranks_->size());
   log_warning(
-      "{} of {} training posts ({:.1f} %) are left out of every epoch, others each time: train.batch_size={} and data.drop_last=true; "
+      "{} of {} training posts ({:.1f} %) {} left out of every epoch, others each time: train.batch_size={} and data.drop_last=true; "
       "train.batch_size={} leaves out {}, data.drop_last=false none",
-      out, posts, 100 * static_cast<double>(out) / static_cast<double>(posts), batch_size(), better,
+      out, posts, 100 * static_cast<double>(out) / static_cast<double>(posts), out == 1 ? "is" : "are", batch_size(), better,
       posts % better == 0 ? "none" : std::to_string(posts % better));
 }
 
-// Every rank has made its weights from the seed, or read them from its own copy of the published ones.
+// Each rank initialised its weights from the seed or read its own copy of the published ones, so compare them.
 void Session::check_same_weights() const {
   std::string each;
   for (const auto& [name, tensor] : state_dict(*model_)) {
@@ -123,7 +156,9 @@ void Session::choose_tokenizer(const SessionStart& start) {
   } else {
     tokenizer_ = config_.model->make_tokenizer(start.whole != nullptr ? *start.whole : *data_);
   }
-  if (tokenizer_ != nullptr) config_.model->adopt_tokenizer(*tokenizer_, config_.random_init);
+  if (tokenizer_ == nullptr) return;
+  config_.model->adopt_tokenizer(*tokenizer_, config_.random_init);
+  config_.model->prepare_tokenizer(*tokenizer_);
 }
 
 void Session::make_model(const SessionStart& start) {
@@ -144,9 +179,11 @@ void Session::make_model(const SessionStart& start) {
   model_->to(device_);
 }
 
-// What batches carry, and what of it is computed once. Ranks share the cache: the first one writes, the others wait and read.
+// Makes the loader and its cached features. Ranks share the cache: the first one writes it while the others wait, then they read it.
 void Session::add_inputs(const SessionStart& start) {
-  loader_ = std::make_unique<PostLoader>(data_->posts, model_->inputs(tokenizer_.get()), config_.data.loader, config_.seed);
+  LoaderOptions how = config_.data.loader;
+  how.stop = start.stop;
+  loader_ = std::make_unique<PostLoader>(data_->posts, model_->inputs(tokenizer_.get()), how, config_.seed);
   const InputContext context = {
       .data = data_,
       .seed = config_.seed,
@@ -155,6 +192,7 @@ void Session::add_inputs(const SessionStart& start) {
       .without = config_.data.loader.without,
       .folder = config_.data.feature_cache.empty() ? start.cache : std::filesystem::path(config_.data.feature_cache),
       .workers = config_.data.loader.workers,
+      .stop = start.stop,
       .tokenizer = tokenizer_.get(),
       .known = start.features};
   if (!ranks_->first()) ranks_->barrier();
@@ -164,7 +202,7 @@ void Session::add_inputs(const SessionStart& start) {
   if (ranks_->first()) ranks_->barrier();
 }
 
-// Everything by name; only the classifier's last layer may have another shape (other labels), and then starts anew.
+// Copies all weights by name. Only the classifier's last layer may have another shape (other labels); it then keeps its initial weights.
 void Session::start_from(const std::filesystem::path& run) {
   const std::filesystem::path file = find_checkpoint(run) / "model.safetensors";
   const TensorMap stored = load_tensors(file);
@@ -183,8 +221,11 @@ void Session::start_from(const std::filesystem::path& run) {
     }
   }
   if (!problems.empty()) {
-    throw CheckpointError(fmt::format("{}: train.init_from: the weights are of another model; start with the config of that run: {}",
-                                      file.string(), fmt::join(problems, "; ")));
+    const std::string keys = other_keys(config_.model, file.parent_path());
+    const bool is_run = std::filesystem::exists(run / "config.yaml");  // else a checkpoint
+    throw CheckpointError(fmt::format("{}: train.init_from: the weights are of another model ({}){}; start with the config of that run: {}",
+                                      file.string(), first_problems(problems), keys.empty() ? "" : "; keys that differ: " + keys,
+                                      is_run ? (run / "config.yaml").string() : "config.yaml of its folder"));
   }
   const at::NoGradGuard no_grad;
   for (auto& [name, tensor] : mine) {
@@ -220,7 +261,7 @@ std::vector<std::vector<int64_t>> Session::epoch_batches(int64_t epoch) const {
     return batches;
   }
   std::vector<int64_t> positions = epoch_positions(epoch);
-  if (options.shuffle_buffer > 0) std::sort(positions.begin(), positions.end());  // as they lie on the disk
+  if (options.shuffle_buffer > 0) std::sort(positions.begin(), positions.end());  // in their order on disk
   std::vector<int64_t> lengths, rows;
   for (const int64_t position : positions) {
     lengths.push_back(train_lengths_[static_cast<size_t>(position)]);

@@ -1,7 +1,8 @@
-// What a run works with: tokenizer, loader, model, objective, optimizer, the order of its batches (session.cpp), what of it can be checked
-// before (session_checks.cpp), and the step (session_step.cpp).
+// The objects of a training run: tokenizer, loader, model, objective, optimizer and the order of batches (session.cpp), checks of its
+// inputs (session_checks.cpp), and the training step (session_step.cpp).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -24,7 +25,7 @@
 
 namespace infig {
 
-// A part of the objective beside the classifier's loss: its mean over the posts that take part.
+// A loss other than the classifier's: its mean over the posts that take part.
 struct LossValue {
   std::string name;
   double value = 0;
@@ -32,70 +33,72 @@ struct LossValue {
 };
 
 struct StepResult {
-  double loss = 0, classification = 0;  // means over their posts
+  double loss = 0, classification = 0;  // total loss; the classifier's, as a mean over posts
   int64_t classification_count = 0;
   std::vector<LossValue> others;                       // in the order of Objective::loss_names()
-  const LossValue& part(std::string_view name) const;  // throws ShapeError for a name that is not there
+  const LossValue& part(std::string_view name) const;  // an element of `others`; throws ShapeError if there is none of that name
   double grad_norm = 0;
   double learning_rate = 0;
-  bool skipped = false;   // train.on_nan=skip: nothing was updated
-  bool overflow = false;  // fp16: the scaled gradient overflowed, nothing was updated, the scale is halved
+  bool skipped = false;   // train.on_nan=skip: not finite, nothing was updated
+  bool overflow = false;  // fp16: the scaled gradient overflowed, nothing was updated and the scale was halved
 };
 
-// What can be known before anything is written: throws DataError for fewer than two labels, no training post for every rank, pictures that
-// are all absent where nobody said data.bad_image=missing, and train.average_best without a dev split; ConfigError for ranks that cannot
-// share a batch or would share a GPU.
+// Checks what can be checked before anything is written. Throws DataError for fewer than two labels, for fewer training posts than ranks,
+// if all pictures that posts name are missing and data.bad_image=missing was not set explicitly, and for train.average_best without a dev
+// split. Throws ConfigError if the ranks cannot share a batch evenly or would share a GPU.
 void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& ranks);
 
 struct SessionStart {
-  std::filesystem::path cache = {};  // folder of what is computed once, where config.data.feature_cache is empty
-  // A resumed run: tokenizer and weights are this checkpoint's, and no published folder is read.
+  std::filesystem::path cache = {};  // folder for cached features, if config.data.feature_cache is empty
+  // For a resumed run: tokenizer and weights are loaded from this checkpoint, and no published folder is read.
   std::optional<std::filesystem::path> checkpoint = {};
-  std::map<std::string, std::string> features = {};  // Session::features() of the run's earlier start
-  // What train.epochs was, start by start, the present value last (schedule_length); empty: this start is the first.
+  std::map<std::string, std::string> features = {};  // Session::features() of an earlier start of the run
+  // Values of train.epochs over all starts of the run, the current one last (see schedule_length); empty: this is the first start.
   std::vector<int64_t> planned_epochs = {};
-  // Where `data` is a sample, of what: the vocabulary, the queue and the class weights are then made for the whole.
+  // Holds a signal's number once the start is to stop: throws Interrupted while features are computed or pictures are read.
+  const std::atomic<int>* stop = nullptr;
+  // If `data` is a sample, the data set that it is from: vocabulary, queue size and class weights are then those of the whole data set.
   const DataSet* whole = nullptr;
 };
 
 class Session {
  public:
-  // Without a checkpoint a vocabulary is trained on the training texts, or the published one is read. Reads pictures into the cache with a
-  // progress bar. Several ranks train one model: each computes its part of every batch, and all hold the same weights. Collective.
+  // Makes or loads the tokenizer and the model, fills the feature cache and reads pictures, with a progress bar. Several ranks train one
+  // model: each computes its part of every batch, and all hold the same weights. Collective.
   Session(RunConfig config, const DataSet& data, const SessionStart& start, Ranks& ranks = Ranks::alone());
 
-  // Batches of rows of an epoch, over all ranks: a function of (seed, epoch) alone.
+  // Returns the batches of an epoch, over all ranks, as rows of the data set. Depends only on seed and epoch.
   std::vector<std::vector<int64_t>> epoch_batches(int64_t epoch) const;
-  // This rank's part of each.
+  // Returns this rank's part of each batch.
   std::vector<std::vector<int64_t>> own_rows(const std::vector<std::vector<int64_t>>& batches) const;
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   int64_t total_steps() const { return steps_per_epoch_ * config_.train.epochs; }
-  // Posts a step: train.batch_size, or fewer where the training split has fewer.
+  // Posts per step over all ranks: train.batch_size, or fewer if the training split is smaller.
   int64_t batch_size() const { return config_.train.batch_size; }
-  int64_t train_posts() const { return static_cast<int64_t>(train_rows_.size()); }                // that take part
-  int64_t left_out() const { return config_.data.drop_last ? train_posts() % batch_size() : 0; }  // of every epoch
+  int64_t train_posts() const { return static_cast<int64_t>(train_rows_.size()); }                // posts that take part
+  int64_t left_out() const { return config_.data.drop_last ? train_posts() % batch_size() : 0; }  // posts per epoch
   const std::vector<int64_t>& planned_epochs() const { return planned_epochs_; }
 
-  // Forward, backward and update number `step` (0-based). When loss or gradient is not finite nothing is updated: with train.on_nan=skip a
-  // warning and the result say so, otherwise, or the tenth time in a row, DataError naming posts and tensor is thrown. `batch` is this
-  // rank's part of the posts in `rows`; the result is of them all.
+  // Runs forward pass, backward pass and optimizer update number `step` (0-based). If loss or gradient is not finite, nothing is updated;
+  // with train.on_nan=skip this is logged and StepResult::skipped is set. Without it, or at the tenth time in a row, throws DataError
+  // naming posts and tensor. `batch` is this rank's part of the posts in `rows`; the result is that of all ranks. Collective.
   StepResult step(const Batch& batch, const std::vector<int64_t>& rows, int64_t step, StageTimer* timer);
-  // The same with one rank.
+  // The same for a single rank.
   StepResult step(const Batch& batch, int64_t number, StageTimer* timer) { return step(batch, batch.rows, number, timer); }
 
   const RunConfig& config() const { return config_; }
   const DataSet& data() const { return *data_; }
   const PostLoader& loader() const { return *loader_; }
-  const Tokenizer* tokenizer() const { return tokenizer_.get(); }  // null where the model wants no token ids
+  const Tokenizer* tokenizer() const { return tokenizer_.get(); }  // null if the model uses no token ids
   Model& model() { return *model_; }
-  const std::map<std::string, std::string>& features() const { return features_; }  // folders in the cache, by what they hold
+  const std::map<std::string, std::string>& features() const { return features_; }  // subfolders of the cache, by content
   Objective& objective() { return *objective_; }
   Optimizer& optimizer() { return *optimizer_; }
-  WeightAverage* average() { return average_ ? &*average_ : nullptr; }  // with train.ema_decay
+  WeightAverage* average() { return average_ ? &*average_ : nullptr; }  // null without train.ema_decay
   const std::vector<int64_t>& dev_rows() const { return dev_rows_; }
   Precision precision() const { return precision_; }
   const at::Device& device() const { return device_; }
-  double input_seconds() const { return input_seconds_; }  // that what is computed once took, or finding it
+  double input_seconds() const { return input_seconds_; }  // time to compute or find cached features
   LossScaler& scaler() { return scaler_; }
   int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
   void restore_skipped_in_a_row(int64_t count) { skipped_in_a_row_ = count; }
@@ -107,7 +110,7 @@ class Session {
   void choose_batch_size();
   void say_what_is_left_out() const;
   void start_from(const std::filesystem::path& run);
-  std::vector<int64_t> epoch_positions(int64_t epoch) const;  // places in train_rows_, in file order or as data.sampler draws them
+  std::vector<int64_t> epoch_positions(int64_t epoch) const;  // indices into train_rows_, drawn by data.sampler
   std::vector<int64_t> posts_of_class(const DataSet& data, const std::vector<int64_t>& rows) const;
   bool in_parts(int64_t all) const;
   void whole_step(const Batch& batch, const ForwardOptions& how, StepResult& result);

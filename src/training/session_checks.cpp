@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/words.h"
 #include "posts/post_counts.h"
 #include "training/session.h"
 
@@ -17,7 +18,7 @@ namespace {
 
 std::string counts_of(const std::map<std::string, int64_t>& statuses) {
   std::string text;
-  for (const auto& [status, count] : statuses) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, status);
+  for (const auto& [status, count] : statuses) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, spoken(status));
   return text;
 }
 
@@ -36,28 +37,28 @@ void check_trainable(const RunConfig& config, const DataSet& data, const Ranks& 
                                   config.train.batch_size, ranks.size(), ranks.size()));
   }
   if (data.labels.size() < 2) {
-    throw DataError(fmt::format("{}: {} in its posts; a classifier needs two at least", data.folder.string(),
+    throw DataError(fmt::format("{}: {} in its posts; a classifier needs two at least", data.called(),
                                 data.labels.empty() ? "no label" : fmt::format("'{}' is the only label", data.labels.front())));
   }
   const auto posts = static_cast<int64_t>(data.rows_of(Split::kTrain).size());
   if (posts == 0) {
     throw DataError(fmt::format("{}: no post of the training split; give posts the split 'train' (prepare table deals them out: --help)",
-                                data.folder.string()));
+                                data.called()));
   }
   if (posts < ranks.size()) {
-    throw DataError(fmt::format("{}: the training split has {} posts, fewer than the {} ranks; start fewer ranks", data.folder.string(),
-                                posts, ranks.size()));
+    throw DataError(fmt::format("{}: the training split has {}, fewer than the {} ranks; start fewer ranks", data.called(),
+                                counted(posts, "post"), ranks.size()));
   }
   if (config.train.average_best > 0 && data.rows_of(Split::kDev).empty()) {
     throw DataError(
         fmt::format("{}: no post of the split dev, and train.average_best={} averages the checkpoints that are best on dev; "
                     "leave it out, or give some posts the split dev",
-                    data.folder.string(), config.train.average_best));
+                    data.called(), config.train.average_best));
   }
   if (!config.may_lose_pictures && config.data.loader.without != Without::kImage) {
     std::vector<int64_t> all(data.posts.size());
     std::iota(all.begin(), all.end(), int64_t{0});
-    require_a_picture(data.folder.string(), data.posts, all);
+    require_a_picture(data.called(), data.posts, all);
   }
 }
 
@@ -77,8 +78,8 @@ void check_posts_left(const RunConfig& config, const DataSet& data, const PostLo
     throw DataError(fmt::format(
         "{}: {} of {} {} posts are left: the pictures of the others cannot be used ({}), and data.bad_image=skip drops such posts; the "
         "first is post {}, {}: {}. Put the pictures there, or keep the posts with their texts alone: data.bad_image=missing",
-        data.folder.string(), left == 0 ? "none" : std::to_string(left), left + count, split_name(split), counts_of(dropped), first.id,
-        first.file, first.reason));
+        data.called(), left == 0 ? "none" : std::to_string(left), left + count, split_name(split), counts_of(dropped), first.id, first.file,
+        first.reason));
   }
   log_warning("{} of {} {} posts are dropped with their pictures: {} (data.bad_image=skip)", count, left + count, split_name(split),
               counts_of(dropped));

@@ -1,4 +1,4 @@
-// What is checked of a run's posts: before anything is written, and once it is known which pictures can be used.
+// Checks of a run's posts, before anything is written and after it is known which pictures can be used.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,15 @@
 
 namespace infig {
 
-// Several ranks are processes on CPUs: a GPU would be shared by all of them. Throws ConfigError.
+// Returns the device of this rank. Several ranks run on CPUs only, because they would share a GPU. Throws ConfigError.
 at::Device device_of_ranks(DeviceChoice choice, const Ranks& ranks);
 
-// `left` posts of the split take part. Says how many data.bad_image=skip has dropped, and throws DataError where fewer than `least` are
-// left.
+// For data.bad_image=skip: logs how many posts of the split were dropped. `left` is the number that remain; throws DataError if it is below
+// `least`.
 void check_posts_left(const RunConfig& config, const DataSet& data, const PostLoader& loader, Split split, int64_t left, int64_t least);
 
-// The largest batch up to `batch`, a multiple of `ranks`, that splits `posts` into as many steps as `batch` would, or one more, and so
-// leaves out as few as can be. posts >= batch >= ranks >= 1.
+// Returns a batch size that leaves out fewer posts per epoch: among `batch` and the largest multiples of `ranks` that give ceil(posts /
+// batch) steps or one more, the one with the smallest remainder. Requires posts >= batch >= ranks >= 1.
 int64_t fitting_batch(int64_t posts, int64_t batch, int64_t ranks);
 
 }  // namespace infig

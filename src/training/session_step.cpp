@@ -1,4 +1,4 @@
-// A step of the session: this rank's part of the batch, forward, backward and update.
+// The training step of Session: this rank's part of the batch, forward pass, backward pass and update.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -16,7 +16,7 @@
 namespace infig {
 namespace {
 
-// BatchNorm's running statistics are written by the forward pass already: kept aside where a step may be thrown away.
+// Saves BatchNorm's running statistics, which the forward pass changes, so that a discarded step can be undone.
 class BufferGuard {
  public:
   BufferGuard(const Model& model, bool active) {
@@ -56,7 +56,7 @@ std::vector<std::vector<int64_t>> Session::own_rows(const std::vector<std::vecto
   return own;
 }
 
-// Texts are as wide as the whole batch's, so that what a post's dropout masks are does not depend on the number of ranks.
+// Pads texts to the longest of the whole batch, so that a post's dropout masks do not depend on the number of ranks.
 void Session::widen(Batch& batch) const {
   if (!ranks_->several() || !batch.input_ids.defined()) return;
   const int64_t own = batch.input_ids.size(1);
@@ -67,7 +67,7 @@ void Session::widen(Batch& batch) const {
   batch.attention_mask = at::constant_pad_nd(batch.attention_mask, {0, widest - own}, 0);
 }
 
-// A post keeps one side at least: only those that have both lose one, text or picture with equal chance.
+// Hides one side of posts that have both, text or picture with equal probability. Posts with a single side keep it.
 void Session::drop_modalities(Batch& batch, int64_t all, int64_t step) const {
   const double probability = config_.train.modality_dropout;
   if (probability == 0) return;
@@ -77,14 +77,14 @@ void Session::drop_modalities(Batch& batch, int64_t all, int64_t step) const {
   auto *has_text = batch.has_text.data_ptr<bool>(), *has_image = batch.has_image.data_ptr<bool>();
   const Ranks::Part part = ranks_->part(all);
   for (int64_t place = 0; place < part.end; ++place) {
-    const double drawn = stream.uniform();  // one draw a post of the whole batch, whatever it has
+    const double drawn = stream.uniform();  // one draw for each post of the whole batch, used or not
     const int64_t i = place - part.begin;
     if (i < 0 || !has_text[i] || !has_image[i] || drawn >= probability) continue;
     (drawn < probability / 2 ? has_text : has_image)[i] = false;
   }
 }
 
-// What the step's losses are over all ranks.
+// Sums the losses over all ranks.
 void Session::agree(const Losses& losses, StepResult& result) const {
   const auto value = [](const LossTerm& term) { return term.count > 0 ? term.mean().item<double>() : 0.0; };
   std::vector<double> sums = {losses.total.item<double>(), value(losses.classification)};
@@ -97,7 +97,7 @@ void Session::agree(const Losses& losses, StepResult& result) const {
     result.others.push_back({.name = losses.others[i].name, .value = sums[2 + i], .count = losses.others[i].term.count});
 }
 
-// One step, from top to bottom: the batch, forward and losses, backward, the update, and what follows a good step.
+// One step, in order: the batch, forward pass and losses, backward pass, update, and what follows a good step.
 StepResult Session::step(const Batch& host_batch, const std::vector<int64_t>& rows, int64_t step, StageTimer* timer) {
   StepResult result;
   const auto all = static_cast<int64_t>(rows.size());
@@ -107,7 +107,7 @@ StepResult Session::step(const Batch& host_batch, const std::vector<int64_t>& ro
     return result;
   };
 
-  // The batch: this rank's part of it, on the device, some posts with a side hidden (train.modality_dropout).
+  // The batch: this rank's part of it on the device, where train.modality_dropout has hidden a side of some posts.
   Batch kept = host_batch;
   widen(kept);
   drop_modalities(kept, all, step);
@@ -139,20 +139,20 @@ StepResult Session::step(const Batch& host_batch, const std::vector<int64_t>& ro
                             result.loss));
   }
 
-  // What a good step leaves behind.
+  // After a good step.
   objective_->commit();
   if (average_) average_->update();
   skipped_in_a_row_ = 0;
   return result;
 }
 
-// Alike on every rank.
+// Whether the step is computed in parts. The answer is the same on every rank.
 bool Session::in_parts(int64_t all) const {
   const int64_t micro_batch = config_.train.micro_batch;
   return micro_batch > 0 && micro_batch < ranks_->part(all, ranks_->size() - 1).size();
 }
 
-// A loss that is not finite goes no further than its value.
+// Skips the backward pass if the loss is not finite.
 void Session::whole_step(const Batch& batch, const ForwardOptions& how, StepResult& result) {
   Losses losses;
   {
@@ -177,7 +177,7 @@ void Session::parts_step(const Batch& batch, const ForwardOptions& how, StepResu
   agree(losses, result);
 }
 
-// False where the gradient is not finite, and nothing was updated: `overflow` says whether fp16's scale was to blame.
+// Returns false if the gradient is not finite; nothing was updated then, and result.overflow tells whether fp16's loss scale was the cause.
 bool Session::update(StepResult& result, int64_t step) {
   result.learning_rate = scheduled_rate(config_.optim, step, schedule_length(planned_epochs_, steps_per_epoch_, step));
   result.grad_norm = optimizer_->step(result.learning_rate, scaler_.scale());

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "core/error.h"
+#include "core/words.h"
 #include "training/run_inputs.h"
 #include "training/session.h"
 
@@ -30,7 +31,8 @@ BenchResult time_training(const RunConfig& config, const DataSet& whole, const B
       session.step(*stream.next(), rows, done % session.total_steps(), &timer);
       posts += static_cast<int64_t>(rows.size());
       if (plan.stop != nullptr && plan.stop->load() != 0)
-        throw Interrupted(fmt::format("stopped after {} steps by request; nothing was measured", done + 1), 128 + plan.stop->load());
+        throw Interrupted(fmt::format("stopped after {} by request; nothing was measured", counted(done + 1, "step")),
+                          128 + plan.stop->load());
       if (++done == warmup) {
         timer.clear();
         posts = 0;

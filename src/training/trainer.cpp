@@ -8,10 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "core/disk.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/process_memory.h"
 #include "core/progress.h"
+#include "core/words.h"
 #include "metrics/classification.h"
 #include "model/inference.h"
 #include "posts/post_counts.h"
@@ -59,8 +61,8 @@ TrainOutcome TrainingRun::execute() {
   return outcome();
 }
 
-// Those of train and dev: on the screen and in description.json. Pictures that are augmented live are first looked at during training, each
-// by the rank that trains on it.
+// Counts the pictures of train and dev, for the log and description.json. Pictures that are augmented live are first decoded during
+// training, each by the rank that trains on it, so the counts are gathered.
 void TrainingRun::count_the_pictures() {
   if (ranks_.first()) journal_->write_bad_pictures(session_->loader().bad_pictures());
   if (request_.config.data.loader.without == Without::kImage) return;
@@ -69,14 +71,15 @@ void TrainingRun::count_the_pictures() {
   std::vector<int64_t> rows = data_.rows_of(Split::kTrain);
   const std::vector<int64_t> dev = data_.rows_of(Split::kDev);
   rows.insert(rows.end(), dev.begin(), dev.end());
-  const PictureCounts counts = count_pictures(data_.posts, rows, bad);
+  PictureCounts counts = count_pictures(data_.posts, rows, bad);
+  counts.lost = data_.lost_pictures;
   if (!ranks_.first()) return;
   log_info("{}", counts.words());
   description_["pictures"] = json(counts.json());
   write_description();
 }
 
-// Repeated on a finished run, it completes what a kill after the last checkpoint left undone.
+// Called again on a finished run, it completes what a kill after the last checkpoint left undone.
 void TrainingRun::clear_up() const {
   const TrainOptions& train = request_.config.train;
   if (train.average_best > 0 && (session_ != nullptr || !fs::exists(request_.run / "checkpoints" / "average")))
@@ -93,8 +96,8 @@ void TrainingRun::say_done() const {
     log_warning("{} of {} steps were skipped: their loss or gradient was not finite", state_.skipped_steps, state_.global_step);
   if (state_.overflowed_steps > 0)
     log_info("{} of {} steps were left out while the loss scale was found (fp16)", state_.overflowed_steps, state_.global_step);
-  log_info("done: {} steps in {}, {}, peak memory {:.0f} MiB", state_.global_step, format_duration(seconds_since(began_)), best_so_far(),
-           peak_resident_mib());
+  log_info("done: {} in {}, {}, peak memory {:.0f} MiB", counted(state_.global_step, "step"), format_duration(seconds_since(began_)),
+           best_so_far(), peak_resident_mib());
 }
 
 std::string TrainingRun::best_so_far() const {
@@ -112,23 +115,29 @@ TrainOutcome TrainingRun::outcome() const {
 }
 
 TrainOutcome TrainingRun::already_finished() {
-  if (ranks_.first()) clear_up();
   const TrainOptions& train = request_.config.train;
-  std::string more;  // where there is something to go on from
-  if (train.keep == Keep::kAll && state_.epoch < train.epochs) {
-    more = fmt::format(". It stopped early, after {} evaluations that brought nothing better: a larger train.patience, or 0, lets it go on",
-                       state_.evaluations_without_gain);
-  } else if (train.keep == Keep::kAll) {
-    more = "; a larger train.epochs lets it go on";
+  if (ranks_.first()) {
+    const int64_t before = bytes_below(request_.run / "checkpoints");
+    clear_up();
+    if (const int64_t freed = before - bytes_below(request_.run / "checkpoints"); freed > 0)
+      log_info("{}: what train.keep and the limits leave out is deleted: {}", request_.run.string(), format_bytes(freed));
   }
-  log_info("{}: the run is finished ({} steps, {}); nothing to do{}", request_.run.string(), state_.global_step, best_so_far(), more);
+  std::string more;  // how the run could be continued
+  if (train.keep == Keep::kAll && state_.epoch < train.epochs) {
+    more = fmt::format(". It stopped early, after {} without improvement: a larger train.patience, or 0, continues it",
+                       counted(state_.evaluations_without_gain, "evaluation"));
+  } else if (train.keep == Keep::kAll) {
+    more = "; a larger train.epochs continues it";
+  }
+  log_info("{}: the run is finished ({}, {}); nothing to do{}", request_.run.string(), counted(state_.global_step, "step"), best_so_far(),
+           more);
   TrainOutcome finished = outcome();
   finished.already_finished = true;
   return finished;
 }
 
 TrainOutcome TrainingRun::paused_outcome() const {
-  log_info("{}: paused, {} of {} epochs are done", request_.run.string(), state_.epoch, request_.config.train.epochs);
+  log_info("{}: paused, {} of {} done", request_.run.string(), state_.epoch, counted(request_.config.train.epochs, "epoch"));
   TrainOutcome paused = outcome();
   paused.paused = true;
   return paused;
@@ -136,10 +145,8 @@ TrainOutcome TrainingRun::paused_outcome() const {
 
 TrainOutcome TrainingRun::out_of_time_outcome() const {
   log_info(
-      "the time limit of {} is reached at step {}, in epoch {} of {}: {}; saved. Continue with --resume latest, and a larger --time-limit "
-      "or none",
-      format_duration(request_.time_limit), state_.global_step, std::min(state_.epoch + 1, request_.config.train.epochs),
-      request_.config.train.epochs, best_so_far());
+      "the time limit of {} is reached at step {}, {} of {}: {}; saved. Continue with --resume latest, and a larger --time-limit or none",
+      format_duration(request_.time_limit), state_.global_step, epoch_words(state_), request_.config.train.epochs, best_so_far());
   TrainOutcome stopped = outcome();
   stopped.out_of_time = true;
   return stopped;
@@ -183,7 +190,7 @@ void TrainingRun::train_epoch(int64_t epoch) {
                             {"waiting_share", waiting / seconds},
                             {"resident_mib", resident_mib()},
                             {"peak_resident_mib", peak_resident_mib()}});
-  log_info("epoch {}: {} posts in {}, {:.0f} posts/s{}, {:.0f} % waiting for data", epoch + 1, posts, format_duration(seconds),
+  log_info("epoch {}: {} in {}, {:.0f} posts/s{}, {:.0f} % waiting for data", epoch + 1, counted(posts, "post"), format_duration(seconds),
            static_cast<double>(posts) / seconds, session_->dev_rows().empty() ? "" : " with evaluation", 100 * waiting / seconds);
 }
 
@@ -203,7 +210,7 @@ void TrainingRun::after_step(const StepResult& step, int64_t epoch, int64_t batc
   const double epochs_done = static_cast<double>(epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(batches);
   const bool epoch_end = state_.batch_in_epoch == batches;
   const bool last = epoch_end && epoch + 1 == train.epochs;
-  const bool plan_ends = epoch_end && ends_a_plan(epoch + 1);  // what happens at an end happens there too once train.epochs has grown
+  const bool plan_ends = epoch_end && ends_a_plan(epoch + 1);  // an earlier train.epochs is logged, evaluated and saved like the last
   if ((state_.global_step % train.log_every == 0 || plan_ends) && !window_.empty()) {
     json line = window_.line();
     if (state_.skipped_steps > 0) line["skipped_steps"] = state_.skipped_steps;
@@ -219,13 +226,14 @@ void TrainingRun::after_step(const StepResult& step, int64_t epoch, int64_t batc
     state_.batch_in_epoch = 0;
     ++state_.epoch;
   }
-  const int64_t counted = train.eval_epochs ? state_.epoch : state_.global_step;
+  const int64_t units = train.eval_epochs ? state_.epoch : state_.global_step;
   const bool may_evaluate = !train.eval_epochs || epoch_end;
-  const bool evaluate_now = train.eval_every > 0 ? plan_ends || (may_evaluate && counted % train.eval_every == 0) : epoch_end;
+  const bool evaluate_now = train.eval_every > 0 ? plan_ends || (may_evaluate && units % train.eval_every == 0) : epoch_end;
   if (evaluate_now) evaluate(true);
   if (last || (train.patience > 0 && state_.evaluations_without_gain >= train.patience)) {
     if (!last)
-      log_info("stopping early: {} evaluations without a better dev {}", state_.evaluations_without_gain, metric_name(train.best_metric));
+      log_info("stopping early: {} without a better dev {}", counted(state_.evaluations_without_gain, "evaluation"),
+               metric_name(train.best_metric));
     state_.finished = true;
   }
   const std::vector<int64_t> kept = kept_steps();
@@ -263,7 +271,7 @@ void TrainingRun::evaluate(bool counts) {
                      {"eval_mcc", scores.mcc},           {"eval_ece", scores.ece}};
   write_metrics(line);
   state_.log_history.push_back(line);
-  // Best dev figure, ties by weighted F1, then the earlier.
+  // Best dev metric; ties are broken by weighted F1, then by the earlier step.
   const BestMetric metric = request_.config.train.best_metric;
   const double value = metric_value(metric, scores, scored.loss);
   const bool gain = state_.best_step < 0 || better(metric, value, state_.best_metric);
@@ -284,14 +292,15 @@ void TrainingRun::evaluate(bool counts) {
 }
 
 void TrainingRun::save() {
-  if (!ranks_.first()) return;  // every rank's state is the same
-  journal_->sync();             // what a checkpoint counts as written must be
+  if (!ranks_.first()) return;  // all ranks have the same state
+  journal_->sync();             // the checkpoint relies on the lines written so far
   if (session_->dev_rows().empty()) state_.best_step = state_.global_step;
   state_.window = window_.state();
   state_.loss_scaler = session_->scaler().state();
   state_.skipped_in_a_row = session_->skipped_in_a_row();
   save_checkpoint(request_.run,
-                  {{session_->model(), session_->config().model, session_->tokenizer(), data_.labels, session_->precision()},
+                  {{session_->model(), session_->config().model, session_->tokenizer(), data_.labels, session_->precision(),
+                    session_->config().data.loader.without},
                    session_->optimizer(),
                    session_->objective(),
                    session_->average(),
@@ -308,10 +317,10 @@ std::vector<int64_t> TrainingRun::kept_steps() const {
   return best_steps(state_.log_history, request_.config.train.best_metric, request_.config.train.average_best);
 }
 
-// After every step: a signal, or the end of the time, of any rank stops all of them.
+// Called after every step: a signal or an expired time limit on any rank stops all of them.
 void TrainingRun::stop_if_asked() {
   int64_t signal = request_.stop != nullptr ? request_.stop->load() : 0;
-  // Time for the evaluation that follows is kept back.
+  // Reserve time for the evaluation that follows.
   int64_t time_up = request_.time_limit > 0 && seconds_since(began_) + evaluation_seconds_ >= request_.time_limit ? 1 : 0;
   if (ranks_.several()) {
     const std::array<int64_t, 2> mine = {signal, time_up};
@@ -324,9 +333,9 @@ void TrainingRun::stop_if_asked() {
   if (state_.finished) return;
   if (signal != 0) {
     save();
-    throw Interrupted(
-        fmt::format("stopped at step {} by request; saved. Continue with the same command and --resume latest", state_.global_step),
-        128 + static_cast<int>(signal));
+    throw Interrupted(fmt::format("stopped at step {} by request; saved. Continue with the same command{}", state_.global_step,
+                                  request_.own_resume ? "" : " and --resume latest"),
+                      128 + static_cast<int>(signal));
   }
   if (time_up == 0) return;
   if (!evaluated_) evaluate(false);

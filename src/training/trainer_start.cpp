@@ -1,6 +1,9 @@
-// How a run starts, or goes on: its folder, its checkpoint, its session (training_run.h).
+// Starts or continues a run: opens its folder and checkpoint and makes its session (training_run.h).
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -8,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/words.h"
 #include "run/description.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
@@ -20,7 +24,14 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-// Nothing, or what a start that failed before its first step left: the cache, and the lock's file.
+// The cores that this process may run on.
+int64_t bound_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  return ::sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
+}
+
+// Whether the folder is missing, empty, or holds only what a start that failed before its first step left: the cache and the lock file.
 bool holds_no_run(const fs::path& run) {
   if (!fs::exists(run)) return true;
   if (!fs::is_directory(run)) return false;
@@ -28,10 +39,44 @@ bool holds_no_run(const fs::path& run) {
                      [](const auto& entry) { return entry.path().filename() == "cache" || entry.path().filename() == ".lock"; });
 }
 
+void refuse_an_experiment(const fs::path& run) {
+  if (!fs::exists(run / "experiment.json")) return;
+  throw ConfigError(
+      fmt::format("{}: is the folder of several runs (experiment.json), which lie below it; choose another --output-dir, or one of those",
+                  run.string()));
+}
+
+// A run begins with its config.yaml: a folder that holds other files and none was not made by train.
+void refuse_foreign_files(const fs::path& run) {
+  if (holds_no_run(run) || fs::exists(run / "config.yaml")) return;
+  refuse_an_experiment(run);
+  if (!fs::is_directory(run)) throw ConfigError(fmt::format("{}: is a file; choose another --output-dir", run.string()));
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(run)) {
+    const std::string name = entry.path().filename().string();
+    if (name != "cache" && name != ".lock" && !is_leftover(name)) names.push_back(name);
+  }
+  if (names.empty()) return;
+  std::sort(names.begin(), names.end());
+  const bool data = std::find(names.begin(), names.end(), "posts.jsonl") != names.end();
+  throw ConfigError(fmt::format("{}: {} ({}{}); choose another --output-dir", run.string(),
+                                data ? "is a data set folder" : "holds other files, and no run (config.yaml is absent)",
+                                fmt::join(names.begin(), names.begin() + static_cast<int64_t>(std::min<size_t>(3, names.size())), ", "),
+                                names.size() > 3 ? ", ..." : ""));
+}
+
+// Whether the run's log of metrics tells of steps.
+bool has_steps(const fs::path& run) {
+  std::error_code code;
+  const auto size = fs::file_size(run / "metrics.jsonl", code);
+  return !code && size > 0;
+}
+
 }  // namespace
 
 void check_new_folder(const fs::path& run) {
   if (holds_no_run(run)) return;
+  refuse_foreign_files(run);
   throw ConfigError(
       fmt::format("{}: the run folder exists already; continue it with --resume latest, or choose another --output-dir", run.string()));
 }
@@ -39,13 +84,14 @@ void check_new_folder(const fs::path& run) {
 bool TrainingRun::open_folder() {
   const fs::path& run = request_.run;
   if (!request_.resume) check_new_folder(run);
+  refuse_foreign_files(run);
   made_folder_ = !fs::exists(run);
   lock_.emplace(run);
-  fresh_ = holds_no_run(run);  // under the lock: nobody else has begun one meanwhile
+  fresh_ = holds_no_run(run);  // checked under the lock: another process may have started a run meanwhile
   const GuardedFolder folder(run);
   check_no_links(folder);
   delete_leftovers(folder);
-  json weights;  // that the run started from: they may be gone when it continues
+  json weights;  // hashes of the weights that the run started from, whose files may be gone when it continues
   int64_t epochs_before = request_.config.train.epochs;
   if (fs::exists(run / "config.yaml")) {
     if (fs::exists(run / "description.json")) weights = read_run_description(run).weights;
@@ -56,6 +102,10 @@ bool TrainingRun::open_folder() {
     continue_from_checkpoint(epochs_before);
     if (state_.finished || paused()) return false;
   } else {
+    if (has_steps(run)) {
+      log_warning("{}: metrics.jsonl tells of steps, but the run has no checkpoint to continue from: it starts again from its first step",
+                  run.string());
+    }
     weights = json();
     state_.planned_epochs = {request_.config.train.epochs};
   }
@@ -72,7 +122,7 @@ bool TrainingRun::open_folder() {
   return true;
 }
 
-// `epochs_before`: train.epochs of the start before this one, for checkpoints that do not say it themselves.
+// `epochs_before`: train.epochs of the previous start, for checkpoints that do not record it.
 void TrainingRun::continue_from_checkpoint(int64_t epochs_before) {
   const fs::path& run = request_.run;
   state_ = read_trainer_state(*checkpoint_);
@@ -82,10 +132,11 @@ void TrainingRun::continue_from_checkpoint(int64_t epochs_before) {
                                 run.string(), description.data_sha256, data_.sha256));
   }
   check_same_model(*checkpoint_, request_.config.model);
+  check_same_labels(*checkpoint_, data_.labels);
   features_ = description.features;
   const int64_t epochs = request_.config.train.epochs;
   if (state_.planned_epochs.empty()) state_.planned_epochs = {epochs_before};
-  // A kill between the config's growing and the first checkpoint after it leaves a checkpoint that knows the shorter plan alone.
+  // A run that was killed after train.epochs was raised, but before the next checkpoint, has a checkpoint that records only the old value.
   if (state_.planned_epochs.back() < epochs) state_.planned_epochs.push_back(epochs);
   if (state_.finished && may_go_on()) state_.finished = false;
   find_best_again();
@@ -147,7 +198,7 @@ void TrainingRun::check_same_data() const {
     if (all[r] == all[0]) continue;
     const bool data = all[r].substr(0, data_.sha256.size()) != all[0].substr(0, data_.sha256.size());
     throw DataError(data ? fmt::format("{}: rank {} reads other posts than rank 0 (SHA-256 {} and {}); every rank needs the same data set",
-                                       data_.folder.string(), r, all[r].substr(0, 64), all[0].substr(0, 64))
+                                       data_.called(), r, all[r].substr(0, 64), all[0].substr(0, 64))
                          : fmt::format("rank {} was started with another config than rank 0; give every rank the same command", r));
   }
 }
@@ -183,17 +234,19 @@ void TrainingRun::withdraw() {
     folder.remove(".lock");
     lock_.reset();
     if (made_folder_) fs::remove(request_.run);
-  } catch (const std::exception& problem) {  // what went wrong before is what counts
+  } catch (const std::exception& problem) {  // the error that led here is the one to report
     log_warning("{}", problem.what());
   }
 }
 
 void TrainingRun::make_session() {
-  session_ = std::make_unique<Session>(
-      request_.config, data_,
-      SessionStart{
-          .cache = request_.run / "cache", .checkpoint = checkpoint_, .features = features_, .planned_epochs = state_.planned_epochs},
-      ranks_);
+  session_ = std::make_unique<Session>(request_.config, data_,
+                                       SessionStart{.cache = request_.run / "cache",
+                                                    .checkpoint = checkpoint_,
+                                                    .features = features_,
+                                                    .planned_epochs = state_.planned_epochs,
+                                                    .stop = request_.stop},
+                                       ranks_);
   window_ = LossWindow(session_->objective().loss_names());
   if (checkpoint_) {
     load_training_state(*checkpoint_, session_->optimizer(), session_->objective(), session_->average());
@@ -211,10 +264,10 @@ void TrainingRun::make_session() {
            free < 0 ? "" : fmt::format("; {} are free", format_bytes(free)));
   journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, train.tensorboard);
   journal_->write_bad_pictures(session_->loader().bad_pictures());
-  if (!session_->features().empty()) {  // where a later start finds them, once the encoders' folders are gone
-    description_["features"] = session_->features();
-    write_description();
-  }
+  if (const Tokenizer* tokenizer = session_->tokenizer(); tokenizer != nullptr) description_["tokenizer"] = tokenizer->rule();
+  // For a later start, when the encoders' folders may be gone.
+  if (!session_->features().empty()) description_["features"] = session_->features();
+  write_description();
 }
 
 void TrainingRun::say_what_follows() {
@@ -223,14 +276,22 @@ void TrainingRun::say_what_follows() {
     log_warning(
         "{}: no post of the split dev: nothing stops the run early (train.patience), and the last checkpoint counts as the best one "
         "(train.best_metric)",
-        data_.folder.string());
+        data_.called());
   }
   int64_t parameters = 0;
   for (const auto& parameter : session_->model().parameters()) parameters += parameter.requires_grad() ? parameter.numel() : 0;
-  log_info("{} posts a step, {} steps an epoch, {} epochs, {:.2f} million trained parameters, {} precision, {} threads{}",
-           session_->batch_size(), session_->steps_per_epoch(), train.epochs, static_cast<double>(parameters) / 1e6,
-           precision_name(session_->precision()), at::get_num_threads(),
+  log_info("{} a step, {} an epoch, {}, {:.2f} million trained parameters, {} precision, {}{}", counted(session_->batch_size(), "post"),
+           counted(session_->steps_per_epoch(), "step"), counted(train.epochs, "epoch"), static_cast<double>(parameters) / 1e6,
+           precision_name(session_->precision()), counted(at::get_num_threads(), "thread"),
            ranks_.several() ? fmt::format(" in each of {} ranks", ranks_.size()) : "");
+  const int64_t bound = bound_cores(), machine = std::max<int64_t>(1, ::sysconf(_SC_NPROCESSORS_ONLN));
+  if (request_.config.threads == 0 && bound == 1 && machine > 1) {
+    log_warning(
+        "threads=0 (auto): this process is bound to 1 of the machine's {} cores, so it computes with one thread; mpirun binds one or two "
+        "ranks "
+        "to a core each, mpirun --bind-to none leaves them free (taskset and job schedulers bind, too), and threads=N says how many to use",
+        machine);
+  }
   const auto& planned = session_->planned_epochs();
   if (planned.size() > 1 && checkpoint_) {
     const int64_t before = planned[planned.size() - 2];

@@ -54,7 +54,8 @@ void WeightAverage::restore(const TensorMap& tensors, const std::string& where) 
     }
   }
   if (!problems.empty())
-    throw CheckpointError(fmt::format("{}: the weights of training beside their average: {}", where, fmt::join(problems, "; ")));
+    throw CheckpointError(
+        fmt::format("{}: the training weights stored with their average do not fit this model: {}", where, fmt::join(problems, "; ")));
 }
 
 }  // namespace infig

@@ -1,5 +1,5 @@
-// Exponential moving average of the weights (Polyak & Juditsky 1992, with the decay of Tarvainen & Valpola 2017):
-// average <- d average + (1 - d) weights after every step, from the weights at the start.
+// Exponential moving average of the weights (Polyak & Juditsky 1992, with the decay of Tarvainen & Valpola 2017), which starts from the
+// initial weights: average <- d average + (1 - d) weights after each step.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -13,18 +13,19 @@ namespace infig {
 
 class WeightAverage {
  public:
-  // Copies what the module holds now. decay in (0, 1). Buffers (running statistics) are not averaged but taken as they are.
+  // Starts from the module's current weights. decay in (0, 1). Frozen parameters and buffers (running statistics) are not averaged.
   WeightAverage(const torch::nn::Module& module, double decay);
 
-  void update();  // after a step; parameters without gradient are left alone
+  void update();  // call after each step
 
-  // Exchanges average and weights; twice is nothing. While they are exchanged the module is the average.
+  // Swaps averages and weights, so that the module holds the averages; a second call restores both.
   void exchange();
 
-  // The weights of training while the average is in the module: "online.NAME" for trainer.safetensors. Only between two exchanges.
+  // The training weights while the module holds the averages, as "online.NAME" for trainer.safetensors. Call only between two exchange()
+  // calls.
   TensorMap online() const;
-  // The module holds the average (as model.safetensors does) and `tensors` the weights of training; afterwards the module holds the latter.
-  // Throws CheckpointError listing what is missing or mis-shaped.
+  // Restores both from a checkpoint: the module must hold the averages (model.safetensors), and `tensors` the training weights, which the
+  // module holds afterwards. Throws CheckpointError listing what is missing or has the wrong shape.
   void restore(const TensorMap& tensors, const std::string& where);
 
  private:

@@ -83,21 +83,49 @@ TEST(Pickle, MemoAndNewerProtocols) {
   EXPECT_EQ(pickle.values[pickle.values[pickle.root].items[1]].text, "torch");
 }
 
+// What scripts save beside weights: pickle.dumps({"args": argparse.Namespace(lr=1), "s": {1}, "b": b"x", "f": numpy.float64(...)}) by hand.
+TEST(Pickle, ObjectsOfOtherClassesStayNames) {
+  const std::string object = op::global("argparse", "Namespace") + ")\x81}(" + op::str("lr") + "K\x01ub";
+  const std::string scalar = op::global("numpy.core.multiarray", "scalar") +
+                             op::tuple({op::global("numpy", "dtype") + op::tuple({op::str("f8")}) + "R", "C\x01x"}) + "R";
+  const std::string set = "\x8f(K\x01K\x02\x90", frozen = "(K\x01\x91";
+  const std::string bytes = op::dict({{op::str("args"), object},
+                                      {op::str("best"), scalar},
+                                      {op::str("set"), set},
+                                      {op::str("frozen"), frozen},
+                                      {op::str("log"), op::global("collections", "defaultdict") +
+                                                           op::tuple({op::global("builtins", "list")}) + "R(" + op::str("k") + "K\x07u"}}) +
+                            ".";
+  const Pickle pickle = read(bytes);
+  const auto& items = pickle.values[pickle.root].items;
+  ASSERT_EQ(items.size(), 10U);
+  const auto name_of = [&](size_t entry) {
+    const PickleValue& value = pickle.values[items[entry * 2 + 1]];
+    return value.kind == PickleKind::kForeign ? pickle.foreign[static_cast<size_t>(value.integer)] : std::string();
+  };
+  EXPECT_EQ(name_of(0), "argparse.Namespace");
+  EXPECT_EQ(name_of(1), "numpy.core.multiarray.scalar");
+  EXPECT_EQ(name_of(2), "set");
+  EXPECT_EQ(name_of(3), "frozenset");
+  EXPECT_EQ(pickle.values[items[9]].kind, PickleKind::kDict);
+  EXPECT_EQ(pickle.values[items[9]].items.size(), 2U);
+}
+
 TEST(Pickle, RefusesByName) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {op::global("posix", "system") + op::tuple({op::str("true")}) + "R.", "'posix.system'"},
       {op::global("builtins", "eval") + ".", "'builtins.eval'"},
       {op::global("__builtin__", "exec") + ".", "'__builtin__.exec'"},
       {std::string("\x8c\x02os\x8c\x06system\x93.", 14), "'os.system'"},
-      {op::global("bad\x1b[31m", "x") + ".", "bad\\x1b[31m.x"},
+      {op::global("subprocess", "\x1b[31m") + ".", "subprocess.\\x1b[31m"},
       {"(ios\nsystem\n.", "INST"},
       {"(o.", "OBJ"},
-      {")\x81.", "NEWOBJ"},
+      {op::str("x") + ")\x81.", "made of a str"},
+      {op::global("torch", "FloatStorage") + ")\x81.", "made of a global"},
       {"I1\n.", "instruction INT"},
       {"S'x'\n.", "STRING"},
       {"Px\n.", "PERSID"},
-      {"C\x01x.", "SHORT_BINBYTES"},
-      {"\x8f.", "EMPTY_SET"},
+      {"](N\x90.", "ADDITEMS on a list"},
       {"\x82\x01.", "EXT1"},
       {"N0.", "POP"},
       {"N2.", "DUP"},

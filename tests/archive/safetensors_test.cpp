@@ -205,6 +205,7 @@ std::vector<Malformed> malformed_headers() {
       {"negative offset", archive(one(R"("dtype":"U8","shape":[2],"data_offsets":[-1,1])"), "ab"), {"'x'", "data_offsets"}},
       {"name twice", archive("{\"x\":{" + good + "},\"x\":{" + good + "}}", "ab"), {"'x'", "twice"}},
       {"key twice", archive(one(good + R"(,"dtype":"U8")"), "ab"), {"'x'", "dtype", "twice"}},
+      {"metadata null twice", archive(R"({"__metadata__":null,"__metadata__":{}})", ""), {"__metadata__", "twice"}},
       {"metadata twice", archive(R"({"__metadata__":{},"__metadata__":{}})", ""), {"__metadata__", "twice"}},
       {"metadata key twice", archive(R"({"__metadata__":{"k":"1","k":"2"}})", ""), {"__metadata__", "'k'", "twice"}},
       {"metadata is a string", archive(R"({"__metadata__":"x"})", ""), {"__metadata__"}},
@@ -258,6 +259,37 @@ TEST(Safetensors, AcceptsTheEdgesOfTheFormat) {
   EXPECT_EQ(read_error(archive(one(R"("dtype":"F64","shape":[0,9223372036854775807],"data_offsets":[0,0])"), "")), "");
   const std::string bytes = archive(R"({"":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "a");
   EXPECT_EQ(parse_safetensors(bytes_of(bytes), "here", nullptr).count(""), 1U);
+}
+
+TEST(Safetensors, NullIsNoMetadata) {
+  const std::string bytes = archive(R"({"__metadata__":null,"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "\x07");
+  std::map<std::string, std::string> metadata = {{"old", "one"}};
+  EXPECT_EQ(parse_safetensors(bytes_of(bytes), "here", &metadata).at("x").data.size(), 1U);
+  EXPECT_TRUE(metadata.empty());
+}
+
+// In the order of safetensors 0.8: U64 I64 F64 F32 U32 I32 BF16 F16 U16 I16 I8 U8 BOOL.
+TEST(Safetensors, UnsignedTypesAreReadAndWritten) {
+  const reference::TemporaryFolder folder;
+  const std::string bytes(8, '\x01');
+  std::map<std::string, TensorView> tensors;
+  const std::vector<std::pair<std::string, DType>> types = {{"a", DType::kU16}, {"b", DType::kI64}, {"c", DType::kU32}, {"d", DType::kF32},
+                                                            {"e", DType::kU64}, {"f", DType::kI16}, {"g", DType::kF16}};
+  for (const auto& [name, type] : types) {
+    tensors[name] = {.dtype = type, .shape = {1}, .data = bytes_of(bytes).subspan(0, static_cast<size_t>(dtype_size(type)))};
+  }
+  write_safetensors(folder / "all.safetensors", tensors, {});
+  const std::string written = read_file(folder / "all.safetensors");
+  size_t last = 0;
+  for (const char* name : {"\"e\"", "\"b\"", "\"d\"", "\"c\"", "\"g\"", "\"a\"", "\"f\""}) {
+    const size_t at = written.find(name);
+    ASSERT_NE(at, std::string::npos) << name;
+    EXPECT_GT(at, last) << name;
+    last = at;
+  }
+  const SafetensorsFile back(folder / "all.safetensors");
+  EXPECT_STREQ(dtype_name(back.tensors().at("a").dtype), "U16");
+  EXPECT_EQ(back.tensors().at("e").data.size(), 8U);
 }
 
 TEST(Safetensors, NamesFilesThatCannotBeOpened) {

@@ -57,6 +57,90 @@ TEST(TorchArchive, UnwrapsTrainingCheckpoints) {
   }
 }
 
+// What torch.save writes of {"epoch": 3, KEY: {"w": [1, 2, 3, 4]}, "best_acc1": tensor, "args": Namespace, ...}.
+std::string checkpoint_with(const std::vector<std::string>& keys, const std::string& more = "") {
+  const auto weights = [](int64_t first) {
+    return op::dict({{op::str("w"), op::tensor(op::storage("FloatStorage", "0", 4), first, {1}, {1})}});
+  };
+  std::string dict = "}(" + op::str("epoch") + "K\x03";
+  for (size_t i = 0; i < keys.size(); ++i) dict += op::str(keys[i]) + weights(static_cast<int64_t>(i));
+  dict += op::str("best_acc1") + op::tensor(op::storage("FloatStorage", "0", 4), 3, {}, {});
+  dict += op::str("args") + op::global("argparse", "Namespace") + ")\x81}b" + more + "u";
+  return torch_zip(dict, {{"0", kFour}});
+}
+
+TEST(TorchArchive, WrappersBesideAnythingElse) {
+  for (const char* key : {"state_dict", "model_state_dict", "model_state", "model", "module", "net", "ema"}) {
+    const std::string bytes = checkpoint_with({key});
+    const TorchArchive archive = parse_torch_archive(as_bytes(bytes), "in.pth");
+    ASSERT_EQ(archive.tensors.size(), 1U) << key;
+    EXPECT_TRUE(archive.tensors.contains("w")) << key;
+    EXPECT_EQ(archive.entry, key);
+    EXPECT_THAT(archive.left_out, ElementsAre("epoch", "best_acc1", "args (argparse.Namespace)"));
+    EXPECT_TRUE(archive.others.empty());
+  }
+}
+
+TEST(TorchArchive, OfSeveralReadingsAllAreNamed) {
+  const std::string bytes = checkpoint_with({"ema", "model"});
+  const auto first = [](const TorchArchive& archive) {
+    float value = 0;
+    std::memcpy(&value, archive.tensors.at("w").data.data(), 4);
+    return value;
+  };
+  const TorchArchive usual = parse_torch_archive(as_bytes(bytes), "in.pth");
+  EXPECT_EQ(usual.entry, "model");
+  EXPECT_THAT(usual.others, ElementsAre("ema"));
+  EXPECT_EQ(first(usual), 2.0F);
+  const TorchArchive asked = parse_torch_archive(as_bytes(bytes), "in.pth", "ema");
+  EXPECT_EQ(asked.entry, "ema");
+  EXPECT_EQ(first(asked), 1.0F);
+  EXPECT_THAT(archive_error(bytes), "");
+  try {
+    parse_torch_archive(as_bytes(bytes), "in.pth", "teacher");
+    ADD_FAILURE() << "an entry that is not there was accepted";
+  } catch (const CheckpointError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no entry 'teacher'"));
+  }
+  // One inside the other, and one that holds itself.
+  const std::string inner = op::dict({{op::str("w"), op::tensor(op::storage("FloatStorage", "0", 4), 0, {1}, {1})}});
+  const std::string nested = torch_zip(op::dict({{op::str("model"), op::dict({{op::str("state_dict"), inner}})}}), {{"0", kFour}});
+  EXPECT_EQ(parse_torch_archive(as_bytes(nested), "in.pth").entry, "model.state_dict");
+  EXPECT_NE(archive_error(torch_zip("}q\x01(" + op::str("model") + "h\x01u", {})), "");
+}
+
+TEST(TorchArchive, ObjectsThatShouldBeWeightsAreRefused) {
+  const std::string module = op::global("torch.nn.modules.container", "Sequential") + ")\x81}b";
+  EXPECT_THAT(archive_error(torch_zip(op::dict({{op::str("epoch"), "K\x01"}, {op::str("model"), module}}), {})),
+              HasSubstr("'torch.nn.modules.container.Sequential'"));
+  EXPECT_THAT(archive_error(torch_zip(module, {})), HasSubstr("'torch.nn.modules.container.Sequential'"));
+  const std::string sparse = op::global("torch._utils", "_rebuild_sparse_tensor") + op::tuple({}) + "R";
+  EXPECT_THAT(archive_error(torch_zip(op::dict({{op::str("w"), sparse}}), {})),
+              HasSubstr("tensor 'w': is made by 'torch._utils._rebuild_sparse_tensor'"));
+}
+
+// uint16, uint32 and uint64 lie in plain bytes: _rebuild_tensor_v3 names their type.
+TEST(TorchArchive, UnsignedTypes) {
+  const auto made = [](const char* type, int64_t offset, int64_t count) {
+    return op::global("torch._utils", "_rebuild_tensor_v3") +
+           op::tuple(
+               {op::tuple({op::str("storage"), op::global("torch.storage", "UntypedStorage"), op::str("0"), op::str("cpu"), op::num(16)}) +
+                    "Q",
+                op::num(offset), op::numbers({count}), op::numbers({1}), "\x89", "}", op::global("torch", type)}) +
+           "R";
+  };
+  const std::string bytes =
+      torch_zip(op::dict({{op::str("a"), made("uint16", 2, 6)}, {op::str("b"), made("uint64", 1, 1)}}), {{"0", kFour}});
+  const TorchArchive archive = parse_torch_archive(as_bytes(bytes), "in.pth");
+  EXPECT_EQ(archive.tensors.at("a").dtype, DType::kU16);
+  EXPECT_EQ(std::memcmp(archive.tensors.at("a").data.data(), kFour.data() + 4, 12), 0);
+  EXPECT_EQ(archive.tensors.at("b").dtype, DType::kU64);
+  EXPECT_EQ(std::memcmp(archive.tensors.at("b").data.data(), kFour.data() + 8, 8), 0);
+  EXPECT_THAT(archive_error(torch_zip(op::dict({{op::str("a"), made("uint64", 0, 3)}}), {{"0", kFour}})), HasSubstr("reaches outside"));
+  EXPECT_THAT(archive_error(torch_zip(op::dict({{op::str("a"), made("complex32", 0, 1)}}), {{"0", kFour}})),
+              HasSubstr("'torch.complex32'"));
+}
+
 TEST(TorchArchive, NamesNestedTensorsWithDots) {
   const std::string bytes = read_file(kGolden / "nested.pt");
   const TorchArchive archive = parse_torch_archive(as_bytes(bytes), "nested.pt");

@@ -76,6 +76,20 @@ TEST(WeightArchive, FoldersInOrder) {
   EXPECT_EQ(open_archive(folder.path()).files(), (std::vector<fs::path>{folder / "model.safetensors"}));
 }
 
+// What open_clip and people call their files; of several that nobody knows none is taken.
+TEST(WeightArchive, OtherNamesInAFolder) {
+  const TemporaryFolder folder;
+  fs::copy_file(kGolden / "torch_zip.pth", folder / "best.pth.tar");
+  EXPECT_EQ(find_weights(folder.path()).filename(), "best.pth.tar");
+  fs::copy_file(kGolden / "torch_zip.pth", folder / "last.pt");
+  EXPECT_THAT(open_error(folder.path()), AllOf(HasSubstr("best.pth.tar, last.pt"), HasSubstr("holds no weights")));
+  fs::copy_file(kGolden / "torch_zip.pth", folder / "open_clip_pytorch_model.bin");
+  EXPECT_EQ(find_weights(folder.path()).filename(), "open_clip_pytorch_model.bin");
+  fs::copy_file(kGolden / "torch_expected.safetensors", folder / "open_clip_model.safetensors");
+  EXPECT_EQ(find_weights(folder.path()).filename(), "open_clip_model.safetensors");
+  EXPECT_THROW(open_archive(folder.path(), "ema"), CheckpointError);  // a safetensors file has no entries
+}
+
 TEST(WeightArchive, BrokenIndexes) {
   const TemporaryFolder folder;
   for (const auto& entry : fs::directory_iterator(kGolden / "sharded_safetensors")) {

@@ -23,10 +23,10 @@ def write_tokenizer(folder, kind):
     if kind == "deberta-v2":
         (folder / "spm.model").write_bytes((ROOT / "tests/golden/text/spm.model").read_bytes())
         return
-    if kind in ("bert", "mpnet"):
-        special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] if kind == "bert" else ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"]
+    if kind in ("bert", "mpnet", "electra", "distilbert", "modernbert"):
+        special = ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"] if kind == "mpnet" else ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         (folder / "vocab.txt").write_text("\n".join(special + WORDS) + "\n")
-        settings = dict(tokenizer_class="BertTokenizer" if kind == "bert" else "MPNetTokenizer", do_lower_case=True)
+        settings = dict(tokenizer_class="MPNetTokenizer" if kind == "mpnet" else "BertTokenizer", do_lower_case=True)
         if kind == "mpnet":
             settings |= dict(bos_token="<s>", cls_token="<s>", eos_token="</s>", sep_token="</s>", pad_token="<pad>", unk_token="[UNK]", mask_token="<mask>")
         (folder / "tokenizer_config.json").write_text(json.dumps(settings))
@@ -56,6 +56,16 @@ def config_of(kind, **switches):
         return transformers.BertConfig(**(dict(max_position_embeddings=512) | settings))
     if kind == "mpnet":
         return transformers.MPNetConfig(**(dict(max_position_embeddings=514) | settings))
+    if kind == "electra":
+        return transformers.ElectraConfig(**(dict(max_position_embeddings=512, embedding_size=20) | settings))
+    if kind == "distilbert":
+        names = dict(hidden_size="dim", num_hidden_layers="n_layers", num_attention_heads="n_heads", intermediate_size="hidden_dim", hidden_act="activation",
+                     hidden_dropout_prob="dropout", attention_probs_dropout_prob="attention_dropout")
+        return transformers.DistilBertConfig(**(dict(max_position_embeddings=512) | {names.get(key, key): value for key, value in settings.items()}))
+    if kind == "modernbert":
+        plain = {key: value for key, value in settings.items() if not key.endswith("dropout_prob")}
+        special = dict(pad_token_id=0, bos_token_id=2, cls_token_id=2, eos_token_id=3, sep_token_id=3)
+        return transformers.ModernBertConfig(**(special | dict(max_position_embeddings=512, local_attention=32) | plain))
     classes = {"roberta": transformers.RobertaConfig, "xlm-roberta": transformers.XLMRobertaConfig}
     return classes[kind](**(dict(max_position_embeddings=514, type_vocab_size=1) | settings))
 
@@ -73,11 +83,18 @@ DEBERTA = [
 CASES = [("deberta-v2", switches) for switches in DEBERTA]
 CASES += [("bert", switches) for switches in [dict(), dict(type_vocab_size=1), dict(hidden_act="relu"), dict(layer_norm_eps=1e-3), dict(hidden_act="gelu_pytorch_tanh")]]
 CASES += [("roberta", switches) for switches in [dict(), dict(hidden_act="gelu_fast"), dict(type_vocab_size=2)]]
+CASES += [("xlm-roberta", switches) for switches in [dict(), dict(hidden_act="relu", pad_token_id=1)]]
+CASES += [("electra", switches) for switches in [dict(), dict(embedding_size=32), dict(embedding_size=48, hidden_act="relu"), dict(type_vocab_size=1)]]
+CASES += [("distilbert", switches) for switches in [dict(), dict(activation="relu"), dict(n_heads=1), dict(sinusoidal_pos_embds=True)]]
+CASES += [("modernbert", switches) for switches in [
+    dict(), dict(local_attention=128), dict(local_attention=7), dict(num_hidden_layers=1), dict(hidden_activation="silu", norm_eps=1e-3),
+    dict(norm_bias=True), dict(attention_bias=True, mlp_bias=True), dict(layer_types=["sliding_attention", "sliding_attention", "full_attention"]),
+    dict(rope_parameters=dict(full_attention=dict(rope_type="default", rope_theta=900.0), sliding_attention=dict(rope_type="default", rope_theta=40.0)))]]
 CASES += [("mpnet", switches) for switches in [dict(), dict(relative_attention_num_buckets=40), dict(hidden_act="silu")]]
 
 
 def case_name(case):
-    return "-".join([case[0], *(f"{key}={value}" for key, value in case[1].items())])
+    return "-".join([case[0], *(f"{key}={'rope' if key == 'rope_parameters' else value}" for key, value in case[1].items())])
 
 
 def reference_states(model, ids, mask):
@@ -104,12 +121,13 @@ def test_every_layer_and_length(case, tmp_path):
     model = save_text_model(tmp_path, kind, config_of(kind, **switches))
     found = encode("text", tmp_path, posts(LENGTHS), tmp_path, "--layers", "all", "--batch-size", 4)
     assert sorted(set(found["attention_mask"].sum(1).tolist()))[-1] == 512  # longer texts are cut
-    worst = expect_states(model, found, 3, 1e-4)
+    worst = expect_states(model, found, model.config.num_hidden_layers, 1e-4)
     print(f"{case_name(case)}: worst {worst:.1e}")
 
 
 @pytest.mark.parametrize("case", [("deberta-v2", dict()), ("deberta-v2", dict(share_att_key=False, conv_kernel_size=3, embedding_size=20, position_buckets=8)),
-                                  ("bert", dict()), ("roberta", dict()), ("mpnet", dict())], ids=case_name)
+                                  ("bert", dict()), ("roberta", dict()), ("mpnet", dict()), ("xlm-roberta", dict()), ("electra", dict()), ("distilbert", dict()),
+                                  ("modernbert", dict()), ("modernbert", dict(local_attention=6, attention_bias=True, norm_bias=True, mlp_bias=True))], ids=case_name)
 def test_gradients(case, tmp_path):
     kind, switches = case
     model = save_text_model(tmp_path, kind, config_of(kind, **switches))

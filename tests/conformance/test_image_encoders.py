@@ -31,14 +31,15 @@ def pictures(folder, sizes):
 SIZES = [(224, 224), (640, 480), (300, 500), (90, 70), (257, 255), (1000, 230)]
 
 
-def pixels_of(path, side, crop, filter, mean, deviation):
-    """Shorter side, centre crop, float: Pillow and NumPy."""
+def pixels_of(path, side, crop, filter, mean, deviation, even=False):
+    """Shorter side, centre crop, float: Pillow and NumPy. `even`: half a pixel of the crop's offset goes to the even one, as in torchvision, else down, as in transformers."""
     picture = Image.open(path).convert("RGB")
     width, height = picture.size
     short, long = min(width, height), max(width, height)
     target = int(side * long / short)
     picture = picture.resize((side, target) if width <= height else (target, side), filter)
-    left, top = (picture.width - crop) // 2, (picture.height - crop) // 2
+    offset = (lambda margin: round(margin / 2)) if even else (lambda margin: margin // 2)
+    left, top = offset(picture.width - crop), offset(picture.height - crop)
     values = np.asarray(picture.crop((left, top, left + crop, top + crop)), np.float32)
     return torch.from_numpy(((values / 255 - np.float32(mean)) / np.float32(deviation)).transpose(2, 0, 1).copy())
 
@@ -181,8 +182,30 @@ def test_efficientnet_lite_on_real_pictures(number, tmp_path):
     with torch.no_grad():
         same_pixels = [model.extract_features(pixels[None])[0] for pixels in found["pixel_values"]]
         worst = expect_image(found, same_pixels, 1e-4)
-        own_pixels = [pixels_of(row["image"], 256, 224, Image.BICUBIC, *LITE) for row in rows]
+        own_pixels = [pixels_of(row["image"], 256, 224, Image.BICUBIC, *LITE, even=True) for row in rows]
         difference = max((found["pixel_values"][row] - pixels).abs().max().item() for row, pixels in enumerate(own_pixels))
         from_bytes = expect_image(found, [model.extract_features(pixels[None])[0] for pixels in own_pixels], 2e-2)
     print(f"same pixels: worst {worst:.1e}; from the bytes: {from_bytes:.1e}, pixels differ by up to {difference:.1e} ({difference * 128:.2f} of 255)")
     assert math.isfinite(difference)
+
+
+def test_siglip(tmp_path):
+    tower = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4)
+    model = randomize(transformers.SiglipModel(transformers.SiglipConfig(text_config=tower | dict(vocab_size=600, max_position_embeddings=20),
+                                                                          vision_config=tower | dict(image_size=64, patch_size=16))))
+    clip_folder(tmp_path)  # a vocabulary that infig reads: which tokens are which is nothing to the network
+    model.save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(dict(image_processor_type="CLIPImageProcessor", size=dict(shortest_edge=64),
+                                                                       crop_size=dict(height=64, width=64), resample=3, image_mean=[0.5] * 3, image_std=[0.25] * 3)))
+    rows = [row | post for row, post in zip(posts([0, 1, 5, 12, 40, 90]), pictures(tmp_path, SIZES))]
+    found = encode("clip", tmp_path, rows, tmp_path)
+    padding = torch.nn.functional.pad
+    values = torch.stack([pixels_of(tmp_path / row["image"], 64, 64, Image.BICUBIC, [0.5] * 3, [0.25] * 3)
+                          for row in rows])
+    with torch.no_grad():
+        for row, count in enumerate(found["attention_mask"].sum(1).tolist()):
+            ids = found["input_ids"][row:row + 1]
+            pad = ids[found["attention_mask"][row:row + 1] == 0][0].item() if count < ids.shape[1] else 1
+            text = model.get_text_features(padding(ids, (0, 20 - ids.shape[1]), value=pad))
+            near(found["text_embeds"][row], text.pooler_output[0], 1e-4, row)
+        near(found["image_embeds"], model.get_image_features(values).pooler_output, 1e-4)

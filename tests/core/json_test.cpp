@@ -24,6 +24,7 @@ TEST(ForeignJson, WhatIsNoneIsDiscarded) {
 TEST(ForeignJson, AFaultIsToldInPrintableText) {
   const std::string fault = foreign_json_fault("{\"a\": \xff\x01");
   EXPECT_NE(fault.find("\\xff"), std::string::npos) << fault;
+  EXPECT_EQ(fault.find("[json.exception"), std::string::npos) << fault;
   for (const char c : fault) EXPECT_TRUE(c >= 0x20 && c < 0x7F) << fault;
 }
 

@@ -36,6 +36,28 @@ TEST(FormatDuration, WritesWhatPeopleWrite) {
   EXPECT_GT(format_duration(std::numeric_limits<double>::infinity()).size(), 10U);  // large, and no undefined conversion
 }
 
+TEST(ProgressLog, SaysHowFarItIsWhereNoBarIsDrawn) {
+  std::vector<std::string> said;
+  const LogScope scope([&said](LogLevel, const std::string& message) { said.push_back(message); });
+  set_progress_screen(nullptr);
+  const auto count = [&](double seconds, const char* title) {
+    set_progress_log(seconds);
+    ProgressBar bar(title, 100, "rows");
+    for (const int64_t done : {0, 40, 100}) {
+      bar.update(done);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  };
+  count(0, "reading");
+  count(1000, "reading");  // not yet
+  count(.001, "");         // another rank's
+  EXPECT_TRUE(said.empty());
+  count(.001, "reading");
+  ASSERT_EQ(said.size(), 1U);  // not at the beginning, and the end is said by whoever did the work
+  EXPECT_THAT(said.front(), testing::AllOf(testing::StartsWith("reading: 40 of 100 rows, "), HasSubstr(" rows/s ETA ")));
+  set_progress_log(0);
+}
+
 // Keeps what a bar draws.
 class Lines final : public ProgressScreen {
  public:

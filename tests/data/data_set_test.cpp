@@ -115,8 +115,9 @@ TEST(DataSet, ReadsATableWithLabelsInAlphabeticalOrder) {
 
 TEST(DataSet, ReadsPostsToPredictInOrder) {
   const Scratch scratch;
-  const auto posts = read_posts(
-      scratch.file("in.jsonl", "{\"text\": \"x\"}\n{\"id\": \"https://x/1\", \"image\": \"b.jpg\", \"label\": \"sad\"}\n{\"id\": \"\"}\n"));
+  const auto posts = read_posts(scratch.file("in.jsonl",
+                                             "{\"text\": \"x\"}\n{\"id\": \"https://x/1\", \"image\": \"b.jpg\", \"label\": \"sad\"}\n"
+                                             "{\"id\": \"\"}\n"));
   ASSERT_EQ(posts.size(), 3U);
   EXPECT_EQ(posts[0].id, "1");
   EXPECT_EQ(posts[0].text, "x");

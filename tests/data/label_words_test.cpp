@@ -13,10 +13,15 @@ using ::testing::HasSubstr;
 TEST(LabelWords, WholeNumbers) {
   EXPECT_EQ(whole_number("12"), 12);
   EXPECT_EQ(whole_number("0"), 0);
-  for (const char* word : {"", "-1", "1.0", "1x", " 1", "99999999999999999999"}) EXPECT_FALSE(whole_number(word).has_value()) << word;
+  EXPECT_EQ(whole_number("-1"), -1);
+  for (const char* word : {"", "-", "+1", "1.0", "1x", " 1", "99999999999999999999"}) EXPECT_FALSE(whole_number(word).has_value()) << word;
   EXPECT_EQ(whole_number("2.0", true), 2);
   EXPECT_EQ(whole_number("2.000", true), 2);
-  for (const char* word : {"2.", ".0", "2.5", "2.0.0", "2.0x"}) EXPECT_FALSE(whole_number(word, true).has_value()) << word;
+  EXPECT_EQ(whole_number("-1.0", true), -1);
+  EXPECT_EQ(whole_number("1,0", true), 1);  // decimal comma
+  EXPECT_EQ(whole_number("1,00", true), 1);
+  for (const char* word : {"2.", ".0", "2.5", "2.0.0", "2.0x", "1,000", "1,5", "-"})
+    EXPECT_FALSE(whole_number(word, true).has_value()) << word;
 }
 
 TEST(LabelWords, BlanksAndKeys) {
@@ -61,6 +66,25 @@ TEST(LabelWords, Merging) {
   EXPECT_EQ(merge_labels({{"B", 1}, {"b", 1}}), (Names{{"B", "B"}, {"b", "B"}}));  // a tie: the first in alphabetical order
   EXPECT_EQ(merge_labels({{"0.0", 1}, {"0", 1}, {" 1.0", 1}}), (Names{{"0.0", "0"}, {"0", "0"}, {" 1.0", "1"}}));
   EXPECT_EQ(merge_labels({{"1.0", 1}, {"v2", 1}}), (Names{{"1.0", "1.0"}, {"v2", "v2"}}));
+}
+
+TEST(LabelWords, NumbersWithASign) {
+  const std::map<std::string, int64_t> signs = {{"-1.0", 4}, {"0.0", 5}, {"1.0", 6}};
+  EXPECT_THAT(odd_labels(signs), testing::ElementsAre(testing::HasSubstr("whole numbers written as decimals")));
+  EXPECT_EQ(merge_labels(signs).at("-1.0"), "-1");
+  const std::vector<std::string> numbers = {"-1", "0", "1"}, words = {"bad", "so-so", "good"};
+  EXPECT_EQ(named_label("-1.0", numbers, true), 0U);
+  EXPECT_EQ(named_label("1,0", numbers, false), 2U);
+  EXPECT_EQ(named_label("-1", words, true), std::nullopt);  // a place begins at 0
+  EXPECT_EQ(named_label("1", words, true), 1U);
+}
+
+TEST(LabelWords, AdviceIsOfWhatWasGiven) {
+  EXPECT_THAT(odd_labels({{"a", 1}, {"b", 5}}, /*named=*/false).at(0), testing::HasSubstr("prepare --labels NAME"));
+  EXPECT_THAT(odd_labels({{"a", 1}, {"b", 5}}, /*named=*/true).at(0), testing::HasSubstr("give them more posts"));
+  EXPECT_EQ(only_label({"a"}), "\"a\" is the only label, and a classifier needs two at least");
+  EXPECT_EQ(only_label({"a", "b"}), "");
+  EXPECT_EQ(only_label({}), "");
 }
 
 }  // namespace

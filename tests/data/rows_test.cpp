@@ -86,7 +86,8 @@ TEST(Rows, FaultsNameFileRowAndField) {
       HasSubstr("header: none of the columns id, text, image, label, split, with none of the separators , ; tab and |; found: a;b"));
   EXPECT_THAT(message("j.csv", "id,text,id\na,b,c\n"), HasSubstr("column \"id\" occurs twice"));
   EXPECT_THAT(message("k.csv", std::string("\xFF\xFEi\0d", 5)), HasSubstr("is UTF-16, expected UTF-8"));
-  EXPECT_THAT(message("l.parquet", "x"), HasSubstr("unknown kind of table \".parquet\""));
+  EXPECT_THAT(message("l.parquet", "x"), HasSubstr("l.parquet: cannot be read as Parquet"));
+  EXPECT_THAT(message("m.docx", "x"), HasSubstr("unknown kind of table \".docx\""));
   EXPECT_THAT(thrown<DataError>([&] { rows_of(scratch / "none.csv"); }), HasSubstr("cannot be opened: No such file"));
   EXPECT_THAT(thrown<DataError>([&] {
                 std::filesystem::create_directories(scratch / "folder.csv");

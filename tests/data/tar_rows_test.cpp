@@ -112,6 +112,84 @@ TEST(TarRows, NamesAreSplitAtTheFirstDotAndOthersAreLeftOut) {
   EXPECT_EQ(rows[1].split, "dev");
 }
 
+struct NotedTar {
+  TarRead read;
+  std::vector<std::string> notes;
+};
+NotedTar noted_rows_of(const std::filesystem::path& path, const std::map<std::string, std::string>& members = {}) {
+  NotedTar noted;
+  TableNotes notes;
+  for_each_row(
+      path, [&](PostRow&& row) { noted.read.rows.push_back(std::move(row)); },
+      [&](const std::string& fault) { noted.read.faults.push_back(fault); }, {.members = members, .notes = &notes});
+  noted.notes = notes.lines();
+  return noted;
+}
+
+// webdataset cuts "shot 2.0.jpg" into the key "shot 2" and the extension "0.jpg".
+TEST(TarRows, MembersWhoseExtensionHoldsADotStandInWhereThereIsNoOther) {
+  const Scratch scratch;
+  const auto [read, notes] = noted_rows_of(scratch.file("x.tar", ustar({{"p0.jpg", "J"},
+                                                                        {"p0.txt", "plain"},
+                                                                        {"p0.cls", "a"},
+                                                                        {"p0.seg.png", "mask"},
+                                                                        {"shot 2.0.jpg", "K"},
+                                                                        {"shot 2.0.txt", "dotted"},
+                                                                        {"shot 2.0.cls", "b"},
+                                                                        {"s0.input.jpg", "L"},
+                                                                        {"s0.output.cls", "c"},
+                                                                        {"index.meta.json", "{}"}})));
+  ASSERT_EQ(read.rows.size(), 3U) << ::testing::PrintToString(read.faults);
+  EXPECT_EQ(read.rows[0].image, "x.tar#512+1");
+  EXPECT_EQ(read.rows[1].id, "shot 2");
+  EXPECT_EQ(read.rows[1].text, "dotted");
+  EXPECT_EQ(read.rows[1].label, "b");
+  EXPECT_TRUE(read.rows[1].image.has_value());
+  EXPECT_EQ(read.rows[2].id, "s0");
+  EXPECT_EQ(read.rows[2].label, "c");
+  EXPECT_THAT(notes, ::testing::UnorderedElementsAre(
+                         HasSubstr("image is the member KEY.0.jpg: 1"), HasSubstr("text is the member KEY.0.txt: 1"),
+                         HasSubstr("label is the member KEY.0.cls: 1"), HasSubstr("image is the member KEY.input.jpg: 1"),
+                         HasSubstr("label is the member KEY.output.cls: 1"),
+                         AllOf(HasSubstr("members KEY.seg.png look like image and are not taken"), HasSubstr("--members image=seg.png")),
+                         HasSubstr("members KEY.meta.json look like json and are not taken")));
+}
+
+TEST(TarRows, TwoMembersThatCouldBeTheSameAreAFault) {
+  const Scratch scratch;
+  const auto [read, notes] = noted_rows_of(scratch.file(
+      "x.tar", ustar({{"shot 2.0.jpg", "K"}, {"shot 2.0.txt", "a"}, {"shot 2.1.jpg", "K"}, {"shot 2.1.txt", "b"}, {"c.txt", "c"}})));
+  ASSERT_EQ(read.faults.size(), 1U);
+  EXPECT_THAT(read.faults[0], AllOf(HasSubstr("x.tar, row 1: post shot 2: shot 2.0.jpg and shot 2.1.jpg could both be its image"),
+                                    HasSubstr("--members image=EXTENSION")));
+  ASSERT_EQ(read.rows.size(), 1U);
+}
+
+TEST(TarRows, MembersThatAreAskedFor) {
+  const Scratch scratch;
+  const auto tar =
+      scratch.file("x.tar", ustar({{"s0.input.jpg", "J"}, {"s0.jpg", "other"}, {"s0.caption.txt", "text"}, {"s0.output.cls", "1"}}));
+  const auto [read, notes] = noted_rows_of(tar, {{"image", "input.jpg"}, {"label", "output.cls"}});
+  ASSERT_EQ(read.rows.size(), 1U);
+  EXPECT_EQ(read.rows[0].image, "x.tar#512+1");
+  EXPECT_EQ(read.rows[0].label, "1");
+  EXPECT_FALSE(read.rows[0].text.has_value());
+  EXPECT_THAT(notes, ::testing::UnorderedElementsAre(HasSubstr("members KEY.caption.txt look like text"),
+                                                     HasSubstr("members KEY.jpg look like image")));
+  EXPECT_THAT(thrown<DataError>([&] { noted_rows_of(tar, {{"image", "photo.jpg"}}); }),
+              HasSubstr("--members image=photo.jpg: no member has this extension"));
+}
+
+TEST(TarRows, TheSplitIsAWordOfTheShardsName) {
+  const Scratch scratch;
+  const std::string one = ustar({{"a.txt", "x"}}), stated = ustar({{"a.json", R"({"text": "x", "split": "test"})"}});
+  EXPECT_EQ(tar_rows_of(scratch.file("mine-val-000000.tar", one)).rows.at(0).split, "dev");
+  EXPECT_EQ(tar_rows_of(scratch.file("mine_test_0.tar", one)).rows.at(0).split, "test");
+  EXPECT_FALSE(tar_rows_of(scratch.file("latest-0.tar", one)).rows.at(0).split.has_value());
+  EXPECT_THAT(tar_rows_of(scratch.file("train-test.tar", one)).faults.at(0), HasSubstr("holds two splits (train or test)"));
+  EXPECT_EQ(tar_rows_of(scratch.file("train-test.tar", stated)).rows.at(0).split, "test");
+}
+
 TEST(TarRows, PaxAndGnuNamesAndSizes) {
   const Scratch scratch;
   const std::string key = std::string(180, 'k') + "/caf\xC3\xA9-" + std::string(120, 'x');

@@ -111,3 +111,77 @@ def clip(folder, width=16):
             pair(at + "layer_norm2", width)
     save_tensors(folder / "model.safetensors", shapes)
     return folder
+
+
+def distilbert(folder, words, width=16, layers=3, seed=1):
+    """DistilBERT with BERT's vocabulary, under its own names."""
+    bert(folder, words, width, layers, seed)
+    config = json.loads((folder / "config.json").read_text())
+    tokens = config["vocab_size"]
+    (folder / "config.json").write_text(json.dumps({
+        "model_type": "distilbert", "vocab_size": tokens, "dim": width, "n_layers": layers, "n_heads": 2, "hidden_dim": 2 * width, "max_position_embeddings": 64,
+        "activation": "gelu", "pad_token_id": 0, "sinusoidal_pos_embds": False}))
+    shapes = {"embeddings.word_embeddings.weight": [tokens, width], "embeddings.position_embeddings.weight": [64, width]}
+    pairs = [("embeddings.LayerNorm", [width])]
+    for layer in range(layers):
+        at = f"transformer.layer.{layer}."
+        pairs += [(f"{at}attention.{part}_lin", [width, width]) for part in ("q", "k", "v", "out")]
+        pairs += [(at + "ffn.lin1", [2 * width, width]), (at + "ffn.lin2", [width, 2 * width]), (at + "sa_layer_norm", [width]), (at + "output_layer_norm", [width])]
+    for name, shape in pairs:
+        shapes["distilbert." + name + ".weight"], shapes["distilbert." + name + ".bias"] = shape, shape[:1]
+    save_tensors(folder / "model.safetensors", shapes, seed)
+    return folder
+
+
+def crop(folder, size):
+    """A preprocessor: shorter side and centre crop of `size`."""
+    (folder / "preprocessor_config.json").write_text(json.dumps({
+        "image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}, "resample": 3,
+        "image_mean": [0.5] * 3, "image_std": [0.5] * 3}))
+
+
+def vit(folder, width=16, layers=4, size=32, patch=16, seed=1):
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({
+        "model_type": "vit", "hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": 2, "intermediate_size": 2 * width, "image_size": size,
+        "patch_size": patch, "hidden_act": "gelu", "layer_norm_eps": 1e-12}))
+    crop(folder, size)
+    shapes = {"embeddings.cls_token": [1, 1, width], "embeddings.position_embeddings": [1, 1 + (size // patch) ** 2, width]}
+    pairs = [("embeddings.patch_embeddings.projection", [width, 3, patch, patch]), ("layernorm", [width])]
+    for layer in range(layers):
+        at = f"encoder.layer.{layer}."
+        pairs += [(f"{at}attention.attention.{part}", [width, width]) for part in ("query", "key", "value")]
+        pairs += [(at + "attention.output.dense", [width, width]), (at + "intermediate.dense", [2 * width, width]), (at + "output.dense", [width, 2 * width]),
+                  (at + "layernorm_before", [width]), (at + "layernorm_after", [width])]
+    for name, shape in pairs:
+        shapes["vit." + name + ".weight"], shapes["vit." + name + ".bias"] = shape, shape[:1]
+    shapes = {name if name.startswith("vit.") else "vit." + name: shape for name, shape in shapes.items()}
+    save_tensors(folder / "model.safetensors", shapes | {"classifier.weight": [3, width], "classifier.bias": [3]}, seed)
+    return folder
+
+
+def siglip(folder, words, width=16, layers=4, size=32, patch=16):
+    """SigLIP with BERT's vocabulary in place of its own: which words are which is nothing to its network."""
+    bert(folder, words, width)
+    tokens = json.loads((folder / "config.json").read_text())["vocab_size"]
+    tower = {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers, "num_attention_heads": 2}
+    (folder / "config.json").write_text(json.dumps({
+        "model_type": "siglip", "text_config": {**tower, "vocab_size": tokens, "max_position_embeddings": 12},
+        "vision_config": {**tower, "image_size": size, "patch_size": patch}}))
+    crop(folder, size)
+    shapes = {"text_model.embeddings.token_embedding.weight": [tokens, width], "text_model.embeddings.position_embedding.weight": [12, width],
+              "vision_model.embeddings.position_embedding.weight": [(size // patch) ** 2, width], "vision_model.head.probe": [1, 1, width],
+              "vision_model.head.attention.in_proj_weight": [3 * width, width], "vision_model.head.attention.in_proj_bias": [3 * width],
+              "logit_scale": [1], "logit_bias": [1]}
+    pairs = [("vision_model.embeddings.patch_embedding", [width, 3, patch, patch]), ("text_model.final_layer_norm", [width]), ("text_model.head", [width, width]),
+             ("vision_model.post_layernorm", [width]), ("vision_model.head.layernorm", [width]), ("vision_model.head.attention.out_proj", [width, width]),
+             ("vision_model.head.mlp.fc1", [2 * width, width]), ("vision_model.head.mlp.fc2", [width, 2 * width])]
+    for part in ("text_model", "vision_model"):
+        for layer in range(layers):
+            at = f"{part}.encoder.layers.{layer}."
+            pairs += [(f"{at}self_attn.{name}_proj", [width, width]) for name in ("q", "k", "v", "out")]
+            pairs += [(at + "mlp.fc1", [2 * width, width]), (at + "mlp.fc2", [width, 2 * width]), (at + "layer_norm1", [width]), (at + "layer_norm2", [width])]
+    for name, shape in pairs:
+        shapes[name + ".weight"], shapes[name + ".bias"] = shape, shape[:1]
+    save_tensors(folder / "model.safetensors", shapes)
+    return folder

@@ -104,6 +104,7 @@ class Machine:
         shutil.copytree(ROOT / "tools/setup", self.project / "tools/setup", ignore=shutil.ignore_patterns("__pycache__"))
         (self.project / "tools/requirements-torch.txt").write_text("# the wheel\ntorch==2.13.0\n")
         (self.project / "tools/requirements-dev.txt").write_text("# checks\npytest==9.2.0\n")
+        (self.project / "tools/requirements-parquet.txt").write_text("# wheel\npyarrow==26.0.1\n")
         for name in PLAIN:
             (self.tools / name).symlink_to(shutil.which(name))
         self._write(self.tools / "python3", PYTHON.format(python=sys.executable, root=str(folder)))

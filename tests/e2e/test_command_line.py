@@ -160,6 +160,7 @@ def test_one_seed_beside_several_is_refused(words, tmp_path):
 
 @pytest.mark.parametrize("words, parts", [
     (["train.epochs", "=", "3"], ["train.epochs=3", "without blanks"]), (["train.epochs=", "3"], ["train.epochs=3"]), (["train.epochs", "=3"], ["train.epochs=3"]),
+    (["--resume"], ["--resume", "{latest}"]), (["--resume", "newest"], ["--resume", "latest"]),
     (["--seeds"], ["--seeds", "missing", "nothing"]), (["--seeds", "--data", "d"], ["--seeds", "missing", "--data", "--seeds=--data"]),
     (["--seed", "1", "--seed", "2"], ["--seed 1", "--seed 2"]), (["--seed", "1", "--seed=2"], ["--seed 1", "--seed=2"]), (["--bad-image", "skip", "data.bad_image=error"], ["--bad-image skip", "data.bad_image=error"]),
     (["--device", "tpu"], ["--device", "tpu", "cuda"]), (["--limit", "many"], ["data.limit", "many"]), (["word"], ["word", "key=value"]), (["epochs=3"], ["train.epochs"]),
@@ -168,6 +169,27 @@ def test_slips_of_typing_are_named(words, parts, tmp_path):
     said = refused("train", "--config", TINY, "--output-dir", tmp_path / "run", *([] if "--data" in words else ["--data", tmp_path]), *words)
     for part in parts:
         assert part in said, said
+
+
+def test_a_preset_by_its_name_alone_is_proposed(tmp_path):
+    for cwd, word in [(ROOT, "tiny"), (ROOT, "tiny.yaml"), (ROOT / "configs", "tiny")]:
+        done = infig("train", "--config", word, "--data", tmp_path, "--output-dir", tmp_path / "run", cwd=cwd)
+        assert done.code == 1 and f"did you mean {'' if cwd != ROOT else 'configs/'}tiny.yaml?" in done.err, done.all
+    said = infig("train", "--config", TINY, "--data", tmp_path, "--output-dir", tmp_path / "run", "gam.layr=2").err
+    assert "did you mean 'gam.layer'? configs/reference.yaml lists every key" in said
+
+
+@pytest.mark.parametrize("words, said", [
+    (["evaluate", "--batch-size", "0"], "--batch-size: expected a whole number of at least 1, found 0"), (["evaluate", "--limit", "-1"], "--limit: expected a whole number of at least 0, found -1"),
+    (["evaluate", "--split", "tset"], "--split: expected train, dev or test, found tset"), (["evaluate", "--without", "sound"], "--without: sound"),
+    (["evaluate", "--bad-image", "ignore"], "--bad-image: ignore"), (["predict", "--bad-image", "ignore"], "--bad-image: ignore"),
+    (["evaluate", "--min-confidence", "1.5"], "--min-confidence: expected a number from 0 to 1, found 1.5"), (["predict", "--block-rows", "0"], "--block-rows: expected a whole number of at least 1, found 0"),
+    (["predict", "--workers", "some"], "--workers: expected a whole number of at least 0, found some"), (["anchors", "--batch-size", "0"], "of at least 1, found 0"), (["bench", "--steps", "0"], "--steps: expected a whole number of at least 1, found 0"),
+    (["verify-data", "--near-text", "2"], "--near-text: expected a number from 0.05 to 1, found 2"), (["prepare", "postcards", "--count", "5"], "--count: expected a whole number from 50 to 100000, found 5"),
+])
+def test_values_of_flags_are_refused_in_the_same_words(words, said):
+    done = infig(*words)
+    assert done.code == 2 and said in done.err and max(map(len, done.err.splitlines())) < 300, done.all
 
 
 def test_what_is_said_twice_alike_is_said_once(tmp_path):
@@ -205,7 +227,7 @@ def test_the_sample_in_the_help_of_prepare_table_works(tmp_path, postcards):
         (tmp_path / "pictures" / name).write_bytes(picture)
     command = re.search(r"^  infig (prepare table .*)$", text, re.M).group(1)
     done = infig(*shlex.split(command), cwd=tmp_path)
-    assert done.code == 0 and "dropped" not in done.out, done.all
+    assert done.code == 0 and "dropped" not in done.out and "warning" not in done.err, done.all
     assert len((tmp_path / "data/mine/posts.jsonl").read_text().splitlines()) == len(rows) - 1
 
 
@@ -223,7 +245,7 @@ def helps():
 
 # Flags whose value is a text or a list of its own. Every other flag of type TEXT names a file or folder: it belongs into table_places() of
 # src/apps/command_table.cpp, from which help and completion know that.
-TEXTS = {"--text", "--name", "--seeds", "--labels", "--bad-image", "--resume", "--split", "--without", "--expect", "--columns", "--members", "--ids", "--word", "--time-limit", "--sort", "--filter"}
+TEXTS = {"--text", "--name", "--seeds", "--labels", "--bad-image", "--resume", "--split", "--without", "--expect", "--entry", "--columns", "--members", "--ids", "--word", "--time-limit", "--sort", "--filter"}
 
 
 def test_an_empty_value_is_refused_by_name():

@@ -135,6 +135,29 @@ def test_a_second_signal_stops_at_once(postcards, tmp_path):
     assert not (run / "checkpoints/latest").exists()
 
 
+def test_evaluation_and_features_stop_at_the_first_signal(postcards, tmp_path):
+    """evaluate, and what train computes before its first step, look at the signal between batches, not at their end."""
+    run = tmp_path / "run"
+    assert train(postcards, run, "train.epochs=1").code == 0
+    rows = [json.loads(line) for line in (postcards / "posts.jsonl").read_text().splitlines()]
+    many = [{**row, "id": f"{row['id']}-{i}", "image": str(postcards / row["image"])} for i in range(8000 // len(rows)) for row in rows]
+    (tmp_path / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in many))
+    evaluate = ["evaluate", "--run", run, "--data", tmp_path / "many.jsonl", "--split", "train", "--threads", "1", "--batch-size", "4"]
+    features = ["train", "--config", ROOT / "configs/tiny.yaml", "--data", tmp_path / "many.jsonl", "--output-dir", tmp_path / "new", *SMALL,
+                "image.augment=none", "image.finetune=false", "image.batch_norm_train=false"]
+    for words, said in [(evaluate, "nothing was written"), (features, "nothing was written")]:
+        process = subprocess.Popen([str(BINARY), *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+        time.sleep(1.5)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 130 and said in err, (words[0], out, err)
+        assert time.monotonic() - begun < 20
+    assert not (run / "eval").exists() or not list((run / "eval").rglob("train*"))
+    left = [path for path in (tmp_path / "new").rglob("*") if path.name not in ("cache", ".lock")] if (tmp_path / "new").exists() else []
+    assert not left
+
+
 def test_signals_while_one_step_runs(postcards, tmp_path):
     whole, run = tmp_path / "whole", tmp_path / "run"
     settings = ["train.epochs=3", "train.save_every=1000", "train.log_every=1", "train.micro_batch=5", "image.batch_norm_train=false", "train.modality_dropout=0.2"]

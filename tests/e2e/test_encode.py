@@ -72,3 +72,12 @@ def test_pictures_that_cannot_be_used(tmp_path):
     weights(tmp_path / "vgg.safetensors", {"features.0.weight": [2]})
     done = infig("encode", "image", "--model", tmp_path / "vgg.safetensors", "--input", rows(tmp_path, {"id": "a", "image": "x.png"}), "--output", tmp_path / "o.safetensors")
     assert done.code == 1 and "ResNet" in done.err and "EfficientNet-Lite" in done.err
+
+
+def test_pooled_needs_a_folder_of_sentence_transformers(tmp_path):
+    source = rows(tmp_path, {"id": "a", "text": "hello"})
+    done = infig("encode", "text", "--model", tmp_path, "--input", source, "--output", tmp_path / "o.safetensors", "--pooled")
+    assert done.code == 2 and "modules.json" in done.err and str(tmp_path) in done.err, done.err
+    done = infig("encode", "text", "--model", tmp_path, "--input", source, "--output", tmp_path / "o.safetensors", "--pooled", "--gradients")
+    assert done.code == 2
+    assert not (tmp_path / "o.safetensors").exists()

@@ -125,6 +125,15 @@ def test_temperature_is_fitted_once_and_used_where_asked(run, postcards, tmp_pat
         power = {label: p ** (1 / fitted["temperature"]) for label, p in raw.items()}
         assert warm == pytest.approx({label: p / sum(power.values()) for label, p in power.items()}, abs=1e-9)
         assert infig(*one, "--temperature", "hot").code == 2
+
+        # A temperature of other posts replaces none: the file stays as it is, byte for byte.
+        others = tmp_path / "others"
+        assert infig("prepare", "postcards", "--count", "60", "--out", others).code == 0
+        kept = calibration.read_bytes()
+        refused = infig("evaluate", "--run", run, "--data", others, "--fit-temperature")
+        assert refused.code == 2 and str(calibration.name) in refused.err and fitted["data_sha256"][:8] in refused.err
+        assert calibration.read_bytes() == kept
+        assert infig(*evaluate, "--fit-temperature").code == 0  # the same posts again
     finally:
         calibration.unlink(missing_ok=True)
         assert infig(*evaluate).code == 0  # other tests read the plain evaluation

@@ -16,6 +16,7 @@ LABELS = ["positive", "neutral", "negative"]
 TEXTS = {
     "What a fantastic morning!": [0.333626478, 0.335228508, 0.331145014],
     "the storm took the roof, and nobody is laughing": [0.334172753, 0.334296854, 0.331530394],
+    "What a [SEP] fantastic [MASK] morning!": [0.333608072, 0.334848425, 0.331543504],  # before text.special_in_text, which means keep
 }
 BOTH_SIDES = [0.3340044562565053, 0.3337998901510539, 0.33219565359244085]  # the first text and postcard 1330
 DEV_LOSS_OF_STEP = {6: 1.098581704693253, 12: 1.09863629202483, 18: 1.0987364319769515, 24: 1.0987404935963119}

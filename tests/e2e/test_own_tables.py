@@ -84,7 +84,7 @@ def test_files_that_are_no_such_table(tmp_path):
     for name, content, wanted in [("x.csv", "a;b\n1;2\n", "with none of the separators , ; tab and |; found: a;b"), ("cut.json", '[{"text": "a", "label": "x"}, {"text": "b', "cut.json, row 2"),
                                   ("more.json", '[{"text": "a", "label": "x"}] []', "goes on behind its JSON array"), ("broken.json", '[{"text": "a", "label": "x"}, {"text": b}]', "broken.json, row 2: no valid JSON"),
                                   ("two.csv", "text;label\na;x;y\n", "row 2: 3 cells, expected 2 as in the header; quote a cell that holds the separator (;)"),
-                                  ("x.xlsx", "", "expected .csv, .tsv, .txt, .jsonl, .json or .tar"), ("twice.csv", "id,text,label\n2,a,x\n,b,x\n", 'row 3: field "id" "2" is already in row 2')]:
+                                  ("x.xlsx", "", "expected .csv, .tsv, .txt, .jsonl, .json, .parquet or .tar, or a folder of pictures"), ("twice.csv", "id,text,label\n2,a,x\n,b,x\n", 'row 3: field "id" "2" is already in row 2')]:
         (tmp_path / name).write_text(content)
         assert wanted in refused("prepare", "table", "--raw", tmp_path / name, "--out", tmp_path / "out"), name
 
@@ -127,6 +127,57 @@ def test_whole_numbers_that_became_decimals(tmp_path, name, content):
     assert described(tmp_path / "stripped")["labels"] == ["0", "1", "2"]
     done = prepared(tmp_path / name, tmp_path / "named", "--labels", "negative,neutral,positive")
     assert [post["label"] for post in posts_of(tmp_path / "named")] == ["negative", "neutral", "positive"] * 4 and "0.0 is negative, 1.0 is neutral" in done.err
+
+
+@pytest.mark.parametrize("words", [["-1.0", "0.0", "1.0"], ["-1", "0", "1"], ["-1,0", "0,0", "1,0"]])
+def test_labels_with_a_sign(tmp_path, words):
+    (tmp_path / "t.csv").write_text("text;label\n" + "".join(f"t{i};{words[i % 3]}\n" for i in range(12)))
+    for more in (["--strip-labels"], ["--strip-labels", "--labels=-1,0,1"], ["--labels=-1,0,1"]):
+        prepared(tmp_path / "t.csv", tmp_path / "out", "--overwrite", *more)
+        assert described(tmp_path / "out")["labels"] == ["-1", "0", "1"] and [post["label"] for post in posts_of(tmp_path / "out")] == ["-1", "0", "1"] * 4, more
+    done = prepared(tmp_path / "t.csv", tmp_path / "out", "--overwrite")
+    assert described(tmp_path / "out")["labels"] == (["-1", "0", "1"] if words[0] == "-1" else sorted(words)) and ("as pandas does" in done.err) == (words[0] != "-1")
+
+
+def test_one_label_alone_is_said_before_training(tmp_path):
+    (tmp_path / "t.csv").write_text("text,label\n" + "".join(f"text {i},pos\n" for i in range(12)))
+    assert '"pos" is the only label' in prepared(tmp_path / "t.csv", tmp_path / "out").err
+    done = infig("verify-data", tmp_path / "out", "--no-report")
+    assert done.code == 1 and "not good" in done.out and "1 check was missed:" in done.err, done.all
+
+
+def test_a_shard_is_no_table(tmp_path):
+    with tarfile.open(tmp_path / "train-0.tar", "w") as archive:
+        for i in range(9):
+            for name, data in [(f"{i}.txt", b"text"), (f"{i}.cls", b"0")]:
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    said = refused("prepare", "table", "--raw", tmp_path / "train-0.tar", "--out", tmp_path / "out")
+    assert f"infig prepare webdataset --raw {tmp_path / 'train-0.tar'}" in said and "and 6 more" in said and "7.txt" not in said
+
+
+def test_pictures_that_prepare_lost_are_told_of_later(postcards, tmp_path):
+    """Of 36 named ones three are absent; prepare drops their names, and every later step says so."""
+    pictures = [post["image"] for post in posts_of(postcards) if post.get("image")][:33]
+    (tmp_path / "raw").mkdir()
+    for i, picture in enumerate(pictures):
+        shutil.copy(postcards / picture, tmp_path / f"raw/{i}.png")
+    rows = [f"post number {i},{i}.png,{'xy'[i % 2]},{['train', 'train', 'train', 'dev', 'test', 'test'][i % 6]}\n" for i in range(36)]
+    (tmp_path / "raw/t.csv").write_text("text,image,label,split\n" + "".join(rows))
+    prepared(tmp_path / "raw/t.csv", tmp_path / "data")
+    more = "; 3 more were absent when the data set was prepared (all splits)"
+    done = train(tmp_path / "data", tmp_path / "run", "train.epochs=1", "train.batch_size=4", "gam.queue_size=4")
+    assert done.code == 0 and "used" + more in done.err, done.all
+    assert json.loads((tmp_path / "run/description.json").read_text())["pictures"]["images_lost_by_prepare_absent"] == 3
+    done = infig("evaluate", "--run", tmp_path / "run", "--data", tmp_path / "data", "--split", "test")
+    assert done.code == 0 and more in done.out, done.all
+    assert json.loads((tmp_path / "run/eval/test.json").read_text())["images_lost_by_prepare_absent"] == 3
+    assert more in (tmp_path / "run/model-card.md").read_text()
+    done = infig("predict", "--run", tmp_path / "run", "--input", tmp_path / "data", "--output", tmp_path / "out/of/o.csv", "--summary", tmp_path / "sum/s.json")
+    assert done.code == 0 and more in done.err and json.loads((tmp_path / "sum/s.json").read_text())["images_lost_by_prepare_absent"] == 3, done.all
+    done = infig("predict", "--run", tmp_path / "run", "--input", tmp_path / "raw/t.csv", "--output", tmp_path / "out/of/o.csv")
+    assert done.code == 0 and "33 of 36 used, 3 absent" in done.err and "when the data set" not in done.err and "o.csv: is there already" in done.err, done.all
 
 
 @pytest.fixture(scope="module")
@@ -248,20 +299,29 @@ def test_some_lost_pictures_are_counted(postcards, tmp_path):
     for i in range(9):
         shutil.copy(postcards / picture, tmp_path / f"raw/{i}.jpg")
     done = prepared(table, tmp_path / "out")
-    assert "pictures: 9 of 12 named are there; 3 absent" in done.out and described(tmp_path / "out")["pictures"] == {"named": 12, "there": 9, "absent": 3}
+    assert "pictures: 9 of 12 named are there, not decoded; 3 absent" in done.out and described(tmp_path / "out")["pictures"] == {"named": 12, "there": 9, "absent": 3}
     done = prepared(table, tmp_path / "packed", "--pack")
-    assert "pictures: 9 of 12 named are there; 3 absent, 9 ok" in done.out
+    assert "pictures: 9 of 12 named can be used; 3 absent, 9 ok" in done.out
     done = infig("verify-data", tmp_path / "out")
-    assert done.code == 0 and "3 of the 12 that the raw files name are not in the data set" in done.out
+    assert done.code == 1 and "3 of the 12 that the raw files name are not in the data set" in done.out
+    assert "3 of the 12 pictures that are named cannot be used, more than the share 0.01 (--max-unusable)" in done.err
+    assert infig("verify-data", tmp_path / "out", "--max-unusable", 0.25).code == 0
+    assert "no readable file raw/9.jpg" not in (tmp_path / "out/notes.csv").read_text() and "no readable file 9.jpg" in (tmp_path / "out/notes.csv").read_text()
+    prepared(table, tmp_path / "elsewhere", "--images", tmp_path / "raw")
+    assert "no readable file raw/9.jpg" in (tmp_path / "elsewhere/notes.csv").read_text()
     for i in range(9, 12):  # in the table itself, and in a folder whose pictures went later
         assert f"p{i}" in (tmp_path / "out/notes.csv").read_text()
+    (tmp_path / "s.csv").write_text("text,image,label,split\n" + "".join(f"text {i},gone-{i}.png,{'xy'[i % 2]},train\n" for i in range(20)))
+    for more in ([], ["--dry-run"]):  # a table in the working folder, which has no folder's name
+        done = infig("train", "--config", ROOT / "configs/tiny.yaml", "--data", "s.csv", "--output-dir", "run", *more, cwd=tmp_path)
+        assert done.code == 1 and "error: s.csv: none of the 20 pictures that the posts name is there" in done.err, done.all
     (tmp_path / "raw/s.csv").write_text(table.read_text().replace("label\n", "label,split\n").replace(",x\n", ",x,train\n").replace(",y\n", ",y,test\n"))
     done = infig("verify-data", tmp_path / "raw/s.csv")
-    assert done.code == 0 and "pictures 3 of the 12 that are named cannot be used" in done.out
+    assert done.code == 1 and "pictures 3 of the 12 that are named cannot be used" in done.out
     assert json.loads((tmp_path / "raw/s.csv.data-report.json").read_text())["pictures"]["unusable"] == 3
     shutil.rmtree(tmp_path / "out/images")
     done = infig("verify-data", tmp_path / "out", "--no-report")
-    assert done.code == 1 and "9 pictures are named, and not one of them can be used" in done.out and str(tmp_path / "out/images") in done.out
+    assert done.code == 1 and "12 pictures are named, and not one of them can be used" in done.out and str(tmp_path / "out/images") in done.out
     assert infig("verify-data", tmp_path / "out", "--no-report", "--bad-image", "missing").code == 0
 
 
@@ -273,5 +333,5 @@ def test_shards_whose_pictures_are_none(tmp_path):
                 info.size = len(data)
                 archive.addfile(info, io.BytesIO(data))
     said = refused("prepare", "webdataset", "--raw", tmp_path / "train-0.tar", "--pack", "--out", tmp_path / "out")
-    assert "4 pictures are named" in said and "4 unknown_format" in said and "train-0.tar#" in said and "--images" not in said
+    assert "4 pictures are named" in said and "4 unknown format" in said and "train-0.tar#" in said and "--images" not in said
     prepared(tmp_path / "train-0.tar", tmp_path / "out", "--pack", "--bad-image", "missing", kind="webdataset")

@@ -153,6 +153,7 @@ def test_a_model_of_the_command_line_wins_over_the_presets_sizes(work, postcards
         assert all(part in lines[0] for part in [f"text.model=\"{models}/bert\"", "text.hidden_size=128", "text.num_hidden_layers=4", "text.vocab_size=4000", "configs/tiny.yaml"])
         assert all(part in lines[1] for part in ["image.model=", "image.size=96", "image.stage_blocks=[1, 1, 1, 1]", "image.stem_pool=false"])
         assert "clip.variant=ViT-B/32" in lines[2]
+        assert f'text.model="{models}/bert" is trained at optim.lr=0.001' in text and "optim.lr=3e-05 optim.lr_new=0.001" in text.replace("3e-5", "3e-05")
     sizes = json.loads((run / "checkpoints/best/config.json").read_text())
     assert sizes["text_encoder"]["hidden_size"] == 16 and sizes["text_encoder"]["num_hidden_layers"] == 3
     again = over_tiny(run, "train.epochs=2", "--resume", "latest")
@@ -196,6 +197,16 @@ def test_paper_says_what_is_missing_and_how_to_get_it(work, postcards, name):
         assert part in done.err
 
 
+def test_weights_that_lie_elsewhere_are_proposed(tmp_path, postcards):
+    for folder in ("weights/deberta-v3-base", "near/deberta-v3-bas", "near/resnet", "down"):
+        (tmp_path / folder).mkdir(parents=True)
+    command = ["train", "--config", ROOT / "configs/paper-mvsa-single.yaml", "--data", postcards, "--output-dir", tmp_path / "run", "text.model=weights/deberta-v3-base"]
+    done = infig(*command, cwd=tmp_path / "down")
+    assert done.code == 1 and "there is ../weights/deberta-v3-base: give that" in done.err, done.all
+    done = infig(*command[:-1], "text.model=near/deberta-v3-base", "image.model=near/res", cwd=tmp_path)
+    assert done.code == 1 and "did you mean near/deberta-v3-bas?" in done.err and "did you mean near/resnet?" in done.err, done.all
+
+
 def test_random_init_runs_the_sizes_without_weights(work, postcards):
     small = ["text.hidden_size=16", "text.num_hidden_layers=3", "text.num_attention_heads=2", "text.intermediate_size=32", "text.vocab_size=300",
              "image.size=32", "image.resize=32", "image.stage_blocks=[1, 1, 1, 1]", "image.stage_widths=[4, 4, 8, 8]", "image.num_hidden_layers=3",
@@ -223,6 +234,23 @@ def test_anchors_stand_beside_the_model(work, models, published_run):
     (data / "posts.jsonl").write_text((data / "posts.jsonl").read_text().replace("a", "e", 1))
     done = infig("evaluate", "--run", run, "--data", data, "--split", "test", "--no-report")
     assert "anchors" not in done.out
+
+
+def test_anchors_keep_what_they_do_not_compute(work, postcards, models, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(postcards, data)
+    (data / "anchors.json").unlink(missing_ok=True)
+    assert infig("anchors", "--data", data, "--image-model", models / "resnet18.safetensors").code == 0
+    first = json.loads((data / "anchors.json").read_text())
+    done = infig("anchors", "--data", data)
+    assert done.code == 0 and "kept from before: image" in done.out, done.all
+    assert json.loads((data / "anchors.json").read_text()) == first
+    done = infig("anchors", "--data", data, "--text-model", models / "bert")
+    both = json.loads((data / "anchors.json").read_text())
+    assert [row["name"] for row in both["rows"]] == ["majority", "tfidf", "text", "image"] and both["image_model"] == first["image_model"], done.all
+    shutil.copy(models / "resnet18.safetensors", tmp_path / "other.safetensors")
+    done = infig("anchors", "--data", data, "--text-model", models / "bert", "--image-model", tmp_path / "other.safetensors")
+    assert done.code == 0 and "no longer in the table, being of resnet18.safetensors: image" in done.out, done.all
 
 
 def test_anchors_faults(work, postcards, models):

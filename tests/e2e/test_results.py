@@ -1,6 +1,7 @@
 """Results never replace results: data sets, splits, seeds and experiments side by side; one verdict; the leaderboard; advice that works."""
 
 import csv
+import fcntl
 import json
 import math
 import re
@@ -130,8 +131,8 @@ def test_one_verdict_and_one_interval(own_run, postcards):
     majority = max(one["support"] for one in scores["classes"]) / posts
     assert ("is shown to be better" in verdict) == (low > majority)
     page, card = (own_run / "report.html").read_text(), (own_run / "model-card.md").read_text()
-    assert verdict in page and verdict in card.replace("\\_", "_")
-    assert "not shown" not in page.replace(verdict, "") and "above all" not in page
+    assert verdict.replace(" %", "\u00a0%") in page and verdict in card.replace("\\_", "_")
+    assert "not shown" not in page.replace(verdict.replace(" %", "\u00a0%"), "") and "above all" not in page
     both = f"{low:.4f} to {high:.4f}"
     assert both in page and f"| accuracy | {p:.4f} | {both} |" in card
     assert f"{100 * low:.1f} to {100 * high:.1f}\u00a0%" in page and "(Wilson)" in page
@@ -153,6 +154,12 @@ def test_a_folder_of_seeds_is_evaluated_as_a_whole(seeds, postcards, tmp_path):
     out = done("evaluate", "--run", seeds, "--data", postcards, "--split", "test")
     values = [json.loads((seeds / f"seed-{seed}/eval/test.json").read_text())["eval_accuracy"] for seed in (1, 2)]
     assert f"accuracy     {sum(values) / 2:.4f} (the two: {values[0]:.4f}, {values[1]:.4f})" in out
+    assert "postcards, test of " in out
+    kept = json.loads((seeds / "mean-test.json").read_text())
+    assert kept["eval_accuracy"]["values"] == values and kept["eval_accuracy"]["mean"] == pytest.approx(sum(values) / 2) and "low" not in kept["eval_accuracy"]
+    assert kept["data"] == "postcards" and kept["data_sha256"] == json.loads((seeds / "seed-1/eval/test.json").read_text())["data_sha256"] and len(kept["runs"]) == 2
+    both = done("compare", f"{seeds}/seed-1,{seeds}/seed-2", f"{seeds}/seed-2,{seeds}/seed-1", "--replicates", "100", "--output", tmp_path / "in/c.json")
+    assert "A = seed-1 + seed-2, mean of 2 runs" in both and f"McNemar, exact, {seeds}/seed-1 and {seeds}/seed-2:" in both and "-0.0 " not in both
     refused = infig("predict", "--run", seeds, "--text", "What a day")
     assert refused.code == 1 and "holds 2 runs (seed-1, seed-2)" in refused.err
     assert infig("predict", *advice(refused.err), "--text", "What a day").code == 0
@@ -199,6 +206,9 @@ def test_an_experiment_leaves_anothers_folder_alone(seeds, postcards, other_post
     assert sorted(path.name for path in seeds.iterdir() if path.is_dir()) == ["cache", "seed-1", "seed-2"]
     into_a_run = infig("train", "--data", postcards, "--seeds", "2", *[word if word != seeds else seeds / "seed-1" for word in common])
     assert into_a_run.code == 2 and "is the folder of a single run" in into_a_run.err
+    for more in ([], ["--resume", "latest"]):
+        single = infig("train", "--data", postcards, *common, *more)
+        assert single.code == 2 and "is the folder of several runs" in single.err and not (seeds / "checkpoints").exists(), single.all
 
 
 def test_runs_lists_what_there_is(seeds, run, postcards, tmp_path):
@@ -230,12 +240,17 @@ def test_runs_lists_what_there_is(seeds, run, postcards, tmp_path):
     values = [json.loads((seeds / f"seed-{seed}/eval/test.json").read_text())["eval_accuracy"] for seed in (1, 2)]
     assert rows["lite"]["seeds"] == "1 2" and float(rows["lite"]["accuracy"]) == pytest.approx(sum(values) / 2)
     assert rows["cut"]["state"] == "unfinished" and rows["cut"]["accuracy"] == "" and "stopped at step" in out
+    with (root / "cut/.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "running; saved at step" in done("runs", root)
     assert rows["broken"]["state"] == "broken" and "description.json" in rows["broken"]["note"]
     each = list(csv.DictReader(done("runs", root, "--each", "--csv", "-", "--filter", "state=finished", "--sort", "accuracy").splitlines()))
     assert {row["run"] for row in each} == {"demo", "lite/seed-1", "lite/seed-2"}
     assert [float(row["accuracy"]) for row in each] == sorted((float(row["accuracy"]) for row in each), reverse=True)
     few = list(csv.DictReader(done("runs", root, "--csv", "-", "--filter", "train.epochs=2", "--filter", "parameters>10").splitlines()))
     assert {row["run"] for row in few} == {"demo", "cut"}
+    assert "none of 4 lines is left by --filter accuracy>2" in done("runs", root, "--filter", "accuracy>2")
+    assert {row["run"] for row in csv.DictReader(done("runs", root / "demo", "--csv", "-").splitlines())} == {"demo"}
     assert infig("runs", root, "--sort", "beauty").code == 2 and infig("runs", root, "--filter", "beauty=1").code == 2
     assert infig("runs", root / "notes").code == 1 and infig("runs", root / "absent").code == 1
     assert "infig runs" in done("runs", "--help")

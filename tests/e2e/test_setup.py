@@ -151,7 +151,7 @@ def test_own_libtorch(tmp_path):
     (tmp_path / "libtorch").mkdir()
     code, output = machine.setup(LIBTORCH=str(tmp_path / "libtorch"))
     assert code == 0 and machine.calls("ask") == [] and machine.torch_installs() == [], output
-    assert [call["words"][-1] for call in machine.calls("install")] == ["tools/requirements-dev.txt"]
+    assert [call["words"][-1] for call in machine.calls("install")] == ["tools/requirements-dev.txt", "tools/requirements-parquet.txt"]
     assert machine.setup(LIBTORCH=str(tmp_path / "libtorch")) == (0, "")
     # without it, torch is missing after all
     with index() as (url, _):
@@ -175,7 +175,7 @@ def test_pips_variables_reach_every_call_as_they_are(tmp_path, own):
         code, output = machine.setup(INFIG_CPU_INDEX=url, **own)
         assert code == 0 and took(machine, "2.13.0+cpu", url), output
     calls = machine.calls("ask") + machine.calls("install")
-    assert len(calls) == 4
+    assert len(calls) == 5
     for call in calls:
         assert {key: value for key, value in call["env"].items() if key.startswith("PIP_")} == own
         assert "--index-url" not in call["words"] and "--isolated" not in call["words"]

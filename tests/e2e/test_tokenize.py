@@ -53,6 +53,21 @@ def test_answers_before_the_input_ends():
         assert process.wait(timeout=60) == 0
 
 
+def test_special_tokens_in_a_text():
+    text = b"happy [SEP] dog [MASK]\n"
+    (keep,), (split,) = tokenize(text), tokenize(text, "--special-in-text", "split")
+    assert keep == tokenize(text, "--special-in-text", "keep")[0]
+    assert keep["tokens"].count("[SEP]") == 2 and keep["tokens"].count("[MASK]") == 1
+    assert split["tokens"].count("[SEP]") == 1 and "[MASK]" not in split["tokens"] and len(split["ids"]) > len(keep["ids"])
+    assert infig("tokenize", "--model", BERT, "--special-in-text", "both").code == 2
+
+
+def test_says_whose_rules_hold():
+    for name, rule in (("bert", "vocab.txt, by the rules of BertTokenizer"), ("json/bpe-clip", "tokenizer.json, by its own rules")):
+        done = subprocess.run([BINARY, "tokenize", "--model", ROOT / "tests/golden/text" / name], input=b"x", capture_output=True, timeout=60)
+        assert done.returncode == 0 and rule in done.stderr.decode()
+
+
 def test_refusals(tmp_path):
     assert infig("tokenize").code == 2
     assert infig("tokenize", "--model", BERT, "--max-length", "1").code == 2

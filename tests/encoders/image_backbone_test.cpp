@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -69,6 +70,33 @@ TEST_F(BackboneFolder, PreprocessorConfigIsRead) {
   save_tensors(path_ / "model.safetensors", state_dict(*model));
   write_file_atomic(path_ / "preprocessor_config.json", R"({"image_processor_type": "CLIPImageProcessor", "size": 40, "crop_size": 32})");
   EXPECT_EQ(load_image_backbone(path_).pixels.size, 32);
+}
+
+// A folder that timm saved, a compiled one, one of DataParallel beside a tensor: names, pixels, crop.
+TEST_F(BackboneFolder, FoldersAndFilesOfOthers) {
+  ResNet model(ResNetOptions{.bottleneck = false, .layers = {2, 2, 2, 2}, .widths = {4, 4, 4, 4}, .stem_width = 4});
+  model->initialize(5);
+  const at::Tensor pixels = reference::wave({1, 3, 64, 64}), expected = model->forward(pixels, false);
+  TensorMap weights = state_dict(*model);
+  save_tensors(path_ / "model.safetensors", weights);
+  write_file_atomic(path_ / "config.json",
+                    R"({"architecture": "resnet18", "num_features": 4, "pretrained_cfg": {"input_size": [3, 288, 288],
+      "interpolation": "bicubic", "crop_pct": 0.95, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}})");
+  const PublishedBackbone timm = load_image_backbone(path_);
+  EXPECT_EQ(timm.pixels.size, 288);
+  EXPECT_EQ(timm.pixels.resize, 303);
+  EXPECT_EQ(timm.pixels.mean[0], 0.5);
+  EXPECT_EQ(timm.pixels.crop_rounding, CropRounding::kEven);
+  for (const std::string prefix : {"_orig_mod.", "module.", "model.backbone."}) {
+    TensorMap named;
+    for (const auto& [name, tensor] : weights) named[prefix + name] = tensor;
+    named[prefix + "fc.weight"] = at::zeros({3, 4});
+    named["n_averaged"] = at::zeros({});
+    save_tensors(path_ / "other.safetensors", named);
+    const PublishedBackbone other = load_image_backbone(path_ / "other.safetensors");
+    EXPECT_TRUE(at::equal(other.backbone->features(pixels, false), expected)) << prefix;
+    EXPECT_EQ(other.pixels.crop_rounding, CropRounding::kEven);
+  }
 }
 
 TEST_F(BackboneFolder, RefusesWhatItDoesNotKnow) {

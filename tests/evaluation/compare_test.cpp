@@ -62,7 +62,7 @@ TEST(Compare, MatchesPostsByIdAndCountsWhoIsRight) {
   EXPECT_EQ(found.mcnemar[0].only_first, 1);   // post 2
   EXPECT_EQ(found.mcnemar[0].only_second, 4);  // posts 5 to 8
   EXPECT_NEAR(found.mcnemar[0].p_value, 2 * (1 + 5) / 32.0, 1e-12);
-  EXPECT_THAT(conclusion(found), HasSubstr("y is better than x by 30.0 points of accuracy, 95 % interval "));
+  EXPECT_THAT(conclusion(found), HasSubstr("y scores 30.0 points of accuracy higher than x, 95 % interval "));
   const auto json = to_json(found);
   EXPECT_EQ(json["posts"], 10);
   EXPECT_EQ(json["mcnemar"][0]["only_second"], 4);
@@ -81,10 +81,13 @@ TEST(Compare, TakesSeedsTogether) {
   const Comparison found = compare_runs(side, parse_side(folder / "b"), {});
   EXPECT_NEAR(found.scores.accuracy.first, .9, 1e-12);
   EXPECT_TRUE(found.mcnemar.empty());
-  EXPECT_THAT(conclusion(found), testing::AllOf(testing::StartsWith("a is better than b by 90.0 points"), testing::EndsWith(": shown")));
+  EXPECT_THAT(conclusion(found), testing::AllOf(testing::StartsWith("a scores 90.0 points of accuracy higher than b"),
+                                                testing::EndsWith(": shown to be better")));
   const Comparison same = compare_runs(side, side, {});
   EXPECT_THAT(conclusion(same), HasSubstr("equally accurate"));
-  EXPECT_EQ(parse_side((folder / "b").string() + "," + (folder / "a/seed-2").string()).runs.size(), 2U);
+  const ComparedSide joined = parse_side((folder / "b").string() + "," + (folder / "a/seed-2").string());
+  EXPECT_EQ(joined.runs.size(), 2U);
+  EXPECT_EQ(joined.name, "b + seed-2");
 }
 
 // Ids and labels of both are the same: only the hash tells the texts apart.

@@ -114,6 +114,8 @@ TEST(VerdictTest, OneSentenceForAllReferences) {
   EXPECT_EQ(verdict_of(result).against_best, Stand::kBetter);
   result.scores.count = 5;  // no exact test of five posts comes below .05: 2 / 2^5 = .0625
   EXPECT_EQ(verdict_of(result).against_best, Stand::kNotShown);
+  EXPECT_THAT(verdict_of(result).sentence,
+              testing::StartsWith("5 posts show nothing (it takes 6 at least), neither that the model is better than "));
 }
 
 }  // namespace

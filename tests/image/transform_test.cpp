@@ -89,7 +89,8 @@ TEST(Transform, OptionsReadBackWhatTheyDump) {
   bind_options(binder, options);
   read_config_text(binder,
                    "image:\n  size: 64\n  resize: 72\n  filter: bicubic\n  augment: flip\n  rand_ops: 3\n  rand_magnitude: 7\n  mean: "
-                   "[0.5, 0.456, 0.25]\n  std: [0.229, 2, 0.225]\n  exif: ignore\n  max_pixels: 1000\n",
+                   "[0.5, 0.456, 0.25]\n  std: [0.229, 2, 0.225]\n  exif: ignore\n  max_pixels: 1000\n  resize_mode: "
+                   "longest\n  crop_rounding: even\n  fill: [1, 2, 255]\n",
                    "test");
   EXPECT_EQ(options.size, 64);
   EXPECT_EQ(options.resize, 72);
@@ -99,6 +100,9 @@ TEST(Transform, OptionsReadBackWhatTheyDump) {
   EXPECT_EQ(options.rand_magnitude, 7);
   EXPECT_EQ(options.mean, (std::vector<double>{0.5, 0.456, 0.25}));
   EXPECT_EQ(options.std, (std::vector<double>{0.229, 2, 0.225}));
+  EXPECT_EQ(options.framing().mode, ResizeMode::kLongest);
+  EXPECT_EQ(options.framing().rounding, CropRounding::kEven);
+  EXPECT_EQ(options.framing().fill, (std::array<uint8_t, 3>{1, 2, 255}));
   EXPECT_FALSE(options.decode().apply_exif);
   EXPECT_EQ(options.decode().max_pixels, 1000);
 
@@ -113,7 +117,7 @@ TEST(Transform, OptionsReadBackWhatTheyDump) {
   EXPECT_THROW(apply_override(again, "image.mean=[0.2, 0.2]"), ConfigError);
   EXPECT_THROW(apply_override(again, "image.mean=0.5"), ConfigError);
   EXPECT_THROW(apply_override(again, "image.rand_magnitude=31"), ConfigError);
-  EXPECT_THROW(apply_override(again, "image.filter=box"), ConfigError);
+  EXPECT_THROW(apply_override(again, "image.filter=cubic"), ConfigError);
 }
 
 TEST(Transform, ValidateNamesTheKey) {

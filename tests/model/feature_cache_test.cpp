@@ -7,7 +7,9 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "encoders/clip.h"
 #include "encoders/resnet.h"
+#include "encoders/vision_transformer.h"
 #include "image/decode.h"
 #include "image/encode.h"
 #include "reference/temporary_folder.h"
@@ -112,6 +114,29 @@ TEST_F(FeatureCache, IsFoundAgainAndMadeAnewWhenAnythingElseIsAsked) {
   EXPECT_NE(feature_key(*backbone_, data_, pixels_, false), rewritten);
 }
 
+// The lower layers of a Vision Transformer: tokens in place of a grid. The activation is in no weight, and counts in the key all the same.
+TEST_F(FeatureCache, HoldsTheTokensOfAVisionTransformer) {
+  VisionTransformerOptions options = {
+      .hidden_size = 8, .num_hidden_layers = 2, .num_attention_heads = 2, .intermediate_size = 12, .image_size = 32, .patch_size = 16};
+  const VisionPart lower = {.embeddings = true, .first = 0, .last = 1};
+  VisionTransformer backbone(options, lower);
+  backbone->initialize(5);
+  const auto store = cached_grids(*backbone, data_, pixels_, cache()).store;
+  const at::NoGradGuard no_grad;
+  for (int64_t row : {0, 4}) {
+    const at::Tensor expected = backbone->features(pixels_of(data_.posts[static_cast<size_t>(row)].image.file, pixels_), false);
+    ASSERT_EQ(expected.sizes(), (std::vector<int64_t>{1, 5, 8}));
+    EXPECT_TRUE(reference::close(store->gather({row}), expected, 1e-5)) << row;
+  }
+  EXPECT_EQ(cached_grids(*backbone, data_, pixels_, cache()).store->gather({0}).sizes(), (std::vector<int64_t>{1, 5, 8}));
+  EXPECT_EQ(folders(), 1U);
+  options.hidden_act = Activation::kRelu;
+  VisionTransformer other(options, lower);
+  other->initialize(5);
+  cached_grids(*other, data_, pixels_, cache());
+  EXPECT_EQ(folders(), 2U);
+}
+
 TEST_F(FeatureCache, BatchesCarryFeaturesInsteadOfPixels) {
   const auto store = cached_grids(*backbone_, data_, pixels_, cache()).store;
   PostLoader loader(data_.posts, *tokenizer_, pixels_, 16, {.bad_image = BadImage::kSkip}, 1);
@@ -147,11 +172,11 @@ TEST_F(FeatureCache, ClipEmbedsOfTrainingPosts) {
   options.max_position_embeddings = 6;
   options.eos_token_id = 44;
   ClipEncoder clip;
-  clip.model = ClipModel(options);
+  clip.model = std::make_shared<ClipModelImpl>(options);
   clip.model->initialize(7);
   clip.pixels = clip_pixels(options);
   clip.tokenizer = tokenizer_.get();
-  clip.own_end = true;
+  clip.own_end = 44;
   const std::vector<int64_t> rows = data_.rows_of(Split::kTrain);
   const auto store = cached_clip_embeds(clip, data_, rows, cache()).store;
   const at::NoGradGuard no_grad;
@@ -170,7 +195,7 @@ TEST_F(FeatureCache, ClipEmbedsOfTrainingPosts) {
   EXPECT_TRUE(at::equal(loader.make_batch({4, 0}, 0).clip_embeds, store->gather({3, 0})));  // row 4 is the fourth training post
   EXPECT_FALSE(loader.make_batch({1, 0}, -1).clip_embeds.defined());                        // in training alone
   options.vocab_size = 20;
-  clip.model = ClipModel(options);
+  clip.model = std::make_shared<ClipModelImpl>(options);
   EXPECT_THROW(cached_clip_embeds(clip, data_, rows, cache()), CheckpointError);
 }
 

@@ -271,11 +271,11 @@ TEST(Options, DisagreementsAreNamed) {
     }
     return std::string();
   };
-  EXPECT_NE(message([](InfigOptions& o) {
-              o.image.pixels.size = 33;
+  EXPECT_EQ(message([](InfigOptions& o) {
+              o.image.pixels.size = 33;  // no multiple of the stride: the last cells see less of the picture
               o.image.pixels.resize = 40;
-            }).find("image.size"),
-            std::string::npos);
+            }),
+            "");
   EXPECT_NE(message([](InfigOptions& o) { o.gam.layer = 4; }).find("gam.layer"), std::string::npos);
   EXPECT_NE(message([](InfigOptions& o) { o.hfam.layers = 4; }).find("hfam.layers"), std::string::npos);
   EXPECT_NE(message([](InfigOptions& o) { o.text.encoder.num_attention_heads = 3; }), "");

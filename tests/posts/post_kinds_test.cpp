@@ -129,7 +129,7 @@ class PostKinds : public ::testing::Test {
       write_file_atomic(path, json_row(one));
     }
     std::vector<PostRequest> all;
-    const PostInput input(path, "");
+    const PostInput input(path);
     input.for_each([&](PostRequest&& request) { all.push_back(std::move(request)); });
     EXPECT_EQ(input.count(), static_cast<int64_t>(all.size()));
     return all;
@@ -282,7 +282,7 @@ TEST_F(PostKinds, TheTruthOfATarMayBeANumber) {
   write_file_atomic(folder_ / "test-0.tar", reference::ustar(members));
   write_file_atomic(folder_ / "dataset.json", R"({"name": "x", "labels": ["glad", "sad"]})");
   std::vector<std::string> truths;
-  PostInput(folder_ / "test-0.tar", "").for_each([&](PostRequest&& request) { truths.push_back(request.post.label); });
+  PostInput(folder_ / "test-0.tar").for_each([&](PostRequest&& request) { truths.push_back(request.post.label); });
   EXPECT_EQ(truths, (std::vector<std::string>{"sad", "sad", "7"}));
 }
 
@@ -307,7 +307,8 @@ TEST(PredictionCounts, AreOfEachKind) {
   counts.add(empty, 0.6);
   const auto json = counts.json();
   EXPECT_EQ(json, nlohmann::ordered_json::parse(R"({"rows": 7, "errors": 4, "below_min_confidence": 1, "texts_missing": 1,
-      "posts_empty": 1, "images_named": 5, "images_absent": 2, "images_bad": 1, "images_truncated": 1})"));
+      "posts_empty": 1, "images_named": 5, "images_absent": 2, "images_bad": 1, "images_truncated": 1,
+      "images_lost_by_prepare_absent": 0, "images_lost_by_prepare_bad": 0})"));
   EXPECT_EQ(counts.pictures.words(), "pictures: 2 of 5 used, 1 of them truncated, 2 absent, 1 bad");
   EXPECT_FALSE(counts.pictures.all_lost());
   PredictionCounts twice = PredictionCounts::from(counts.numbers());
@@ -315,41 +316,6 @@ TEST(PredictionCounts, AreOfEachKind) {
   EXPECT_EQ(twice.rows, 14);
   EXPECT_EQ(twice.pictures.absent, 4);
   EXPECT_THROW(PredictionCounts::from({1, 2}), DataError);
-}
-
-TEST(PictureCounts, OfNamedPicturesAlone) {
-  std::vector<Post> posts(4);
-  posts[0].image = fs::path("a.jpg");
-  posts[1].image = fs::path("b.jpg");
-  posts[3].image = fs::path("d.jpg");
-  const std::map<int64_t, BadPicture> bad = {{0, {"0", "a.jpg", "absent", "no such file"}}, {3, {"3", "d.jpg", "truncated", ""}}};
-  EXPECT_EQ(count_pictures(posts, {0, 1, 2, 3}, bad).words(), "pictures: 2 of 3 used, 1 of them truncated, 1 absent");
-  EXPECT_EQ(count_pictures(posts, {2}, bad).words(), "pictures: none named");
-  EXPECT_TRUE(count_pictures(posts, {0, 2}, bad).all_lost());
-  EXPECT_NO_THROW(require_a_used_picture("x", count_pictures(posts, {2}, bad)));
-  EXPECT_THROW(require_a_used_picture("x", count_pictures(posts, {0}, bad)), DataError);
-  const auto back = unpack_bad_pictures({pack_bad_pictures(bad), pack_bad_pictures({{1, {"1", "b.jpg", "broken", "\xff"}}})});
-  ASSERT_EQ(back.size(), 3U);
-  EXPECT_EQ(back.at(1).status, "broken");
-  EXPECT_EQ(back.at(3).file, "d.jpg");
-}
-
-TEST(PictureCounts, AFolderWithoutAnyOfThemIsNamed) {
-  const reference::TemporaryFolder folder("pictures");
-  std::vector<Post> posts(3);
-  posts[1].image = folder / "one.jpg";
-  posts[2].image = folder / "two.jpg";
-  try {
-    require_a_picture("data/x", posts, {0, 1, 2});
-    ADD_FAILURE() << "nothing was thrown";
-  } catch (const DataError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("data/x: none of the 2 pictures that the posts name is there (the first is " +
-                                        (folder / "one.jpg").string() + ")"));
-    EXPECT_THAT(error.what(), HasSubstr("--bad-image missing"));
-  }
-  write_file_atomic(folder / "two.jpg", "");
-  EXPECT_NO_THROW(require_a_picture("data/x", posts, {0, 1, 2}));
-  EXPECT_NO_THROW(require_a_picture("data/x", posts, {0}));
 }
 
 TEST(PredictionLines, BelowTheBoundTheAnswerIsNone) {
@@ -375,7 +341,10 @@ TEST(PredictionFormat, ByWordOrByName) {
   EXPECT_EQ(prediction_format("nested", "b.jsonl"), PredictionFormat::kNested);
   EXPECT_EQ(prediction_format("csv", "b.txt"), PredictionFormat::kCsv);
   EXPECT_THROW(prediction_format("", "b.txt"), ConfigError);
-  EXPECT_THROW(prediction_format("", "b.parquet"), ConfigError);
+  EXPECT_EQ(prediction_format("", "b.Parquet"), PredictionFormat::kParquet);
+  EXPECT_EQ(prediction_format("parquet", "b.x"), PredictionFormat::kParquet);
+  EXPECT_THROW(prediction_format("parquet", "-"), ConfigError);
+  EXPECT_THROW(PostInput("-", {.format = "parquet"}), ConfigError);
   EXPECT_THROW(prediction_format("xml", "b.csv"), ConfigError);
 }
 
@@ -383,10 +352,10 @@ TEST(PostInput, AStatedFormatGoesBeforeTheName) {
   const reference::TemporaryFolder folder("post-input");
   write_file_atomic(folder / "posts.data", "id\ttext\na\thello\n");
   std::vector<std::string> texts;
-  PostInput(folder / "posts.data", "tsv").for_each([&](PostRequest&& request) { texts.push_back(request.post.text); });
+  PostInput(folder / "posts.data", {.format = "tsv"}).for_each([&](PostRequest&& request) { texts.push_back(request.post.text); });
   EXPECT_EQ(texts, (std::vector<std::string>{"hello"}));
-  EXPECT_THROW(PostInput("-", "tar"), ConfigError);
-  EXPECT_TRUE(PostInput("-", "csv").standard_input());
+  EXPECT_THROW(PostInput("-", {.format = "tar"}), ConfigError);
+  EXPECT_TRUE(PostInput("-", {.format = "csv"}).standard_input());
 }
 
 }  // namespace

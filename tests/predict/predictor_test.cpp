@@ -128,8 +128,8 @@ TEST_F(PredictorTest, FaultsStayWithTheirPosts) {
     EXPECT_EQ(outcomes[1].message, "row 3: not JSON");
     EXPECT_EQ(outcomes[2].fault, PostFault::kText);
     EXPECT_THAT(outcomes[2].message, HasSubstr("byte 4"));
-    const char* reasons[] = {"unknown_format: ", "empty: ", "broken: 3072 bytes for 32 x 31 pixels; expected 2976", "broken: 0 x 5 pixels",
-                             "too_large: "};
+    const char* reasons[] = {"unknown format: ", "empty: ", "broken: 3072 bytes for 32 x 31 pixels; expected 2976", "broken: 0 x 5 pixels",
+                             "too large: "};
     for (size_t i = 0; i < 5; ++i) {
       const PostOutcome& outcome = outcomes[3 + i];
       EXPECT_THAT(outcome.picture, ::testing::StartsWith(reasons[i]));
@@ -167,7 +167,7 @@ TEST_F(PredictorTest, WhatHasNeitherTextNorPictureHasNoAnswer) {
       EXPECT_TRUE(outcomes[i].probabilities.empty());
     }
     EXPECT_EQ(outcomes[1].message, "neither text nor picture");
-    EXPECT_THAT(outcomes[4].message, ::testing::StartsWith("no text, and image unknown_format: "));
+    EXPECT_THAT(outcomes[4].message, ::testing::StartsWith("no text, and image unknown format: "));
     for (const size_t i : {size_t{0}, size_t{3}})
       EXPECT_EQ(outcomes[i].probabilities, predictor_->predict({posts[i]}, options)[0].probabilities);
   }

@@ -84,7 +84,7 @@ void write_single_raw(const Scratch& scratch, const std::string& folder) {
                "ID\ttext,image\n1\tneutral,positive\n2\tnegative,negative\n3\tpositive,negative\n4\tneutral,neutral\n5\tpositive,"
                "neutral\n6\tneutral,neutral\n");
   for (const char* id : {"1", "2", "3", "4"}) scratch.file(folder + "data/" + id + ".txt", std::string("text ") + id + " \xA1\xAD\n");
-  for (const char* id : {"1", "2", "3", "5"}) scratch.file(folder + "data/" + id + ".jpg", std::string("picture ") + id);
+  for (const char* id : {"1", "2", "3", "5"}) scratch.file(folder + "data/" + id + ".jpg", std::string("\xFF\xD8\xFF picture ") + id);
 }
 
 TEST(PrepareMvsa, RawFilesAlone) {
@@ -107,7 +107,7 @@ TEST(PrepareMvsa, RawFilesAlone) {
   EXPECT_EQ(data.posts[0].text, "text 1");
   EXPECT_EQ(data.posts[0].label, "positive");
   EXPECT_EQ(data.posts[0].image, scratch / "out/images/1.jpg");
-  EXPECT_EQ(slurp(data.posts[0].image.file), "picture 1");
+  EXPECT_EQ(slurp(data.posts[0].image.file), "\xFF\xD8\xFF picture 1");
   EXPECT_EQ(data.posts[2].id, "4");
   EXPECT_TRUE(data.posts[2].image.empty());
   EXPECT_EQ(data.posts[3].text, "");

@@ -19,6 +19,10 @@ TEST(OddTexts, EachKindByHand) {
   EXPECT_THAT(odd_kinds("A plain text, with accents: caf\u00E9, \u00C9T\u00C9\u201D, \u00A35.\nTwo\tlines."), IsEmpty());
   EXPECT_THAT(odd_kinds(" \n\u00A0"), ElementsAre(OddText::kEmpty));
   EXPECT_THAT(odd_kinds("http://t.co/abc"), ElementsAre(OddText::kOnlyUrls));
+  for (const char* escaped : {"a &amp; b", "&#39;so&#39;", "x &lt;3", "R&amp;D;"})
+    EXPECT_THAT(odd_kinds(escaped), ElementsAre(OddText::kHtmlEscapes)) << escaped;
+  for (const char* plain : {"AT&T", "?a=1&copy=2 is no reference; is it", "&; & ;", "&unknown;"})
+    EXPECT_THAT(odd_kinds(plain), IsEmpty()) << plain;
   EXPECT_THAT(odd_kinds("bell\x07"), ElementsAre(OddText::kControl));
   EXPECT_THAT(odd_kinds("caf\uFFFD"), ElementsAre(OddText::kReplacement));
   EXPECT_THAT(odd_kinds("smile \uE415"), ElementsAre(OddText::kPrivateUse));

@@ -64,7 +64,7 @@ TEST(Verify, CountsPicturesRepetitionsAndLeaks) {
   const Scratch scratch;
   write_set(scratch);
   for (const int64_t threads : {1, 4}) {
-    const auto report = verify_data(scratch.path(), {.near = false, .threads = threads});
+    const auto report = verify_data(scratch.path(), {.most_unusable = 0.15, .near = false, .threads = threads});
     EXPECT_TRUE(report.good()) << report.misses.front();
     EXPECT_EQ(report.data.posts.size(), 8U);
     EXPECT_EQ(report.data.sha256, report.stated_sha256);
@@ -82,6 +82,13 @@ TEST(Verify, CountsPicturesRepetitionsAndLeaks) {
   }
   const auto strict = verify_data(scratch.path(), {.bad_picture_is_miss = true});
   EXPECT_THAT(strict.misses, ElementsAre("1 picture cannot be used"));
+  // One of seven is more than a hundredth, and than 14 %.
+  for (const double share : {0.01, 0.14}) {
+    EXPECT_THAT(verify_data(scratch.path(), {.most_unusable = share}).misses,
+                ElementsAre(HasSubstr("1 of the 7 pictures that are named cannot be used, more than the share")));
+  }
+  EXPECT_TRUE(verify_data(scratch.path(), {.lost_pictures_are_miss = false}).good());
+  EXPECT_THAT(thrown<ConfigError>([&] { verify_data(scratch.path(), {.most_unusable = 2}); }), HasSubstr("most_unusable is 2"));
   const auto blind = verify_data(scratch.path(), {.pictures = false, .shortcuts = false});
   EXPECT_TRUE(blind.pictures.empty());
   EXPECT_TRUE(blind.shortcuts.empty());
@@ -113,7 +120,7 @@ TEST(Verify, AnEditedFileIsAMiss) {
   const Scratch scratch;
   write_set(scratch);
   scratch.file("posts.jsonl", slurp(scratch / "posts.jsonl") + "{\"id\":\"9\",\"text\":\"t\",\"label\":\"y\",\"split\":\"dev\"}\n");
-  const auto report = verify_data(scratch.path(), {});
+  const auto report = verify_data(scratch.path(), {.most_unusable = 0.15});
   EXPECT_THAT(report.misses, ElementsAre(HasSubstr("it was changed afterwards"), HasSubstr("dev: dataset.json states {")));
 }
 

@@ -16,6 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "core/files.h"
+#include "reference/gunzip.h"
+#include "reference/temporary_folder.h"
 #include "tensor/archive.h"
 
 namespace infig::reference {
@@ -73,7 +76,15 @@ struct Golden {
 inline Golden load_golden(const std::string& name) {  // "encoders/deberta_v3"
   Golden golden;
   std::map<std::string, std::string> metadata;
-  golden.tensors = load_tensors(std::filesystem::path(INFIG_SOURCE_DIR) / "tests/golden" / (name + ".safetensors"), &metadata);
+  const auto path = std::filesystem::path(INFIG_SOURCE_DIR) / "tests/golden" / (name + ".safetensors");
+  const auto packed = std::filesystem::path(path.string() + ".gz");
+  if (std::filesystem::exists(packed)) {
+    const TemporaryFolder folder("golden");
+    write_file_atomic(folder / "golden.safetensors", gunzip(packed));
+    for (const auto& [key, tensor] : load_tensors(folder / "golden.safetensors", &metadata)) golden.tensors[key] = tensor.clone();
+  } else {
+    golden.tensors = load_tensors(path, &metadata);
+  }
   golden.settings = nlohmann::json::parse(metadata.at("settings"));
   return golden;
 }

@@ -1,7 +1,10 @@
 // The small files of a run folder, and where its checkpoints lie.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <fstream>
@@ -12,6 +15,7 @@
 #include "run/calibration.h"
 #include "run/checkpoints.h"
 #include "run/description.h"
+#include "run/run_lock.h"
 #include "run/seeds.h"
 #include "run/trainer_state.h"
 
@@ -69,6 +73,9 @@ TEST_F(RunFiles, BestIsTheStepThatItsLinkNames) {
       thrown<CheckpointError>([&] { find_checkpoint(run()); }),
       HasSubstr("stopped before its first evaluation: continue it with train --resume latest, or use what it has learnt so far: --run " +
                 (run() / "checkpoints/step-000002").string()));
+  std::ofstream(run() / "metrics.jsonl") << "{\"step\":2,\"loss\":1}\n{\"step\":2,\"eval_loss\":1}\n";
+  EXPECT_THAT(thrown<CheckpointError>([&] { find_checkpoint(run()); }), HasSubstr("the link was deleted"));
+  fs::remove(run() / "metrics.jsonl");
   link("checkpoints/best", "step-000010");  // whose weights are gone
   EXPECT_THAT(
       thrown<CheckpointError>([&] { find_checkpoint(run()); }),
@@ -105,6 +112,16 @@ TEST_F(RunFiles, FoldersOfRunsAreNamed) {
   for (const char* name : {"runs/a", "runs/b"}) std::ofstream(folder_ / name / "config.yaml") << "seed: 1\n";
   EXPECT_THAT(said(folder_ / "runs"), HasSubstr("holds 2 runs (a, b); give one of them"));
   EXPECT_THAT(said(folder_ / "runs/a"), HasSubstr("stopped before its first evaluation"));
+  std::ofstream(folder_ / "runs/a/metrics.jsonl") << "{\"eval_loss\":1}\n";
+  EXPECT_THAT(said(folder_ / "runs/a"), HasSubstr("its checkpoints are gone"));
+  fs::remove(folder_ / "runs/a/metrics.jsonl");
+  {
+    const int lock = ::open((folder_ / "runs/a/.lock").c_str(), O_RDWR | O_CREAT, 0600);
+    ASSERT_EQ(::flock(lock, LOCK_EX | LOCK_NB), 0);
+    EXPECT_THAT(said(folder_ / "runs/a"), HasSubstr("it is being trained now"));
+    ::close(lock);
+    EXPECT_FALSE(is_locked(folder_ / "runs/a"));
+  }
   std::ofstream(folder_ / "data/posts.jsonl") << "";
   EXPECT_THAT(said(folder_ / "data"), HasSubstr("is a data set folder"));
 }
@@ -233,6 +250,15 @@ TEST_F(RunFiles, Description) {
   for (const json& bad : {json{{"data_sha256", 1}}, json{{"weights_sha256", "x"}}, json{{"weights_sha256", {{"text.model", 1}}}},
                           json{{"weights_sha256", {{"text.model", {{"f", 1}}}}}}, json::array()})
     EXPECT_THAT(thrown<CheckpointError>([&] { read(bad); }), HasSubstr("description.json")) << bad;
+}
+
+TEST(TrainerStateWords, BetweenTwoEpochs) {
+  TrainerState state;
+  EXPECT_EQ(epoch_words(state), "in epoch 1");
+  state.epoch = 4;
+  EXPECT_EQ(epoch_words(state), "after epoch 4");
+  state.batch_in_epoch = 2;
+  EXPECT_EQ(epoch_words(state), "in epoch 5");
 }
 
 }  // namespace

@@ -29,9 +29,10 @@ class Stored : public ::testing::Test {
     config[json::json_pointer(pointer)] = value;
     return message(config);
   }
-  std::string message(const json& config) const {
+  std::string message(const json& config) const { return message(config, small_tensors()); }
+  std::string message(const json& config, const std::map<std::string, TensorView>& tensors) const {
     try {
-      check_stored_sizes(read(config), small_tensors(), "weights");
+      check_stored_sizes(read(config), tensors, "weights");
     } catch (const CheckpointError& error) {
       EXPECT_THAT(error.what(), HasSubstr((folder_ / "config.json").string()));
       return error.what();
@@ -119,6 +120,140 @@ TEST_F(Stored, SizesOfPublishedEncoders) {
   }
   config["text_encoder"]["model_type"] = "mpnet";
   EXPECT_THAT(message(config), HasSubstr("position_embeddings"));
+}
+
+// The config of a run over the published backbone that `stated` describes, with the shapes that it should have, and every change that must
+// be noticed.
+struct StatedBackbone {
+  json stated;
+  std::map<std::string, std::vector<int64_t>> shapes;
+  std::vector<const char*> keys;
+};
+
+std::vector<StatedBackbone> stated_backbones() {
+  const auto block = [](const char* kind, int64_t in, int64_t expanded, int64_t out, int64_t squeezed) {
+    return json{{"kind", kind}, {"in_channels", in}, {"expanded", expanded}, {"out_channels", out},
+                {"kernel", 3},  {"stride", 2},       {"squeezed", squeezed}};
+  };
+  return {{.stated = {{"model_type", "convnext"},
+                      {"depths", {1, 1}},
+                      {"hidden_sizes", {4, 6}},
+                      {"kernel_sizes", {7, 3}},
+                      {"stem", "patch"},
+                      {"patch_size", 4}},
+           .shapes = {{"stem.0.weight", {4, 3, 4, 4}},
+                      {"stages.0.blocks.0.conv_dw.weight", {4, 1, 7, 7}},
+                      {"stages.1.blocks.0.conv_dw.weight", {6, 1, 3, 3}}},
+           .keys = {"depths/0", "depths/1", "hidden_sizes/0", "hidden_sizes/1", "kernel_sizes/0", "kernel_sizes/1", "patch_size"}},
+          {.stated = {{"model_type", "inverted-net"},
+                      {"stem_width", 4},
+                      {"head_width", 10},
+                      {"stages",
+                       {json::array({block("separable", 4, 4, 6, 2)}),
+                        json::array({block("inverted", 6, 12, 8, 0), block("plain", 8, 8, 9, 0)})}}},
+           .shapes = {{"conv_stem.weight", {4, 3, 3, 3}},
+                      {"conv_head.weight", {10, 9, 1, 1}},
+                      {"blocks.0.0.conv_dw.weight", {4, 1, 3, 3}},
+                      {"blocks.0.0.conv_pw.weight", {6, 4, 1, 1}},
+                      {"blocks.0.0.se.conv_reduce.weight", {2, 4, 1, 1}},
+                      {"blocks.1.0.conv_dw.weight", {12, 1, 3, 3}},
+                      {"blocks.1.0.conv_pwl.weight", {8, 12, 1, 1}},
+                      {"blocks.1.1.conv.weight", {9, 8, 1, 1}}},
+           .keys = {"stem_width", "head_width", "stages/0/0/expanded", "stages/0/0/out_channels", "stages/0/0/kernel",
+                    "stages/0/0/squeezed", "stages/1/0/expanded", "stages/1/0/out_channels", "stages/1/1/out_channels"}},
+          {.stated = {{"model_type", "resnet"},
+                      {"layer_type", "bottleneck"},
+                      {"depths", {1, 1, 1, 1}},
+                      {"hidden_sizes", {16, 16, 24, 32}},
+                      {"embedding_size", 8},
+                      {"deep_stem", {3, 4}},
+                      {"base_width", 48},
+                      {"groups", 2}},
+           .shapes = {{"bn1.weight", {8}},
+                      {"conv1.0.weight", {3, 3, 3, 3}},
+                      {"conv1.3.weight", {4, 3, 3, 3}},
+                      {"layer1.0.bn2.weight", {6}},
+                      {"layer2.0.bn2.weight", {6}},
+                      {"layer3.0.bn2.weight", {8}},
+                      {"layer4.0.bn2.weight", {12}},
+                      {"layer1.0.bn3.weight", {16}},
+                      {"layer2.0.bn3.weight", {16}},
+                      {"layer3.0.bn3.weight", {24}},
+                      {"layer4.0.bn3.weight", {32}}},
+           .keys = {"depths/0", "hidden_sizes/3", "embedding_size", "deep_stem/0", "deep_stem/1", "base_width", "groups"}}};
+}
+
+TEST_F(Stored, SizesOfPublishedConvolutions) {
+  for (const StatedBackbone& one : stated_backbones()) {
+    json config = small_config();
+    config["infig"]["image"]["model"] = "published";
+    config["image_backbone"] = one.stated;
+    std::map<std::string, TensorView> tensors = small_tensors();
+    std::erase_if(tensors, [](const auto& item) { return item.first.starts_with("image_encoder.backbone."); });
+    for (const auto& [name, shape] : one.shapes)
+      tensors["image_encoder.backbone." + name] = {.dtype = DType::kF32, .shape = shape, .data = {}};
+    EXPECT_EQ(message(config, tensors), "fits");
+    for (const char* key : one.keys) {
+      for (const json& value : {json(1), json(-1), json(1'000'000'000), json(INT64_MAX), json("4")}) {
+        json changed = config;
+        json& place = changed[json::json_pointer(std::string("/image_backbone/") + key)];
+        if (place == value) continue;
+        place = value;
+        EXPECT_THAT(message(changed, tensors), ::testing::AnyOf(HasSubstr("key image_backbone."), HasSubstr("key stages[")))
+            << key << " = " << value;
+      }
+    }
+    config["image_backbone"][one.stated.contains("stages") ? "stages" : "depths"] = 3;
+    EXPECT_THAT(message(config, tensors), HasSubstr("key image_backbone."));
+  }
+}
+
+// DistilBERT and a Vision Transformer of three layers, of which the uppermost is the tower's own.
+std::map<std::string, TensorView> vision_tensors() {
+  std::map<std::string, TensorView> tensors;
+  for (const auto& [name, tensor] : small_tensors()) {
+    if (!name.starts_with("image_encoder.") && !name.starts_with("text_encoder.")) tensors[name] = tensor;
+  }
+  const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
+    tensors[name] = {.dtype = DType::kF32, .shape = std::move(shape), .data = {}};
+  };
+  add("text_encoder.embeddings.word_embeddings.weight", {20, 4});
+  add("text_encoder.embeddings.position_embeddings.weight", {16, 4});
+  add("text_encoder.transformer.layer.0.ffn.lin1.weight", {8, 4});
+  add("image_encoder.backbone.embeddings.patch_embeddings.projection.weight", {6, 3, 4, 4});
+  add("image_encoder.backbone.embeddings.position_embeddings", {1, 10, 6});
+  for (const char* layer : {"backbone.encoder.layer.0", "backbone.encoder.layer.1", "vision.encoder.layer.2"})
+    add(std::string("image_encoder.") + layer + ".intermediate.dense.weight", {8, 6});
+  return tensors;
+}
+
+TEST_F(Stored, SizesOfDistilBertAndAVisionTransformer) {
+  json config = small_config();
+  config["infig"]["text"]["model"] = "distilbert";
+  config["infig"]["image"]["model"] = "vit";
+  config["text_encoder"] = {{"model_type", "distilbert"},   {"vocab_size", 20}, {"dim", 4}, {"n_layers", 1}, {"hidden_dim", 8},
+                            {"max_position_embeddings", 16}};
+  config["image_backbone"] = {{"model_type", "vit"}, {"hidden_size", 6}, {"num_hidden_layers", 3},
+                              {"image_size", 12},    {"patch_size", 4},  {"intermediate_size", 8}};
+  const auto check = [&](const json& stated) -> std::string {
+    try {
+      check_stored_sizes(read(stated), vision_tensors(), "weights");
+    } catch (const CheckpointError& error) {
+      return error.what();
+    }
+    return "fits";
+  };
+  EXPECT_EQ(check(config), "fits");
+  for (const char* key : {"/text_encoder/vocab_size", "/text_encoder/dim", "/text_encoder/n_layers", "/text_encoder/hidden_dim",
+                          "/text_encoder/max_position_embeddings", "/image_backbone/hidden_size", "/image_backbone/num_hidden_layers",
+                          "/image_backbone/image_size", "/image_backbone/patch_size", "/image_backbone/intermediate_size",
+                          "/infig/image/num_hidden_layers"}) {
+    for (const int64_t wrong : {int64_t{0}, int64_t{5}, int64_t{1'000'000'000}}) {
+      json other = config;
+      other[json::json_pointer(key)] = wrong;
+      EXPECT_NE(check(other), "fits") << key << " = " << wrong;
+    }
+  }
 }
 
 }  // namespace

@@ -172,7 +172,7 @@ TEST(PublishedFiles, WhatCannotBeReadIsRefused) {
   const Folder folder;
   EXPECT_THAT(load_error(folder), HasSubstr("vocab.txt"));
   write_file_atomic(folder / "tokenizer.json", R"({"model": {"type": "Unigram", "vocab": []}})");
-  EXPECT_THAT(load_error(folder), HasSubstr("Unigram"));
+  EXPECT_THAT(load_error(folder), HasSubstr("model.vocab"));
   write_file_atomic(folder / "tokenizer.json", R"({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [3]}})");
   EXPECT_THAT(load_error(folder), HasSubstr("merges"));
   write_file_atomic(folder / "tokenizer.json", R"({"model": 3})");

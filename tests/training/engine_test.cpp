@@ -75,7 +75,12 @@ TEST(DiskPlan, ByHand) {
   train.epochs = 4;
   EXPECT_EQ(planned_saves(train, 1), 4);
   train.save_every = 3;
-  EXPECT_EQ(planned_saves(train, 10), 4 + 1 + 13);
+  EXPECT_EQ(planned_saves(train, 10), 4 + 13);
+  train.save_every = 0;
+  EXPECT_EQ(planned_saves(train, 10), 4);  // the end of the last epoch is the end of the run
+  train.eval_every = 7;
+  train.eval_epochs = false;
+  EXPECT_EQ(planned_saves(train, 10), 5 + 1);  // steps 7, 14, 21, 28, 35, and 40
 }
 
 TEST(BestSteps, ByHand) {

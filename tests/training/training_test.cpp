@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "image/encode.h"
 #include "model/infig_options.h"
 #include "training/checkpoint.h"
@@ -102,13 +103,21 @@ TEST_F(TrainTest, ResumesToTheSameBits) {
   }
 }
 
+// A sink of the log that sets the signal with the last message before the first step.
+LogSink signal_before_the_first_step(std::atomic<int>& signal, int number) {
+  return [&signal, number](LogLevel, const std::string& message) {
+    if (message.find(" posts a step, ") != std::string::npos) signal = number;
+  };
+}
+
 TEST_F(TrainTest, StopsOnRequestSavesAndContinues) {
   train(request("whole"), data_);
-  std::atomic<int> signal{2};
+  std::atomic<int> signal{0};
   TrainRequest stopped = request("stopped");
   stopped.stop = &signal;
   stopped.resume = true;  // --resume latest on a folder that does not exist starts it
   try {
+    const LogScope log(signal_before_the_first_step(signal, 2));
     train(stopped, data_);
     FAIL() << "the run did not stop";
   } catch (const Interrupted& stop) {
@@ -155,7 +164,13 @@ TEST_F(TrainTest, WithoutDevTheLastStepIsTheBestWhereverItStops) {
   std::atomic<int> signal{15};
   TrainRequest stopped = request("stopped");
   stopped.stop = &signal;
-  EXPECT_THROW(train(stopped, data_), Interrupted);
+  EXPECT_THROW(train(stopped, data_), Interrupted);  // while pictures are read: nothing was made, so nothing is kept
+  EXPECT_FALSE(fs::exists(folder_ / "stopped"));
+  signal = 0;
+  {
+    const LogScope log(signal_before_the_first_step(signal, 15));
+    EXPECT_THROW(train(stopped, data_), Interrupted);
+  }
   EXPECT_EQ(fs::read_symlink(folder_ / "stopped" / "checkpoints" / "best"), "step-000001");
   stopped.stop = nullptr;
   stopped.resume = true;

@@ -206,10 +206,10 @@ def make_bmps(odd):
 
 def make_others(odd):
     picture = Image.fromarray(scene(9, 7, 50))
-    odd.bad("tiff.jpg", saved(picture, "TIFF"))
+    odd.good("tiff.jpg", saved(picture, "TIFF"))
     odd.bad("icon.png", saved(picture, "ICO", sizes=[(9, 7)]))
     odd.bad("jpeg_2000.jpg", saved(picture, "JPEG2000"))
-    odd.bad("avif.webp", saved(picture, "AVIF"))
+    odd.good("avif.webp", saved(picture, "AVIF"))
     odd.bad("heic.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
     odd.bad("vector.png", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' width='9' height='7'/>")
     odd.bad("document.jpg", b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n")

@@ -39,5 +39,8 @@ install_python() {
   fi
   say "installing into $venv: $(sed -e '/^#/d' "${requirements[1]}" | tr '\n' ' ')"
   pip install --disable-pip-version-check --quiet -r "${requirements[1]}"
+  if ! pip install --disable-pip-version-check --quiet --no-deps -r "${requirements[2]}"; then
+    say "pip could not install what ${requirements[2]} names: infig is built without Parquet, and says so where a Parquet file is named"
+  fi
   printf '%s\n' "$wanted" >$stamp
 }

@@ -1,10 +1,10 @@
-// Vectors of the compiler (GCC, Clang) and a choice of instruction set at run time. Private to the kernels of this folder.
+// Compiler vector types (GCC, Clang) and dispatch to instruction sets at run time. Private to the kernels of this folder.
 #pragma once
 
 #include <cstdint>
 #include <type_traits>
 
-// Inlined into each instruction set's copy, so that the body is compiled for it.
+// Inlines a kernel body into the copy for each instruction set, so that it is compiled for that set.
 #define INFIG_INLINE __attribute__((always_inline)) inline
 
 namespace infig {
@@ -32,8 +32,8 @@ using IndexVector = typename VectorTypes<T>::Index;
 
 }  // namespace infig
 
-// INFIG_DISPATCH(name, body, (parameters), (arguments)): defines template <typename T> void name(parameters) that calls the
-// always-inlined template `body` compiled for the best instruction set this CPU has. Parameters may use T.
+// INFIG_DISPATCH(name, body, (parameters), (arguments)) defines template <typename T> void name(parameters), which calls the always-inlined
+// template `body`, compiled for the best instruction set of this CPU. Parameters may use T.
 // NOLINTBEGIN(bugprone-macro-parentheses): parameters and arguments come with their own parentheses.
 #if defined(__x86_64__)
 #define INFIG_DISPATCH(name, body, parameters, arguments)                                                 \

@@ -1,5 +1,5 @@
-// The two ways to compute one slice of texts, forward and backward. Private to token_similarity.cpp.
-// With the kernels of token_kernels.h in token_engine_cpu.cpp, with tensor operations in token_engine_operations.cpp.
+// The two implementations for one slice of texts, forward and backward. Private to token_similarity.cpp.
+// token_engine_cpu.cpp uses the kernels of token_kernels.h, token_engine_operations.cpp tensor operations.
 #pragma once
 
 #include <torch/types.h>
@@ -8,7 +8,7 @@
 
 namespace infig {
 
-// The kept indices of one slice (int32): of_text and of_image as in KeptTokens; layouts belong to the engine that made them.
+// The kept indices of one slice (int32), with the meaning of KeptTokens. Their layout depends on the implementation that made them.
 struct KeptIndices {
   at::Tensor of_text, of_image;
 };
@@ -18,14 +18,16 @@ struct TokenSlice {
   TextSlice texts;
 };
 
-// similarity [images * P, columns] (may be overwritten): fills the slice's columns of the two [images, all_texts] matrices.
+// Takes the token similarities [images * P, columns] of a slice, which it may overwrite, and fills the slice's columns of both results
+// [images, all_texts]. Returns the kept indices.
 KeptIndices select_with_kernels(const TokenSlice& slice, const at::Tensor& similarity, at::Tensor& image_to_text,
                                 at::Tensor& text_to_image);
 KeptIndices select_with_operations(const TokenSlice& slice, const at::Tensor& similarity, at::Tensor& image_to_text,
                                    at::Tensor& text_to_image);
 
-// Gradients of both similarity matrices [images, all_texts] and the unit tokens of the images and of this slice: adds the gradient with
-// respect to the unit tokens to `image_gradient` [images * P, D] and `text_gradient` [columns, D]. An undefined one is not wanted.
+// Inputs and outputs of backward. Given the gradients of both similarity matrices [images, all_texts] and the unit tokens of the images and
+// of this slice, adds the gradients with respect to the unit tokens to `image_gradient` [images * P, D] and `text_gradient` [columns, D],
+// if defined.
 struct TokenGradients {
   at::Tensor image_to_text, text_to_image;
   at::Tensor image_units, text_units;

@@ -8,9 +8,9 @@
 namespace infig {
 namespace {
 
-// Below this much work starting threads costs more than it saves.
+// With less work than this, starting threads costs more than it saves.
 constexpr int64_t kSmallWork = 1 << 18;
-// Rows that share what they read in the caches, and the unit handed to a thread.
+// Rows per block, the unit of work of a thread: rows of a block read nearly the same entries, which stay in cache.
 constexpr int64_t kRowBlock = 256;
 
 int64_t threads_for(int64_t work) { return work < kSmallWork ? 1 : at::get_num_threads(); }

@@ -1,4 +1,4 @@
-// The same by tensor operations, for devices without kernels of their own: texts of a slice padded to its longest.
+// Implementation with tensor operations, for devices without kernels: the texts of a slice are padded to the longest of them.
 #include <ATen/ATen.h>
 
 #include <limits>
@@ -10,8 +10,8 @@ namespace infig {
 namespace {
 
 struct Padding {
-  at::Tensor columns;  // [Q * L] int64: the slice's column at each padded place (any column where there is none)
-  at::Tensor places;   // [columns] int64: the padded place of each column
+  at::Tensor columns;  // [Q * L] int64: the slice's column at each padded position (any column at padding)
+  at::Tensor places;   // [columns] int64: the padded position of each column
   at::Tensor counted;  // [Q, L] bool
   at::Tensor lengths;  // [Q] int64
   int64_t longest = 0;
@@ -36,7 +36,7 @@ Padding pad(const TextSlice& texts, const at::Device& device) {
   return padding;
 }
 
-// The `count` largest along `dimension`, largest first, of equal ones the lowest index first (topk promises no order of ties).
+// Returns the `count` largest values along `dimension` in descending order; on ties the lowest index first (topk does not promise that).
 std::pair<at::Tensor, at::Tensor> largest(const at::Tensor& values, int64_t count, int64_t dimension) {
   std::vector<int64_t> along(values.dim(), 1);
   along[dimension] = values.size(dimension);
@@ -51,7 +51,7 @@ std::pair<at::Tensor, at::Tensor> largest(const at::Tensor& values, int64_t coun
   return {at::cat(best, dimension), at::cat(index, dimension)};
 }
 
-// [Q, j]: which of the kept tokens of each text are there (a text may be shorter than j).
+// [Q, j] bool: which of the kept tokens exist (a text may have fewer than j tokens).
 at::Tensor kept_of_text(const Padding& padding, int64_t top_j) {
   return at::arange(top_j, padding.lengths.options()).unsqueeze(0) < padding.lengths.unsqueeze(1);
 }

@@ -1,5 +1,5 @@
-// The similarity slice's gradient has an entry only where a token was kept: j (1/P + 1/n) of it, a few per cent. Two products with the
-// sparse matrix replace two dense ones.
+// The gradient of a similarity slice is nonzero only for kept tokens, a fraction j (1/P + 1/n) of all entries, which is a few per cent. So
+// two products with a sparse matrix replace two dense ones.
 #include <algorithm>
 #include <cstring>
 
@@ -10,7 +10,7 @@
 namespace infig {
 namespace {
 
-// Calls visit(image token, text token of the text, weight) for every entry of one image and one text of the slice.
+// Calls visit(image token, token within the text, weight) for every entry of one image and one text of the slice.
 template <typename T, typename Visit>
 void visit_pair(const SliceShape& shape, const KeptTokens& kept, const T* image_to_text, const T* text_to_image, int64_t image,
                 int64_t text, Visit&& visit) {
@@ -30,8 +30,8 @@ void visit_pair(const SliceShape& shape, const KeptTokens& kept, const T* image_
   }
 }
 
-// Fills rows [first, first + rows) whose entries begin at `offset`: counts, prefix sums, places. `visit_all(f)` calls f(row, column,
-// weight) with row counted from `first`; it is called twice.
+// Fills rows [first, first + rows), whose entries begin at `offset`: counts entries, sums the counts up, stores the entries. `visit_all(f)`
+// must call f(row, column, weight) for each entry, with row relative to `first`; it is called twice.
 template <typename T, typename VisitAll>
 void fill_rows(SparseRows<T>& matrix, int64_t first, int64_t rows, int64_t offset, VisitAll&& visit_all) {
   std::vector<int64_t> next(rows, 0);
@@ -49,7 +49,7 @@ void fill_rows(SparseRows<T>& matrix, int64_t first, int64_t rows, int64_t offse
   });
 }
 
-// Entries of one text against one image.
+// Number of entries of one text and one image.
 int64_t pair_entries(const SliceShape& shape, int64_t text) {
   const int64_t length = shape.texts->length(text);
   return shape.image_tokens * std::min(shape.top_j, length) + length * std::min(shape.top_j, shape.image_tokens);
@@ -66,7 +66,7 @@ SparseRows<T> empty_rows(const SliceShape& shape, int64_t rows) {
   return matrix;
 }
 
-// Columns in blocks that stay in registers while a row's entries pass by.
+// Multiplies a block of columns, which stays in registers while all entries of the row are added.
 template <int kBlock, typename T>
 INFIG_INLINE void multiply_block(const SparseRows<T>& matrix, int64_t row, const T* x, int64_t width, T* out) {
   Vector<T> sum[kBlock];

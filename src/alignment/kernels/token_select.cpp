@@ -1,6 +1,6 @@
-// Selection of the kept tokens. Two directions, two access patterns: for a text token the tokens of an image lie one below the other, so
-// that a vector of columns is compared at once with the running best held in registers; for an image token the tokens of a text lie side
-// by side, where a scalar scan whose branch is almost never taken beats any shuffling.
+// Selection of the kept tokens. The two directions have different access patterns. For a text token, the tokens of an image are in one
+// column, so a vector of columns is compared at once, with the running best values in registers. For an image token, the tokens of a text
+// are adjacent in a row, where a scalar scan with a branch that is almost never taken is faster than shuffling vectors.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -14,7 +14,7 @@
 namespace infig {
 namespace {
 
-// Inserts a value into `best` (descending); a strict comparison keeps the earlier of two equal values before the later one.
+// Inserts a value into `best` (descending). The comparison is strict, so of two equal values the earlier one stays first.
 template <int kJ, typename T>
 INFIG_INLINE void insert(T value, int32_t index, T* best, int32_t* kept, int64_t j) {
   const int64_t count = kJ > 0 ? kJ : j;
@@ -28,7 +28,7 @@ INFIG_INLINE void insert(T value, int32_t index, T* best, int32_t* kept, int64_t
   kept[place] = index;
 }
 
-// Image token -> text: mean-free sum of the best `count` of `length` neighbours. `best` is scratch of `count` values.
+// Image token -> text: the sum (not the mean) of the largest min(j, length) of `length` values. `best` is scratch space for j values.
 template <int kJ, typename T>
 INFIG_INLINE T scan_row(const T* row, int64_t length, int64_t j, T* best, int32_t* kept) {
   const int64_t count = std::min<int64_t>(kJ > 0 ? kJ : j, length);
@@ -57,7 +57,7 @@ INFIG_INLINE void select_of_texts(const SliceShape& shape, const T* rows, int64_
   }
 }
 
-// The running best of a vector of columns. kJ > 0 keeps everything in registers.
+// The running best values of a vector of columns. With kJ > 0 everything stays in registers.
 template <typename T>
 struct Column {
   Vector<T> value;
@@ -78,7 +78,7 @@ INFIG_INLINE void insert_columns(const Vector<T>& value, const IndexVector<T>& i
   best[0].index = first ? index : best[0].index;
 }
 
-// Text tokens -> image for up to one vector of columns; returns nothing but fills sums[0 .. lanes-1] and the kept indices.
+// Text tokens -> image, for up to one vector of columns: fills sums[0 .. lanes-1] and the kept indices.
 template <int kJ, bool kWhole, typename T>
 INFIG_INLINE void scan_columns(const T* rows, int64_t tokens, int64_t stride, int64_t lanes, int64_t j, Column<T>* best, T* sums,
                                int32_t* kept) {
@@ -111,7 +111,7 @@ INFIG_INLINE void select_of_image(const SliceShape& shape, const T* rows, int64_
   const int64_t count = std::min(shape.top_j, shape.image_tokens);
   constexpr int64_t kLanes = kLaneCount<T>;
   Column<T> registers[kJ > 0 ? kJ : 1];
-  // Not a vector: its allocator was seen to hand out memory that is aligned to 16 bytes only.
+  // Not a std::vector, whose allocator was seen to return memory aligned to only 16 bytes.
   const std::unique_ptr<void, decltype(&std::free)> heap(kJ > 0 ? nullptr : std::aligned_alloc(kVectorBytes, sizeof(Column<T>) * count),
                                                          &std::free);
   Column<T>* best = kJ > 0 ? registers : static_cast<Column<T>*>(heap.get());

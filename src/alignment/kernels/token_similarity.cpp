@@ -44,15 +44,15 @@ TokenSimilarityPlan saved_plan(AutogradContext& context) {
           .kernels = context.saved_data["kernels"].toBool()};
 }
 
-// 0 for rows whose norms are finite, else NaN: comparisons lose a NaN, so it is added to the result.
+// 0 for rows with finite norms, otherwise NaN. It is added to the result, because the comparisons lose NaNs.
 at::Tensor spoiled(const at::Tensor& inverse) { return inverse * 0; }
 
 void add_spoiled(const TokenSimilarityPlan& plan, const at::Tensor& image_inverse, const at::Tensor& text_inverse, at::Tensor& similarity) {
   similarity += spoiled(image_inverse).sum(1, true);
-  if (!plan.kernels) {  // one launch instead of one a text
+  if (!plan.kernels) {  // one kernel launch instead of one per text
     const auto texts = static_cast<int64_t>(plan.lengths.size());
     const at::Tensor lengths = at::tensor(plan.lengths, at::kLong).to(text_inverse.device());
-    // An optional, since a plain number would choose the other overload: every length repeated so often.
+    // The optional selects the overload that repeats each index lengths[i] times and takes the total length.
     const at::Tensor text = at::repeat_interleave(lengths, std::optional<int64_t>(text_inverse.size(0)));
     similarity += at::zeros({texts}, text_inverse.options()).index_add_(0, text, spoiled(text_inverse)).unsqueeze(0);
     return;
@@ -62,7 +62,7 @@ void add_spoiled(const TokenSimilarityPlan& plan, const at::Tensor& image_invers
   similarity += at::stack(texts).unsqueeze(0);
 }
 
-// d/dx of x / |x|: the part of the gradient across the unit vector, over the norm. In place.
+// Backward of x / |x|, in place: the component of the gradient orthogonal to the unit vector, divided by the norm.
 at::Tensor through_norm(at::Tensor gradient, const at::Tensor& units, const at::Tensor& inverse) {
   const at::Tensor along = (gradient * units).sum(-1, true);
   return gradient.addcmul_(units, along, -1).mul_(inverse.unsqueeze(-1));
@@ -90,7 +90,7 @@ struct TokenSimilarity : torch::autograd::Function<TokenSimilarity> {
     }
     add_spoiled(plan, image_inverse, text_inverse, image_to_text);
     add_spoiled(plan, image_inverse, text_inverse, text_to_image);
-    // Unit vectors are made again in backward: cheaper than keeping a second copy of all tokens of three layers.
+    // Unit vectors are recomputed in backward, which is cheaper than storing a second copy of all tokens of three layers.
     context->save_for_backward({image, text, image_inverse, text_inverse});
     context->saved_data["of_text"] = of_text;
     context->saved_data["of_image"] = of_image;

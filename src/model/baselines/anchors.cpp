@@ -1,6 +1,7 @@
 #include "model/baselines/anchors.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +10,9 @@
 #include "alignment/cosine.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/progress.h"
+#include "core/words.h"
 #include "linear/tfidf.h"
 #include "metrics/classification.h"
 #include "model/baselines/logistic_regression.h"
@@ -54,7 +57,7 @@ struct Splits {
   SplitRows train, dev, test;
 };
 
-// Which parts a row of the table looks at.
+// The features that a row of the table uses.
 struct Parts {
   std::string name;
   bool words = false, text = false, image = false;
@@ -65,7 +68,7 @@ class AnchorMaker {
   AnchorMaker(const DataSet& data, const AnchorFeatures& features, const AnchorOptions& options)
       : data_(data), options_(options), classes_(static_cast<int64_t>(data.labels.size())) {
     splits_ = {labelled_rows(data, Split::kTrain), labelled_rows(data, Split::kDev), labelled_rows(data, Split::kTest)};
-    if (splits_.train.rows.empty()) throw DataError(fmt::format("{}: no labelled posts in train", data.folder.string()));
+    if (splits_.train.rows.empty()) throw DataError(fmt::format("{}: no labelled posts in train", data.called()));
     vectorizer_.fit(texts_of(splits_.train));
     if (features.text.defined()) text_ = unit_rows(features.text);
     if (features.image.defined()) image_ = unit_rows(features.image);
@@ -167,11 +170,12 @@ AnchorFeatures anchor_features(const DataSet& data, const AnchorOptions& options
     const PublishedBackbone published = load_image_backbone(options.image_model);
     PooledPictures pooled = pooled_picture_features(*published.backbone, data.posts, published.pixels, frozen);
     if (pooled.counts.all_lost()) {
-      throw DataError(fmt::format("{}: none of the {} pictures that the posts name can be used; put them there, or leave out --image-model",
-                                  data.folder.string(), pooled.counts.named));
+      throw DataError(fmt::format("{}: none of the {} that the posts name can be used; put them there, or leave out --image-model",
+                                  data.called(), counted(pooled.counts.named, "picture")));
     }
     features.image = std::move(pooled.features);
     features.pictures = pooled.counts;
+    features.pictures.lost = data.lost_pictures;
   }
   return features;
 }
@@ -191,6 +195,41 @@ AnchorTable compute_anchors(const DataSet& data, const AnchorFeatures& features,
     table.rows.push_back(maker.fit({.name = "tfidf+text+image", .words = true, .text = true, .image = true}));
   }
   return table;
+}
+
+std::string keep_earlier_rows(AnchorTable& table, const AnchorTable& earlier) {
+  std::vector<std::string> kept, lost;
+  const auto takes = [](std::string& mine, const std::string& theirs) {
+    const bool same = mine.empty() || theirs.empty() || mine == theirs;
+    if (mine.empty()) mine = theirs;
+    return same;
+  };
+  const bool had_pictures = !table.image_model.empty();
+  const bool same_text = takes(table.text_model, earlier.text_model), same_image = takes(table.image_model, earlier.image_model);
+  if (!had_pictures) table.pictures = earlier.pictures;
+  for (const AnchorRow& row : earlier.rows) {
+    const bool mine = std::any_of(table.rows.begin(), table.rows.end(), [&](const AnchorRow& one) { return one.name == row.name; });
+    const bool of_text = row.name == "text" || row.name.ends_with("text+image");
+    const bool of_image = row.name == "image" || row.name.ends_with("text+image");
+    const bool same = (!of_text || same_text) && (!of_image || same_image);
+    if (mine && same) continue;  // computed anew
+    if (mine || !same) {
+      lost.push_back(row.name);
+    } else {
+      table.rows.push_back(row);
+      kept.push_back(row.name);
+    }
+  }
+  std::string words;
+  if (!kept.empty()) words = fmt::format("kept from before: {}", fmt::join(kept, ", "));
+  if (!lost.empty()) {
+    std::vector<std::string> models;
+    if (!same_text) models.push_back(earlier.text_model);
+    if (!same_image) models.push_back(earlier.image_model);
+    words += fmt::format("{}no longer in the table, being of {}: {}", words.empty() ? "" : "; ", fmt::join(models, " and "),
+                         fmt::join(lost, ", "));
+  }
+  return words;
 }
 
 fs::path anchors_path(const fs::path& data) {
@@ -215,6 +254,12 @@ std::optional<AnchorTable> read_anchors(const fs::path& path, const std::string&
     const json root = json::parse(read_file(path));
     if (root.at("data_sha256") != data_sha256) return std::nullopt;
     AnchorTable table{.data_sha256 = data_sha256, .text_model = root.at("text_model"), .image_model = root.at("image_model"), .rows = {}};
+    if (root.contains("images_named")) {
+      table.pictures = {.named = root.at("images_named"),
+                        .truncated = root.at("images_truncated"),
+                        .absent = root.at("images_absent"),
+                        .bad = root.at("images_bad")};
+    }
     for (const auto& item : root.at("rows")) {
       AnchorRow row{.name = item.at("name"), .c = item.at("c"), .splits = {}};
       for (const auto& [name, scores] : item.at("splits").items()) {
@@ -229,7 +274,7 @@ std::optional<AnchorTable> read_anchors(const fs::path& path, const std::string&
     }
     return table;
   } catch (const json::exception& problem) {
-    throw DataError(fmt::format("{}: not a table of anchors: {}; write it anew with infig anchors", path.string(), problem.what()));
+    throw DataError(fmt::format("{}: not a table of anchors: {}; write it anew with infig anchors", path.string(), json_fault(problem)));
   }
 }
 

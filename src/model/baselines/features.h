@@ -10,9 +10,9 @@
 namespace infig {
 
 struct Features {
-  SparseMatrix sparse;  // [N, S]; no rows and no columns where there is no such part
-  at::Tensor dense;     // [N, D] float or double; undefined where there is no such part
-  // Rows, equal in both parts. Throws ShapeError where they are not, or where there is no part at all.
+  SparseMatrix sparse;  // [N, S]; 0 x 0 if there is no sparse part
+  at::Tensor dense;     // [N, D] float or double; undefined if there is no dense part
+  // Number of rows. Throws ShapeError if the two parts differ in it, or if there is neither.
   int64_t row_count() const;
   int64_t column_count() const { return sparse.column_count + (dense.defined() ? dense.size(1) : 0); }
 };

@@ -10,10 +10,10 @@
 namespace infig {
 namespace {
 
-constexpr int64_t kDenseRows = 4096;                 // rows turned into double at once,
-constexpr int64_t kDenseNumbers = int64_t{1} << 28;  // unless the dense part has no more numbers than this (2 GiB): then once for all
+constexpr int64_t kDenseRows = 4096;                 // rows converted to double at a time,
+constexpr int64_t kDenseNumbers = int64_t{1} << 28;  // unless the dense part has at most so many numbers (2 GiB): then all at once
 
-// Calls use(first row, block in double) for the whole dense part.
+// Calls use(first row, block as double) for consecutive blocks of the dense part.
 template <typename Use>
 void for_dense_rows(const at::Tensor& dense, const Use& use) {
   const int64_t rows = dense.size(0), step = dense.scalar_type() == at::kDouble ? rows : kDenseRows;
@@ -32,7 +32,7 @@ at::Tensor compute_logits(const Features& features, const at::Tensor& weights, i
   return logits;
 }
 
-// What L-BFGS calls: the mean objective (the sum divided by c * N, so that the tolerance means the same for every c) and its gradient.
+// The objective that L-BFGS minimises, with its gradient: divided by c * N, so that the tolerance means the same for every c.
 struct Problem {
   const Features& features;
   SparseMatrix transposed;

@@ -1,0 +1,47 @@
+// The sentence vector of a folder that sentence-transformers saved: what its modules make of the encoder's last hidden states.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "nn/activation.h"
+
+namespace infig {
+
+enum class SentencePooling { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLastToken };
+
+struct SentenceDense {
+  at::Tensor weight = {}, bias = {};  // [out, in], [out]; bias may be undefined
+  at::Tensor residual = {};           // [out, in]; undefined: the input itself is added, where use_residual says so
+  Activation activation = Activation::kTanh;
+  bool use_residual = false;
+};
+struct SentenceNormalize {};
+
+struct SentenceModules {
+  std::filesystem::path encoder;         // the folder of the encoder and its tokenizer: of the first module
+  std::vector<SentencePooling> pooling;  // one behind the other
+  std::vector<std::variant<SentenceDense, SentenceNormalize>> steps;
+  std::string prompt;      // before every text
+  int64_t max_length = 0;  // tokens of the longest text, special ones included; 0: as the encoder has it
+};
+
+// Whether `folder` has a modules.json.
+bool has_sentence_modules(const std::filesystem::path& folder);
+
+// modules.json, 1_Pooling/config.json (`pooling_mode` of sentence-transformers 6, or the keys pooling_mode_* before it), Dense with its
+// weights, Normalize; the default prompt, the longest text. Throws CheckpointError for a file that is missing or damaged, ConfigError
+// naming file, key and value for modules, keys and values that are not known or that would change a vector otherwise.
+SentenceModules read_sentence_modules(const std::filesystem::path& folder);
+
+// hidden_states [B, L, D] float of the last layer, attention_mask [B, L] int64 (padding behind the text) -> [B, d]. With m the mask and t
+// the place of a token from 1: mean sum(m h) / sum(m); mean_sqrt_len_tokens sum(m h) / sqrt(sum(m)); weightedmean sum(t m h) / sum(t m);
+// cls and lasttoken the first and the last token's; max of every column over the tokens. Several are joined. Throws ShapeError.
+at::Tensor sentence_vectors(const SentenceModules& modules, const at::Tensor& hidden_states, const at::Tensor& attention_mask);
+
+}  // namespace infig

@@ -1,0 +1,16 @@
+// BERTweet's tokenizer: words parted by white space, byte pairs of characters, "@@" behind what another piece follows.
+#pragma once
+
+#include <memory>
+
+#include "text/tokenizer.h"
+#include "text/tokenizer_folder.h"
+
+namespace infig {
+
+// From a folder with vocab.txt ("token count" a line; <s>, <pad>, </s> and <unk> are the ids before it) and bpe.codes ("left right count" a
+// line), as BertweetTokenizer of transformers reads them, which has no offsets: here a piece has those of its characters. Throws
+// CheckpointError, naming file and line, and for `normalization`, which rewrites a tweet by rules that are not read.
+std::unique_ptr<Tokenizer> load_bertweet(const TokenizerFolder& folder);
+
+}  // namespace infig

@@ -1,0 +1,8 @@
+// HTML 5's named characters: "amp;=26 " and so on, with and without a semicolon as the standard has them.
+#pragma once
+
+namespace infig {
+
+extern const char* const kHtmlEntities;
+
+}  // namespace infig
