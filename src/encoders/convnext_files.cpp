@@ -10,21 +10,10 @@
 #include "core/error.h"
 #include "encoders/config_reader.h"
 #include "encoders/convnext.h"
+#include "encoders/weight_names.h"
 
 namespace infig {
 namespace {
-
-std::vector<std::string> parts_of(const std::string& name) {
-  std::vector<std::string> parts(1);
-  for (const char c : name) {
-    if (c == '.') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
 
 std::string join_from(const std::vector<std::string>& parts, size_t first) {
   std::string joined;
@@ -56,7 +45,7 @@ std::optional<std::string> block_part(const std::string& rest, const char* Block
 }
 
 std::string of_transformers(const std::string& name) {
-  const std::vector<std::string> parts = parts_of(name);
+  const std::vector<std::string> parts = dotted_parts(name);
   if (name.starts_with("embeddings.patch_embeddings.") && parts.size() == 3) return "stem.0." + parts[2];
   if (name.starts_with("embeddings.layernorm.") && parts.size() == 3) return "stem.1." + parts[2];
   if (!name.starts_with("encoder.stages.") || parts.size() < 6) return name;
@@ -68,7 +57,7 @@ std::string of_transformers(const std::string& name) {
 
 // features.0: the stem; features.1, 3, ...: a stage's blocks; features.2, 4, ...: the down-sampling before the next.
 std::string of_torchvision(const std::string& name) {
-  const std::vector<std::string> parts = parts_of(name);
+  const std::vector<std::string> parts = dotted_parts(name);
   int64_t place = -1;
   if (parts.size() >= 4) std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), place);
   if (place < 0 || place > 64) return name;
@@ -79,7 +68,7 @@ std::string of_torchvision(const std::string& name) {
 }
 
 std::string of_authors(const std::string& name) {
-  const std::vector<std::string> parts = parts_of(name);
+  const std::vector<std::string> parts = dotted_parts(name);
   if (name.starts_with("downsample_layers.") && parts.size() == 4) {
     if (parts[1] == "0") return fmt::format("stem.{}", join_from(parts, 2));
     return fmt::format("stages.{}.downsample.{}", parts[1], join_from(parts, 2));

@@ -10,21 +10,10 @@
 #include "core/error.h"
 #include "encoders/config_reader.h"
 #include "encoders/resnet.h"
+#include "encoders/weight_names.h"
 
 namespace infig {
 namespace {
-
-std::vector<std::string> split_name(const std::string& name) {
-  std::vector<std::string> parts(1);
-  for (const char c : name) {
-    if (c == '.') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
 
 // "3" -> 3 + 1 as text; torchvision counts stages and convolutions from 1.
 std::string one_more(const std::string& number) {
@@ -92,7 +81,7 @@ void add_descendant(const ResNetOptions& options, nlohmann::json& json) {
 }  // namespace
 
 std::string torchvision_name(const std::string& name) {
-  const std::vector<std::string> parts = split_name(name);
+  const std::vector<std::string> parts = dotted_parts(name);
   if (name.starts_with("embedder.embedder.") && parts.size() == 4) {
     return (parts[2] == "convolution" ? "conv1." : "bn1.") + parts[3];
   }

@@ -113,6 +113,18 @@ TensorMap fitted(TensorMap tensors, const TensorMap& own, const WeightNames& nam
 
 }  // namespace
 
+std::vector<std::string> dotted_parts(const std::string& name) {
+  std::vector<std::string> parts(1);
+  for (const char c : name) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
 TensorMap rename_weights(const TensorMap& tensors, const WeightNames& names, const std::string& where) {
   TensorMap renamed;
   for (const auto& [key, tensor] : tensors) {

@@ -21,6 +21,9 @@ struct WeightNames {
   std::vector<std::string> other_endings;
 };
 
+// The parts of a key between its dots: "layer1.0.conv1.weight" has four.
+std::vector<std::string> dotted_parts(const std::string& name);
+
 // The checkpoint's tensors under the module's names, without the parts that `names` lists. Throws CheckpointError if two keys are renamed
 // to the same name.
 TensorMap rename_weights(const TensorMap& tensors, const WeightNames& names, const std::string& where);

@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "hub/hub.h"
 
@@ -223,8 +224,7 @@ void HubClient::with_retries(const std::function<void()>& attempt, const std::fu
       log_warning("{}; attempt {} of {} in {:.1f} s", error.what(), failed + 1, options_.attempts, wait);
       const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(wait);
       while (std::chrono::steady_clock::now() < until) {
-        const auto* stop = options_.http.stop;
-        if (stop != nullptr && stop->load() != 0) throw Interrupted("stopped; the same command continues", 128 + stop->load());
+        throw_if_stopped(options_.http.stop, "stopped; the same command continues");
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
       }
       wait = std::min(30.0, wait * 2);

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <unordered_map>
 
 #include "core/error.h"
 #include "text/json_tokenizer.h"
+#include "text/listed_model.h"
 #include "text/unicode.h"
 
 namespace infig {
@@ -17,10 +17,10 @@ namespace {
 constexpr const char *kVocabularyFile = "vocab.txt", *kCodesFile = "bpe.codes";
 constexpr std::string_view kWordEnd = "</w>", kGoesOn = "@@";
 
-class BertweetModel final : public WordModel {
+class BertweetModel final : public ListedModel {
  public:
   BertweetModel(std::vector<std::string> tokens, std::map<std::pair<std::string, std::string>, size_t> ranks, int32_t unknown)
-      : tokens_(std::move(tokens)), ranks_(std::move(ranks)), unknown_(unknown) {
+      : ListedModel(std::move(tokens)), ranks_(std::move(ranks)), unknown_(unknown) {
     for (size_t id = 0; id < tokens_.size(); ++id) ids_[tokens_[id]] = static_cast<int32_t>(id);
   }
 
@@ -44,18 +44,6 @@ class BertweetModel final : public WordModel {
       parts.push_back({.id = id >= 0 ? id : unknown_, .begin = begin, .end = end});
       begin = end;
     }
-  }
-
-  int32_t find(std::string_view token) const override {
-    const auto found = ids_.find(std::string(token));
-    return found == ids_.end() ? -1 : found->second;
-  }
-  std::string_view token(int64_t id) const override {
-    return id >= 0 && id < size() ? std::string_view(tokens_[static_cast<size_t>(id)]) : std::string_view();
-  }
-  int64_t size() const override { return static_cast<int64_t>(tokens_.size()); }
-  void hide(const std::vector<int32_t>& ids) override {
-    for (const int32_t id : ids) ids_.erase(std::string(token(id)));
   }
 
  private:
@@ -89,8 +77,6 @@ class BertweetModel final : public WordModel {
     }
   }
 
-  std::vector<std::string> tokens_;
-  std::unordered_map<std::string, int32_t> ids_;
   std::map<std::pair<std::string, std::string>, size_t> ranks_;
   int32_t unknown_;
 };

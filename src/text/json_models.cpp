@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <limits>
-#include <unordered_map>
 
 #include "core/error.h"
+#include "text/listed_model.h"
 #include "text/vocabulary_files.h"
 #include "text/wordpiece.h"
 
@@ -14,9 +14,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-class WordLevelModel final : public WordModel {
+class WordLevelModel final : public ListedModel {
  public:
-  WordLevelModel(std::vector<std::string> tokens, const std::string& unknown) : tokens_(std::move(tokens)) {
+  WordLevelModel(std::vector<std::string> tokens, const std::string& unknown) : ListedModel(std::move(tokens)) {
     for (size_t id = 0; id < tokens_.size(); ++id) {
       if (!tokens_[id].empty()) ids_[tokens_[id]] = static_cast<int32_t>(id);
     }
@@ -26,21 +26,8 @@ class WordLevelModel final : public WordModel {
     const int32_t id = find(word);
     parts.assign(1, {.id = id >= 0 ? id : unknown_, .begin = 0, .end = static_cast<uint32_t>(word.size())});
   }
-  int32_t find(std::string_view token) const override {
-    const auto found = ids_.find(std::string(token));
-    return found == ids_.end() ? -1 : found->second;
-  }
-  std::string_view token(int64_t id) const override {
-    return id >= 0 && id < size() ? std::string_view(tokens_[static_cast<size_t>(id)]) : std::string_view();
-  }
-  int64_t size() const override { return static_cast<int64_t>(tokens_.size()); }
-  void hide(const std::vector<int32_t>& ids) override {
-    for (const int32_t id : ids) ids_.erase(std::string(token(id)));
-  }
 
  private:
-  std::vector<std::string> tokens_;
-  std::unordered_map<std::string, int32_t> ids_;
   int32_t unknown_ = -1;
 };
 

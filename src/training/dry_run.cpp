@@ -11,6 +11,7 @@
 
 #include "core/disk.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/process_memory.h"
 #include "core/random.h"
 #include "model/inference.h"
@@ -76,7 +77,7 @@ class Steps {
     const double start = seconds_now();
     const Batch batch = session_.loader().make_batch(rows, 0);
     session_.step(batch, rows, number_++, nullptr);
-    if (stop_ != nullptr && stop_->load() != 0) throw Interrupted("stopped by request; nothing was written", 128 + stop_->load());
+    throw_if_stopped(stop_, "stopped by request; nothing was written");
     return seconds_now() - start;
   }
 
