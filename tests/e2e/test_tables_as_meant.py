@@ -248,6 +248,20 @@ def test_parquet_everywhere(postcards, run, tmp_path):
     assert (tmp_path / "own.jsonl").read_bytes() == (tmp_path / "parquet.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("number, said", [(-2, "is -2"), (3, "is 3"), (-(2**63), f"is {-(2**63)}")])
+def test_class_numbers_beyond_the_schema_of_a_parquet_are_named(number, said, postcards, tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pq.read_table(write_parquet(postcards, tmp_path / "good.parquet"))
+    labels = table["label"].to_pylist()
+    labels[7] = number
+    place = table.column_names.index("label")
+    pq.write_table(table.set_column(place, "label", pa.array(labels)), tmp_path / "t.parquet")
+    for verb in (["prepare", "parquet", "--raw", tmp_path / "t.parquet", "--out", tmp_path / "out"], ["train", "--config", "configs/tiny.yaml", "--data", tmp_path / "t.parquet", "--out", tmp_path / "run"]):
+        done = infig(*verb)
+        assert done.code == 1 and f't.parquet, row 8: field "label" {said}, but the schema names 3 classes (positive, neutral, negative)' in done.err, done.all
+    assert not (tmp_path / "out").exists() and not (tmp_path / "run/best").exists()
+
+
 def test_predictions_as_parquet(postcards, run, tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     (tmp_path / "in.csv").write_text("id,text,image\na,good day,\nb,,\nc,\u00e9t\u00e9 \U0001f600,none.jpg\n")

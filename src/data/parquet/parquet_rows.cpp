@@ -182,7 +182,7 @@ class ParquetRowMaker {
     if (*row.label == "-1") return row.label.reset();  // how `datasets` writes that there is none
     const auto number = whole_number(*row.label);
     if (!number) return;  // names stand there already
-    if (*number >= std::ssize(leaves_.labels))
+    if (*number < 0 || *number >= std::ssize(leaves_.labels))
       throw RowFault{fmt::format("field \"label\" is {}, but the schema names {} classes ({})", *number, leaves_.labels.size(),
                                  fmt::join(leaves_.labels, ", "))};
     row.label = leaves_.labels[static_cast<size_t>(*number)];
