@@ -256,7 +256,7 @@ def test_class_numbers_beyond_the_schema_of_a_parquet_are_named(number, said, po
     labels[7] = number
     place = table.column_names.index("label")
     pq.write_table(table.set_column(place, "label", pa.array(labels)), tmp_path / "t.parquet")
-    for verb in (["prepare", "parquet", "--raw", tmp_path / "t.parquet", "--out", tmp_path / "out"], ["train", "--config", "configs/tiny.yaml", "--data", tmp_path / "t.parquet", "--out", tmp_path / "run"]):
+    for verb in (["prepare", "parquet", "--raw", tmp_path / "t.parquet", "--out", tmp_path / "out"], ["train", "--config", "configs/tiny.yaml", "--data", tmp_path / "t.parquet", "--output-dir", tmp_path / "run"]):
         done = infig(*verb)
         assert done.code == 1 and f't.parquet, row 8: field "label" {said}, but the schema names 3 classes (positive, neutral, negative)' in done.err, done.all
     assert not (tmp_path / "out").exists() and not (tmp_path / "run/best").exists()
