@@ -69,12 +69,15 @@ test: build  ## every test: CTest, then pytest on the command line
 e2e:
 	@INFIG_BINARY=$(CURDIR)/$(INFIG) $(PYTHON) -m pytest -q -rs -n $(JOBS) --dist loadfile -p no:cacheprovider --junitxml build/reports/pytest.xml tests/e2e
 
-conformance: build  ## against the original implementations in Python (in .venv-conformance), live
+conformance: build  ## against the original implementations in Python (in .venv-conformance and .venv-timm), live
 	@tools/setup_conformance.sh
 	@mkdir -p build/conformance
 	@INFIG_BINARY=$(CURDIR)/$(INFIG) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-conformance/bin/python -m pytest -q -rsP -n $(JOBS) \
 	  -p no:cacheprovider \
 	  --junitxml build/conformance/pytest.xml tests/conformance
+	@INFIG_BINARY=$(CURDIR)/$(INFIG) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-timm/bin/python -m pytest -q -rsP -n $(JOBS) \
+	  -p no:cacheprovider \
+	  --junitxml build/conformance/pytest-timm.xml tests/conformance/test_timm_encoders.py
 
 asan: setup  ## the torch-free folders under the address and undefined-behaviour sanitizers
 	@test -f build-asan/build.ninja || cmake --preset asan
@@ -100,23 +103,23 @@ bench: setup  ## build and run the benchmarks
 
 TOKENIZERS ?= $(wildcard weights/minilm-l6 weights/mpnet-base)
 bench-tokenizers: program  ## infig tokenize against `tokenizers`, side by side (TOKENIZERS="DIR ...")
-	@tools/setup_conformance.sh
+	@tools/setup_conformance.sh conformance
 	@[[ -n "$(TOKENIZERS)" ]] || { echo "bench-tokenizers: no folder with a tokenizer: make lite-weights, or name some in TOKENIZERS" >&2; exit 1; }
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_tokenizers.py --infig $(INFIG) $(addprefix --model ,$(TOKENIZERS))
 
 bench-encoders: setup  ## encoders and pictures against transformers, ONNX Runtime, PyTorch and Pillow, side by side
-	@tools/setup_conformance.sh
+	@tools/setup_conformance.sh conformance
 	@cmake --preset ci
 	@cmake --build build --parallel $(JOBS) --target bench_encoder bench_picture bench_pixel
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_encoders.py
 	@HF_HUB_OFFLINE=1 .venv-conformance/bin/python bench/bench_pictures.py
 
 bench-training: program  ## lite's training against the same in Python with PyTorch: equality, then posts/s (DATA=data/mvsa, make lite-weights)
-	@tools/setup_conformance.sh
+	@tools/setup_conformance.sh conformance
 	@.venv-conformance/bin/python bench/bench_training.py --data $(or $(DATA),data/mvsa) --only time
 
 bench-training-memory: program  ## the same: peak memory of one epoch of both, MEMORY_PRECISION=bf16, fp32 or both
-	@tools/setup_conformance.sh
+	@tools/setup_conformance.sh conformance
 	@.venv-conformance/bin/python bench/bench_training.py --data $(or $(DATA),data/mvsa) --only epoch --epoch-precision $(or $(MEMORY_PRECISION),bf16)
 
 bench-memory: program  ## peak memory of every preset's training against its ceiling (PRESETS="tiny lite")

@@ -162,6 +162,14 @@ def run_folders():
     for name, shape in shapes.items():
         begin, end = end, end + 4 * math.prod(shape)
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    words = {"vectors_found": [5], "net.words.weight": [5, 4], "class_words": [3, 2], **{f"image_encoder.backbone.{name}": shape for name, shape in (("conv1.weight", [4, 3, 3, 3]),)}}
+    words.update({f"image_encoder.backbone.layer{i + 1}.0.conv1.weight": [width, 4, 3, 3] for i, width in enumerate([4, 4, 6, 8])})
+    words_header, end = {}, 0
+    for name, shape in words.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        words_header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    baseline = {"model_type": "hsan", "id2label": {"0": "no", "1": "yes"}, "word_rows": 5, "class_names": {"classes": 3, "width": 2}, "image_backbone": {"model_type": "resnet"},
+                "hsan": {"words": {"size": 4}, "hsan": {"lstm_size": 3}, "image": {**image}}}
     state = {"format": 1, "infig_version": "0.1.0", "global_step": 6, "epoch": 1, "batch_in_epoch": 2, "best_metric": 0.5, "best_f1_weighted": None, "best_step": 4,
              "evaluations_without_gain": 0, "skipped_steps": 0, "loss_scale": 65536.0, "finished": False, "window": [1, 2, 3, 0.5, 0.5, 0.5, 0.5, 0.5],
              "log_history": [{"step": 4, "epoch": 1.0, "eval_loss": None, "eval_accuracy": 0.5, "eval_f1_weighted": 0.5}]}
@@ -174,6 +182,7 @@ def run_folders():
     return {"run_folder": {
         "checkpoint": folder({"config.json": config, "header": header, "trainer_state.json": state, "calibration.json": calibration, "description.json": description, **tokenizer}),
         "published": folder({"config.json": published, "header": header}),
+        "words": folder({"config.json": baseline, "header": words_header, "words.json": {"cut": "lower", "words": ["a", "b", "c"]}}),
         "convnext": folder({"config.json": {**published, "image_backbone": convnext}, "header": header}),
         "inverted": folder({"config.json": {**published, "image_backbone": inverted}, "header": header}),
         "whole": folder({"config.json": config, "model.safetensors": safetensors({"head.classifier.weight": ("F32", [2, 4], bytes(32))})}),
@@ -213,10 +222,32 @@ def tokenizers():
                             "added_tokens.json": {"<user>": 3}, "tokenizer_config.json": {"pad_token": "a", "extra_special_tokens": ["<x>"]}})},
         "clip_merges": {"lines": b"T#version\na b</w>\nb c\nab</w> bc\n", "packed": gzip.compress(b"#version\n" + b"! !\n" * 48894, mtime=0),
                         "short": gzip.compress(b"#version\na b\n", mtime=0)},
+        "word_vocabulary": {"words": folder({"words.json": {"cut": "multisentinet", "words": ["the", "caf\u00e9", "i'm", "\U0001f600"]}}),
+                            "lower": folder({"words.json": {"cut": "lower", "words": ["a", "!", "#"]}})},
+        "word_vectors": {"glove": b"\x01the 0.5 -1e-3\nnew york 1 2\n. +3 4", "header": b"\x022 3\r\nthe 1 2 3 \r\ncat 4 5 6 \r\n", "wide": b"\x00a 1 2 3\n", "mark": b"\x00\xef\xbb\xbfa 1\n"},
         "sentencepiece_model": {"golden": (text / "spm.model").read_bytes()},
+        "siglip_pieces": {"golden": folder({"spiece.model": (text / "siglip" / "spiece.model").read_bytes(), "tokenizer_config.json": {"tokenizer_class": "SiglipTokenizer"}}),
+                          "more": folder({"spiece.model": (text / "siglip" / "spiece.model").read_bytes(), "config.json": {"model_type": "siglip"}, "tokenizer_config.json": {
+                              "do_lower_case": False, "pad_token": "<pad>", "extra_special_tokens": ["<x>"], "added_tokens_decoder": {"55": {"content": "dog", "rstrip": True}}}})},
+        "bertweet_files": {
+            "plain": folder({"vocab.txt": b"hello 5\nhap@@ 3\npy 2\n", "bpe.codes": b"h a 9\nha p 8\np y</w> 7\nhell o</w> 3\n"}),
+            "normalized": folder({"vocab.txt": b"@USER 9\nHTTPURL 8\n", "bpe.codes": b"@ U 9\n@U S 8\n", "tokenizer_config.json": {"tokenizer_class": "BertweetTokenizer", "normalization": True}}),
+            "tweet": "SC can't http://a.b/c(d)e &amp; @you #tag 5 p . m . \u2026 \U0001f600 x@y.co 555-1234 :-) <3 ..... &#x27; &#150; foo.na@bar".encode()},
         "tokenizer_text": {f"{kind}{length}": bytes([kind, length]) + sentence.encode() for kind in range(10) for length, sentence in {
             0: "Don't STOP! #SAD @user1 42\u00bd <mask> [SEP] <|endoftext|>x", 6: "e\u0301\u0323 \u00c9 \u4f60\u597d \U0001f600\u200d\t\ufb01\u0130\uac00 \ufffd"}.items()},
     }
+
+
+def sentence_folders():
+    modules = [{"idx": i, "name": str(i), "path": path, "type": "sentence_transformers.models." + kind}
+               for i, (path, kind) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Dense", "Dense"), ("3_Normalize", "Normalize")])]
+    old = {"word_embedding_dimension": 4, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True, "pooling_mode_max_tokens": True}
+    dense = {"in_features": 4, "out_features": 3, "bias": True, "activation_function": "torch.nn.modules.activation.Tanh"}
+    return {"sentence_folder": {
+        "new": folder({"modules.json": modules, "1_Pooling/config.json": {"embedding_dimension": 4, "pooling_mode": ["cls", "mean"], "include_prompt": True}, "2_Dense/config.json": dense,
+                       "sentence_bert_config.json": {"max_seq_length": 128, "do_lower_case": False}}),
+        "old": folder({"modules.json": modules[:2], "1_Pooling/config.json": old, "tokenizer_config.json": {"model_max_length": 512},
+                       "config_sentence_transformers.json": {"prompts": {"q": "query: "}, "default_prompt_name": "q"}})}}
 
 
 def answers():
@@ -297,7 +328,9 @@ def tables():
             "tsv": b"T\xef\xbb\xbfsplit\tid\ttext\tlabel\ttags\ntrain\t1\tcaf\xc3\xa9\tpositive\tx\ntest\t2\t\tneutral\t\n",
             "posts": b"Ctext\nwords alone\n", "semicolon": b"Cid;text;label;split\n1;\"a; b\";positive;Train\n2;c;;TEST\n"},
         "json_table": {"array": json.dumps(posts, indent=1).encode(), "posts": b"\n".join(json.dumps(post).encode() for post in posts) + b"\n", "mark": b"\xef\xbb\xbf{\"id\":\"a\",\"label\":\"x\",\"split\":\"test\"}\r\n"},
-        "mvsa_labels": {"header": b"ID\ttext,image\r\n1\tneutral,positive\r\n2\tpositive,negative\r\n", "plain": b"\xef\xbb\xbf3\t neutral , neutral\n\n4\tnegative,negative"},
+        "mvsa_labels": {"header": b"ID\ttext,image\r\n1\tneutral,positive\r\n2\tpositive,negative\r\n", "plain": b"\xef\xbb\xbf3\t neutral , neutral\n\n4\tnegative,negative",
+                        "pairs": b"1,1,0,1\n2,2,2,2\n3,0,0,0\n", "rows": b"4\n0\n17\n"},
+        "captions": {"two": "1\ta dog\ton a caf\u00e9\r\n\nb 2\tboat".encode(), "odd": b"\xef\xbb\xbf1 a\n\tb\n1\t \n"},
         "public_split": {"three": folder({"train.json": split, "dev.json": split[:1], "test.json": [{"id": "7", "text": "x", "emotion_label": 1}]}),
                          "valid": folder({"valid.json": split})},
     }
@@ -350,14 +383,10 @@ def tars():
     return {"tar_rows": {"ustar": tar(tarfile.USTAR_FORMAT, members), "gnu": tar(tarfile.GNU_FORMAT, long), "pax": tar(tarfile.PAX_FORMAT, long)}}
 
 
-def parquet():
-    return {"parquet_rows": {path.stem: path.read_bytes() for path in sorted((GOLDEN / "data").glob("*.parquet"))}}
-
-
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for target, seeds in {**archives(pretend_torch()), **run_folders(), **tokenizers(), **answers(), **pictures(), **packs(), **tables(), **tars(), **parquet(), **raw_archives()}.items():
+    for target, seeds in {**archives(pretend_torch()), **run_folders(), **tokenizers(), **sentence_folders(), **answers(), **pictures(), **packs(), **tables(), **tars(), **raw_archives(), "parquet_rows": {path.stem: path.read_bytes() for path in sorted((GOLDEN / "data").glob("*.parquet"))}}.items():
         place = Path(sys.argv[1]) / target
         place.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

@@ -1,4 +1,4 @@
-"""Writes src/text/html_entities.cpp: HTML 5's named characters, from Python's html.entities, which has them from the standard.
+"""Writes src/text/html_entities.cpp: the named characters of HTML 5 and HTML 4, from Python's html.entities, which has them from the standards.
 
 Run from anywhere: python tools/make_html_entities.py
 """
@@ -15,12 +15,19 @@ namespace infig {
 const char* const kHtmlEntities =
 """
 
-lines, line = [], ""
-for name, characters in sorted(html.entities.html5.items()):
-    entry = f"{name}={','.join(f'{ord(c):X}' for c in characters)} "
-    if len(line) + len(entry) > 130:
-        lines.append(line)
-        line = ""
-    line += entry
-lines.append(line)
-OUT.write_text(HEAD + "\n".join(f'    "{one}"' for one in lines) + ";\n\n}  // namespace infig\n", encoding="utf-8")
+
+
+def listed(characters):
+    lines, line = [], ""
+    for name, value in sorted(characters.items()):
+        entry = f"{name}={','.join(f'{ord(c):X}' for c in value)} "
+        if len(line) + len(entry) > 130:
+            lines.append(line)
+            line = ""
+        line += entry
+    return "\n".join(f'    "{one}"' for one in lines + [line]) + ";\n"
+
+
+old = {name: chr(code) for name, code in html.entities.name2codepoint.items()}
+OUT.write_text(HEAD + listed(html.entities.html5) + "\n// HTML 4's, which have no semicolon here.\nconst char* const kHtml4Entities =\n" + listed(old) +
+               "\n}  // namespace infig\n", encoding="utf-8")

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +9,7 @@
 #include "apps/compute_flags.h"
 #include "apps/validators.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "core/words.h"
 #include "data/data_set.h"
 #include "evaluation/compare.h"
@@ -33,10 +36,18 @@ CompareOptions options_of(const CompareFlags& flags) {
   return options;
 }
 
+void warn_of_runs_on_both_sides(const Comparison& result) {
+  for (const auto& one : result.first.runs) {
+    const auto same = [&](const auto& other) { return std::filesystem::weakly_canonical(one) == std::filesystem::weakly_canonical(other); };
+    if (std::ranges::any_of(result.second.runs, same)) log_warning("{} stands on both sides: it is compared with itself", one.string());
+  }
+}
+
 void compare(const CompareFlags& flags) {
   CompareOptions options = options_of(flags);
   options.bootstrap.threads = threads_of_flag(options.bootstrap.threads);
   const Comparison result = compare_runs(parse_side(flags.first), parse_side(flags.second), options);
+  warn_of_runs_on_both_sides(result);
   fmt::print("{}{}{}: {}\n", result.data.empty() ? "" : result.data + ", ", result.split,
              result.without.empty() ? "" : " without " + result.without, counted(result.posts, "post"));
   for (const auto& [letter, side] : {std::pair{'A', &result.first}, std::pair{'B', &result.second}})

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -20,6 +21,7 @@
 #include "data/data_set.h"
 #include "evaluation/evaluate.h"
 #include "evaluation/reports.h"
+#include "evaluation/run_record.h"
 #include "evaluation/temperature.h"
 #include "evaluation/verdict.h"
 #include "experiments/tables.h"
@@ -34,7 +36,7 @@ namespace infig {
 namespace {
 
 struct EvaluateFlags {
-  std::string run, data, split = "test", clean_test, without, bad_image = "missing";
+  std::string run, data, captions, split = "test", clean_test, without, bad_image = "missing";
   std::string temperature = "none";
   DeviceFlags device;
   ReadingFlags reading;
@@ -53,6 +55,7 @@ void print_selective(const SelectiveScores& selective) {
 
 // What the posts' texts and pictures were.
 void print_counts(const EvaluationResult& result) {
+  if (!result.marks.empty()) std::printf("  marks: %s\n", fmt::format("{}", fmt::join(result.marks, ", ")).c_str());
   if (!result.trained_without.empty()) {
     std::printf("  %s not read: the run was trained with data.without=%s\n",
                 result.trained_without == "image" ? "pictures are" : "texts are", result.trained_without.c_str());
@@ -61,8 +64,9 @@ void print_counts(const EvaluationResult& result) {
   if (result.images_skipped > 0)
     std::printf("  %s left out: their picture cannot be used\n", counted(result.images_skipped, "post").c_str());
   if (result.posts_empty > 0)
-    std::printf("  %s with neither a text nor a picture that can be used: what is said of them is a guess\n",
-                counted(result.posts_empty, "post").c_str());
+    std::printf("  %s with neither a text nor a picture that can be used: what is said of %s is a guess\n",
+                counted(result.posts_empty, "post").c_str(), result.posts_empty == 1 ? "it" : "them");
+  if (result.rows_left_out > 0) std::printf("  %s with neither text nor picture left out\n", counted(result.rows_left_out, "row").c_str());
 }
 
 void print_scores(const EvaluationResult& result) {
@@ -140,10 +144,17 @@ struct Evaluations {
   std::optional<EvaluationResult> text_alone, picture_alone;  // --modalities
 };
 
-Evaluations evaluate_all(const EvaluateFlags& flags, const std::string& run, const DataSet& data, const EvaluateOptions& options) {
+// With captions, then --limit.
+DataSet seen_posts(const Predictor& predictor, const DataSet& whole, const EvaluateFlags& flags) {
+  const DataSet own = completed(predictor, whole, flags.captions);
+  return flags.limit > 0 ? limited(own, flags.limit, kLimitSeed) : own;
+}
+
+Evaluations evaluate_all(const EvaluateFlags& flags, const std::string& run, const DataSet& whole, const EvaluateOptions& options) {
   Evaluations all;
   const Split split = parse_split(flags.split);
   const Predictor predictor(run, options.predictor);
+  const DataSet data = seen_posts(predictor, whole, flags);
   if (flags.modalities && predictor.trained_without() != Without::kNothing) {
     throw ConfigError(fmt::format("--modalities: {} was trained with data.without={} and has one side alone; leave the flag out", run,
                                   side_name(predictor.trained_without())));
@@ -219,13 +230,13 @@ std::string read_split(std::string& word) {
 }
 
 // One run, evaluated, printed and written by the first rank.
-EvaluationResult evaluate_run(const EvaluateFlags& flags, const std::string& run, const DataSet& data, const EvaluateOptions& options) {
-  Evaluations all = evaluate_all(flags, run, data, options);
+EvaluationResult evaluate_run(const EvaluateFlags& flags, const std::string& run, const DataSet& whole, const EvaluateOptions& options) {
+  Evaluations all = evaluate_all(flags, run, whole, options);
   EvaluationResult& result = all.result;
   if (!options.ranks->first()) return std::move(result);
-  calibrate(flags, run, data, all, result);
-  result.anchors = anchor_lines(flags.data, data, result.split);
-  score_without_leaks(flags, data, result);
+  calibrate(flags, run, whole, all, result);
+  result.anchors = anchor_lines(flags.data, whole, result.split);
+  score_without_leaks(flags, whole, result);
   print_scores(result);
   print_clean(result);
   print_anchors(result);
@@ -236,7 +247,7 @@ EvaluationResult evaluate_run(const EvaluateFlags& flags, const std::string& run
     return std::move(result);
   }
   if (flags.modalities) show_sides(run, all, result);
-  write_pages(flags, run, data, write_evaluation(result, run));
+  write_pages(flags, run, whole, write_evaluation(result, run));
   return std::move(result);
 }
 
@@ -295,13 +306,13 @@ void evaluate_verb(const EvaluateFlags& flags) {
   const std::vector<std::string> runs = runs_of(flags.run);
   for (const std::string& run : runs) {  // said before the work
     find_checkpoint(run);
+    if (flags.limit == 0) check_run_record(run, !flags.no_report && flags.without.empty());
     if (!flags.fit_temperature) chosen_temperature(run, flags.temperature);
   }
   Ranks& ranks = ranks_of_verb();
   EvaluateOptions options;
   options.predictor = use_device_flags(flags.device);
-  const DataSet whole = read_data_set(flags.data, flags.reading.reading()),
-                data = flags.limit > 0 ? limited(whole, flags.limit, kLimitSeed) : whole;
+  const DataSet whole = read_data_set(flags.data, flags.reading.reading());
   ConfigBinder binder;
   bind_options(binder, options);
   std::vector<std::string> settings = {"bad_image=" + flags.bad_image, fmt::format("batch_size={}", flags.batch_size),
@@ -317,7 +328,7 @@ void evaluate_verb(const EvaluateFlags& flags) {
   std::vector<EvaluationResult> results;
   for (const std::string& run : runs) {
     if (runs.size() > 1 && ranks.first()) std::printf("%s:\n", run.c_str());
-    results.push_back(evaluate_run(flags, run, data, options));
+    results.push_back(evaluate_run(flags, run, whole, options));
   }
   if (results.size() > 1 && ranks.first()) show_mean(results, runs, flags);
 }
@@ -331,6 +342,8 @@ void add_evaluate(CLI::App& app) {
       ->required();
   add_data_flag(*verb, flags->data);
   add_reading_flags(*verb, flags->reading);
+  verb->add_option("--captions", flags->captions,
+                   "captions of this data set's pictures, id<TAB>caption, for a model that reads them (default: the run's captions.file)");
   verb->add_option("--split", flags->split, "train | dev | test")->capture_default_str()->transform(CLI::Validator(read_split, ""));
   verb->add_option(
       "--clean-test", flags->clean_test,

@@ -28,7 +28,8 @@ namespace {
 
 struct PredictFlags {
   const CLI::App* verb = nullptr;  // which flags were typed
-  std::string run, text, image, input, output, input_format, format, summary, bad_image = "missing", temperature = "none";
+  std::string run, text, image, caption, captions, input, output, input_format, format, summary, bad_image = "missing",
+                                                                                                 temperature = "none";
   DeviceFlags device;
   ReadingFlags reading;
   int64_t batch_size = 64, workers = 2, block_rows = 4096, limit = 0;
@@ -36,7 +37,7 @@ struct PredictFlags {
   bool restart = false;
 
   bool typed(const char* flag) const { return verb->get_option(flag)->count() > 0; }
-  bool one() const { return typed("--text") || typed("--image"); }
+  bool one() const { return typed("--text") || typed("--image") || typed("--caption"); }
   bool to_stdout() const { return output == kStandardInput; }
   // That lost pictures are no error was said, not only left as it is.
   bool may_lose_pictures() const { return typed("--bad-image") && bad_image == "missing"; }
@@ -99,6 +100,7 @@ void predict_one(const PredictFlags& flags, const Predictor& predictor) {
   request.post.id = "1";
   request.post.text = flags.text;
   request.post.image = parse_file_span(flags.image);
+  request.post.caption = flags.caption;
   const PostOutcome outcome = predictor.predict({request}, options_of(flags)).front();
   const PredictionFormat format = prediction_format(flags.format, flags.output);
   const PredictionLines lines(format, predictor.labels(), flags.min_confidence);
@@ -113,6 +115,7 @@ void predict_one(const PredictFlags& flags, const Predictor& predictor) {
   } else {
     make_folder_of(flags.output);
     write_file_atomic(flags.output, rows);
+    std::fprintf(stderr, "1 row written to %s\n", flags.output.c_str());
   }
   PredictionCounts counts;
   counts.add(outcome, flags.min_confidence);
@@ -121,21 +124,32 @@ void predict_one(const PredictFlags& flags, const Predictor& predictor) {
   if (!outcome.picture.empty()) log_warning("--image {}: {}", flags.image, outcome.picture);
 }
 
+// What the model reads besides text and picture, and how many rows have it.
+std::string further_inputs(const Predictor& predictor, const PredictionCounts& done) {
+  std::string words;
+  if (predictor.reads(BatchColumn::kCaptions))
+    words += fmt::format("; captions: {} of {} have one", done.captions, counted(done.rows, "row"));
+  if (predictor.reads(BatchColumn::kAttributes))
+    words += fmt::format("; attributes: {} of {} have some", done.attributes, counted(done.rows, "row"));
+  return words;
+}
+
 // Says on the screen what the rows became. Throws DataError where nothing of what was asked for came about, though all rows are written.
-void conclude(const PredictFlags& flags, PredictionCounts done, bool first) {
+void conclude(const PredictFlags& flags, const Predictor& predictor, PredictionCounts done, bool first) {
   if (flags.input != kStandardInput) done.pictures.lost = lost_pictures_of(flags.input);
   const std::string where = flags.to_stdout() ? "standard output" : flags.output;
   if (first) {
     std::string words = fmt::format("{} written to {} ({} with an error", counted(done.rows, "row"), where, done.faults);
-    if (done.empty > 0) words += fmt::format(", {} of them with neither text nor picture", done.empty);
+    if (done.empty > 0) words += fmt::format(", {} of them with neither a text nor a picture that can be used", done.empty);
     if (flags.min_confidence > 0) words += fmt::format("; {} below --min-confidence {}: {}", done.below, flags.min_confidence, kNoAnswer);
-    std::fprintf(stderr, "%s); %s\n", words.c_str(), done.pictures.words().c_str());
+    std::fprintf(stderr, "%s); %s%s\n", words.c_str(), done.pictures.words().c_str(), further_inputs(predictor, done).c_str());
     write_summary(flags, done);
   }
   if (!flags.may_lose_pictures()) require_a_used_picture("--input " + flags.input, done.pictures);
   if (done.rows > 0 && done.faults == done.rows)
-    throw DataError(
-        fmt::format("--input {}: none of the {} could be scored; their rows say why ({})", flags.input, counted(done.rows, "post"), where));
+    throw DataError(done.rows == 1 ? fmt::format("--input {}: the only post could not be scored; its row says why ({})", flags.input, where)
+                                   : fmt::format("--input {}: none of the {} could be scored; their rows say why ({})", flags.input,
+                                                 counted(done.rows, "post"), where));
 }
 
 void predict_file(const PredictFlags& flags, const Predictor& predictor, Ranks& ranks) {
@@ -151,11 +165,12 @@ void predict_file(const PredictFlags& flags, const Predictor& predictor, Ranks& 
                                                .min_confidence = flags.min_confidence,
                                                .block_rows = flags.block_rows,
                                                .limit = flags.limit,
+                                               .captions = flags.captions,
                                                .restart = flags.restart,
                                                .command = &command,
                                                .stop = watch_signals()},
                                               options);
-  conclude(flags, done, ranks.first());
+  conclude(flags, predictor, done, ranks.first());
 }
 
 // What is wrong with the flags is said before the work.
@@ -165,7 +180,7 @@ void check_flags(const PredictFlags& flags) {
     throw ConfigError("predict: give either --text and/or --image for one post, or --input and --output for a file");
   if (!one && flags.output.empty())
     throw ConfigError("predict: --input needs --output FILE.jsonl, FILE.csv or FILE.parquet, or --output - for the screen");
-  for (const char* flag : {"--input-format", "--block-rows", "--limit", "--restart"}) {
+  for (const char* flag : {"--input-format", "--captions", "--block-rows", "--limit", "--restart"}) {
     if (one && flags.typed(flag)) throw ConfigError(fmt::format("predict: {} goes with --input, not with one post", flag));
   }
   if (flags.restart && (flags.to_stdout() || flags.input == kStandardInput))
@@ -185,6 +200,8 @@ void predict_verb(const PredictFlags& flags) {
     log_info("{} are not read: {} was trained with data.without={}", hidden == Without::kImage ? "pictures" : "texts", flags.run,
              side_name(hidden));
   }
+  if (!flags.caption.empty() && !predictor.reads(BatchColumn::kCaptions))
+    throw ConfigError(fmt::format("--caption: the model of {} reads no captions; leave it out", flags.run));
   if (flags.one()) {
     predict_one(flags, predictor);
   } else {
@@ -195,6 +212,7 @@ void predict_verb(const PredictFlags& flags) {
 void add_input_and_output(CLI::App& verb, PredictFlags& flags) {
   verb.add_option("--text", flags.text, "the post's text");
   verb.add_option("--image", flags.image, "the post's picture");
+  verb.add_option("--caption", flags.caption, "a caption of the post's picture, for a model that reads one (docs/models.md)");
   verb.add_option(
       "--input", flags.input,
       "JSONL, CSV, TSV or Parquet with id, text, image (paths from the file's folder), a WebDataset tar, a data set folder, a folder of "
@@ -202,6 +220,7 @@ void add_input_and_output(CLI::App& verb, PredictFlags& flags) {
   verb.add_option("--input-format", flags.input_format, "what --input is, whatever its name (standard input: jsonl unless it is given)")
       ->check(CLI::IsMember({"jsonl", "csv", "tsv", "tar", "parquet"}));
   add_reading_flags(verb, flags.reading);
+  verb.add_option("--captions", flags.captions, "captions of the rows' pictures, id<TAB>caption, for a model that reads them");
   verb.add_option(
       "--output", flags.output,
       "JSONL, CSV or Parquet to write, one row for each input row, in order; an interrupted run goes on with the same command. - is "

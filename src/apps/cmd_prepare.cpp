@@ -58,11 +58,21 @@ void add_mvsa_single(CLI::App& prepare) {
       .footer =
           "Labels: equal labels of text and image give that label, one neutral gives the other; positive against negative drops the pair.\n"
           "With --splits the labels and the order are the split files', and differences from the raw files are listed.\n"
-          "Example:\n  infig prepare mvsa-single --raw MVSA_Single --splits MVSA-single/10-flod-1 --out data/mvsa-single",
+          "Examples:\n  infig prepare mvsa-single --raw MVSA_Single --splits MVSA-single/10-flod-1 --out data/mvsa-single\n"
+          "  infig prepare mvsa-single --protocol consistent-2592 --raw MVSA_Single --out data/mvsa-consistent\n"
+          "  infig prepare mvsa-single --protocol fair-10fold --fold 1 --raw MVSA_Single --splits mvsa_single --out data/mvsa-fair-1",
   };
-  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(), [](const PrepareFlags& flags) {
-    return prepare_mvsa_single(flags.raw, flags.splits, flags.out, prepare_options(flags));
+  auto protocol = std::make_shared<std::string>();
+  CLI::App* command = add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(), [protocol](const PrepareFlags& flags) {
+    PrepareOptions options = prepare_options(flags);
+    MvsaSingleOptions mvsa{.raw = flags.raw, .splits = flags.splits};
+    if (!protocol->empty()) mvsa.protocol = parse_mvsa_protocol(*protocol);
+    if (options.split.folds == 0) std::swap(mvsa.fold, options.split.fold);  // of the published folds
+    return prepare_mvsa_single(mvsa, flags.out, options);
   });
+  command->add_option("--protocol", *protocol,
+                      "How the data set is measured: 4511 (the public split, the paper's), consistent-2592 (text and image with equal "
+                      "labels) or fair-10fold (the public ten folds; --fold K)");
 }
 
 using PrepareTable = PrepareReport (*)(const std::filesystem::path&, const std::filesystem::path&, const TableOptions&);

@@ -296,8 +296,8 @@ void add_verify_data(CLI::App& app) {
   command->add_option("--list", flags->list, "How many faults of each kind to list")->check(whole_from(0))->capture_default_str();
   add_threads_flag(*command, flags->threads, "Threads; 0: all cores");
   command->footer(
-      "Exit code 1 if a count or hash that is stated (in dataset.json or by --expect) is missed, or a row cannot be used; leaks are no "
-      "miss.\n"
+      "Exit code 1 if a count or hash that is stated (in dataset.json or by --expect) is missed, a row cannot be used, or more of the "
+      "pictures than --max-unusable cannot be; leaks are no miss.\n"
       "Examples:\n  infig verify-data data/mvsa --expect mvsa-single --write-clean-test\n"
       "  infig verify-data posts.csv --tokenizer weights/minilm-l6 --max-length 64 --output-dir report");
   command->callback([flags, clean, bad_image] {

@@ -38,6 +38,7 @@ constexpr const char* kFooter =
 int failed(const std::string& message, int code) {
   infig::Ranks& ranks = infig::Ranks::started();
   if (!ranks.several()) {
+    std::fflush(stdout);  // in one log of both, what was printed before comes before
     infig::log_error("{}", message);
     return code;
   }

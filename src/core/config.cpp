@@ -337,7 +337,10 @@ std::optional<std::string> find_config_value(const std::filesystem::path& file, 
 void apply_override(const ConfigBinder& binder, const std::string& assignment) {
   const size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw ConfigError(fmt::format("'{}': expected key=value, as in gam.queue_size=512", assignment));
+    const bool key = std::ranges::any_of(binder.fields(), [&](const ConfigField& field) { return field.key == assignment; });
+    throw ConfigError(
+        key ? fmt::format("'{}': the value is missing; write it behind an equals sign, without blanks: {}=VALUE", assignment, assignment)
+            : fmt::format("'{}': expected key=value, as in gam.queue_size=512", assignment));
   }
   set_key(binder, assignment.substr(0, equals), typed_value(assignment.substr(equals + 1)), "command line");
 }

@@ -33,8 +33,9 @@ struct Description {
   LostPictures lost_pictures;
 };
 
-// What prepare has counted under "pictures": named, there, and how many were of each status. What is lost without a status was not looked
-// for.
+// What prepare has counted under "pictures": named, there, and how many were of each status. An absent file is always lost. A file of
+// another bad status is lost where it was decoded, and linked all the same where only its first bytes were looked at: then its post still
+// names it, and it counts where it is read. What is lost without a status was not looked for.
 LostPictures lost_in(const nlohmann::json& description) {
   const auto pictures = description.find("pictures");
   if (pictures == description.end() || !pictures->is_object()) return {};
@@ -43,7 +44,8 @@ LostPictures lost_in(const nlohmann::json& description) {
     return found != pictures->end() && found->is_number_integer() ? std::max<int64_t>(0, found->get<int64_t>()) : 0;
   };
   const int64_t lost = std::max<int64_t>(0, count("named") - count("there"));
-  const int64_t bad = std::min(lost, count("empty") + count("broken") + count("unknown_format") + count("too_large"));
+  const int64_t left = std::max<int64_t>(0, lost - count("absent"));
+  const int64_t bad = std::min(left, count("empty") + count("broken") + count("unknown_format") + count("too_large"));
   return {.absent = lost - bad, .bad = bad};
 }
 
@@ -115,6 +117,7 @@ class PostReader {
     }
     post.id = std::move(*row.id);
     post.text = std::move(row.text).value_or("");
+    post.attributes = std::move(row.attributes);
     post.image = row.picture ? kept_pictures().add(*row.picture) : picture_of(row, tables_.back());
     return "";
   }
@@ -150,7 +153,11 @@ class PostReader {
   std::unordered_map<std::string, std::pair<size_t, int64_t>> places_;  // of each id: table and row
 };
 
-void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fault, const TableReading& reading, DataSet& data) {
+bool says_nothing(const Post& post) { return post.text.empty() && !post.names_picture() && post.attributes.empty(); }
+
+// `leave_out_empty`: a row with neither text nor picture is counted and no post, as in what prepare makes of the table.
+void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fault, const TableReading& reading, DataSet& data,
+              bool leave_out_empty) {
   reader.begin(table);
   for_each_row(
       table,
@@ -158,7 +165,12 @@ void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fau
         Post post;
         const std::string why = reader.read(row, post);
         if (why.empty()) {
-          data.posts.push_back(std::move(post));
+          if (leave_out_empty && says_nothing(post)) {
+            ++data.empty_rows.at(static_cast<size_t>(post.split));
+            if (reading.notes != nullptr) reading.notes->add(table, "rows with neither text nor picture, which are left out", 1);
+          } else {
+            data.posts.push_back(std::move(post));
+          }
           return;
         }
         const std::string message = fmt::format("{}: {}", row_place(table, row.line), why);
@@ -193,7 +205,7 @@ DataSet read_folder(const fs::path& folder, const RowFaultSink& fault, std::stri
   data.sha256 = sha256_file(posts);
   stated = description.sha256;
   PostReader reader(&data.labels, /*ids_given=*/true);
-  read_all(posts, reader, fault, {}, data);
+  read_all(posts, reader, fault, {}, data, /*leave_out_empty=*/false);
   return data;
 }
 
@@ -272,7 +284,7 @@ DataSet read_tables(const fs::path& name, const std::vector<fs::path>& tables, c
   PostReader reader(named ? &data.labels : nullptr, /*ids_given=*/tars);
   for (const fs::path& table : tables) {
     require_columns(table, {"label", "split"}, reading);
-    read_all(table, reader, fault, reading, data);
+    read_all(table, reader, fault, reading, data, /*leave_out_empty=*/!fault);
   }
   if (!named) number_labels(data);
   const bool parquet = std::any_of(tables.begin(), tables.end(), is_parquet);
@@ -320,6 +332,7 @@ DataSet read_data_set(const fs::path& path, const RowFaultSink& fault, std::stri
   if (prepared && !reading.columns.empty())
     throw ConfigError(
         fmt::format("--columns: {} is a data set that prepare wrote, whose columns have their names; leave it out", path.string()));
+  if (bare && !fs::exists(path / kDescriptionFile)) refuse_folder_of_data_sets(path);
   TableNotes notes;
   TableReading noted = reading;
   noted.notes = &notes;
@@ -358,6 +371,7 @@ std::vector<Post> read_posts(const fs::path& path, const TableReading& reading) 
           Post post;
           post.id = row.id && !row.id->empty() ? std::move(*row.id) : fmt::format("{}", posts.size() + 1);
           post.text = std::move(row.text).value_or("");
+          post.attributes = std::move(row.attributes);
           post.image = row.picture ? kept_pictures().add(*row.picture) : picture_of(row, table);
           post.label = std::move(row.label).value_or("");
           posts.push_back(std::move(post));

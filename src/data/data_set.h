@@ -15,15 +15,17 @@ namespace infig {
 // Reads a data set: a folder with posts.jsonl and dataset.json; or what tables_of takes: a CSV/TSV/JSONL table with the same columns (by
 // these names or others, data/rows.h), tars in WebDataset form, Parquet, a folder of pictures. Labels are then numbered as a Parquet schema
 // states them, else in alphabetical order, whole numbers by size, and the log names what looks like an accident in them (label_words.h) and
-// what else is worth saying (TableNotes); a row of a table without id gets its number among the rows. Pictures inside Parquet are laid into
-// a nameless file that lasts as long as the process (picture_spool.h). A post of the split test may have no label: its label_id is -1.
+// what else is worth saying (TableNotes); a row of a table without id gets its number among the rows. A row of a table with neither text
+// nor picture is no post, as in what prepare makes of it: it is counted (DataSet::empty_rows) and said. Pictures inside Parquet are laid
+// into a nameless file that lasts as long as the process (picture_spool.h). A post of the split test may have no label: its label_id is -1.
 // Beside tars, a dataset.json names them, and a label may also be its number there. A '/' in a tar's key becomes '_'. A posts.jsonl that
 // was changed after dataset.json was written is read, with a warning in the log. Throws DataError naming file, row and field for: a missing
-// folder or file, a broken line, a text that is not UTF-8, a label outside dataset.json's, none outside the split test, a duplicate id, an
-// id that is no plain file name, an unknown split.
+// folder or file, a folder of data sets, a broken line, a text that is not UTF-8, a label outside dataset.json's, none outside the split
+// test, a duplicate id, an id that is no plain file name, an unknown split.
 DataSet read_data_set(const std::filesystem::path& path, const TableReading& reading = {});
 
-// As above, but a faulty row is passed to `fault` (one message per row, with file, row and field) and left out; nothing is logged, and
+// As above, but a faulty row is passed to `fault` (one message per row, with file, row and field) and left out, rows with neither text nor
+// picture are posts, for who wants to see them; nothing is logged, and
 // `stated_sha256` receives dataset.json's hash (empty for a table).
 DataSet read_data_set(const std::filesystem::path& path, const std::function<void(const std::string&)>& fault, std::string& stated_sha256,
                       const TableReading& reading = {});

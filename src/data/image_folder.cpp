@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/words.h"
 #include "data/parquet/parquet_rows.h"
 #include "data/post.h"
 
@@ -163,6 +164,20 @@ class ImageFolder {
 bool is_picture_extension(std::string_view extension) {
   constexpr std::array kAll = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "avif", "heic", "heif", "tif", "tiff", "jxl"};
   return std::find(kAll.begin(), kAll.end(), extension) != kAll.end();
+}
+
+void refuse_folder_of_data_sets(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (fs::exists(entry.path() / "posts.jsonl") && fs::exists(entry.path() / "dataset.json")) names.push_back(last_name(entry.path()));
+  }
+  if (names.empty()) return;
+  std::sort(names.begin(), names.end());
+  const size_t shown = std::min<size_t>(names.size(), 5);
+  throw DataError(fmt::format("{}: is no data set, but holds {} ({}{}); give one of them, as {}", folder.string(),
+                              counted(static_cast<int64_t>(names.size()), "data set"),
+                              fmt::join(names.begin(), names.begin() + static_cast<int64_t>(shown), ", "),
+                              names.size() > shown ? ", ..." : "", (folder / names.front()).string()));
 }
 
 bool is_image_folder(const fs::path& folder) {

@@ -1,6 +1,7 @@
 // A post: what one row of a data set holds.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -33,6 +34,8 @@ struct Post {
   int64_t label_id = -1;  // index into DataSet::labels; -1 without a label
   Split split = Split::kTrain;
   std::optional<MemoryPicture> picture = {};  // used where `image` is empty
+  std::vector<std::string> attributes = {};   // words that a classifier of attributes saw in the picture (HFM), most likely first
+  std::string caption = {};                   // of the picture (data/captions.h); empty: none
 
   bool names_picture() const { return !image.empty() || picture.has_value(); }
 };
@@ -51,6 +54,7 @@ struct DataSet {
   std::string sha256;                // of posts.jsonl (or of the table that was read)
   std::filesystem::path named = {};  // as whoever reads it has named it: the folder, the table, the pattern
   LostPictures lost_pictures = {};
+  std::array<int64_t, 3> empty_rows = {};  // of a table, by split: rows with neither a text nor a picture's name, which are no posts
 
   std::vector<int64_t> rows_of(Split split) const;  // indices into posts, in file order
   std::string called() const;                       // what messages call it: `named`, else the folder, else the name

@@ -46,6 +46,12 @@ std::optional<std::string> json_field(const nlohmann::json& value, const std::st
   throw RowFault{fmt::format("field \"{}\" is {} {}, expected text", key, value.type_name(), value.dump().substr(0, 40))};
 }
 
+constexpr const char* kAttributes = "attributes";
+
+bool is_word_list(const nlohmann::json& value) {
+  return value.is_array() && !value.empty() && std::ranges::all_of(value, [](const nlohmann::json& word) { return word.is_string(); });
+}
+
 }  // namespace
 
 void read_json_lines(const fs::path& path, const TableReading& reading, const RowTake& take) {
@@ -99,6 +105,10 @@ PostRow JsonKeys::row(std::string_view line) {
     used.insert(key);
     if (reading_.columns.contains(field)) found_.insert(field);
     if (reading_.notes != nullptr) used_[field] = key;
+  }
+  if (const auto found = object.find(kAttributes); found != object.end() && !used.contains(kAttributes) && is_word_list(*found)) {
+    row.attributes = found->get<std::vector<std::string>>();
+    used.insert(kAttributes);
   }
   if (reading_.notes == nullptr || objects_ > ColumnLooks::kRows) return row;
   for (const auto& [key, value] : object.items()) {

@@ -24,7 +24,8 @@ struct PostRow {
   std::optional<std::string> image;
   std::optional<std::string> label;
   std::optional<std::string> split;
-  std::optional<std::string> picture = {};  // the bytes of its file, where the table holds them itself (Parquet); `image` is then its name
+  std::vector<std::string> attributes = {};  // of JSON alone: the list of words under the key "attributes"
+  std::optional<std::string> picture = {};   // the bytes of its file, where the table holds them itself (Parquet); `image` is then its name
 };
 
 // "/a/posts.jsonl, row 17": how messages of this folder name a row.

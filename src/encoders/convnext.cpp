@@ -70,12 +70,12 @@ ConvNextBlockImpl::ConvNextBlockImpl(int64_t channels, int64_t kernel, const Con
   if (options.layer_scale) gamma_ = register_parameter("gamma", at::full({channels}, kInitialLayerScale));
 }
 
-at::Tensor ConvNextBlockImpl::forward(const at::Tensor& x) {
+at::Tensor ConvNextBlockImpl::forward(const at::Tensor& x, const StochasticDepth& depth, double share) {
   const int64_t channels = x.size(1);
   at::Tensor y = convolve(x, depthwise_, 1, depthwise_->weight.size(2) / 2, channels).permute({0, 2, 3, 1});
   y = fc2_->forward(activate(fc1_->forward(norm_->forward(y)), hidden_act_));
   if (gamma_.defined()) y = y * gamma_;
-  return x + y.permute({0, 3, 1, 2});
+  return x + depth.thin(y, share).permute({0, 3, 1, 2});
 }
 
 void ConvNextImpl::make_stem() {
@@ -111,7 +111,7 @@ ConvNextImpl::ConvNextImpl(const ConvNextOptions& options) : options_((options.v
   if (options.final_norm) final_norm_ = register_module("norm_pre", channel_norm(options.feature_size(), options.layer_norm_eps));
 }
 
-std::vector<at::Tensor> ConvNextImpl::forward_all(const at::Tensor& pixel_values) {
+std::vector<at::Tensor> ConvNextImpl::forward_all(const at::Tensor& pixel_values, const StochasticDepth& depth) {
   check_pixel_values("ConvNeXt", pixel_values);
   at::Tensor x = pixel_values.contiguous(at::MemoryFormat::ChannelsLast);
   if (options_.cells(std::min(x.size(2), x.size(3))) < 1) {
@@ -123,16 +123,20 @@ std::vector<at::Tensor> ConvNextImpl::forward_all(const at::Tensor& pixel_values
   }
   x = normalize_channels(x, stem_norm_);
   std::vector<at::Tensor> maps = {x};
+  int64_t blocks = 0, number = 0;
+  for (const int64_t count : options_.depths) blocks += count;
   for (Stage& stage : stages_) {
     if (stage.down) x = convolve(normalize_channels(x, stage.norm), stage.down, 2, 0);
-    for (const auto& block : *stage.blocks) x = block->as<ConvNextBlock>()->forward(x);
+    for (const auto& block : *stage.blocks) x = block->as<ConvNextBlock>()->forward(x, depth, share_to_last(number++, blocks));
     maps.push_back(x);
   }
   if (final_norm_) maps.push_back(normalize_channels(x, final_norm_));
   return maps;
 }
 
-at::Tensor ConvNextImpl::features(const at::Tensor& pixel_values, bool /*batch_statistics*/) { return forward_all(pixel_values).back(); }
+at::Tensor ConvNextImpl::features(const at::Tensor& pixel_values, bool /*batch_statistics*/, const StochasticDepth& depth) {
+  return forward_all(pixel_values, depth).back();
+}
 
 void ConvNextImpl::initialize(uint64_t seed) {
   initialize_transformer(*this, 0.02, seed);

@@ -48,7 +48,8 @@ at::Tensor normalize_channels(const at::Tensor& x, torch::nn::LayerNorm& norm);
 class ConvNextBlockImpl : public torch::nn::Module {
  public:
   ConvNextBlockImpl(int64_t channels, int64_t kernel, const ConvNextOptions& options);
-  at::Tensor forward(const at::Tensor& x);
+  // depth thins the branch; `share` is the block's.
+  at::Tensor forward(const at::Tensor& x, const StochasticDepth& depth = {}, double share = 0);
 
  private:
   Activation hidden_act_;
@@ -73,9 +74,11 @@ class ConvNextImpl : public ImageBackbone {
  public:
   explicit ConvNextImpl(const ConvNextOptions& options);
   // The last stage's map, behind norm_pre where there is one. There is no BatchNorm: batch_statistics has no effect. See ImageBackbone.
-  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) override;
-  std::vector<at::Tensor> forward_all(const at::Tensor& pixel_values);  // the maps after the stem and after each stage, for tests
-  void initialize(uint64_t seed) override;                              // initialize_transformer() with deviation 0.02; gamma 1e-6
+  using ImageBackbone::features;
+  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) override;
+  // The maps after the stem and after each stage, for tests.
+  std::vector<at::Tensor> forward_all(const at::Tensor& pixel_values, const StochasticDepth& depth = {});
+  void initialize(uint64_t seed) override;  // initialize_transformer() with deviation 0.02; gamma 1e-6
   int64_t feature_size() const override { return options_.feature_size(); }
   int64_t stride() const override { return options_.stride(); }
   nlohmann::json config() const override;  // as transformers' ConvNextConfig, with what it cannot say beside it

@@ -16,9 +16,32 @@ namespace infig {
 namespace {
 
 const WeightNames kTimmResNetNames = {
-    .prefixes = {"timm_model.", "module.", "model."}, .endings = {}, .other_parts = {"fc."}, .other_endings = {"num_batches_tracked"}};
+    .prefixes = {"timm_model."}, .endings = {}, .other_parts = {"fc."}, .other_endings = {"num_batches_tracked"}};
 // convnext_weights() and inverted_weights() have taken off what is to be taken off.
 const WeightNames kConvolutionalNames = {.prefixes = {}, .endings = {}, .other_parts = {}, .other_endings = {"num_batches_tracked"}};
+
+// A tensor that each network has once, in each naming: what stands before it stands before all of the network's names.
+const std::vector<std::string>& convolutional_anchors() {
+  static const std::vector<std::string> kAnchors = {"stages.0.blocks.0.conv_dw.weight",         // ConvNeXt of timm,
+                                                    "encoder.stages.0.layers.0.dwconv.weight",  // transformers,
+                                                    "downsample_layers.0.0.weight",             // the authors
+                                                    "features.1.0.block.0.weight",              // and torchvision
+                                                    "blocks.0.0.conv_dw.weight",                // inverted bottlenecks of timm,
+                                                    "encoder.blocks.0.depthwise_conv.depthwise_conv.weight",  // transformers
+                                                    "features.1.0.block.0.0.weight",                          // and torchvision
+                                                    "features.1.block.0.0.weight"};
+  return kAnchors;
+}
+
+// A training script's checkpoint: the network without what stands before its names. A prefix of the makers' own is taken off later.
+TensorMap without_wrapper(const TensorMap& published, const std::string& where) {
+  for (const char* own : {"convnext.", "efficientnet.", "timm_model."}) {
+    for (const std::string& anchor : convolutional_anchors()) {
+      if (published.contains(own + anchor)) return published;
+    }
+  }
+  return without_prefix(published, convolutional_anchors(), where);
+}
 
 // Of ImageNet's training, in the size that networks were published for.
 ImageOptions imagenet_pixels(int64_t size, int64_t resize, Filter filter) {
@@ -85,9 +108,10 @@ PublishedBackbone load_timm(const ImageBackboneOptions& network, const std::stri
   } else if (const auto* net = std::get_if<InvertedNetOptions>(&network)) {
     published = load_one(*net, tensors, inverted_naming(tensors).value_or(InvertedNaming::kTimm), where);
   } else {
-    const ResNetOptions options = sizes_of_plain(std::get<ResNetOptions>(network), architecture, tensors, where);
+    const TensorMap plain = without_prefix(rename_weights(tensors, kTimmResNetNames, where), {"layer1.0.conv1.weight"}, where);
+    const ResNetOptions options = sizes_of_plain(std::get<ResNetOptions>(network), architecture, plain, where);
     const auto backbone = std::make_shared<ResNetImpl>(options);
-    load_published(*backbone, tensors, kTimmResNetNames, where);
+    load_published(*backbone, plain, kTimmResNetNames, where);
     published = {.backbone = backbone, .pixels = timm_default_pixels(), .name = {}};
   }
   published.name = architecture;
@@ -130,17 +154,18 @@ std::string model_type_of(const nlohmann::json& config) {
 
 }  // namespace
 
-std::optional<PublishedBackbone> load_convolutional(const nlohmann::json& config, const TensorMap& tensors, const std::string& where) {
+std::optional<PublishedBackbone> load_convolutional(const nlohmann::json& config, const TensorMap& published, const std::string& where) {
   const std::string type = of_config_in(where, [&] { return model_type_of(config); });
   const std::string architecture = of_config_in(where, [&] { return timm_architecture(config); });
   if (!architecture.empty()) {
     const auto network = of_config_in(where, [&] { return timm_network(config); });
     if (!network) return std::nullopt;
-    return load_timm(*network, architecture, tensors, where);
+    return load_timm(*network, architecture, without_wrapper(published, where), where);
   }
+  if (!type.empty() && type != "convnext" && type != "efficientnet") return std::nullopt;
+  const TensorMap tensors = without_wrapper(published, where);
   if (type == "convnext") return load_transformers_convnext(config, tensors, where);
   if (type == "efficientnet") return load_transformers_efficientnet(config, tensors, where);
-  if (!type.empty()) return std::nullopt;
   if (is_convnext(tensors)) return load_bare_convnext(tensors, where);
   if (const auto naming = inverted_naming(tensors)) return load_bare_inverted(tensors, *naming, where);
   return std::nullopt;
@@ -155,8 +180,8 @@ void refuse_stated_network(const nlohmann::json& config, const std::string& wher
     }
     if (!type.empty() && type != "resnet") {
       throw ConfigError(
-          fmt::format("config.json: model_type is \"{}\", which is no image backbone known here; supported are resnet, convnext "
-                      "and efficientnet",
+          fmt::format("config.json: model_type is \"{}\", which is no image backbone known here; supported are resnet, convnext, "
+                      "efficientnet, and Vision Transformers (vit, deit, dinov2, dinov2_with_registers, clip, siglip)",
                       type));
     }
   });

@@ -101,9 +101,10 @@ EfficientNetBlockImpl::EfficientNetBlockImpl(int64_t in_channels, int64_t out_ch
   add(project_, lite_convolution(wide, out_channels), "_project_conv", "_bn2");
 }
 
-at::Tensor EfficientNetBlockImpl::forward(const at::Tensor& x, bool batch_statistics) {
+at::Tensor EfficientNetBlockImpl::forward(const at::Tensor& x, bool batch_statistics, const StochasticDepth& depth, double share) {
   at::Tensor y = expand_ ? expand_->forward(x, batch_statistics, Activation::kRelu6) : x;
   y = depthwise_->forward(y, batch_statistics, Activation::kRelu6);
+  if (residual_ && depth.active()) return x + depth.thin(project_->forward(y, batch_statistics), share);
   return residual_ ? project_->forward_add(y, x, batch_statistics, std::nullopt) : project_->forward(y, batch_statistics);
 }
 
@@ -126,15 +127,18 @@ EfficientNetLiteImpl::EfficientNetLiteImpl(const EfficientNetLiteOptions& option
   register_module("_bn1", head_->norm());
 }
 
-at::Tensor EfficientNetLiteImpl::run(const at::Tensor& pixel_values, bool batch_statistics, std::vector<at::Tensor>* maps) {
+at::Tensor EfficientNetLiteImpl::run(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth,
+                                     std::vector<at::Tensor>* maps) {
   check_pixel_values("EfficientNet-Lite", pixel_values);
   at::Tensor x = stem_->forward(pixel_values.contiguous(at::MemoryFormat::ChannelsLast), batch_statistics, Activation::kRelu6);
   const auto keep = [&] {
     if (maps != nullptr) maps->push_back(x);
   };
   keep();
+  const auto blocks = static_cast<int64_t>(blocks_->size());
+  int64_t number = 0;
   for (const auto& block : *blocks_) {
-    x = block->as<EfficientNetBlock>()->forward(x, batch_statistics);
+    x = block->as<EfficientNetBlock>()->forward(x, batch_statistics, depth, share_below_all(number++, blocks));
     keep();
   }
   x = head_->forward(x, batch_statistics, Activation::kRelu6);
@@ -144,12 +148,12 @@ at::Tensor EfficientNetLiteImpl::run(const at::Tensor& pixel_values, bool batch_
 
 std::vector<at::Tensor> EfficientNetLiteImpl::forward_all(const at::Tensor& pixel_values, bool batch_statistics) {
   std::vector<at::Tensor> maps;
-  run(pixel_values, batch_statistics, &maps);
+  run(pixel_values, batch_statistics, {}, &maps);
   return maps;
 }
 
-at::Tensor EfficientNetLiteImpl::features(const at::Tensor& pixel_values, bool batch_statistics) {
-  return run(pixel_values, batch_statistics, nullptr);
+at::Tensor EfficientNetLiteImpl::features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) {
+  return run(pixel_values, batch_statistics, depth, nullptr);
 }
 
 nlohmann::json EfficientNetLiteImpl::config() const {

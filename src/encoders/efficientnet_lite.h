@@ -38,7 +38,8 @@ int64_t efficientnet_lite_number(const TensorMap& tensors, const std::string& wh
 class EfficientNetBlockImpl : public torch::nn::Module {
  public:
   EfficientNetBlockImpl(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, int64_t expansion);
-  at::Tensor forward(const at::Tensor& x, bool batch_statistics);
+  // depth thins the branch of a residual block; `share` is the block's.
+  at::Tensor forward(const at::Tensor& x, bool batch_statistics, const StochasticDepth& depth = {}, double share = 0);
 
  private:
   std::optional<ConvolutionNorm> expand_;
@@ -51,7 +52,8 @@ class EfficientNetLiteImpl : public ImageBackbone {
  public:
   explicit EfficientNetLiteImpl(const EfficientNetLiteOptions& options);
   // The feature map behind the head convolution: [B, 1280, S/32, S/32] (rounded up). See ImageBackbone.
-  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) override;
+  using ImageBackbone::features;
+  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) override;
   // The maps after the stem, after every block, and after the head, for tests.
   std::vector<at::Tensor> forward_all(const at::Tensor& pixel_values, bool batch_statistics);
   void initialize(uint64_t seed) override;  // initialize_convolutions()
@@ -61,7 +63,7 @@ class EfficientNetLiteImpl : public ImageBackbone {
   const EfficientNetLiteOptions& options() const { return options_; }
 
  private:
-  at::Tensor run(const at::Tensor& pixel_values, bool batch_statistics, std::vector<at::Tensor>* maps);
+  at::Tensor run(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth, std::vector<at::Tensor>* maps);
 
   EfficientNetLiteOptions options_;
   std::optional<ConvolutionNorm> stem_, head_;

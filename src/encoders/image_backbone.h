@@ -14,6 +14,7 @@
 
 #include "encoders/weight_names.h"
 #include "image/transform.h"
+#include "nn/stochastic_depth.h"
 
 namespace infig {
 
@@ -21,8 +22,9 @@ class ImageBackbone : public torch::nn::Module {
  public:
   // pixel_values [B, 3, S, S] float (channels-last preferred) -> of convolutions a grid [B, c, ceil(S / stride), ceil(S / stride)], of a
   // Vision Transformer tokens [B, T, c]. batch_statistics: BatchNorm in training mode; otherwise the running statistics are used and, where
-  // no gradient is wanted, folded. Throws ShapeError.
-  virtual at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) = 0;
+  // no gradient is wanted, folded. depth: of a training step. Throws ShapeError.
+  virtual at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) = 0;
+  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) { return features(pixel_values, batch_statistics, {}); }
   virtual at::Tensor grid(const at::Tensor& features) const;    // [B, P, c], row by row
   virtual at::Tensor pooled(const at::Tensor& features) const;  // [B, c]: of a grid its mean, of a Vision Transformer the CLS
   // Transformers: the states of every layer [B, T, c], the first layer's input first. Convolutions have none. Throws ShapeError.

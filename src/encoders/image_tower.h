@@ -42,7 +42,7 @@ class ImageTower : public torch::nn::Module {
   virtual void load_backbone(const ImageBackbone& published, const std::string& where);
 
   // pixel_values [B, 3, S, S] float -> features; see ImageBackbone::features. The tower must have a backbone.
-  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) const;
+  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth = {}) const;
 };
 
 }  // namespace infig

@@ -142,11 +142,12 @@ InvertedBlockImpl::InvertedBlockImpl(const InvertedBlockOptions& block, const In
   add(inverted_convolution(net, block.expanded, block.out_channels), expands ? "conv_pwl" : "conv_pw", expands ? "bn3" : "bn2");
 }
 
-at::Tensor InvertedBlockImpl::forward(const at::Tensor& x, bool batch_statistics) {
+at::Tensor InvertedBlockImpl::forward(const at::Tensor& x, bool batch_statistics, const StochasticDepth& depth, double share) {
   if (plain_) return path_[0].forward(x, batch_statistics, activation_);
   at::Tensor y = x;
   for (size_t i = 0; i + 1 < path_.size(); ++i) y = path_[i].forward(y, batch_statistics, activation_);
   if (gate_) y = gate_->forward(y);
+  if (residual_ && depth.active()) return x + depth.thin(path_.back().forward(y, batch_statistics), share);
   return residual_ ? path_.back().forward_add(y, x, batch_statistics, std::nullopt) : path_.back().forward(y, batch_statistics);
 }
 
@@ -166,15 +167,19 @@ InvertedNetImpl::InvertedNetImpl(const InvertedNetOptions& options) : options_((
   register_module("bn2", head_->norm());
 }
 
-at::Tensor InvertedNetImpl::run(const at::Tensor& pixel_values, bool batch_statistics, std::vector<at::Tensor>* maps) {
+at::Tensor InvertedNetImpl::run(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth,
+                                std::vector<at::Tensor>* maps) {
   check_pixel_values(options_.name.c_str(), pixel_values);
   at::Tensor x = stem_->forward(pixel_values.contiguous(at::MemoryFormat::ChannelsLast), batch_statistics, options_.activation);
   const auto keep = [&] {
     if (maps != nullptr) maps->push_back(x);
   };
   keep();
+  int64_t blocks = 0, number = 0;
+  for (const auto& stage : options_.stages) blocks += static_cast<int64_t>(stage.size());
   for (const auto& stage : *stages_) {
-    for (const auto& block : *stage->as<torch::nn::ModuleList>()) x = block->as<InvertedBlock>()->forward(x, batch_statistics);
+    for (const auto& block : *stage->as<torch::nn::ModuleList>())
+      x = block->as<InvertedBlock>()->forward(x, batch_statistics, depth, share_below_all(number++, blocks));
     keep();
   }
   if (!head_) return x;
@@ -185,12 +190,12 @@ at::Tensor InvertedNetImpl::run(const at::Tensor& pixel_values, bool batch_stati
 
 std::vector<at::Tensor> InvertedNetImpl::forward_all(const at::Tensor& pixel_values, bool batch_statistics) {
   std::vector<at::Tensor> maps;
-  run(pixel_values, batch_statistics, &maps);
+  run(pixel_values, batch_statistics, {}, &maps);
   return maps;
 }
 
-at::Tensor InvertedNetImpl::features(const at::Tensor& pixel_values, bool batch_statistics) {
-  return run(pixel_values, batch_statistics, nullptr);
+at::Tensor InvertedNetImpl::features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) {
+  return run(pixel_values, batch_statistics, depth, nullptr);
 }
 
 void InvertedNetImpl::initialize(uint64_t seed) { initialize_convolutions(*this, seed); }

@@ -67,7 +67,8 @@ struct InvertedNetOptions {
 class InvertedBlockImpl : public torch::nn::Module {
  public:
   InvertedBlockImpl(const InvertedBlockOptions& options, const InvertedNetOptions& net);
-  at::Tensor forward(const at::Tensor& x, bool batch_statistics);
+  // depth thins the branch of a residual block; `share` is the block's.
+  at::Tensor forward(const at::Tensor& x, bool batch_statistics, const StochasticDepth& depth = {}, double share = 0);
 
  private:
   void add(const ConvolutionNormOptions& options, const char* convolution, const char* norm);
@@ -81,7 +82,8 @@ TORCH_MODULE(InvertedBlock);
 class InvertedNetImpl : public ImageBackbone {
  public:
   explicit InvertedNetImpl(const InvertedNetOptions& options);
-  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) override;
+  using ImageBackbone::features;
+  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) override;
   // The maps after the stem, after every stage, and after the head where there is one, for tests.
   std::vector<at::Tensor> forward_all(const at::Tensor& pixel_values, bool batch_statistics);
   void initialize(uint64_t seed) override;  // initialize_convolutions()
@@ -91,7 +93,7 @@ class InvertedNetImpl : public ImageBackbone {
   const InvertedNetOptions& options() const { return options_; }
 
  private:
-  at::Tensor run(const at::Tensor& pixel_values, bool batch_statistics, std::vector<at::Tensor>* maps);
+  at::Tensor run(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth, std::vector<at::Tensor>* maps);
 
   InvertedNetOptions options_;
   std::optional<ConvolutionNorm> stem_, head_;

@@ -110,17 +110,18 @@ at::Tensor ResNetBlockImpl::shortcut(const at::Tensor& x, bool batch_statistics)
   return shortcut_[0].forward(average_ ? at::avg_pool2d(x, {2, 2}, {2, 2}, {0, 0}, true, false) : x, batch_statistics);
 }
 
-at::Tensor ResNetBlockImpl::forward(const at::Tensor& x, bool batch_statistics) {
+at::Tensor ResNetBlockImpl::forward(const at::Tensor& x, bool batch_statistics, const StochasticDepth& depth, double share) {
   const std::optional<Activation> act = hidden_act_;
   at::Tensor y = x;
   for (size_t i = 0; i + 1 < path_.size(); ++i) {
     y = path_[i].forward(y, batch_statistics, Activation::kRelu);
     if (i == anti_aliased_ && anti_aliasing_ != AntiAliasing::kNone) y = every_second_pixel(y, anti_aliasing_);
   }
-  if (!squeeze_excite_ && !channel_attention_) return path_.back().forward_add(y, shortcut(x, batch_statistics), batch_statistics, act);
+  const bool gated = squeeze_excite_ || channel_attention_;
+  if (!gated && !depth.active()) return path_.back().forward_add(y, shortcut(x, batch_statistics), batch_statistics, act);
   y = path_.back().forward(y, batch_statistics);
-  y = squeeze_excite_ ? squeeze_excite_->forward(y) : channel_attention_->forward(y);
-  return activate(y + shortcut(x, batch_statistics), hidden_act_);
+  if (gated) y = squeeze_excite_ ? squeeze_excite_->forward(y) : channel_attention_->forward(y);
+  return activate(depth.thin(y, share) + shortcut(x, batch_statistics), hidden_act_);
 }
 
 void ResNetImpl::make_stem() {
@@ -171,7 +172,7 @@ ResNetImpl::ResNetImpl(const ResNetOptions& options) : options_((options.validat
   }
 }
 
-std::vector<at::Tensor> ResNetImpl::forward_all(const at::Tensor& pixel_values, bool batch_statistics) {
+std::vector<at::Tensor> ResNetImpl::forward_all(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) {
   check_pixel_values("ResNet", pixel_values);
   at::Tensor x = pixel_values.contiguous(at::MemoryFormat::ChannelsLast);
   if (options_.anti_aliasing == AntiAliasing::kAverage && (x.size(2) % stride() != 0 || x.size(3) % stride() != 0)) {
@@ -181,8 +182,10 @@ std::vector<at::Tensor> ResNetImpl::forward_all(const at::Tensor& pixel_values, 
   for (ConvolutionNorm& layer : stem_) x = layer.forward(x, batch_statistics, options_.hidden_act);
   x = pool(x, batch_statistics);
   std::vector<at::Tensor> maps = {x};
+  int64_t blocks = 0, number = 0;
+  for (const int64_t count : options_.layers) blocks += count;
   for (const auto& stage : stages_) {
-    for (const auto& block : *stage) x = block->as<ResNetBlock>()->forward(x, batch_statistics);
+    for (const auto& block : *stage) x = block->as<ResNetBlock>()->forward(x, batch_statistics, depth, share_to_last(number++, blocks));
     maps.push_back(x);
   }
   return maps;

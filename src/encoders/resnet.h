@@ -68,7 +68,8 @@ struct ResNetOptions {
 class ResNetBlockImpl : public torch::nn::Module {
  public:
   ResNetBlockImpl(int64_t in_channels, int64_t width, int64_t stride, const ResNetOptions& options);
-  at::Tensor forward(const at::Tensor& x, bool batch_statistics);
+  // depth thins f(x); `share` is the block's.
+  at::Tensor forward(const at::Tensor& x, bool batch_statistics, const StochasticDepth& depth = {}, double share = 0);
 
  private:
   void add_shortcut(int64_t in_channels, int64_t out_channels, int64_t stride, const ResNetOptions& options);
@@ -107,14 +108,17 @@ class ResNetImpl : public ImageBackbone {
   // running ones updated); otherwise the running statistics are used. Returns the feature map [B, c, S/stride, S/stride] (rounded up).
   // Throws ShapeError.
   at::Tensor forward(const at::Tensor& pixel_values, bool batch_statistics);
-  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) override { return forward(pixel_values, batch_statistics); }
+  using ImageBackbone::features;
+  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) override {
+    return forward_all(pixel_values, batch_statistics, depth).back();
+  }
   void initialize(uint64_t seed) override;  // initialize_convolutions()
   int64_t feature_size() const override { return options_.feature_size(); }
   int64_t stride() const override { return options_.stride(); }
   // As transformers' ResNetConfig, with stem_kernel, stem_stride and stem_pool beside it, and what a descendant has besides.
   nlohmann::json config() const override;
   // The feature map after the stem and after each stage, for tests.
-  std::vector<at::Tensor> forward_all(const at::Tensor& pixel_values, bool batch_statistics);
+  std::vector<at::Tensor> forward_all(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth = {});
   const ResNetOptions& options() const { return options_; }
 
  private:

@@ -10,10 +10,9 @@
 #include <vector>
 
 #include "nn/activation.h"
+#include "run/sentence_folder.h"
 
 namespace infig {
-
-enum class SentencePooling { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLastToken };
 
 struct SentenceDense {
   at::Tensor weight = {}, bias = {};  // [out, in], [out]; bias may be undefined
@@ -21,7 +20,6 @@ struct SentenceDense {
   Activation activation = Activation::kTanh;
   bool use_residual = false;
 };
-struct SentenceNormalize {};
 
 struct SentenceModules {
   std::filesystem::path encoder;         // the folder of the encoder and its tokenizer: of the first module
@@ -31,12 +29,8 @@ struct SentenceModules {
   int64_t max_length = 0;  // tokens of the longest text, special ones included; 0: as the encoder has it
 };
 
-// Whether `folder` has a modules.json.
-bool has_sentence_modules(const std::filesystem::path& folder);
-
-// modules.json, 1_Pooling/config.json (`pooling_mode` of sentence-transformers 6, or the keys pooling_mode_* before it), Dense with its
-// weights, Normalize; the default prompt, the longest text. Throws CheckpointError for a file that is missing or damaged, ConfigError
-// naming file, key and value for modules, keys and values that are not known or that would change a vector otherwise.
+// read_sentence_folder() with the weights of Dense. Throws as that does, and CheckpointError for weights that are not what config.json
+// says.
 SentenceModules read_sentence_modules(const std::filesystem::path& folder);
 
 // hidden_states [B, L, D] float of the last layer, attention_mask [B, L] int64 (padding behind the text) -> [B, d]. With m the mask and t

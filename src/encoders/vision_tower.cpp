@@ -65,7 +65,7 @@ std::vector<at::Tensor> VisionTowerImpl::forward(const at::Tensor& features, Dro
     throw ShapeError(fmt::format("image tower: expected features [B, {} + P, {}], found [{}]", network.extra_tokens(), network.hidden_size,
                                  fmt::join(features.sizes(), ", ")));
   }
-  std::vector<at::Tensor> states = upper_->run(features, source);
+  std::vector<at::Tensor> states = upper_->run(features, source, {.rate = options_.drop_path, .source = source});
   for (size_t k = 0; k < states.size(); ++k) {
     states[k] = upper_->tokens(states[k], k + 1 == states.size());
     if (!projection_.is_empty()) states[k] = projection_->forward(states[k]);

@@ -19,6 +19,7 @@ struct VisionTowerOptions {
   int64_t upper_layers = 6;         // the tower's own, uppermost ones; 1 .. network.num_hidden_layers
   int64_t hidden_size = 768;        // D of the hidden states; where the network's differs, a linear map leads to it
   double initializer_range = 0.02;  // of that map's random initial weights
+  double drop_path = 0;             // [0, 1): stochastic depth of the tower's own layers; the backbone's is given to features()
   void validate() const;            // throws ConfigError
 };
 

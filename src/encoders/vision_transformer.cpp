@@ -120,12 +120,18 @@ at::Tensor VisionTransformerImpl::embed(const at::Tensor& pixel_values) {
   return pre_norm_.is_empty() ? x : pre_norm_->forward(x);
 }
 
-std::vector<at::Tensor> VisionTransformerImpl::run(const at::Tensor& x, DropoutSource* source) {
+std::vector<at::Tensor> VisionTransformerImpl::run(const at::Tensor& x, DropoutSource* source, const StochasticDepth& depth) {
   std::vector<at::Tensor> states = {x};
-  for (auto& layer : layers_) {
+  const bool drops = source != nullptr;
+  DropoutSource* const masks = drops ? source : depth.active() ? depth.source : nullptr;
+  for (size_t n = 0; n < layers_.size(); ++n) {
+    const double share = share_to_last(part_.first + static_cast<int64_t>(n), options_.num_hidden_layers);
+    const double rate = depth.active() ? depth.rate : 0.0;
     states.push_back(recomputable(
-        [one = layer.get()](const at::Tensor& state, const at::Tensor&, DropoutSource* from) { return one->forward(state, from); },
-        states.back(), at::Tensor(), source));
+        [one = layers_[n].get(), drops, rate, share](const at::Tensor& state, const at::Tensor&, DropoutSource* from) {
+          return one->forward(state, drops ? from : nullptr, {.rate = rate, .source = from}, share);
+        },
+        states.back(), at::Tensor(), masks));
   }
   return states;
 }
@@ -137,8 +143,8 @@ at::Tensor VisionTransformerImpl::tokens(const at::Tensor& state, bool last) {
   return at::cat({head_->forward(last ? normed : final_norm_->forward(state)).unsqueeze(1), patches}, 1);
 }
 
-at::Tensor VisionTransformerImpl::features(const at::Tensor& pixel_values, bool /*batch_statistics*/) {
-  const at::Tensor state = run(embed(pixel_values), nullptr).back();
+at::Tensor VisionTransformerImpl::features(const at::Tensor& pixel_values, bool /*batch_statistics*/, const StochasticDepth& depth) {
+  const at::Tensor state = run(embed(pixel_values), nullptr, depth).back();
   return part_.last < options_.num_hidden_layers ? state : tokens(state, true);
 }
 

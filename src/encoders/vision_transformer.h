@@ -108,15 +108,17 @@ class VisionTransformerImpl : public ImageBackbone {
 
   // pixel_values [B, 3, S, S] float. Of the whole network the tokens of the last hidden state, behind the final LayerNorm: [B, 1 + P, D],
   // the CLS first. Of a part without the last layer what enters the layer above, [B, extra_tokens + P, D]. Throws ShapeError.
-  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) override;
+  using ImageBackbone::features;
+  at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) override;
   at::Tensor grid(const at::Tensor& features) const override { return features.slice(1, 1); }
   at::Tensor pooled(const at::Tensor& features) const override { return features.select(1, 0); }
   // hidden_states as transformers gives them, without a final LayerNorm: the input of the first layer, and the output of every layer, each
   // [B, extra_tokens + P, D].
   std::vector<at::Tensor> hidden_states(const at::Tensor& pixel_values) override;
 
-  // The part's layers on `x` [B, extra_tokens + P, D]: x itself and the output of every layer.
-  std::vector<at::Tensor> run(const at::Tensor& x, DropoutSource* source);
+  // The part's layers on `x` [B, extra_tokens + P, D]: x itself and the output of every layer. A null source: no dropout; depth is given
+  // beside it.
+  std::vector<at::Tensor> run(const at::Tensor& x, DropoutSource* source, const StochasticDepth& depth = {});
   // Patches of a hidden state with a visual CLS before them: [B, extra_tokens + P, D] -> [B, 1 + P, D]. `last`: the final LayerNorm goes
   // over all tokens first. SigLIP, which has no CLS, pools the state by its own head (behind the final LayerNorm). The part must end with
   // the last layer.

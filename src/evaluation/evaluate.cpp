@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/error.h"
@@ -99,7 +100,25 @@ void bind_options(ConfigBinder& binder, EvaluateOptions& options) {
 }
 
 EvaluationResult evaluate(const std::filesystem::path& run, const DataSet& data, Split split, const EvaluateOptions& options) {
-  return evaluate(Predictor(run, options.predictor), data, split, options);
+  const Predictor predictor(run, options.predictor);
+  if (!predictor.options().completes_posts()) return evaluate(predictor, data, split, options);
+  return evaluate(predictor, completed(predictor, data), split, options);
+}
+
+DataSet completed(const Predictor& predictor, const DataSet& data, const std::string& captions) {
+  DataSet own = data;
+  const std::unique_ptr<ModelOptions> options = predictor.options().clone();
+  if (!captions.empty()) {
+    ConfigBinder binder;
+    options->bind(binder);
+    const auto reads = [](const ConfigField& field) { return field.key == "captions.file"; };
+    if (std::none_of(binder.fields().begin(), binder.fields().end(), reads))
+      throw ConfigError(fmt::format("--captions {}: the model of this run reads no captions; leave it out", captions));
+    apply_override(binder, "captions.file=" + nlohmann::json(captions).dump());
+    options->finish();
+  }
+  options->complete_posts(own);
+  return own;
 }
 
 EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split split, const EvaluateOptions& options) {
@@ -125,6 +144,7 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   result.data_counts = counts_in_order(data, predictor.labels());
   result.without = side_name(options.loader.without);
   result.trained_without = side_name(predictor.trained_without());
+  result.marks = predictor.marks();
   result.labels = predictor.labels();
   result.loss = scored.loss;
   const size_t classes = result.labels.size();
@@ -148,6 +168,7 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
     result.predictions.push_back(std::move(prediction));
   }
   count_inputs(posts, all, scored, with_pictures, data.lost_pictures, result);
+  result.rows_left_out = data.empty_rows.at(static_cast<size_t>(split));
   if (!may_lose) require_a_used_picture(data.called(), result.pictures);
   if (truths.empty())
     throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.called(), split_name(split)));

@@ -22,6 +22,11 @@ struct EvaluateOptions {
 
 void bind_options(ConfigBinder& binder, EvaluateOptions& options);
 
+// The data set with what the model's keys add to its posts (ModelOptions::complete_posts). `captions`: a file in place of captions.file;
+// empty: that one. Throws ConfigError for such a file where the model reads no captions.
+DataSet completed(const Predictor& predictor, const DataSet& data, const std::string& captions = "");
+
+// The first evaluates the posts as they are, the second completes them.
 // Throws CheckpointError if there is no checkpoint; DataError if the split has no posts or no labels, if its labels are not the model's, or
 // if posts name pictures but none of these can be used.
 EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split split, const EvaluateOptions& options);

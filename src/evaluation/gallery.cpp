@@ -60,9 +60,12 @@ std::string post_html(const ShownPost& post, const std::vector<std::string>& lab
   } else {
     html += fmt::format("<p class=\"text\" dir=\"auto\">{}</p>\n", html_escape(post.text));
   }
+  const std::string other = post.other.empty() ? ""
+                                               : fmt::format("<div class=\"said\"><dt>{}</dt><dd>{}</dd></div>",
+                                                             html_escape(post.other_name), html_escape(post.other));
   html += fmt::format(
-      "<dl class=\"verdict\"><div><dt>truth</dt><dd>{}</dd></div><div class=\"said\"><dt>prediction</dt><dd>{} {}</dd></div></dl>\n", truth,
-      predicted, right ? "\u2713" : "\u2717");
+      "<dl class=\"verdict\"><div><dt>truth</dt><dd>{}</dd></div><div class=\"said\"><dt>prediction</dt><dd>{} {}</dd></div>{}</dl>\n",
+      truth, predicted, right ? "\u2713" : "\u2717", other);
   html += probability_bars(prediction, labels);
   return html + fmt::format("<p class=\"id\">post {}</p>\n</div>\n</article>\n", html_escape(prediction.id));
 }

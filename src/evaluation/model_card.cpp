@@ -112,13 +112,13 @@ std::vector<uint64_t> seeds_beside(const std::filesystem::path& run_folder) {
 }
 
 std::string training_part(const RunRecord& run, const std::vector<uint64_t>& beside) {
-  if (run.command.empty() && beside.size() < 2) return "";
+  if (run.commands.empty() && beside.size() < 2) return "";
   std::string text = "## Training\n\n";
-  if (!run.command.empty()) {
-    std::string command = run.command;  // a line break would end the indented block
-    std::replace(command.begin(), command.end(), '\n', ' ');
-    text += "    " + command + "\n\n";
+  for (std::string command : run.commands) {
+    std::replace(command.begin(), command.end(), '\n', ' ');  // a line break would end the indented block
+    text += "    " + command + "\n";
   }
+  if (!run.commands.empty()) text += "\n";
   if (beside.size() > 1)
     text += fmt::format(
         "One of {} runs of the same config with the seeds {}; this one has {}. The experiment's table says how far they lie apart.\n\n",
@@ -130,6 +130,8 @@ std::string training_part(const RunRecord& run, const std::vector<uint64_t>& bes
 std::string settings_cell(const std::string& key, const std::string& value) {
   const bool none = value == "\"\"";
   if (none && key == "clip.model") return "(none: without CLIP)";
+  if (none && key == "words.vectors") return "(none: random)";
+  if (none && key == "scene.model") return "(none: image.model)";
   if (none && key.ends_with(".model")) return "(none: from scratch)";
   if (key == "optim.lr_new" && value == "0") return "0 (as optim.lr)";
   return none ? "(none)" : markdown(value);
@@ -138,9 +140,10 @@ std::string settings_cell(const std::string& key, const std::string& value) {
 std::string settings_part(const RunRecord& run) {
   // The most important settings; config.yaml has all of them.
   static const std::vector<std::string> kMain = {
-      "text.model", "text.special_in_text", "image.model",  "image.augment", "image.finetune",   "clip.model",     "gam.enabled",
-      "gam.layer",  "gam.queue_size",       "hfam.enabled", "hfam.top_j",    "loss.lambda_g",    "loss.lambda_f",  "optim.name",
-      "optim.lr",   "optim.lr_new",         "optim.warmup", "train.epochs",  "train.batch_size", "train.patience", "precision"};
+      "model.name",           "words.vectors", "words.clean",   "captions.from",    "attributes.from", "scene.model", "text.model",
+      "text.special_in_text", "image.model",   "image.augment", "image.finetune",   "clip.model",      "gam.enabled", "gam.layer",
+      "gam.queue_size",       "hfam.enabled",  "hfam.top_j",    "loss.lambda_g",    "loss.lambda_f",   "optim.name",  "optim.lr",
+      "optim.lr_new",         "optim.warmup",  "train.epochs",  "train.batch_size", "train.patience",  "precision"};
   std::string text = "## Settings\n\n";
   if (!run.preset.empty()) text += "Preset `" + run.preset + "`. ";
   text += "Every key stands in `config.yaml`.\n\n| key | value |\n|---|---|\n";
@@ -151,6 +154,15 @@ std::string settings_part(const RunRecord& run) {
     if (!value.empty()) text += fmt::format("| {} | {} |\n", key, settings_cell(key, value));
   }
   return text + "\n";
+}
+
+// What the model is not, above everything that it scores.
+std::string marks_part(const RunRecord& run) {
+  if (run.marks.empty()) return "";
+  std::string text = "## Marks\n\n";
+  for (const std::string& mark : run.marks) text += "- " + markdown(mark) + "\n";
+  return text +
+         "\n`docs/models.md` says what each means: what stood in for an input of the published model, or was decided without it.\n\n";
 }
 
 std::string interval_cell(const Interval* interval) {
@@ -266,7 +278,7 @@ bool write_model_card(const std::filesystem::path& run_folder, const DataSet& da
       labels);
   if (!run.version.empty()) text += "Trained with infig " + markdown(run.version) + (run.git.empty() ? "" : " (" + run.git + ")") + ".\n\n";
   text += training_part(run, seeds_beside(run_folder)) + data_part(card) + (card.own ? leaks_part(data) : "") + settings_part(run) +
-          scores_of_card(card) + (scored != nullptr ? limits_part(*scored) : "## Limits\n\n") + kLimitsOfLabels;
+          marks_part(run) + scores_of_card(card) + (scored != nullptr ? limits_part(*scored) : "## Limits\n\n") + kLimitsOfLabels;
   write_file_atomic(GuardedFolder(run_folder), "model-card.md", text);
   return true;
 }

@@ -53,6 +53,16 @@ void write_selective(nlohmann::ordered_json& json, const SelectiveScores& select
   if (accuracy) json["eval_accuracy_at_min_confidence_ci95"] = {accuracy->low, accuracy->high};
 }
 
+void write_input_counts(nlohmann::ordered_json& json, const EvaluationResult& result) {
+  json["images_missing"] = result.images_missing;
+  json["images_truncated"] = result.images_truncated;
+  json["images_skipped"] = result.images_skipped;
+  json["texts_missing"] = result.texts_missing;
+  json.update(result.pictures.json());
+  json["posts_empty"] = result.posts_empty;
+  json["rows_left_out"] = result.rows_left_out;
+}
+
 nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   const auto& scores = result.scores;
   nlohmann::ordered_json json;
@@ -63,6 +73,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
   json["split"] = result.split;
   if (!result.without.empty()) json["without"] = result.without;
   if (!result.trained_without.empty()) json["trained_without"] = result.trained_without;
+  if (!result.marks.empty()) json["marks"] = result.marks;
   json["eval_loss"] = result.loss;
   json["eval_accuracy"] = scores.accuracy;
   json["eval_accuracy_low"] = scores.accuracy_low;
@@ -102,12 +113,7 @@ nlohmann::ordered_json evaluation_json(const EvaluationResult& result) {
     json["eval_clean_samples"] = result.clean->posts;
   }
   json["posts_without_label"] = static_cast<int64_t>(result.predictions.size()) - scores.count;
-  json["images_missing"] = result.images_missing;
-  json["images_truncated"] = result.images_truncated;
-  json["images_skipped"] = result.images_skipped;
-  json["texts_missing"] = result.texts_missing;
-  json.update(result.pictures.json());
-  json["posts_empty"] = result.posts_empty;
+  write_input_counts(json, result);
   write_details(json, result);
   return json;
 }
@@ -199,6 +205,25 @@ std::vector<ClassScores> read_classes(const JsonReader& reader, const std::vecto
                        .support = reader.get_from<int64_t>(list[i], "support", where)});
   }
   return classes;
+}
+
+void read_input_counts(const JsonReader& reader, EvaluationResult& result) {
+  result.images_missing = reader.get<int64_t>("images_missing");
+  result.images_truncated = reader.get<int64_t>("images_truncated");
+  result.images_skipped = reader.get<int64_t>("images_skipped");
+  result.texts_missing = reader.get<int64_t>("texts_missing");
+  if (reader.has("images_named")) {  // older files lack these
+    result.pictures = {.named = reader.get<int64_t>("images_named"),
+                       .truncated = result.images_truncated,
+                       .absent = reader.get<int64_t>("images_absent"),
+                       .bad = reader.get<int64_t>("images_bad")};
+    if (reader.has("images_lost_by_prepare_absent")) {
+      result.pictures.lost = {.absent = reader.get<int64_t>("images_lost_by_prepare_absent"),
+                              .bad = reader.get<int64_t>("images_lost_by_prepare_bad")};
+    }
+    result.posts_empty = reader.get<int64_t>("posts_empty");
+  }
+  if (reader.has("rows_left_out")) result.rows_left_out = reader.get<int64_t>("rows_left_out");
 }
 
 }  // namespace
@@ -321,6 +346,7 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
   EvaluationResult result{.split = stored.split, .without = stored.without};
   result.labels = reader.get<std::vector<std::string>>("labels");
   if (reader.has("trained_without")) result.trained_without = reader.get<std::string>("trained_without");
+  if (reader.has("marks")) result.marks = reader.get<std::vector<std::string>>("marks");
   if (reader.has("data")) result.data = reader.get<std::string>("data");
   if (reader.has("data_sha256")) result.data_sha256 = reader.get<std::string>("data_sha256");
   if (reader.has("checkpoint")) result.checkpoint = reader.get<std::string>("checkpoint");
@@ -345,21 +371,7 @@ EvaluationResult read_evaluation(const std::filesystem::path& run_folder, const 
                                .f1_macro = reader.get<double>("eval_clean_f1_macro"),
                                .f1_weighted = reader.get<double>("eval_clean_f1_weighted")};
   }
-  result.images_missing = reader.get<int64_t>("images_missing");
-  result.images_truncated = reader.get<int64_t>("images_truncated");
-  result.images_skipped = reader.get<int64_t>("images_skipped");
-  result.texts_missing = reader.get<int64_t>("texts_missing");
-  if (reader.has("images_named")) {  // older files lack these
-    result.pictures = {.named = reader.get<int64_t>("images_named"),
-                       .truncated = result.images_truncated,
-                       .absent = reader.get<int64_t>("images_absent"),
-                       .bad = reader.get<int64_t>("images_bad")};
-    if (reader.has("images_lost_by_prepare_absent")) {
-      result.pictures.lost = {.absent = reader.get<int64_t>("images_lost_by_prepare_absent"),
-                              .bad = reader.get<int64_t>("images_lost_by_prepare_bad")};
-    }
-    result.posts_empty = reader.get<int64_t>("posts_empty");
-  }
+  read_input_counts(reader, result);
   result.predictions = read_predictions(stored.path(run_folder, "-predictions.csv"), result.labels);
   try {
     result.validate();

@@ -62,6 +62,7 @@ struct EvaluationResult {
   std::string checkpoint = {};               // that was evaluated: "step-000500"; empty in files of older versions
   std::string without = {};                  // "" or the side that was withheld from the model: "image", "text"
   std::string trained_without = {};          // "" or the side that was hidden in training already (data.without)
+  std::vector<std::string> marks = {};       // what stands in for something in the model (Model::marks)
   std::vector<std::string> labels = {};      // in id order
   ClassificationScores scores = {};          // over the posts with a label
   double loss = 0;                           // mean cross-entropy of the classifier over the posts with a label, nats
@@ -72,6 +73,7 @@ struct EvaluationResult {
   int64_t texts_missing = 0;                 // posts without a text
   PictureCounts pictures = {};               // of the split's posts; all 0 without pictures
   int64_t posts_empty = 0;                   // posts evaluated with neither a text nor a usable picture
+  int64_t rows_left_out = 0;                 // of a table: rows of the split with neither text nor picture, which are no posts
   std::vector<AnchorLine> anchors = {};      // if they were computed for the data set
   std::optional<CleanScores> clean = {};     // if the posts without leaks are known
   std::vector<AnchorLine> sides = {};        // "text_only", "image_only": the same model and posts with one side only, if requested
@@ -94,8 +96,8 @@ SelectiveScores score_selective(const EvaluationResult& result, double min_confi
 double majority_accuracy(const ClassificationScores& scores);
 
 // Writes the three files of `result` to evaluation_folder(), each atomically, and returns their location. Top-level keys of the JSON: data,
-// data_sha256, data_counts, checkpoint, split, without, trained_without, eval_loss, eval_accuracy, eval_accuracy_low, eval_accuracy_high
-// (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy; with `sides`
+// data_sha256, data_counts, checkpoint, split, without, trained_without, marks, eval_loss, eval_accuracy, eval_accuracy_low,
+// eval_accuracy_high (95 % Wilson interval), eval_f1_macro, eval_f1_weighted, eval_ece, eval_samples, eval_majority_accuracy; with `sides`
 // eval_{text_only,image_only}_{accuracy,f1_macro,f1_weighted}; for each class eval_{f1,precision,recall,support}_<label>; labels, classes
 // (the same, in label order), confusion_matrix ([truth][prediction]); with `anchors` anchors; with `clean`
 // eval_clean_{accuracy,accuracy_low,accuracy_high,f1_macro,f1_weighted,samples}; with `selective`

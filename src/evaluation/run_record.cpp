@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "run/checkpoints.h"
 
 namespace infig {
 namespace {
@@ -107,10 +108,13 @@ RunRecord read_run_record(const std::filesystem::path& run_folder) {
     record.version = text_of(description, "infig_version");
     if (record.version.empty()) record.version = text_of(description, "version");
     record.git = text_of(description, "git");
-    record.command = text_of(description, "command");
+    if (description.contains("commands")) record.commands = description.at("commands").get<std::vector<std::string>>();
+    if (const std::string command = text_of(description, "command"); record.commands.empty() && !command.empty())
+      record.commands = {command};
     record.data = text_of(description, "data");
     record.data_sha256 = text_of(description, "data_sha256");
     record.tokenizer = text_of(description, "tokenizer");
+    if (description.contains("marks")) record.marks = description.at("marks").get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("{}: not JSON ({})", description_path.string(), json_fault(error)));
   }
@@ -126,6 +130,24 @@ RunRecord read_run_record(const std::filesystem::path& run_folder) {
   if (record.seed.empty()) record.seed = record.setting("seed");
   if (std::filesystem::exists(run_folder / "metrics.jsonl")) record.metrics = read_metrics(run_folder / "metrics.jsonl");
   return record;
+}
+
+void check_run_record(const std::filesystem::path& run_folder, bool pages) {
+  const std::filesystem::path checkpoint = find_checkpoint(run_folder);
+  const bool described = std::filesystem::exists(run_folder / "description.json");
+  if (checkpoint != run_folder && !described) {
+    throw DataError(
+        fmt::format("{}: description.json is absent, which says what the run was trained on; put it back, or evaluate its checkpoint as a "
+                    "model without a history: --run {}",
+                    run_folder.string(), checkpoint.lexically_normal().string()));
+  }
+  if (!described || !pages) return;
+  try {
+    static_cast<void>(read_run_record(run_folder));
+  } catch (const DataError& error) {
+    throw DataError(
+        fmt::format("{}; report.html and model-card.md need it: put it back, or leave them out with --no-report", error.what()));
+  }
 }
 
 }  // namespace infig

@@ -45,25 +45,6 @@ std::vector<const Post*> posts_of_result(const EvaluationResult& result, const D
   return posts;
 }
 
-ShownPost shown(const Post& post, const Prediction& prediction, const ReportOptions& options) {
-  ShownPost one{.prediction = prediction, .text = post.text};
-  if (post.image.empty()) {
-    one.note = "no picture";
-    return one;
-  }
-  const DecodedImage decoded = decode_image_file(post.image, {.max_pixels = options.max_pixels, .apply_exif = options.exif});
-  if (!usable(decoded.status)) {
-    one.note = fmt::format("picture unreadable ({})", image_status_name(decoded.status));
-    return one;
-  }
-  const Image thumbnail = make_thumbnail(decoded.image, options.thumbnail);
-  one.picture = data_uri("image/jpeg", encode_jpeg(thumbnail, static_cast<int>(options.jpeg_quality)));
-  one.width = thumbnail.width;
-  one.height = thumbnail.height;
-  if (decoded.status == ImageStatus::kTruncated) one.note = "truncated file";
-  return one;
-}
-
 nlohmann::ordered_json to_json(const std::vector<ShownPost>& posts) {
   auto list = nlohmann::ordered_json::array();
   for (const ShownPost& one : posts) {
@@ -113,6 +94,25 @@ ShownPost read_post(const nlohmann::json& json, int64_t classes) {
 
 }  // namespace
 
+ShownPost show_post(const Post& post, const Prediction& prediction, const ReportOptions& options) {
+  ShownPost one{.prediction = prediction, .text = post.text};
+  if (post.image.empty()) {
+    one.note = "no picture";
+    return one;
+  }
+  const DecodedImage decoded = decode_image_file(post.image, {.max_pixels = options.max_pixels, .apply_exif = options.exif});
+  if (!usable(decoded.status)) {
+    one.note = fmt::format("picture unreadable ({})", image_status_name(decoded.status));
+    return one;
+  }
+  const Image thumbnail = make_thumbnail(decoded.image, options.thumbnail);
+  one.picture = data_uri("image/jpeg", encode_jpeg(thumbnail, static_cast<int>(options.jpeg_quality)));
+  one.width = thumbnail.width;
+  one.height = thumbnail.height;
+  if (decoded.status == ImageStatus::kTruncated) one.note = "truncated file";
+  return one;
+}
+
 ShownPosts choose_posts(const EvaluationResult& result, const DataSet& data, const ReportOptions& options) {
   const std::vector<const Post*> posts = posts_of_result(result, data);
   ShownPosts chosen;
@@ -123,7 +123,7 @@ ShownPosts choose_posts(const EvaluationResult& result, const DataSet& data, con
     std::vector<ShownPost> taken(rows.size());
     parallel_for(static_cast<int64_t>(rows.size()), options.threads, [&](int64_t i) {
       const auto row = static_cast<size_t>(rows[static_cast<size_t>(i)]);
-      taken[static_cast<size_t>(i)] = shown(*posts[row], result.predictions[row], options);
+      taken[static_cast<size_t>(i)] = show_post(*posts[row], result.predictions[row], options);
     });
     return taken;
   };

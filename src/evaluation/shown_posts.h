@@ -15,15 +15,19 @@ namespace infig {
 struct ShownPost {
   Prediction prediction;
   std::string text;
-  std::string picture = {};       // thumbnail as a data URI; empty if there is none
-  int64_t width = 0, height = 0;  // of the thumbnail, pixels
-  std::string note = {};          // state of the picture: "no picture", "picture unreadable (REASON)", "truncated file"; empty: whole
+  std::string picture = {};                 // thumbnail as a data URI; empty if there is none
+  int64_t width = 0, height = 0;            // of the thumbnail, pixels
+  std::string other_name = {}, other = {};  // another model and what it answers, shown beside the prediction; not stored
+  std::string note = {};  // state of the picture: "no picture", "picture unreadable (REASON)", "truncated file"; empty: whole
 };
 
 struct ShownPosts {
   int64_t all_wrong = 0, all_right = 0;           // misclassified and correctly classified posts of the split
   std::vector<ShownPost> wrong = {}, right = {};  // those that are shown, in order
 };
+
+// One post with its thumbnail.
+ShownPost show_post(const Post& post, const Prediction& prediction, const ReportOptions& options);
 
 // Selects posts as described in gallery.h and decodes their pictures. Throws DataError if the post of a prediction is not in `data` or has
 // another label there.

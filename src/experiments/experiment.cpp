@@ -93,8 +93,11 @@ ExperimentScores run_experiment(const ExperimentRequest& request, const DataSet&
   sign_folder(request, tables, data);
   const size_t runs = request.seeds.size() * request.variants.size();
   size_t number = 0;
+  std::vector<size_t> order = request.order;
+  for (size_t v = 0; order.size() < request.variants.size(); ++v) order.push_back(v);
   for (const uint64_t seed : request.seeds) {
-    for (const Variant& variant : request.variants) {
+    for (const size_t place : order) {
+      const Variant& variant = request.variants.at(place);
       log_info("run {} of {}: {}, seed {}", ++number, runs, variant.title, seed);
       train_run(request, variant, seed, data, 0);
       score_run(request, variant, seed, data);

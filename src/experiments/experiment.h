@@ -26,6 +26,7 @@ struct Variant {
   std::string title;                   // name in tables
   std::vector<std::string> overrides;  // applied after those of the experiment
   std::vector<std::pair<std::string, std::string>> axes = {};  // keys and values of a sweep
+  std::filesystem::path config = {};                           // a config of its own; empty: the experiment's
 };
 
 // Options of successive halving, which drops poor variants early (halving.h).
@@ -59,7 +60,9 @@ struct ExperimentRequest {
   std::string title;
   std::filesystem::path config;
   std::vector<std::string> overrides;
-  std::vector<Variant> variants;  // compared with the first one; with halving, with the first that trained to the end
+  std::vector<size_t> order = {};  // in which the variants are trained, by their places; empty: as they stand
+  std::vector<Variant> variants;   // compared with `reference`, or with halving the first that trained to the end
+  std::string reference = {};      // name of the variant that the others are compared with; empty, or not among them: the first
   std::vector<uint64_t> seeds;
   std::filesystem::path output;
   std::filesystem::path tables = {};  // folder for tables; empty: output
@@ -94,7 +97,7 @@ struct ExperimentScores {
   std::vector<uint64_t> seeds;
   std::vector<VariantScores> variants;  // all of them, in order
   std::filesystem::path tables = {};    // folder that they were written to
-  size_t reference = 0;                 // variant that the others are compared with: the first that was not dropped
+  size_t reference = 0;                 // variant that the others are compared with
   std::optional<HalvingRecord> halving = {};
 };
 

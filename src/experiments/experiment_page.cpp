@@ -78,20 +78,26 @@ PageSection differences_section(const ExperimentScores& scores) {
           html + "</ul>\n"};
 }
 
+// Of a run, from the experiment's.
+std::string folder_of(const Variant& variant, uint64_t seed) {
+  return fmt::format("{}{}seed-{}", variant.name, variant.name.empty() ? "" : "/", seed);
+}
+
 PageSection runs_section(const ExperimentScores& scores) {
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">variant</th><th "
-      "scope=\"col\">seed</th><th "
+      "scope=\"col\">seed</th><th scope=\"col\">folder</th><th "
       "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th><th "
       "scope=\"col\">MCC</th></tr></thead>\n<tbody>\n";
   for (const auto& one : scores.variants) {
     for (const auto& run : one.seeds) {
-      html += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td></tr>\n",
-                          html_escape(one.variant.title), run.seed, run.accuracy, run.f1_macro, run.f1_weighted, run.mcc);
+      html += fmt::format(
+          "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td></tr>\n",
+          html_escape(one.variant.title), run.seed, html_escape(folder_of(one.variant, run.seed)), run.accuracy, run.f1_macro,
+          run.f1_weighted, run.mcc);
     }
   }
-  return {"runs", "Runs", "Each run has its own folder VARIANT/seed-S, with its log, weights and evaluation.",
-          html + "</tbody>\n</table></div>\n"};
+  return {"runs", "Runs", "Each run has its own folder, with its log, weights and evaluation.", html + "</tbody>\n</table></div>\n"};
 }
 
 }  // namespace

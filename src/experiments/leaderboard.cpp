@@ -8,12 +8,12 @@
 #include <set>
 #include <system_error>
 
-#include "archive/weight_archive.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
+#include "experiments/run_cost.h"
 #include "run/checkpoints.h"
 #include "run/run_lock.h"
 #include "run/seeds.h"
@@ -55,37 +55,6 @@ void search(const fs::path& folder, std::vector<fs::path>& runs) {
   }
   std::sort(inner.begin(), inner.end());
   for (const fs::path& one : inner) search(one, runs);
-}
-
-// Total seconds of all epochs in timings.jsonl, those before a crash included.
-double seconds_of(const fs::path& run) {
-  if (!there(run / "timings.jsonl")) return 0;
-  const std::string bytes = read_file(run / "timings.jsonl");
-  double seconds = 0;
-  for (size_t begin = 0; begin < bytes.size();) {
-    const size_t end = std::min(bytes.find('\n', begin), bytes.size());
-    const nlohmann::json line = parse_foreign_json(std::string_view(bytes).substr(begin, end - begin));
-    if (line.is_object() && line.contains("seconds") && line.at("seconds").is_number()) seconds += line.at("seconds").get<double>();
-    begin = end + 1;
-  }
-  return seconds;
-}
-
-// BatchNorm's running statistics are stored with the parameters but are not counted.
-bool is_parameter(const std::string& name) {
-  return !name.ends_with("running_mean") && !name.ends_with("running_var") && !name.ends_with("num_batches_tracked");
-}
-
-int64_t parameters_of(const fs::path& checkpoint) {
-  const WeightArchive archive = open_archive(checkpoint / "model.safetensors");
-  int64_t count = 0;
-  for (const auto& [name, view] : archive.tensors()) {
-    if (!is_parameter(name)) continue;
-    int64_t size = 1;
-    for (const int64_t side : view.shape) size *= side;
-    count += size;
-  }
-  return count;
 }
 
 // The progress of the run by its newest checkpoint; empty if it is finished.
@@ -137,7 +106,7 @@ FoundRun look_into(const fs::path& run, const fs::path& root) {
     line.preset = record.preset;
     line.seeds = {record.seed};
     line.settings.insert(record.config.begin(), record.config.end());
-    line.train_seconds = seconds_of(run);
+    line.train_seconds = train_seconds_of(run);
     if (const std::string limit = record.setting("data.limit"); !limit.empty() && limit != "0")
       mark(line, RunState::kFinished, "data.limit=" + limit);
     const std::string progress = progress_of(run, record);

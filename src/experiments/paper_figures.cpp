@@ -22,16 +22,16 @@ const std::array<PaperDataSet, kPaperDataSets>& paper_data_sets() {
 
 const std::vector<PaperRow>& paper_table2() {
   static const std::vector<PaperRow> kRows = {
-      {"MultiSentiNet", nullptr, {at(.6984, .6963), at(.6886, .6811), at(.6418, .5692), kNone}},
-      {"HSAN", nullptr, {at(.6988, .6690), at(.6796, .6776), at(.6309, .5398), kNone}},
-      {"Co-Memory", nullptr, {at(.7051, .7001), at(.6892, .6883), at(.6426, .5909), kNone}},
-      {"MVAN", nullptr, {at(.7298, .7139), at(.7183, .7038), at(.6553, .6543), kNone}},
-      {"MGNNS", nullptr, {at(.7377, .7270), at(.7249, .6934), at(.6672, .6669), kNone}},
-      {"Concat(2)", nullptr, {kNone, kNone, kNone, at(.8103, .7799)}},
-      {"Concat(3)", nullptr, {kNone, kNone, kNone, at(.8174, .7874)}},
-      {"MMSD", nullptr, {kNone, kNone, kNone, at(.8344, .8018)}},
-      {"D&R Net", nullptr, {kNone, kNone, kNone, at(.8402, .8060)}},
-      {"CLMLF", nullptr, {at(.7533, .7346), at(.7200, .6983), kNone, at(.8543, .8487)}},
+      {"MultiSentiNet", "multisentinet", {at(.6984, .6963), at(.6886, .6811), at(.6418, .5692), kNone}},
+      {"HSAN", "hsan", {at(.6988, .6690), at(.6796, .6776), at(.6309, .5398), kNone}},
+      {"Co-Memory", "co-memory", {at(.7051, .7001), at(.6892, .6883), at(.6426, .5909), kNone}},
+      {"MVAN", "mvan", {at(.7298, .7139), at(.7183, .7038), at(.6553, .6543), kNone}},
+      {"MGNNS", "mgnns", {at(.7377, .7270), at(.7249, .6934), at(.6672, .6669), kNone}},
+      {"Concat(2)", "concat2", {kNone, kNone, kNone, at(.8103, .7799)}},
+      {"Concat(3)", "concat3", {kNone, kNone, kNone, at(.8174, .7874)}},
+      {"MMSD", "mmsd", {kNone, kNone, kNone, at(.8344, .8018)}},
+      {"D&R Net", "dr-net", {kNone, kNone, kNone, at(.8402, .8060)}},
+      {"CLMLF", "clmlf", {at(.7533, .7346), at(.7200, .6983), kNone, at(.8543, .8487)}},
       {"INFIG", "full", {at(.7641, .7487), at(.7169, .6972), at(.6781, .6749), at(.8814, .8780)}},
   };
   return kRows;

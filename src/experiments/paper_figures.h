@@ -25,7 +25,7 @@ struct PaperScore {
 
 struct PaperRow {
   const char* model;
-  const char* variant;  // the variant of ours that reproduces it ("full", "without-gam", ...); nullptr: a quoted baseline
+  const char* variant;  // the variant of ours that reproduces it ("full", "without-gam", ...); of another model its model.name
   std::array<std::optional<PaperScore>, kPaperDataSets> scores;  // in the order of paper_data_sets()
 };
 const std::vector<PaperRow>& paper_table2();

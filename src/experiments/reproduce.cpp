@@ -8,20 +8,26 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/guarded_folder.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/progress.h"
 #include "core/words.h"
 #include "data/data_set.h"
 #include "experiments/experiment_folder.h"
 #include "experiments/paper_figures.h"
 #include "experiments/plans.h"
 #include "experiments/reproduce_tables.h"
+#include "experiments/runs.h"
 #include "model/infig_options.h"
+#include "training/dry_run.h"
 
 namespace infig {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kFull = "full";  // the variant that is INFIG whole
 
 // One data set that can be trained on.
 struct Planned {
@@ -30,6 +36,8 @@ struct Planned {
   DataSet data;
   std::vector<Variant> variants;
   std::vector<std::string> notes;
+  std::vector<MissingModel> missing = {};
+  std::vector<size_t> order = {};  // of the variants, the cheapest first
 };
 
 fs::path config_of_set(const ReproduceRequest& request, const PaperDataSet& set) {
@@ -50,15 +58,52 @@ std::vector<Variant> layer_variants(const RunConfig& config) {
 }
 
 std::vector<Variant> variants_of(PaperPart part, const RunConfig& config) {
-  switch (part) {
-    case PaperPart::kTable3:
-      return ablation_variants(config);
-    case PaperPart::kFigure3:
-      return layer_variants(config);
-    case PaperPart::kTable2:
-      break;
+  return part == PaperPart::kTable3 ? ablation_variants(config) : layer_variants(config);
+}
+
+// What --preset lite, base and tiny put in the place of the weights that the other models' presets name.
+std::vector<std::string> stand_ins(const std::string& preset, const std::string& model) {
+  if (preset == "paper") return {};
+  const bool text = model == "clmlf";
+  if (preset == "tiny") return {"image.model="};
+  std::vector<std::string> words = {preset == "lite" ? "image.model=weights/efficientnet-lite0" : "image.model=weights/efficientnet-lite2"};
+  if (text) words.emplace_back(preset == "lite" ? "text.model=weights/minilm-l6" : "text.model=weights/mpnet-base");
+  return words;
+}
+
+std::vector<std::string> with(std::vector<std::string> words, const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+bool is_wanted(const ReproduceRequest& request, const PaperRow& row) {
+  const std::string name = row.variant == std::string(kFull) ? "infig" : row.variant;
+  return request.models.empty() || std::ranges::find(request.models, name) != request.models.end();
+}
+
+// The rows of Table 2 that can be trained on this data set, as variants; what a row lacks goes to `missing`.
+std::vector<Variant> model_variants(const ReproduceRequest& request, size_t place, std::vector<MissingModel>& missing) {
+  const PaperDataSet& set = paper_data_sets()[place];
+  std::vector<Variant> variants;
+  for (const PaperRow& row : paper_table2()) {
+    if (!row.scores[place] || !is_wanted(request, row)) continue;
+    const bool infig = row.variant == std::string(kFull);
+    Variant variant{
+        .name = row.variant, .title = row.model, .overrides = infig ? std::vector<std::string>() : stand_ins(request.preset, row.variant)};
+    variant.config = infig ? config_of_set(request, set) : request.config_dir / fmt::format("{}-{}.yaml", row.variant, set.name);
+    if (!fs::exists(variant.config))
+      throw ConfigError(
+          fmt::format("{}: no such preset; --config-dir names the folder that holds the project's configs", variant.config.string()));
+    try {
+      load_run_config(variant.config, with(request.overrides, variant.overrides));
+      variants.push_back(std::move(variant));
+    } catch (const CheckpointError& error) {
+      missing.push_back({.model = row.model, .what = fmt::format("weights that {} names", variant.config.string()), .how = error.what()});
+    } catch (const ConfigError& error) {
+      throw ConfigError(fmt::format("{}: {}", row.model, error.what()));
+    }
   }
-  return {{.name = "full", .title = "INFIG", .overrides = {}}};
+  return variants;
 }
 
 std::vector<std::string> notes_of(const ReproduceRequest& request, const RunConfig& config, const PaperDataSet& set, const DataSet& data) {
@@ -68,11 +113,14 @@ std::vector<std::string> notes_of(const ReproduceRequest& request, const RunConf
     notes.push_back(fmt::format("posts of train, dev, test: {}, {}, {}; the paper has {}, {}, {}", count(Split::kTrain), count(Split::kDev),
                                 count(Split::kTest), set.train, set.dev, set.test));
   }
+  if (data.name != set.name)
+    notes.push_back(fmt::format("the posts are of the data set {}, which is not the paper's {}: its figures stand beside others'",
+                                data.name, set.name));
   if (config.data.limit > 0) notes.push_back(fmt::format("trained on at most {} (data.limit)", counted(config.data.limit, "post")));
   if (request.preset != "paper")
     notes.push_back(fmt::format("preset {}, not the paper's model: the difference from the paper says nothing about the paper's result",
                                 request.preset));
-  if (infig_options(config.model).clip.model.empty())
+  if (config.model.kind().name == std::string_view("infig") && infig_options(config.model).clip.model.empty())
     notes.emplace_back("no CLIP in this preset: its whole model is what the paper calls w/o CLIP");
   if (request.split != "test") notes.push_back(fmt::format("scored on {}; the paper's figures are of test", request.split));
   return notes;
@@ -89,15 +137,26 @@ void plan_set(const ReproduceRequest& request, size_t place, std::vector<Planned
                                           folder.string())});
     return;
   }
+  Planned one{.data_set = place, .config = config_path, .data = {}, .variants = {}, .notes = {}};
   RunConfig config;
-  try {
-    config = load_run_config(config_path, request.overrides);
-  } catch (const CheckpointError& error) {
-    missing.push_back({.data_set = place, .what = fmt::format("weights that {} names", config_path.string()), .how = error.what()});
-    return;
+  if (request.part == PaperPart::kTable2) {
+    one.variants = model_variants(request, place, one.missing);
+    if (one.variants.empty()) {
+      for (const MissingModel& model : one.missing)
+        missing.push_back({.data_set = place, .what = fmt::format("{}: {}", model.model, model.what), .how = model.how});
+      return;
+    }
+    config = load_run_config(one.variants.front().config, with(request.overrides, one.variants.front().overrides));
+  } else {
+    try {
+      config = load_run_config(config_path, request.overrides);
+    } catch (const CheckpointError& error) {
+      missing.push_back({.data_set = place, .what = fmt::format("weights that {} names", config_path.string()), .how = error.what()});
+      return;
+    }
+    one.variants = variants_of(request.part, config);
   }
-  Planned one{
-      .data_set = place, .config = config_path, .data = read_data_set(folder), .variants = variants_of(request.part, config), .notes = {}};
+  one.data = read_data_set(folder);
   if (one.data.rows_of(parse_split(request.split)).empty()) {
     missing.push_back({.data_set = place,
                        .what = fmt::format("{} has no posts of {}", folder.string(), request.split),
@@ -105,11 +164,8 @@ void plan_set(const ReproduceRequest& request, size_t place, std::vector<Planned
     return;
   }
   // Reports invalid values now, not after hours of training.
-  for (const Variant& variant : one.variants) {
-    std::vector<std::string> overrides = request.overrides;
-    overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
-    load_run_config(config_path, overrides);
-  }
+  for (const Variant& variant : one.variants)
+    load_run_config(variant.config.empty() ? config_path : variant.config, with(request.overrides, variant.overrides));
   one.notes = notes_of(request, config, set, one.data);
   planned.push_back(std::move(one));
 }
@@ -125,6 +181,8 @@ ExperimentRequest experiment_of(const ReproduceRequest& request, const Planned& 
   experiment.config = one.config;
   experiment.overrides = request.overrides;
   experiment.variants = one.variants;
+  experiment.order = one.order;
+  if (request.part == PaperPart::kTable2) experiment.reference = kFull;
   experiment.seeds = request.seeds;
   experiment.output = request.output / "runs" / set.name;
   experiment.tables = request.output / paper_part_name(request.part) / set.name;
@@ -160,6 +218,52 @@ fs::path tables_of(const ReproduceRequest& request, const std::vector<Planned>& 
   return folder;
 }
 
+// Puts the cheapest model first, by the time that a few of its steps take, and logs what all of them will take. Models whose runs are all
+// there cost nothing.
+void order_by_cost(const ReproduceRequest& request, Planned& one) {
+  const ExperimentRequest experiment = experiment_of(request, one);
+  std::vector<double> costs;
+  std::string words;
+  double all = 0;
+  for (const Variant& variant : one.variants) {
+    const auto left = std::ranges::count_if(request.seeds, [&](uint64_t seed) {
+      return !fs::exists(StoredEvaluation{.split = request.split}.path(run_folder(experiment, variant, seed), ".json"));
+    });
+    double seconds = 0;
+    if (left > 0) {
+      const PrivateFolder scratch("reproduce");
+      const RunConfig config = config_of(experiment, variant, request.seeds.front());
+      seconds = dry_run(config, one.data, scratch.path() / "run", scratch.path(), request.stop).seconds * static_cast<double>(left);
+      words += fmt::format("{}{} {}", words.empty() ? "" : ", ", variant.title, format_duration(seconds));
+    }
+    all += seconds;
+    costs.push_back(seconds);
+    one.order.push_back(one.order.size());
+  }
+  std::ranges::stable_sort(one.order, {}, [&costs](size_t place) { return costs[place]; });
+  if (all > 0)
+    log_info("{}: about {} of training without early stops, by a few steps of each: {}", paper_data_sets()[one.data_set].title,
+             format_duration(all), words);
+}
+
+std::map<std::string, RunCost> costs_of(const ExperimentScores& scores) {
+  std::map<std::string, RunCost> costs;
+  for (const VariantScores& variant : scores.variants) {
+    if (variant.seeds.empty()) continue;
+    RunCost& mean = costs[variant.variant.name];
+    const auto count = static_cast<double>(variant.seeds.size());
+    for (const SeedScores& seed : variant.seeds) {
+      RunCost cost = read_run_cost(seed.run, scores.split);
+      mean.train_seconds += cost.train_seconds / count;
+      mean.train_rate += cost.train_rate / count;
+      mean.predict_rate += cost.predict_rate / count;
+      mean.parameters = cost.parameters;
+      mean.marks = std::move(cost.marks);
+    }
+  }
+  return costs;
+}
+
 }  // namespace
 
 const char* paper_part_name(PaperPart part) {
@@ -187,18 +291,29 @@ Reproduction reproduce(const ReproduceRequest& request) {
     throw DataError(fmt::format("reproduce: nothing to train on\n{}", fmt::join(lines, "\n")));
   }
   for (const MissingSet& one : all.missing) log_warning("{} is left out: {}; {}", paper_data_sets()[one.data_set].title, one.what, one.how);
-  for (const Planned& one : planned) check_experiment_folder(experiment_of(request, one), one.data);
+  for (const Planned& one : planned) {
+    check_experiment_folder(experiment_of(request, one), one.data);
+    for (const MissingModel& model : one.missing)
+      log_warning("{}: {} is left out: {}; {}", paper_data_sets()[one.data_set].title, model.model, model.what, model.how);
+  }
   const fs::path tables = tables_of(request, planned);
   all.tables = tables;
+  if (request.part == PaperPart::kTable2) {
+    for (Planned& one : planned) order_by_cost(request, one);
+  }
   for (const Planned& one : planned) {
     ExperimentRequest experiment = experiment_of(request, one);
     const size_t place = all.sets.size();
-    all.sets.push_back({.data_set = one.data_set, .scores = {}, .notes = one.notes});
-    experiment.on_update = [&](const ExperimentScores& scores) {
+    all.sets.push_back({.data_set = one.data_set, .scores = {}, .notes = one.notes, .missing = one.missing});
+    experiment.on_update = [&, place](const ExperimentScores& scores) {
       all.sets[place].scores = scores;
+      if (request.part == PaperPart::kTable2) all.sets[place].costs = costs_of(scores);
       write_reproduction(all, tables);
     };
-    run_experiment(experiment, one.data);
+    const ExperimentScores scores = run_experiment(experiment, one.data);
+    if (request.part != PaperPart::kTable2) continue;
+    all.sets[place].disagreements = find_disagreements(scores, one.data);
+    write_reproduction(all, tables);
   }
   return all;
 }

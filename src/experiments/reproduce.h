@@ -7,10 +7,13 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "experiments/disagreements.h"
 #include "experiments/experiment.h"
+#include "experiments/run_cost.h"
 
 namespace infig {
 
@@ -27,6 +30,7 @@ struct ReproduceRequest {
   std::vector<uint64_t> seeds;
   std::string split = "test";
   std::vector<std::string> overrides;
+  std::vector<std::string> models = {};  // kTable2: rows to run, by model.name; empty: all that the paper has for the data set
   EvaluateOptions evaluate;
   std::string description_json;
   const std::atomic<int>* stop = nullptr;
@@ -38,10 +42,19 @@ struct MissingSet {
   std::string how;      // how to get them
 };
 
+// A model of Table 2 that is not run, and why, as MissingSet.
+struct MissingModel {
+  std::string model;  // as the paper calls it
+  std::string what, how;
+};
+
 struct ReproducedSet {
   size_t data_set = 0;
   ExperimentScores scores;
-  std::vector<std::string> notes;  // differences from the paper's setting
+  std::vector<std::string> notes;             // differences from the paper's setting
+  std::vector<MissingModel> missing = {};     // kTable2
+  std::map<std::string, RunCost> costs = {};  // kTable2: by variant, the means over its finished seeds
+  Disagreements disagreements = {};           // kTable2: once all runs are there
 };
 
 struct Reproduction {
@@ -56,7 +69,9 @@ struct Reproduction {
 // OUT belongs to the first experiment written to it (experiment_folder.h): throws ConfigError if scores in its tables would be lost or if
 // they are of another preset; tables of another split go to OUT/PART/SPLIT. Everything is checked before the first run. Throws DataError if
 // no data set can be trained on, listing what is missing, and for a broken data set; ConfigError for an invalid preset, key or value; and
-// what run_experiment() throws. Runs that are finished by then are kept.
+// what run_experiment() throws. Runs that are finished by then are kept. Table 2 trains INFIG and every other model of the data set's
+// column that has a preset (configs/MODEL-DATASET.yaml) and whose weights are there, cheapest first by a measurement of a few steps; the
+// estimate of the hours is logged before the first run.
 Reproduction reproduce(const ReproduceRequest& request);
 
 }  // namespace infig

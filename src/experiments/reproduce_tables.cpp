@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "core/progress.h"
 #include "evaluation/predictions.h"
+#include "experiments/cost_chart.h"
 #include "experiments/paper_figures.h"
 #include "experiments/score_chart.h"
 #include "experiments/tables.h"
@@ -46,16 +48,15 @@ Figure figure_of(const PaperLine& line, bool f1, bool macro) {
   return figure;
 }
 
-std::vector<PaperLine> paper_lines(const std::vector<PaperRow>& rows, size_t place, const ExperimentScores* scores) {
+std::vector<PaperLine> paper_lines(const std::vector<PaperRow>& rows, size_t place, const ExperimentScores* scores, const char* absent) {
   std::vector<PaperLine> lines;
   for (const PaperRow& row : rows) {
     if (!row.scores[place]) continue;
     PaperLine line{.model = row.model, .paper = row.scores[place], .ours = nullptr, .instead = "-"};
-    if (row.variant == nullptr) line.instead = "quoted only";
-    if (row.variant != nullptr && scores != nullptr) {
+    if (scores != nullptr) {
       const auto found =
           std::find_if(scores->variants.begin(), scores->variants.end(), [&](const auto& one) { return one.variant.name == row.variant; });
-      if (found == scores->variants.end()) line.instead = "not in this preset";
+      if (found == scores->variants.end()) line.instead = absent;
       if (found != scores->variants.end() && !found->seeds.empty()) line.ours = &*found;
     }
     lines.push_back(std::move(line));
@@ -77,7 +78,8 @@ std::vector<PaperLine> layer_lines(size_t place, const ExperimentScores* scores)
 
 std::vector<PaperLine> lines_of(PaperPart part, size_t place, const ExperimentScores* scores) {
   if (part == PaperPart::kFigure3) return layer_lines(place, scores);
-  return paper_lines(part == PaperPart::kTable2 ? paper_table2() : paper_table3(), place, scores);
+  return part == PaperPart::kTable2 ? paper_lines(paper_table2(), place, scores, "not run")
+                                    : paper_lines(paper_table3(), place, scores, "not in this preset");
 }
 
 std::string paper_cell(const PaperLine& line, double value) { return line.paper ? fmt::format("{:.4f}", value) : "-"; }
@@ -101,6 +103,19 @@ std::string verdict_cell(const PaperLine& line, const Figure& figure, const Pape
                      100 * two);
 }
 
+// A model's cost and marks, as a row of the second table.
+std::vector<std::string> cost_row(const VariantScores& variant, const RunCost& cost) {
+  const auto rate = [](double value) { return value > 0 ? fmt::format("{:.3g}", value) : std::string("-"); };
+  const std::string against = variant.against_first ? compared_cell(variant.against_first) : "-";
+  return {variant.variant.title,
+          against,
+          cost.parameters > 0 ? fmt::format("{:.3g}", static_cast<double>(cost.parameters) / 1e6) : "-",
+          cost.train_seconds > 0 ? format_duration(cost.train_seconds) : "-",
+          rate(cost.train_rate),
+          rate(cost.predict_rate),
+          cost.marks.empty() ? "none" : fmt::format("{}", fmt::join(cost.marks, ", "))};
+}
+
 using TextTable = std::vector<std::vector<std::string>>;  // the first row is the header
 
 TextTable set_table(PaperPart part, size_t place, const ExperimentScores* scores) {
@@ -114,6 +129,31 @@ TextTable set_table(PaperPart part, size_t place, const ExperimentScores* scores
                      paper_cell(line, second.paper), ours_cell(line, second), difference_cell(line, second)});
   }
   return table;
+}
+
+// What each model of Table 2 cost here, and what stood in for something that its paper has.
+TextTable cost_table(const ReproducedSet& one) {
+  if (one.scores.variants.empty()) return {};
+  TextTable table = {{"model", fmt::format("accuracy less that of {}", one.scores.variants.at(one.scores.reference).variant.title),
+                      "million parameters", "one training", "posts/s in training", "posts/s in prediction", "marks"}};
+  for (const VariantScores& variant : one.scores.variants) {
+    const auto cost = one.costs.find(variant.variant.name);
+    if (cost != one.costs.end()) table.push_back(cost_row(variant, cost->second));
+  }
+  return table;
+}
+
+std::string costs_chart(const ReproducedSet& one) {
+  std::vector<CostPoint> points;
+  for (const VariantScores& variant : one.scores.variants) {
+    const auto cost = one.costs.find(variant.variant.name);
+    if (cost == one.costs.end() || cost->second.train_seconds <= 0) continue;
+    points.push_back({.name = variant.variant.title,
+                      .seconds = cost->second.train_seconds,
+                      .accuracy = variant.accuracy.mean,
+                      .interval = variant.accuracy.interval});
+  }
+  return cost_chart(points, "Accuracy against the time of one training");
 }
 
 std::string in_markdown(const TextTable& table) {
@@ -146,6 +186,8 @@ std::string in_html(const TextTable& table) {
 std::vector<std::string> remarks(PaperPart part, const ReproducedSet& one) {
   std::vector<std::string> lines;
   for (const auto& note : one.notes) lines.push_back(note + ".");
+  for (const auto& model : one.missing)
+    lines.push_back(fmt::format("{} was not run: {}. To get it: {}", model.model, model.what, model.how));
   if (part == PaperPart::kTable2 && paper_data_sets()[one.data_set].macro)
     lines.emplace_back("The F1 printed for MMSD and D&R Net is that of one class, not the macro mean.");
   if (part == PaperPart::kFigure3) {
@@ -198,6 +240,24 @@ nlohmann::ordered_json figure_json(const PaperLine& line, const Figure& figure) 
   return json;
 }
 
+nlohmann::ordered_json model_json(const ReproducedSet& one, const PaperLine& line, bool macro) {
+  nlohmann::ordered_json json{{"model", line.model},
+                              {"accuracy", figure_json(line, figure_of(line, false, macro))},
+                              {"f1", figure_json(line, figure_of(line, true, macro))}};
+  if (line.ours == nullptr) return json;
+  if (line.ours->against_first)
+    json[one.scores.variants.at(one.scores.reference).variant.name == "full" ? "against_infig" : "against_first"] =
+        to_json(*line.ours->against_first);
+  const auto cost = one.costs.find(line.ours->variant.name);
+  if (cost == one.costs.end()) return json;
+  json["parameters"] = cost->second.parameters;
+  json["train_seconds"] = cost->second.train_seconds;
+  json["train_posts_per_second"] = cost->second.train_rate;
+  json["predict_posts_per_second"] = cost->second.predict_rate;
+  json["marks"] = cost->second.marks;
+  return json;
+}
+
 nlohmann::ordered_json to_json(const Reproduction& all) {
   nlohmann::ordered_json json{{"part", paper_part_name(all.part)}, {"preset", all.preset}, {"split", all.split}, {"seeds", all.seeds}};
   json["data_sets"] = nlohmann::ordered_json::array();
@@ -205,10 +265,7 @@ nlohmann::ordered_json to_json(const Reproduction& all) {
     const PaperDataSet& set = paper_data_sets()[one.data_set];
     nlohmann::ordered_json own{{"name", set.name}, {"f1", set.macro ? "macro" : "weighted"}, {"notes", one.notes}};
     own["models"] = nlohmann::ordered_json::array();
-    for (const PaperLine& line : lines_of(all.part, one.data_set, &one.scores))
-      own["models"].push_back({{"model", line.model},
-                               {"accuracy", figure_json(line, figure_of(line, false, set.macro))},
-                               {"f1", figure_json(line, figure_of(line, true, set.macro))}});
+    for (const PaperLine& line : lines_of(all.part, one.data_set, &one.scores)) own["models"].push_back(model_json(one, line, set.macro));
     json["data_sets"].push_back(own);
   }
   json["missing"] = nlohmann::ordered_json::array();
@@ -231,6 +288,7 @@ std::string reproduction_markdown(const Reproduction& all) {
                                  fmt::join(all.seeds, ", "), explanation(all));
   for (const ReproducedSet& one : all.sets) {
     text += fmt::format("## {}\n\n{}", paper_data_sets()[one.data_set].title, in_markdown(set_table(all.part, one.data_set, &one.scores)));
+    text += in_markdown(cost_table(one));
     for (const auto& line : remarks(all.part, one)) text += "- " + line + "\n";
     text += "\n";
   }
@@ -310,9 +368,11 @@ std::string reproduction_page(const Reproduction& all) {
       html_escape(explanation(all)));
   for (const ReproducedSet& one : all.sets) {
     const PaperDataSet& set = paper_data_sets()[one.data_set];
-    std::string body =
-        all.part == PaperPart::kTable2 ? "" : score_chart(one.scores, "Accuracy and weighted F1, ours", all.part == PaperPart::kFigure3);
-    body += in_html(set_table(all.part, one.data_set, &one.scores)) + "<ul class=\"notices\">\n";
+    std::string body = all.part == PaperPart::kTable2
+                           ? costs_chart(one)
+                           : score_chart(one.scores, "Accuracy and weighted F1, ours", all.part == PaperPart::kFigure3);
+    body += in_html(set_table(all.part, one.data_set, &one.scores)) + in_html(cost_table(one)) + disagreements_html(one.disagreements) +
+            "<ul class=\"notices\">\n";
     for (const auto& line : remarks(all.part, one)) body += "<li>" + html_escape(line) + "</li>\n";
     page.sections.push_back(
         {set.name, set.title, fmt::format("{} of {}.", counted(one.scores.posts, "post"), html_escape(all.split)), body + "</ul>\n"});

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "core/error.h"
 #include "core/log.h"
 #include "evaluation/reports.h"
+#include "experiments/run_cost.h"
 #include "training/trainer.h"
 
 namespace infig {
@@ -58,7 +61,9 @@ RunConfig config_of(const ExperimentRequest& request, const Variant& variant, ui
   std::vector<std::string> overrides = request.overrides;
   overrides.insert(overrides.end(), variant.overrides.begin(), variant.overrides.end());
   overrides.push_back(fmt::format("seed={}", seed));
-  RunConfig config = load_run_config({.file = request.config, .overrides = overrides, .run = run_folder(request, variant, seed)});
+  RunConfig config = load_run_config({.file = variant.config.empty() ? request.config : variant.config,
+                                      .overrides = overrides,
+                                      .run = run_folder(request, variant, seed)});
   // Frozen encoders give the same features in every run.
   if (config.data.feature_cache.empty()) config.data.feature_cache = (request.output / "cache").string();
   return config;
@@ -83,7 +88,11 @@ void score_run(const ExperimentRequest& request, const Variant& variant, uint64_
   EvaluateOptions how = request.evaluate;
   const RunConfig config = config_of(request, variant, seed);
   how.may_lose_pictures = config.may_lose_pictures || config.data.loader.without == Without::kImage;
-  write_evaluation(evaluate(run, data, parse_split(request.split), how), run);
+  const auto start = std::chrono::steady_clock::now();
+  const EvaluationResult result = evaluate(run, data, parse_split(request.split), how);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  write_evaluation(result, run);
+  write_speed(run, request.split, std::ssize(result.predictions), taken.count());
 }
 
 ExperimentScores collect(const ExperimentRequest& request, const DataSet& data, const HalvingRecord* halving) {
@@ -109,7 +118,10 @@ ExperimentScores collect(const ExperimentRequest& request, const DataSet& data, 
     scores.mcc = summary_of(scores.seeds, &SeedScores::mcc, -1);
     all.variants.push_back(std::move(scores));
   }
-  // The reference is the first variant that was not dropped; without halving, the first of all.
+  // The reference is the variant of that name, else the first that was not dropped; without halving, the first of all.
+  for (size_t v = 0; v < all.variants.size(); ++v) {
+    if (!request.reference.empty() && all.variants[v].variant.name == request.reference) all.reference = v;
+  }
   while (all.reference + 1 < all.variants.size() && all.variants[all.reference].dropped_after > 0) ++all.reference;
   const VariantScores& reference = all.variants[all.reference];
   for (VariantScores& one : all.variants) {

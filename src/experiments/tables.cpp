@@ -18,13 +18,6 @@ namespace fs = std::filesystem;
 
 bool over_seeds(const ExperimentScores& scores) { return scores.seeds.size() > 1; }
 
-std::string difference_cell(const std::optional<Comparison>& comparison) {
-  if (!comparison) return "";
-  const ScoreDifference& score = comparison->scores.accuracy;
-  return fmt::format("{:+.4f} ({:+.4f} to {:+.4f}): {}", score.difference, score.interval.low, score.interval.high,
-                     is_shown(score) ? "shown" : "not shown");
-}
-
 std::string title_of(const VariantScores& one) {
   return one.dropped_after == 0 ? one.variant.title
                                 : fmt::format("{} (dropped after {})", one.variant.title, counted(one.dropped_after, "epoch"));
@@ -100,6 +93,13 @@ std::string latex_cell(const Summary& summary) {
 
 }  // namespace
 
+std::string compared_cell(const std::optional<Comparison>& comparison) {
+  if (!comparison) return "";
+  const ScoreDifference& score = comparison->scores.accuracy;
+  return fmt::format("{:+.4f} ({:+.4f} to {:+.4f}): {}", score.difference, score.interval.low, score.interval.high,
+                     is_shown(score) ? "shown" : "not shown");
+}
+
 std::string score_cell(const Summary& summary) {
   if (summary.count == 0) return "-";
   if (summary.count == 1) return fmt::format("{:.4f}", summary.mean);
@@ -135,10 +135,10 @@ std::string markdown_table(const ExperimentScores& scores) {
                   over_seeds(scores) ? "s" : "", fmt::join(scores.seeds, ", "), summary_words(scores.seeds.size()));
   text += fmt::format(
       "| variant | runs | accuracy | macro F1 | weighted F1 | accuracy against {} (95 % interval) |\n|---|---:|---|---|---|---|\n",
-      scores.halving ? scores.variants.at(scores.reference).variant.title : "the first");
+      scores.halving || scores.reference > 0 ? scores.variants.at(scores.reference).variant.title : "the first");
   for (const auto& one : scores.variants) {
     text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", title_of(one), one.seeds.size(), score_cell(one.accuracy),
-                        score_cell(one.f1_macro), score_cell(one.f1_weighted), difference_cell(one.against_first));
+                        score_cell(one.f1_macro), score_cell(one.f1_weighted), compared_cell(one.against_first));
   }
   text +=
       "\nThe last column resamples posts, and runs if there are several (paired bootstrap): \"shown\" means that its interval excludes "

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "experiments/experiment.h"
@@ -12,6 +13,9 @@ namespace infig {
 // "0.7444 ± 0.0058 (0.7300 to 0.7588)": mean, sample standard deviation and Student's 95 % interval of the mean, clipped to [0, 1]; "0.7444
 // (the two: 0.7403, 0.7485)" for two runs, whose interval would cover nearly everything; "0.7444" for one run; "-" for none.
 std::string score_cell(const Summary& summary);
+
+// "+0.0110 (-0.0040 to +0.0260): not shown": the difference of accuracy from the reference with its interval; empty without a comparison.
+std::string compared_cell(const std::optional<Comparison>& comparison);
 
 // A sentence that explains the cells of score_cell() for this number of seeds.
 std::string summary_words(size_t seeds);

@@ -62,54 +62,24 @@ bool is_jxl(std::span<const uint8_t> bytes) {
   return has_text(bytes, 0, "\xFF\x0A") || has_text(bytes, 0, "\0\0\0\x0CJXL \x0D\x0A\x87\x0A"sv);
 }
 
-// Where a library was absent when this was built (cmake/InfigDependencies.cmake), its decoder is not there: null.
-#ifdef INFIG_WITHOUT_WEBP
-constexpr Decoder kWebp = nullptr;
-#else
-constexpr Decoder kWebp = decode_webp;
-#endif
-#ifdef INFIG_WITHOUT_GIF
-constexpr Decoder kGif = nullptr;
-#else
-constexpr Decoder kGif = decode_gif;
-#endif
-#ifdef INFIG_WITHOUT_BMP
-constexpr Decoder kBmp = nullptr;
-#else
-constexpr Decoder kBmp = decode_bmp;
-#endif
-
-#ifdef INFIG_WITHOUT_AVIF
-constexpr Decoder kAvif = nullptr;
-#else
-constexpr Decoder kAvif = decode_avif;
-#endif
-#ifdef INFIG_WITHOUT_HEIC
-constexpr Decoder kHeic = nullptr;
-#else
-constexpr Decoder kHeic = decode_heic;
-#endif
-#ifdef INFIG_WITHOUT_TIFF
-constexpr Decoder kTiff = nullptr;
-#else
-constexpr Decoder kTiff = decode_tiff;
-#endif
-#ifdef INFIG_WITHOUT_JXL
-constexpr Decoder kJxl = nullptr;
-#else
-constexpr Decoder kJxl = decode_jxl;
-#endif
+// Where a library was absent when this was built (cmake/InfigFolder.cmake), its decoder is not there: null.
+#define INFIG_DECODER_0(decoder) nullptr
+#define INFIG_DECODER_1(decoder) decoder
+#define INFIG_DECODER_OF(has, decoder) INFIG_DECODER_##has(decoder)
+#define INFIG_DECODER(has, decoder) INFIG_DECODER_OF(has, decoder)
 
 constexpr Format kFormats[] = {
     {"JPEG", [](std::span<const uint8_t> b) { return has_text(b, 0, "\xFF\xD8\xFF"); }, decode_jpeg},
     {"PNG", [](std::span<const uint8_t> b) { return has_text(b, 0, "\x89PNG\r\n\x1A\n"); }, decode_png},
-    {"WebP", [](std::span<const uint8_t> b) { return has_text(b, 0, "RIFF") && has_text(b, 8, "WEBP"); }, kWebp},
-    {"GIF", [](std::span<const uint8_t> b) { return has_text(b, 0, "GIF87a") || has_text(b, 0, "GIF89a"); }, kGif},
-    {"BMP", is_bmp, kBmp},
-    {"AVIF", is_avif, kAvif},
-    {"HEIC", is_heic, kHeic},
-    {"TIFF", is_tiff, kTiff},
-    {"JXL", is_jxl, kJxl},
+    {"WebP", [](std::span<const uint8_t> b) { return has_text(b, 0, "RIFF") && has_text(b, 8, "WEBP"); },
+     INFIG_DECODER(INFIG_HAS_WEBP, decode_webp)},
+    {"GIF", [](std::span<const uint8_t> b) { return has_text(b, 0, "GIF87a") || has_text(b, 0, "GIF89a"); },
+     INFIG_DECODER(INFIG_HAS_GIF, decode_gif)},
+    {"BMP", is_bmp, INFIG_DECODER(INFIG_HAS_BMP, decode_bmp)},
+    {"AVIF", is_avif, INFIG_DECODER(INFIG_HAS_AVIF, decode_avif)},
+    {"HEIC", is_heic, INFIG_DECODER(INFIG_HAS_HEIC, decode_heic)},
+    {"TIFF", is_tiff, INFIG_DECODER(INFIG_HAS_TIFF, decode_tiff)},
+    {"JXL", is_jxl, INFIG_DECODER(INFIG_HAS_JXL, decode_jxl)},
 };
 
 const Format* find_format(std::span<const uint8_t> bytes) {

@@ -16,7 +16,8 @@ void ClassificationLossOptions::validate(int64_t classes) const {
   if (!(focal_gamma >= 0)) throw ConfigError(fmt::format("focal_gamma: is {}; allowed is >= 0", focal_gamma));
   if (class_weights.empty()) return;
   if (static_cast<int64_t>(class_weights.size()) != classes)
-    throw ConfigError(fmt::format("class_weights: {} weights for {} classes", class_weights.size(), classes));
+    throw ConfigError(fmt::format("loss.class_weights: {} weights for {} classes; give one for each, in the order of the labels",
+                                  class_weights.size(), classes));
   for (const double weight : class_weights) {
     if (!(weight > 0)) throw ConfigError(fmt::format("class_weights: {} is not above 0", weight));
   }

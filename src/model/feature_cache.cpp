@@ -100,6 +100,24 @@ CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const 
                 });
 }
 
+CachedFeatures cached_pooled(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, const FeatureCacheOptions& options) {
+  const std::string key = feature_key(backbone, data, pixels, options.half, settings_of(backbone) + "pooled");
+  return cached("pooled", "pooled picture features", key, static_cast<int64_t>(data.posts.size()), options,
+                [&](FeatureWriter& writer, const FrozenOptions& frozen) {
+                  return for_each_grid(backbone, data.posts, pixels, frozen,
+                                       [&](int64_t, const at::Tensor& grid) { writer.append(backbone.pooled(grid)); });
+                });
+}
+
+bool may_cache_features(const ImageOptions& pixels, bool cache) {
+  if (pixels.augment != Augment::kNone) {
+    log_info("picture features are computed at every step: image.augment changes the pictures (none would let them be cached)");
+    return false;
+  }
+  if (!cache) log_info("picture features are computed at every step: data.features=live");
+  return cache;
+}
+
 CachedFeatures cached_clip_embeds(const ClipEncoder& clip, const DataSet& data, const std::vector<int64_t>& rows,
                                   const FeatureCacheOptions& options) {
   const auto ids = clip_ids(clip, data, rows, options.workers);

@@ -40,6 +40,13 @@ struct CachedFeatures {
 // key if it exists; otherwise computes and writes it, with a progress bar. The log says which of the two happened.
 CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, const FeatureCacheOptions& options);
 
+// The same of each picture's pooled features alone, [c]: a grid's mean, or a Vision Transformer's CLS.
+CachedFeatures cached_pooled(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, const FeatureCacheOptions& options);
+
+// Whether features of a frozen network can be cached: pictures are not augmented, and data.features=live is not set (`cache`). Otherwise
+// the log says why they are computed at every step.
+bool may_cache_features(const ImageOptions& pixels, bool cache);
+
 struct ClipEncoder {
   std::shared_ptr<ImageTextModel> model;  // CLIP or SigLIP
   ImageOptions pixels = {};               // the model's own preprocessing, without augmentation (method.md row 14)

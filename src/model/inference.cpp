@@ -1,5 +1,6 @@
 #include "model/inference.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -17,6 +18,10 @@ void softmax_row(const float* logits, int64_t classes, double* out) {
   for (int64_t c = 0; c < classes; ++c) out[c] /= sum;
 }
 
+bool all_known(const KnownRows& known, const std::vector<int64_t>& group) {
+  return std::all_of(group.begin(), group.end(), [&](int64_t position) { return known.contains(position); });
+}
+
 }  // namespace
 
 ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options) {
@@ -27,10 +32,18 @@ ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<
   for (const int64_t row : rows) lengths.push_back(loader.text_length(row));
   Ranks& ranks = *options.ranks;
   std::vector<std::vector<int64_t>> groups;  // positions in `rows`
-  int64_t number = 0, own = 0;
+  ScoredRows scored;
+  scored.probabilities.resize(rows.size() * static_cast<size_t>(classes));
+  int64_t number = 0, own = 0, done = 0;
   for (auto& group : sorted_batches(lengths, options.batch_size)) {
     if (number++ % ranks.size() != ranks.rank()) continue;  // dealt in turn, so that every rank gets short and long texts
     own += static_cast<int64_t>(group.size());
+    if (options.known != nullptr && all_known(*options.known, group)) {
+      for (const int64_t position : group)
+        std::ranges::copy(options.known->at(position), scored.probabilities.begin() + position * classes);
+      done += static_cast<int64_t>(group.size());
+      continue;
+    }
     groups.push_back(std::move(group));
   }
   std::vector<std::vector<int64_t>> batches;
@@ -38,11 +51,8 @@ ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<
     auto& batch = batches.emplace_back();
     for (const int64_t position : group) batch.push_back(rows[static_cast<size_t>(position)]);
   }
-  ScoredRows scored;
-  scored.probabilities.resize(rows.size() * static_cast<size_t>(classes));
   std::vector<double> losses(rows.size(), 0);    // cross-entropy of the rows that have a label
   std::vector<double> labelled(rows.size(), 0);  // 1 for the rows that have a label
-  int64_t done = 0;
   ProgressBar bar(ranks.first() ? options.title : "", own);
   auto stream = loader.stream(batches, -1);
   for (const auto& group : groups) {
@@ -56,6 +66,7 @@ ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<
     for (size_t i = 0; i < group.size(); ++i) {
       double* out = scored.probabilities.data() + group[i] * classes;
       softmax_row(logits.data_ptr<float>() + static_cast<int64_t>(i) * classes, classes, out);
+      if (options.known != nullptr) (*options.known)[group[i]].assign(out, out + classes);
       const int64_t label = labels.data_ptr<int64_t>()[i];
       if (label < 0) continue;
       losses[static_cast<size_t>(group[i])] = -std::log(std::max(out[label], 1e-300));

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,10 @@
 
 namespace infig {
 
+// What is known of the rows of one call already, by their place in `rows`: probabilities, in the order of the labels. The batches are
+// those of a whole call, so that a call that goes on where another one was stopped gives the same bytes.
+using KnownRows = std::map<int64_t, std::vector<double>>;
+
 struct InferenceOptions {
   int64_t batch_size = 64;
   Precision precision = Precision::kFp32;           // resolved: never kAuto
@@ -20,6 +25,9 @@ struct InferenceOptions {
   std::function<void(int64_t done)> on_batch = {};  // called after each batch with the rows that this rank has done
   const std::atomic<int>* stop = nullptr;           // holds a signal's number once the work is to stop: throws Interrupted after the batch
   Ranks* ranks = &Ranks::alone();                   // the ranks that share the batches; every rank gets all results
+  // If not null: batches all of whose rows are in it are not computed (they count as done, without a loss), and every batch that is
+  // computed is added, before on_batch is called. For one rank alone.
+  KnownRows* known = nullptr;
 };
 
 struct ScoredRows {

@@ -109,7 +109,10 @@ ForwardResult InfigModelImpl::run(const Batch& batch, const ForwardOptions& how)
 at::Tensor InfigModelImpl::features_of(const Batch& batch, const ForwardOptions& how) const {
   if (batch.feature_map.defined()) return batch.feature_map;
   const StageScope scope(how.timer, "image");
-  if (options_.image.finetune) return image_encoder->features(batch.pixel_values, how.training && options_.image.batch_norm_train);
+  if (options_.image.finetune) {
+    return image_encoder->features(batch.pixel_values, how.training && options_.image.batch_norm_train,
+                                   {.rate = options_.image.drop_path, .source = how.dropout});
+  }
   const at::AutoGradMode no_grad(false);
   const AutocastScope fp32(Precision::kFp32, batch.pixel_values.device());
   const at::Tensor features = image_encoder->features(batch.pixel_values, false);

@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "core/error.h"
+#include "model/published_keys.h"
 
 namespace infig {
 namespace {
@@ -78,17 +76,15 @@ void bind_image(ConfigBinder& binder, ImageModelOptions& image) {
   binder.choice("preprocess", image.own_pixels, {{"model", true}, {"config", false}},
                 "with image.model: size, resize, filter, mean and std as the model's own files say, or as the keys here");
   bind_options(binder, image.pixels);
-  binder.field("bottleneck", e.backbone.bottleneck, "ResNet blocks of 1x1, 3x3, 1x1 (ResNet-50 and larger) instead of two 3x3");
-  binder.field("stage_blocks", e.backbone.layers, kAtLeastOne, "blocks in each ResNet stage");
-  binder.field("stage_widths", e.backbone.widths, kAtLeastOne, "channels of each ResNet stage (bottleneck blocks give 4 times as many)");
-  binder.field("stem_kernel", e.backbone.stem_kernel, kAtLeastOne, "kernel of the first convolution, odd");
-  binder.field("stem_stride", e.backbone.stem_stride, kAtLeastOne, "stride of the first convolution");
-  binder.field("stem_width", e.backbone.stem_width, kAtLeastOne, "channels of the first convolution");
-  binder.field("stem_pool", e.backbone.stem_pool, "3x3 max pooling of stride 2 after the first convolution");
+  bind_backbone_keys(binder, e.backbone);
   binder.field(
       "finetune", image.finetune,
       "train the backbone too (of a Vision Transformer the layers below image.num_hidden_layers, with patches and positions), row 20");
   binder.field("batch_norm_train", image.batch_norm_train, "BatchNorm uses the batch's statistics in training, row 20");
+  binder.field(
+      "drop_path", image.drop_path, kProbability,
+      "stochastic depth where the backbone is trained, and of a Vision Transformer's own layers: how often its last block is left out for "
+      "a post, lower ones less often; what image.model states does not count");
   binder.field("num_hidden_layers", e.num_hidden_layers, kAtLeastOne,
                "layers of the image Transformer, row 21; of a Vision Transformer its uppermost so many, which are trained, row 46");
   bind_layer(binder, e.layer);
@@ -148,36 +144,15 @@ void bind_hfam(ConfigBinder& binder, HfamOptions& hfam) {
   binder.field("chunk_texts", hfam.loss.chunk_texts, kAtLeastOne, "texts compared at once: bounds memory, changes no result");
 }
 
-// "1,2.5,1" as numbers; throws ConfigError for anything else.
-std::vector<double> weight_list(const std::string& text) {
-  std::vector<double> weights;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    double weight = 0;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, weight);
-    if (error != std::errc() || stop != text.data() + end || !(weight > 0) || !std::isfinite(weight)) {
-      throw ConfigError(
-          fmt::format("loss.class_weights: is \"{}\"; allowed is none, balanced, or one number above 0 a class, as \"1,2.5,1\"", text));
-    }
-    weights.push_back(weight);
-    begin = end + 1;
-  }
-  return weights;
-}
-
 }  // namespace
 
-ClassificationLossOptions LossOptions::classification(const std::vector<int64_t>& posts_of_class) const {
-  ClassificationLossOptions options{.label_smoothing = label_smoothing, .focal_gamma = focal_gamma};
-  if (class_weights == "balanced") options.class_weights = balanced_class_weights(posts_of_class);
-  if (class_weights != "balanced" && class_weights != "none") options.class_weights = weight_list(class_weights);
-  options.validate(static_cast<int64_t>(posts_of_class.size()));
-  return options;
+void InfigOptions::bind_towers(ConfigBinder& binder) {
+  bind_text(binder, text);
+  bind_image(binder, image);
 }
 
 void InfigOptions::bind(ConfigBinder& binder) {
-  bind_text(binder, text);
-  bind_image(binder, image);
+  bind_towers(binder);
   bind_clip(binder, clip);
   bind_gam(binder, gam);
   bind_hfam(binder, hfam);
@@ -193,11 +168,7 @@ void InfigOptions::bind(ConfigBinder& binder) {
   binder.section("loss");
   binder.field("lambda_g", loss.lambda_g, {.low = 0}, "weight of the global alignment loss, eq. 12; 0: no GAM at all");
   binder.field("lambda_f", loss.lambda_f, {.low = 0}, "weight of the fine-grained alignment loss, eq. 12; 0: no HFAM at all");
-  binder.field("label_smoothing", loss.label_smoothing, {.low = 0, .high = 1, .high_open = true},
-               "share of the classifier's target that is spread over all classes");
-  binder.field("focal_gamma", loss.focal_gamma, {.low = 0}, "exponent of the focal loss: posts that are right already count less");
-  binder.field("class_weights", loss.class_weights,
-               "none | balanced (posts / (classes x posts of the class)) | one number a class in label order, as \"1,2.5,1\"");
+  bind_options(binder, static_cast<ClassifierLossKeys&>(loss));
 }
 
 std::optional<VisionTransformerOptions> ImageModelOptions::vision() const {
@@ -209,7 +180,8 @@ VisionTowerOptions ImageModelOptions::vision_tower(const VisionTransformerOption
   VisionTowerOptions tower = {.network = network,
                               .upper_layers = encoder.num_hidden_layers,
                               .hidden_size = encoder.layer.hidden_size,
-                              .initializer_range = encoder.initializer_range};
+                              .initializer_range = encoder.initializer_range,
+                              .drop_path = drop_path};
   // Dropout is a choice of the training, which a published config.json does not decide.
   tower.network.hidden_dropout_prob = encoder.layer.hidden_dropout_prob;
   tower.network.attention_probs_dropout_prob = encoder.layer.attention_probs_dropout_prob;
@@ -260,7 +232,7 @@ void InfigOptions::finish() {
   fusion.layer.validate();
   gam.loss.validate();
   hfam.loss.validate();
-  if (loss.class_weights != "none" && loss.class_weights != "balanced") weight_list(loss.class_weights);
+  loss.validate();
   const int64_t shared_layers = std::min(text_layers(), image.encoder.num_hidden_layers);
   if (gam.layer > shared_layers)
     throw ConfigError(fmt::format("gam.layer: {} from the end, but the encoders share only {} layers", gam.layer, shared_layers));
@@ -271,10 +243,16 @@ void InfigOptions::finish() {
     throw ConfigError(fmt::format("text.max_length: {} is more than the {} positions of the text encoder", text.max_length, longest));
   }
   if (image.batch_norm_train && !image.finetune) {
-    throw ConfigError("image.batch_norm_train: true needs image.finetune: true (a frozen ResNet keeps its running statistics)");
+    throw ConfigError(
+        "image.batch_norm_train: true needs image.finetune: true (a frozen backbone keeps its running statistics); set "
+        "image.batch_norm_train=false");
   }
   if (image.batch_norm_train && image.vision()) {
     throw ConfigError("image.batch_norm_train: true is for convolutional backbones; a Vision Transformer has no BatchNorm");
+  }
+  if (image.drop_path > 0 && !image.finetune && !image.vision()) {
+    throw ConfigError(
+        fmt::format("image.drop_path: {} needs image.finetune: true (no block of a frozen backbone is left out)", image.drop_path));
   }
   if (gam.momentum_backbone && !image.finetune) {
     throw ConfigError(

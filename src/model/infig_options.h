@@ -19,7 +19,7 @@
 #include "encoders/text_encoders.h"
 #include "encoders/vision_tower.h"
 #include "image/transform.h"
-#include "losses/classification_loss.h"
+#include "model/classifier_loss_keys.h"
 #include "model/model.h"
 #include "model/models.h"
 #include "text/tokenizer.h"
@@ -46,6 +46,7 @@ struct ImageModelOptions {
   ImageEncoderOptions encoder;
   bool finetune = false;                               // row 20: train the ResNet
   bool batch_norm_train = false;                       // row 20: BatchNorm uses the statistics of the batch
+  double drop_path = 0;                                // [0, 1): StochasticDepth::rate of what is trained of the backbone
   std::optional<ImageBackboneOptions> published = {};  // likewise
   ImageBackboneOptions backbone() const { return published ? *published : ImageBackboneOptions(encoder.backbone); }
   // The published network where it is a Vision Transformer, which is the whole tower; else nothing.
@@ -96,15 +97,9 @@ struct FusionOptions {
   bool null_tokens = false;  // a learned token stands for a missing text or picture
 };
 
-struct LossOptions {
+struct LossOptions : ClassifierLossKeys {
   double lambda_g = 0.3;  // eq. 12
   double lambda_f = 0.2;
-  double label_smoothing = 0;          // losses/classification_loss.h
-  double focal_gamma = 0;              // the same
-  std::string class_weights = "none";  // "none", "balanced" (by the training posts) or one number a class, in label order, "1,2.5,1"
-
-  // What the classifier's loss is told, for training posts of each class. Throws ConfigError naming the key.
-  ClassificationLossOptions classification(const std::vector<int64_t>& posts_of_class) const;
 };
 
 struct InfigOptions : ModelOptions {
@@ -126,6 +121,7 @@ struct InfigOptions : ModelOptions {
   // Of text.model and image.model the sizes, and image's preprocessing unless image.preprocess=config; of clip.model tokenizer and variant.
   std::vector<GivenWay> give_way(const std::function<bool(const std::string& key)>& typed) override;
   void bind(ConfigBinder& binder) override;  // sections text, image, clip, gam, hfam, fusion, head, loss
+  void bind_towers(ConfigBinder& binder);    // sections text and image alone, for another model of the same towers
   // Reads the config.json of text.model, the backbone of image.model and the sizes of clip.model, where they are named, into `published`
   // and what follows from them; with random_init they are left out: the keys of encoders from scratch stand, and CLIP has its variant's
   // sizes. Throws CheckpointError or ConfigError: for folders that are not there (all at once, with where their like is published), and

@@ -105,6 +105,7 @@ class Objective {
 struct ObjectiveContext {
   int64_t train_posts = 0;  // posts of the training split
   int64_t batch_size = 0;   // posts of the whole batch, over all ranks
+  int64_t steps_per_epoch = 1;
   uint64_t seed = 1;
   ClassificationLossOptions classification = {};
   Ranks* ranks = &Ranks::alone();
@@ -145,6 +146,9 @@ class Model : public torch::nn::Module {
   virtual int64_t pad_token_id() const { return 0; }
   // Entries of a checkpoint's config.json apart from the configuration keys; ModelOptions::adopt() reads them back.
   virtual nlohmann::json facts() const;
+  // What stands in for something else in this model, and what it is not: "random vectors", "scene=surrogate", "reconstruction". Stands in
+  // config.json, and in everything that shows scores.
+  virtual std::vector<std::string> marks() const { return {}; }
   int64_t num_labels() const { return num_labels_; }
 
   // data.feature_dtype=fp16: features of frozen encoders are rounded to fp16 whether they come from a cache or from the encoder itself.
@@ -188,8 +192,13 @@ class ModelOptions {
   virtual bool wants_tokens() const { return false; }  // whether the model needs a tokenizer
   // Makes the tokenizer of a new run: the published one, or one trained on the training texts. Null if the model uses no token ids.
   virtual std::unique_ptr<Tokenizer> make_tokenizer(const DataSet& /*data*/) const { return nullptr; }
+  // Adds to the posts what the keys name beside the data set (captions). Called before training and evaluation. Throws DataError.
+  virtual void complete_posts(DataSet& /*data*/) const {}
+  virtual bool completes_posts() const { return false; }  // whether that does anything
   // Sets what depends on the tokenizer (the rows of the embedding). Throws CheckpointError if tokenizer and encoder do not belong together.
   virtual void adopt_tokenizer(const Tokenizer& /*tokenizer*/, bool /*random_init*/) {}
+  // Whether a run that continues reads its sizes from its checkpoint's config.json (adopt()) instead of the published parts (resolve()).
+  virtual bool continues_by_adopting(bool random_init) const { return !random_init && !pretrained_files().empty(); }
   // What the keys ask of it, new or loaded, before the first text.
   virtual void prepare_tokenizer(Tokenizer& /*tokenizer*/) const {}
 

@@ -4,6 +4,16 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "model/baselines/baseline_kinds.h"
+#include "model/baselines/clmlf_options.h"
+#include "model/baselines/co_memory.h"
+#include "model/baselines/concat.h"
+#include "model/baselines/dr_net.h"
+#include "model/baselines/hsan.h"
+#include "model/baselines/mgnns_model.h"
+#include "model/baselines/mmsd.h"
+#include "model/baselines/multisentinet.h"
+#include "model/baselines/mvan.h"
 #include "model/infig_options.h"
 
 namespace infig {
@@ -17,7 +27,20 @@ std::unique_ptr<ModelOptions> options_of() {
 }  // namespace
 
 const ModelList& built_in_models() {
-  static const ModelList kModels = {{"infig", "InfigModel", options_of<InfigOptions>}};
+  static const ModelList kModels = {
+      {"infig", "InfigModel", options_of<InfigOptions>},
+      {"multisentinet", "MultiSentiNet", [] { return make_baseline<MultiSentiNet, MultiSentiNetOptions>({.name = "multisentinet"}); }},
+      {"hsan", "Hsan", [] { return make_baseline<Hsan, HsanOptions>({.name = "hsan", .reconstruction = true}); }},
+      {"co-memory", "CoMemoryNet",
+       [] { return make_baseline<CoMemoryNet, CoMemoryOptions>({.name = "co-memory", .reconstruction = true}); }},
+      {"mvan", "MvanNet", [] { return make_baseline<MvanNet, MvanOptions>({.name = "mvan", .reconstruction = true}); }},
+      {"concat2", "ConcatNet", [] { return make_baseline<ConcatNet, ConcatOptions>({.name = "concat2", .grid_for_regions = true}); }},
+      {"concat3", "ConcatNet", [] { return make_baseline<ConcatNet, Concat3Options>({.name = "concat3", .grid_for_regions = true}); }},
+      {"mmsd", "MmsdNet", [] { return make_baseline<MmsdNet, MmsdOptions>({.name = "mmsd", .grid_for_regions = true}); }},
+      {"dr-net", "DrNet", [] { return make_baseline<DrNet, DrNetOptions>({.name = "dr-net", .reconstruction = true}); }},
+      {"mgnns", "Mgnns", options_of<MgnnsModelOptions>},
+      {"clmlf", "Clmlf", options_of<ClmlfOptions>},
+  };
   return kModels;
 }
 

@@ -9,11 +9,14 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "encoders/clip.h"
 #include "encoders/config_reader.h"
 #include "encoders/image_backbone.h"
+#include "encoders/stated_rates.h"
 #include "encoders/vision_transformer.h"
 #include "model/infig_options.h"
+#include "model/published_keys.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -30,16 +33,12 @@ constexpr std::array<const char*, 18> kTextFromScratch = {"text.character_covera
                                                           "text.position_buckets",    "text.pos_att_c2p",
                                                           "text.pos_att_p2c",         "text.share_att_key",
                                                           "text.norm_rel_ebd",        "text.position_biased_input"};
-constexpr std::array<const char*, 7> kImageFromScratch = {"image.bottleneck",  "image.stage_blocks", "image.stage_widths",
-                                                          "image.stem_kernel", "image.stem_stride",  "image.stem_width",
-                                                          "image.stem_pool"};
-
 // Of a Vision Transformer the whole tower is published, not the backbone alone.
 constexpr std::array<const char*, 5> kTowerFromScratch = {"image.num_attention_heads", "image.intermediate_size", "image.hidden_act",
                                                           "image.layer_norm_eps", "image.pos"};
 
 std::vector<std::string> image_keys(bool vision) {
-  std::vector<std::string> keys(kImageFromScratch.begin(), kImageFromScratch.end());
+  std::vector<std::string> keys = backbone_keys();
   if (vision) keys.insert(keys.end(), kTowerFromScratch.begin(), kTowerFromScratch.end());
   return keys;
 }
@@ -57,10 +56,6 @@ bool names_vision(const std::string& model) {
   }
 }
 
-// What a published backbone is shown, unless image.preprocess=config.
-constexpr std::array<const char*, 8> kPixels = {"image.size", "image.resize",      "image.filter", "image.mean",
-                                                "image.std",  "image.resize_mode", "image.fill",   "image.crop_rounding"};
-
 // Of a run that begins: a vocabulary is then trained, which an earlier version's checkpoints may name in vain.
 std::vector<std::string> text_keys() {
   std::vector<std::string> keys(kTextFromScratch.begin(), kTextFromScratch.end());
@@ -68,129 +63,25 @@ std::vector<std::string> text_keys() {
   return keys;
 }
 
-template <typename Keys>
-bool is_among(const Keys& keys, const std::string& key) {
-  return std::any_of(keys.begin(), keys.end(), [&key](const auto& one) { return key == one; });
-}
-
-struct KnownModel {
-  const char* folder;  // last part of the path, as the presets name it
-  const char* hub;     // its name on the model hub; null: it comes with `command`
-  const char* files;
-  const char* command = nullptr;
-};
-constexpr std::array<KnownModel, 9> kKnownModels = {{
-    {"deberta-v3-base", "microsoft/deberta-v3-base", "config.json, spm.model, tokenizer_config.json, pytorch_model.bin"},
-    {"resnet-50", "microsoft/resnet-50", "config.json, preprocessor_config.json, model.safetensors"},
-    {"clip-vit-b32", "openai/clip-vit-base-patch32", "config.json, preprocessor_config.json, vocab.json, merges.txt, pytorch_model.bin"},
-    {"clip-vit-b16", "openai/clip-vit-base-patch16", "config.json, preprocessor_config.json, vocab.json, merges.txt, pytorch_model.bin"},
-    {"clip-vit-l14", "openai/clip-vit-large-patch14", "config.json, preprocessor_config.json, vocab.json, merges.txt, model.safetensors"},
-    {"minilm-l6", nullptr, "config.json, tokenizer files, model.safetensors", "make lite-weights"},
-    {"efficientnet-lite0", nullptr, "model.safetensors", "make lite-weights"},
-    {"mpnet-base", nullptr, "config.json, tokenizer files, model.safetensors", "make base-weights"},
-    {"efficientnet-lite2", nullptr, "model.safetensors", "make base-weights"},
-}};
-
-std::string how_to_get(const std::string& model) {
-  const std::string name = last_name(model);
-  for (const auto& known : kKnownModels) {
-    if (name != known.folder) continue;
-    if (known.hub == nullptr) return fmt::format("expected there: {}; get it with: {}", known.files, known.command);
-    return fmt::format("expected there: {}; published as {} on the model hub; get it with: infig weights pull {} --output {}", known.files,
-                       known.hub, known.hub, model);
-  }
-  return fmt::format("give the folder of a model as transformers saves it, fetched with: infig weights pull NAME --output {}", model);
-}
-
-// Where the model lies instead: at the same path seen from a folder further up, or beside it under a name that is near; empty: nowhere.
-std::string elsewhere(const std::string& model) {
-  if (fs::path(model).is_relative()) {
-    fs::path up = "..";
-    for (int i = 0; i < 4; ++i, up /= "..") {
-      if (fs::exists(up / model)) return fmt::format("; there is {}: give that", (up / model).lexically_normal().string());
-    }
-  }
-  const fs::path path = fs::path(model).has_filename() ? fs::path(model) : fs::path(model).parent_path();
-  const fs::path around = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  std::vector<std::string> names;
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(around, code)) names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  std::vector<std::string> begun;
-  for (const std::string& name : names) {
-    if (name.starts_with(path.filename().string())) begun.push_back(name);
-  }
-  const std::string near = begun.size() == 1 ? begun.front() : nearest_word(path.filename().string(), names);
-  return near.empty() ? "" : fmt::format("; did you mean {}?", (path.parent_path() / near).string());
-}
-
-// Every folder that is not there, in one message.
-void check_there(const std::vector<std::pair<const char*, std::string>>& models) {
-  std::vector<std::string> missing;
-  for (const auto& [key, model] : models) {
-    if (model.empty() || fs::exists(model)) continue;
-    missing.push_back(fmt::format("{}: {}: no such folder or file{}; {}", key, model, elsewhere(model), how_to_get(model)));
-  }
-  if (missing.empty()) return;
-  throw CheckpointError(fmt::format("{}\nor start from random weights with --random-init", fmt::join(missing, "\n")));
-}
-
 // Keys of an encoder from scratch that are set beside a published one are conflicts.
-template <typename Keys>
-void note_touched(InfigOptions& options, const Keys& keys, const std::string& model_key, const std::string& model,
+void note_touched(InfigOptions& options, const std::vector<std::string>& keys, const std::string& model_key, const std::string& model,
                   std::vector<std::string>& conflicts) {
-  if (model.empty()) return;
   InfigOptions fresh;
   ConfigBinder now, defaults;
   options.bind(now);
   fresh.bind(defaults);
-  std::string touched;
-  for (size_t i = 0; i < now.fields().size(); ++i) {
-    const auto& field = now.fields()[i];
-    if (!is_among(keys, field.key) || field.get() == defaults.fields()[i].get()) continue;
-    touched += fmt::format("{}{}={}", touched.empty() ? "" : ", ", field.key, field.get());
-  }
-  if (touched.empty()) return;
-  conflicts.push_back(fmt::format("{}={} brings its own, beside which these have no effect: {}; leave them out, or {}", model_key, model,
-                                  touched, model_key));
+  note_touched(now, defaults, keys, model_key, model, conflicts);
 }
 
 // The model's own preprocessing into the options; keys that say otherwise, without image.preprocess=config, are conflicts.
 void adopt_pixels(InfigOptions& options, const ImageOptions& own, std::vector<std::string>& conflicts) {
   InfigOptions fresh, adopted;
-  ImageOptions& pixels = adopted.image.pixels;
-  pixels.size = own.size;
-  pixels.resize = own.resize;
-  pixels.filter = own.filter;
-  pixels.mean = own.mean;
-  pixels.std = own.std;
-  pixels.resize_mode = own.resize_mode;
-  pixels.fill = own.fill;
-  pixels.crop_rounding = own.crop_rounding;
+  copy_preprocessing(own, adopted.image.pixels);
   ConfigBinder now, defaults, model;
   options.bind(now);
   fresh.bind(defaults);
   adopted.bind(model);
-  std::string touched;
-  for (size_t i = 0; i < now.fields().size(); ++i) {
-    const auto& field = now.fields()[i];
-    if (!is_among(kPixels, field.key)) continue;
-    const std::string value = field.get(), wanted = model.fields()[i].get();
-    if (value == wanted || value == defaults.fields()[i].get()) {
-      field.set(wanted);
-    } else {
-      touched += fmt::format("{}{}={} (published for {})", touched.empty() ? "" : ", ", field.key, value, wanted);
-    }
-  }
-  if (touched.empty()) return;
-  conflicts.push_back(
-      fmt::format("image.model={} brings its own preprocessing, from which these depart: {}; leave them out, or set "
-                  "image.preprocess=config to depart from it",
-                  options.image.model, touched));
-}
-
-void check_no_conflict(const std::vector<std::string>& conflicts) {
-  if (!conflicts.empty()) throw ConfigError(fmt::format("{}", fmt::join(conflicts, "\n")));
+  adopt_pixels(now, defaults, model, options.image.model, conflicts);
 }
 
 // The model's own sizes; dropout is a choice of the training.
@@ -205,16 +96,49 @@ void set_published(ImageModelOptions& image, const ImageBackboneOptions& publish
   image.encoder.feature_size = feature_size_of(published);
 }
 
+// What is wrong with a folder that a key names begins with the key.
+template <typename Work>
+auto of_key(const char* key, Work&& work) {
+  try {
+    return work();
+  } catch (const CheckpointError& error) {
+    throw CheckpointError(fmt::format("{}: {}", key, error.what()));
+  } catch (const ConfigError& error) {
+    throw ConfigError(fmt::format("{}: {}", key, error.what()));
+  }
+}
+
 void resolve_text(InfigOptions& options) {
   if (options.text.model.empty()) return;
   const std::filesystem::path folder = options.text.model;
-  of_config_in(folder, [&] { set_published(options.text, read_model_config(folder)); });
+  of_key("text.model", [&] { of_config_in(folder, [&] { set_published(options.text, read_model_config(folder)); }); });
+}
+
+// Rates of dropout are a choice of the training: where the model's own file states others than the keys, both are said.
+void note_rates(const ImageModelOptions& image) {
+  const fs::path file = fs::path(image.model) / "config.json";
+  const bool vision = image.vision().has_value();
+  if ((!image.finetune && !vision) || !fs::exists(file)) return;
+  std::vector<std::string> stated, keys;
+  for (const StatedRate& one : stated_rates(read_model_config(image.model))) {
+    if (!vision && one.ours != "drop_path") continue;  // of layers that convolutions do not have
+    const double ours = one.ours == "drop_path"             ? image.drop_path
+                        : one.ours == "hidden_dropout_prob" ? image.encoder.layer.hidden_dropout_prob
+                        : one.ours.empty()                  ? 0.0
+                                                            : image.encoder.layer.attention_probs_dropout_prob;
+    if (one.rate == ours) continue;
+    stated.push_back(fmt::format("{} {}", one.key, one.rate));
+    const std::string key = one.ours.empty() ? "nothing of that kind is done" : fmt::format("image.{}={}", one.ours, ours);
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+  }
+  if (!stated.empty()) log_info("{} states {}; rates are the run's own: {}", file.string(), fmt::join(stated, ", "), fmt::join(keys, ", "));
 }
 
 void resolve_image(InfigOptions& options, std::vector<std::string>& conflicts) {
   if (options.image.model.empty()) return;
-  const PublishedBackbone published = load_image_backbone(options.image.model);
+  const PublishedBackbone published = of_key("image.model", [&] { return load_image_backbone(options.image.model); });
   set_published(options.image, image_backbone_options(published.backbone->config()));
+  note_rates(options.image);
   if (options.image.own_pixels) adopt_pixels(options, published.pixels, conflicts);
 }
 
@@ -252,20 +176,11 @@ std::vector<GivenWay> InfigOptions::give_way(const std::function<bool(const std:
   bind(now);
   fresh.bind(defaults);
   const auto clear = [&](const char* model_key, const std::string& model, const std::vector<std::string>& keys) {
-    if (model.empty() || !typed(model_key)) return;
-    GivenWay one{.to = model_key, .keys = {}};
-    for (size_t i = 0; i < now.fields().size(); ++i) {
-      const ConfigField& field = now.fields()[i];
-      const std::string value = field.get(), usual = defaults.fields()[i].get();
-      if (value == usual || typed(field.key) || std::find(keys.begin(), keys.end(), field.key) == keys.end()) continue;
-      one.keys.emplace_back(field.key, value);
-      field.set(usual);
-    }
-    given.push_back(std::move(one));
+    if (auto one = keys_given_way(now, defaults, model_key, model, keys, typed)) given.push_back(std::move(*one));
   };
   clear("text.model", text.model, text_keys());
   std::vector<std::string> of_image = image_keys(names_vision(image.model));
-  if (image.own_pixels) of_image.insert(of_image.end(), kPixels.begin(), kPixels.end());
+  if (image.own_pixels) of_image.insert(of_image.end(), pixel_keys().begin(), pixel_keys().end());
   clear("image.model", image.model, of_image);
   clear("clip.model", clip.model, {"clip.tokenizer"});
   clip.variant_gives_way = typed("clip.model") && !typed("clip.variant");
@@ -283,10 +198,10 @@ void InfigOptions::resolve(bool random_init) {
     image.model.clear();
     clip.random_init = !clip.model.empty();
   } else {
-    check_there({{"text.model", text.model},
-                 {"image.model", image.model},
-                 {"clip.model", loss.lambda_g > 0 ? clip.model : ""},
-                 {"clip.tokenizer", clip.tokenizer}});
+    require_models({{"text.model", text.model},
+                    {"image.model", image.model},
+                    {"clip.model", loss.lambda_g > 0 ? clip.model : ""},
+                    {"clip.tokenizer", clip.tokenizer}});
   }
   std::vector<std::string> conflicts;
   note_touched(*this, text_keys(), "text.model", text.model, conflicts);
@@ -308,7 +223,7 @@ void InfigOptions::adopt(const json& config, const std::string& where) {
   const json::json_pointer key("/infig/text/special_in_text");
   if (!config.contains(key)) text.special_in_text = SpecialInText::kKeep;
   std::vector<std::string> conflicts;
-  note_touched(*this, kTextFromScratch, "text.model", text.model, conflicts);
+  note_touched(*this, {kTextFromScratch.begin(), kTextFromScratch.end()}, "text.model", text.model, conflicts);
   InfigOptions stored;
   ConfigBinder binder;
   stored.bind(binder);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -21,8 +22,8 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
     // float's lowest value is infinite in half and bfloat16; a row of nothing but infinities would be NaN. The kernels of GPUs take
     // powers of 2 and scale the mask for that, so half of it is the lowest that stays finite.
     if (mask.defined() && (mask.scalar_type() != query.scalar_type() || !mask.device().is_cpu())) {
-      const double lowest = lowest_value(query.scalar_type());
-      mask = mask.clamp_min(mask.device().is_cpu() ? lowest : lowest / 2).to(query.scalar_type());
+      const double lowest = lowest_value(query.scalar_type()) / (mask.device().is_cpu() ? 1 : 2);
+      mask = mask.clamp_min(std::max(lowest, lowest_value(mask.scalar_type()))).to(query.scalar_type());
     }
     context =
         at::scaled_dot_product_attention(query, key, value, mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt, 0.0, false);

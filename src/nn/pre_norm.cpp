@@ -70,17 +70,18 @@ at::Tensor PreNormLayerImpl::feed_forward(const at::Tensor& normed) {
 }
 
 at::Tensor PreNormLayerImpl::add_sublayer(const at::Tensor& x, const at::Tensor& y, torch::nn::Linear& layer, const PackedLinear& packed,
-                                          const at::Tensor& scale, DropoutSource* source) const {
+                                          const at::Tensor& scale, DropoutSource* source, const StochasticDepth& depth,
+                                          double share) const {
   const bool usable = source == nullptr && packed.usable(y);
-  if (usable && !scale.defined()) return packed.forward_add(y, x);
+  if (usable && !scale.defined() && !depth.active()) return packed.forward_add(y, x);
   const at::Tensor out = dropout(usable ? packed.forward(y) : layer->forward(y), options_.hidden_dropout_prob, source);
-  return scale.defined() ? x + out * scale : x + out;
+  return x + depth.thin(scale.defined() ? out * scale : out, share);
 }
 
-at::Tensor PreNormLayerImpl::forward(const at::Tensor& x, DropoutSource* source) {
+at::Tensor PreNormLayerImpl::forward(const at::Tensor& x, DropoutSource* source, const StochasticDepth& depth, double share) {
   const at::Tensor context = attention(norm1_->forward(x), source);
-  const at::Tensor h = add_sublayer(x, context, attention_out_, packed_attention_out_, scale1_, source);
-  return add_sublayer(h, feed_forward(norm2_->forward(h)), fc2_, packed_fc2_, scale2_, source);
+  const at::Tensor h = add_sublayer(x, context, attention_out_, packed_attention_out_, scale1_, source, depth, share);
+  return add_sublayer(h, feed_forward(norm2_->forward(h)), fc2_, packed_fc2_, scale2_, source, depth, share);
 }
 
 }  // namespace infig

@@ -10,6 +10,7 @@
 #include "nn/activation.h"
 #include "nn/dropout.h"
 #include "nn/packed_linear.h"
+#include "nn/stochastic_depth.h"
 
 namespace infig {
 
@@ -37,12 +38,13 @@ struct PreNormLayerOptions {
 class PreNormLayerImpl : public torch::nn::Module {
  public:
   explicit PreNormLayerImpl(const PreNormLayerOptions& options);
-  at::Tensor forward(const at::Tensor& x, DropoutSource* source);  // [B, T, D] -> [B, T, D]; all tokens attend to all
+  // [B, T, D] -> [B, T, D]; all tokens attend to all. depth: each sublayer is a branch, `share` that of the layer.
+  at::Tensor forward(const at::Tensor& x, DropoutSource* source, const StochasticDepth& depth = {}, double share = 0);
 
  private:
-  // x + scale * dropout(layer(y))
+  // x + scale * dropout(layer(y)), the branch thinned by depth
   at::Tensor add_sublayer(const at::Tensor& x, const at::Tensor& y, torch::nn::Linear& layer, const PackedLinear& packed,
-                          const at::Tensor& scale, DropoutSource* source) const;
+                          const at::Tensor& scale, DropoutSource* source, const StochasticDepth& depth, double share) const;
   at::Tensor attention(const at::Tensor& normed, DropoutSource* source);
   at::Tensor feed_forward(const at::Tensor& normed);
 

@@ -16,6 +16,8 @@ namespace {
 PostOutcome outcome_before_scoring(const PostRequest& request) {
   PostOutcome outcome;
   outcome.text = has_text(request.post);
+  outcome.caption = !request.post.caption.empty();
+  outcome.attributes = !request.post.attributes.empty();
   if (request.post.names_picture()) outcome.picture_state = PictureState::kNotRead;
   const size_t wrong = find_invalid_utf8(request.post.text);
   if (!request.fault.empty()) {

@@ -36,7 +36,8 @@ struct PostOutcome {
   std::vector<double> probabilities = {};  // [C], scaled by the temperature; empty with a fault
   std::string picture = {};                // "STATUS: REASON" where the post names a picture that is not whole; empty otherwise
   PictureState picture_state = PictureState::kNone;
-  bool text = true;  // whether the post has one
+  bool text = true;                          // whether the post has one
+  bool caption = false, attributes = false;  // likewise
 
   bool ok() const { return fault == PostFault::kNone; }
   bool picture_used() const { return picture_state == PictureState::kWhole || picture_state == PictureState::kTruncated; }

@@ -15,11 +15,13 @@ namespace {
 namespace fs = std::filesystem;
 
 using Counter = int64_t& (*)(PredictionCounts&);
-constexpr std::array<Counter, 9> kCounters = {
+constexpr std::array<Counter, 11> kCounters = {
     [](PredictionCounts& c) -> int64_t& { return c.rows; },
     [](PredictionCounts& c) -> int64_t& { return c.faults; },
     [](PredictionCounts& c) -> int64_t& { return c.below; },
     [](PredictionCounts& c) -> int64_t& { return c.texts_missing; },
+    [](PredictionCounts& c) -> int64_t& { return c.captions; },
+    [](PredictionCounts& c) -> int64_t& { return c.attributes; },
     [](PredictionCounts& c) -> int64_t& { return c.empty; },
     [](PredictionCounts& c) -> int64_t& { return c.pictures.named; },
     [](PredictionCounts& c) -> int64_t& { return c.pictures.truncated; },
@@ -84,13 +86,14 @@ namespace {
 
 // How many there are, the first of them (empty: not known), and what to do.
 std::string all_lost_message(const PictureCounts& counts, const std::string& first) {
+  const std::string place = first.empty() ? "" : fmt::format(" ({}{})", counts.named == 1 ? "" : "the first is ", first);
+  constexpr const char* kAdvice = "; correct the paths or put the pictures there. To go on with the texts alone, give --bad-image missing";
+  if (counts.named == 1)
+    return fmt::format("the only picture that the posts name {}{}{}", counts.bad == 0 ? "is not there" : "cannot be used", place, kAdvice);
   const std::string what = counts.bad == 0      ? "is there"
                            : counts.absent == 0 ? "can be used"
                                                 : fmt::format("can be used ({} absent, {} bad)", counts.absent, counts.bad);
-  return fmt::format(
-      "none of the {} that the posts name {}{}; correct the paths or put the pictures there. To go on with the texts alone, give "
-      "--bad-image missing",
-      counted(counts.named, "picture"), what, first.empty() ? "" : " (the first is " + first + ")");
+  return fmt::format("none of the {} pictures that the posts name {}{}{}", with_thousands(counts.named), what, place, kAdvice);
 }
 
 }  // namespace
@@ -124,6 +127,8 @@ void PredictionCounts::add(const PostOutcome& outcome, double least) {
     ++below;
   }
   if (outcome.fault == PostFault::kEmpty) ++empty;
+  if (outcome.caption) ++captions;
+  if (outcome.attributes) ++attributes;
   if (!outcome.text && outcome.fault != PostFault::kRow) ++texts_missing;
   switch (outcome.picture_state) {
     case PictureState::kNone:

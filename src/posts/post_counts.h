@@ -47,6 +47,8 @@ struct PredictionCounts {
   int64_t faults = 0;         // rows without a prediction
   int64_t below = 0;          // of the others, those whose answer is "none" (--min-confidence)
   int64_t texts_missing = 0;  // posts without text
+  int64_t captions = 0;       // posts with a caption
+  int64_t attributes = 0;     // posts with attribute words
   int64_t empty = 0;          // of the faults, those with neither text nor a picture that can be used
   PictureCounts pictures;
 

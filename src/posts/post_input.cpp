@@ -45,6 +45,7 @@ void PostInput::for_each(const std::function<void(PostRequest&&)>& take) const {
       ++number;
       request.post.id = read.id && !read.id->empty() ? std::move(*read.id) : std::to_string(number);
       request.post.text = std::move(read.text).value_or("");
+      request.post.attributes = std::move(read.attributes);
       if (read.picture) {
         request.picture = std::move(*read.picture);
       } else {

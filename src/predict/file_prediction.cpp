@@ -3,16 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/words.h"
+#include "data/captions.h"
 #include "data/parquet/parquet_file.h"
 #include "data/picture_spool.h"
+#include "data/rows.h"
 #include "posts/parquet_predictions.h"
 #include "predict/row_output.h"
 
@@ -21,6 +25,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kSaveEvery{5};
 
 // All settings and inputs that the output depends on.
 json command_of(const FilePredictionRequest& request, const PostInput& input) {
@@ -32,6 +39,7 @@ json command_of(const FilePredictionRequest& request, const PostInput& input) {
     command["input"].push_back({{"file", fs::absolute(table).lexically_normal().string()}, {"bytes", bytes}, {"changed", changed}});
   }
   command["block_rows"] = request.block_rows;
+  if (!request.captions.empty()) command["captions"] = sha256_file(request.captions);
   if (request.limit > 0) command["limit"] = request.limit;
   command["input_format"] = request.reading.format;
   if (!request.reading.columns.empty()) command["columns"] = request.reading.columns;
@@ -40,6 +48,20 @@ json command_of(const FilePredictionRequest& request, const PostInput& input) {
   command["format"] = static_cast<int>(request.format);
   command["min_confidence"] = request.min_confidence;
   return command;
+}
+
+// What is known of a block that is not written yet, as the saved state holds it. JSON keeps every bit of a double.
+json json_of(const ScoringProgress& progress) {
+  json known = json::array();
+  for (const auto& [position, probabilities] : progress.known) known.push_back({position, probabilities});
+  return {{"known", known}, {"bad_pictures", pack_bad_pictures(progress.bad_pictures)}};
+}
+
+ScoringProgress progress_from(const json& saved) {
+  ScoringProgress progress;
+  for (const json& one : saved.at("known")) progress.known[one.at(0).get<int64_t>()] = one.at(1).get<std::vector<double>>();
+  progress.bad_pictures = unpack_bad_pictures({saved.at("bad_pictures").get<std::string>()});
+  return progress;
 }
 
 // Thrown to stop reading at --limit: the input may be a pipe that never ends.
@@ -53,7 +75,17 @@ class FilePrediction {
         options_(options),
         ranks_(*options.scoring.ranks),
         lines_(request.format, predictor.labels(), request.min_confidence),
-        input_(request.input, request.reading) {}
+        input_(request.input, request.reading) {
+    if (request.captions.empty()) return;
+    if (!predictor.reads(BatchColumn::kCaptions)) {
+      throw ConfigError(fmt::format("--captions {}: the model of this run reads no captions; leave it out", request.captions.string()));
+    }
+    for_each_caption(request.captions, [this](const std::string& id, std::string&& caption, int64_t line) {
+      const auto [first, fresh] = captions_.try_emplace(id, std::move(caption));
+      if (!fresh)
+        throw DataError(fmt::format("{}: id \"{}\" is already above; a post has one caption", row_place(request_.captions, line), id));
+    });
+  }
 
   PredictionCounts run() {
     if (input_.standard_input() && ranks_.several())
@@ -116,8 +148,9 @@ class FilePrediction {
       if (blocks_++ % ranks_.size() == ranks_.rank()) {
         own_ = score([&](int64_t done) {
           bar.update(done_.rows + done * ranks_.size());
-          if (!ranks_.several()) check_stop();
+          if (!ranks_.several()) end_batch();
         });
+        block_progress_ = {};
       }
       block_.clear();
       pictures_.clear();
@@ -141,6 +174,7 @@ class FilePrediction {
     const bool mine = blocks_ % ranks_.size() == ranks_.rank();
     if (!request.picture.empty() && mine) request.post.image = pictures_.add(request.picture);
     request.picture = {};
+    if (const auto caption = captions_.find(request.post.id); caption != captions_.end()) request.post.caption = caption->second;
     block_.push_back(std::move(request));
   }
 
@@ -160,19 +194,37 @@ class FilePrediction {
       stop = std::max(stop, static_cast<int>(*(theirs + width - 1)));
     }
     own_ = {};
-    if (output_) output_->save({{"counts", done_.numbers()}});
+    if (output_) save();
     if (stop != 0) stopped(stop);
   }
 
   void go_on() {
     const json state = json::parse(ranks_.broadcast(output_ ? output_->state().dump() : ""));
-    if (state.is_null()) {
-      header_is_due_ = output_.has_value();
-      return;
-    }
+    header_is_due_ = output_.has_value();
+    if (state.is_null()) return;
     done_ = PredictionCounts::from(state.at("counts").get<std::vector<int64_t>>());
-    log_info("{}: going on behind row {}, where an interrupted run was saved", request_.output.string(), done_.rows);
+    header_is_due_ = header_is_due_ && done_.rows == 0;
+    if (state.contains("block")) block_progress_ = progress_from(state.at("block"));
+    const size_t more = block_progress_.known.size();
+    log_info("{}: going on behind row {}, where an interrupted run was saved{}", request_.output.string(), done_.rows,
+             more == 0 ? "" : fmt::format("; {} of the next rows are scored as well", more));
   }
+
+  // Rows are written a block at a time. What is scored of a block is kept beside them, for several ranks at its end alone.
+  void save() {
+    json state = {{"counts", done_.numbers()}};
+    if (!block_progress_.known.empty()) state["block"] = json_of(block_progress_);
+    output_->save(state);
+    saved_ = Clock::now();
+  }
+
+  void end_batch() {
+    const bool stop = stop_now() != 0;
+    if (kept() && output_ && (stop || Clock::now() - saved_ > kSaveEvery)) save();
+    check_stop();
+  }
+
+  bool kept() const { return request_.stream == nullptr && !input_.standard_input(); }
 
   // Only once there are rows, or the input has none: a fault of its first row leaves nothing behind.
   void write_header() {
@@ -186,17 +238,18 @@ class FilePrediction {
   }
 
   [[noreturn]] void stopped(int number) const {
-    const bool kept = request_.stream == nullptr && !input_.standard_input();
-    throw Interrupted(kept ? fmt::format("stopped; {} saved, the same command goes on behind them", counted_are(done_.rows, "row"))
-                           : fmt::format("stopped after {}", counted(done_.rows, "row")),
+    const int64_t rows = done_.rows + static_cast<int64_t>(block_progress_.known.size());
+    throw Interrupted(kept() ? fmt::format("stopped; {} saved, the same command goes on behind them", counted_are(rows, "row"))
+                             : fmt::format("stopped after {}", counted(done_.rows, "row")),
                       128 + number);
   }
 
   // Scores the current block on this rank alone and formats its rows: probabilities, or the reason why there are none.
-  Lines score(const std::function<void(int64_t)>& on_batch) const {
+  Lines score(const std::function<void(int64_t)>& on_batch) {
     PredictingOptions options = options_;
     options.scoring.on_batch = on_batch;
     options.scoring.ranks = &Ranks::alone();
+    if (!ranks_.several() && kept()) options.scoring.progress = &block_progress_;
     const std::vector<PostOutcome> outcomes = predictor_.predict(block_, options);
     Lines lines;
     for (size_t i = 0; i < block_.size(); ++i) {
@@ -215,10 +268,13 @@ class FilePrediction {
   std::optional<RowOutput> output_;  // on the first rank only
   std::vector<PostRequest> block_;
   bool header_is_due_ = false;
-  PictureSpool pictures_;  // of the block
-  Lines own_;              // of the block that this rank scored in the current round
-  int64_t blocks_ = 0;     // read by this process
-  int64_t read_ = 0;       // rows
+  std::unordered_map<std::string, std::string> captions_;  // by id
+  PictureSpool pictures_;                                  // of the block
+  Lines own_;                                              // of the block that this rank scored in the current round
+  ScoringProgress block_progress_;                         // of a block that is not written yet; one rank alone
+  Clock::time_point saved_ = Clock::now();                 // the time of the last save, or of the start
+  int64_t blocks_ = 0;                                     // read by this process
+  int64_t read_ = 0;                                       // rows
   PredictionCounts done_;
 };
 

@@ -62,6 +62,19 @@ std::vector<PostRequest> without_side(std::vector<PostRequest> requests, Without
   return requests;
 }
 
+// A run whose best checkpoint is damaged may have another one: an error says so.
+LoadedModel load_best(const std::filesystem::path& run, const std::filesystem::path& checkpoint, const ModelList& models) {
+  try {
+    return load_model(checkpoint, models);
+  } catch (const CheckpointError& error) {
+    if (run == checkpoint) throw;
+    throw CheckpointError(error.what() + advice_for_broken_best(run));
+  } catch (const DataError& error) {  // a file of the tokenizer
+    if (run == checkpoint) throw;
+    throw CheckpointError(error.what() + advice_for_broken_best(run));
+  }
+}
+
 }  // namespace
 
 void bind_options(ConfigBinder& binder, PredictorOptions& options) {
@@ -102,7 +115,7 @@ Predictor::Predictor(const std::filesystem::path& run, const PredictorOptions& o
   impl->threads = options.threads;
   impl->device = resolve_device(options.device);
   impl->checkpoint = find_checkpoint(run);
-  impl->loaded = load_model(impl->checkpoint, *options.models);
+  impl->loaded = load_best(run, impl->checkpoint, *options.models);
   impl->precision = scoring_precision(options.precision, impl->loaded.precision, impl->device);
   impl->loaded.model->to(impl->device);
   impl_ = std::move(impl);
@@ -113,6 +126,9 @@ at::Device Predictor::device() const { return impl_->device; }
 Precision Predictor::precision() const { return impl_->precision; }
 Without Predictor::trained_without() const { return impl_->loaded.trained_without; }
 const std::filesystem::path& Predictor::checkpoint() const { return impl_->checkpoint; }
+std::vector<std::string> Predictor::marks() const { return impl_->loaded.model->marks(); }
+const ModelOptions& Predictor::options() const { return *impl_->loaded.options; }
+bool Predictor::reads(BatchColumn column) const { return impl_->inputs().columns.contains(column); }
 
 ScoredPosts Predictor::score(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoringOptions& options) const {
   const ComputeThreads threads(impl_->threads);
@@ -121,16 +137,23 @@ ScoredPosts Predictor::score(const std::vector<Post>& posts, const std::vector<i
   PostLoader loader = impl_->loader(posts, how);
   ScoredPosts scored;
   scored.rows = loader.prepare(rows, options.reading_title);
+  ScoringProgress* progress = options.progress;
+  const auto on_batch = [&](int64_t done) {
+    if (progress != nullptr) progress->bad_pictures.merge(loader.bad_by_row());
+    if (options.on_batch) options.on_batch(done);
+  };
   ScoredRows found = score_rows(impl_->model(), loader, scored.rows,
                                 {.batch_size = options.batch_size,
                                  .precision = impl_->precision,
                                  .title = options.title,
-                                 .on_batch = options.on_batch,
+                                 .on_batch = on_batch,
                                  .stop = options.stop,
-                                 .ranks = options.ranks});
+                                 .ranks = options.ranks,
+                                 .known = progress == nullptr ? nullptr : &progress->known});
   scored.probabilities = std::move(found.probabilities);
   scored.loss = found.loss;
   scored.bad_pictures = loader.bad_by_row();
+  if (progress != nullptr) scored.bad_pictures.insert(progress->bad_pictures.begin(), progress->bad_pictures.end());
   // Each rank has read only the pictures of its own batches.
   if (options.ranks->several()) scored.bad_pictures = unpack_bad_pictures(options.ranks->gather(pack_bad_pictures(scored.bad_pictures)));
   return scored;

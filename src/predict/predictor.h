@@ -31,6 +31,12 @@ struct PredictorOptions {
 
 void bind_options(ConfigBinder& binder, PredictorOptions& options);  // precision and device
 
+// What one call of score() has found so far, for a later call with the same posts, rows and options to go on with.
+struct ScoringProgress {
+  std::map<int64_t, std::vector<double>> known;  // KnownRows of model/inference.h
+  std::map<int64_t, BadPicture> bad_pictures;    // of ScoredPosts
+};
+
 struct ScoringOptions {
   LoaderOptions loader{.cache_mb = 0};
   int64_t batch_size = 64;
@@ -38,6 +44,9 @@ struct ScoringOptions {
   std::function<void(int64_t done)> on_batch = {};  // called after each batch with the number of rows done
   const std::atomic<int>* stop = nullptr;           // holds a signal's number once the work is to stop: throws Interrupted
   Ranks* ranks = &Ranks::alone();                   // the ranks that share the batches; every rank gets all results; collective
+  // If not null, batches that it holds are not computed again, and it is kept up to date: on_batch finds it complete. One rank alone; the
+  // loss is then that of the other batches.
+  ScoringProgress* progress = nullptr;
 };
 
 // Probabilities of the posts that take part.
@@ -73,6 +82,9 @@ class Predictor {
   Precision precision() const;                      // resolved
   Without trained_without() const;                  // the side that the run was trained without; it is hidden in every call
   const std::filesystem::path& checkpoint() const;  // folder that was loaded
+  std::vector<std::string> marks() const;           // Model::marks
+  const ModelOptions& options() const;              // of the model that was loaded
+  bool reads(BatchColumn column) const;             // whether the model reads that of a post, besides text and picture
 
   // Scores posts[row] for each of `rows`. Throws DataError for a bad picture under bad_image=error, ConfigError if options.loader hides
   // the only side that the run was trained on.

@@ -12,6 +12,8 @@ class CleanSource : public PostSource {
   CleanSource(std::unique_ptr<PostSource> source, TextCleaning cleaning, const std::string& word)
       : source_(std::move(source)), cleaning_(cleaning), facts_(source_->facts()) {
     facts_.rules["text"] = {{"as", word}, {"cleaning", text_cleaning_name(cleaning)}};
+    // Scores with and without cues are two measurements, which must not go by one name.
+    if (cleaning == TextCleaning::kHfmCues) facts_.name += "-without-cues";
   }
   const SourceFacts& facts() const override { return facts_; }
   int64_t size() const override { return source_->size(); }

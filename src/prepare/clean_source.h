@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "data/clean_text.h"
 #include "prepare/source.h"
+#include "text/clean_text.h"
 
 namespace infig {
 

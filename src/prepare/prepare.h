@@ -14,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "data/clean_text.h"
 #include "data/pack.h"
 #include "data/table_reading.h"
 #include "data/utf8.h"
@@ -22,6 +21,7 @@
 #include "prepare/source.h"
 #include "prepare/target.h"
 #include "prepare/unpack.h"
+#include "text/clean_text.h"
 
 namespace infig {
 
@@ -103,15 +103,35 @@ struct PrepareJob {
 // `out`.unfinished that is not of this program or at which another process works; and Interrupted. After a DataError nothing stays.
 PrepareReport prepare_data_set(const PrepareJob& job, const std::filesystem::path& out, const PrepareOptions& options);
 
-// MVSA-Single (docs/published-data.md): `raw` is MVSA_Single/ (it holds data/<ID>.jpg, data/<ID>.txt and labelResultAll.txt), its parent,
-// or an archive of either. With `splits` (a folder with the public train.json, dev.json, test.json, or some of them) the data set holds
-// their posts in their order with their labels; each label is checked against the rule and each text against the raw file, and differences
-// are noted. Texts are the raw files' own; a post whose raw text is absent takes the split file's. labelResultAll.txt may then be absent,
-// and `raw` empty. With an empty `splits` it holds every post that the label rule keeps, in the order of labelResultAll.txt, split 80/10/10
-// by label and seed. A post without picture stays with its text alone and is noted, and the other way round; one with neither is dropped.
-// Throws as prepare_data_set does, and DataError for raw files that are absent or broken (mvsa.h) and for a text that the decoding refuses.
-PrepareReport prepare_mvsa_single(const std::filesystem::path& raw, const std::filesystem::path& splits, const std::filesystem::path& out,
-                                  const PrepareOptions& options);
+// How MVSA-Single is measured; scores of two protocols are never compared (docs/published-data.md, "Protocols").
+enum class MvsaProtocol {
+  kOwn,         // every post that the label rule keeps; whether that is k4511 depends on the split
+  k4511,        // the same posts in the public split: the paper's
+  kConsistent,  // only posts whose text and picture have equal labels, 2,592 of a full download; split by seed
+  kFair         // the public ten folds (data/fair_folds.h)
+};
+const char* mvsa_protocol_name(MvsaProtocol protocol);      // "", "4511", "consistent-2592", "fair-10fold"
+MvsaProtocol parse_mvsa_protocol(const std::string& word);  // throws ConfigError naming the three
+int64_t mvsa_protocol_posts(MvsaProtocol protocol);         // posts that a full download has: 4,511 or 2,592
+
+struct MvsaSingleOptions {
+  std::filesystem::path raw = {};  // MVSA_Single/ (it holds data/<ID>.jpg, data/<ID>.txt and labelResultAll.txt), its parent, or an archive
+  std::filesystem::path splits = {};  // folder of the public train.json, dev.json, test.json, or some of them; kFair: of valid_pairlist.txt
+  MvsaProtocol protocol = MvsaProtocol::kOwn;
+  int64_t fold = 0;  // kFair: 1 .. 10
+  // Throws ConfigError for what contradicts the protocol: no `splits`, no fold, another split (`split`).
+  void validate(const ResplitOptions& split) const;
+};
+
+// MVSA-Single (docs/published-data.md). With `splits` the data set holds their posts in their order with their labels; each label is
+// checked against the rule and each text against the raw file, and differences are noted. Texts are the raw files' own; a post whose raw
+// text is absent takes the split file's. labelResultAll.txt may then be absent, and `raw` empty. With an empty `splits` it holds every post
+// that the label rule keeps, in the order of labelResultAll.txt, split 80/10/10 by label and seed. The protocols kConsistent and kFair need
+// the raw texts; the data set's name ends in the protocol ("mvsa-single-fair-10fold-3"), and "rules" in dataset.json has `protocol`,
+// `protocol_posts` and, of the posts that the protocol is known to have, how many are there. A post without picture stays with its text
+// alone and is noted, and the other way round; one with neither is dropped. Throws as prepare_data_set does, and DataError for raw files
+// that are absent or broken (mvsa.h) and for a text that the decoding refuses.
+PrepareReport prepare_mvsa_single(const MvsaSingleOptions& mvsa, const std::filesystem::path& out, const PrepareOptions& options);
 
 struct TableOptions {
   PrepareOptions common = {};

@@ -23,7 +23,7 @@ Kind with_common(Kind kind, const fs::path& raw, const PrepareOptions& options) 
 }  // namespace
 
 PrepareReport prepare_hfm(const HfmOptions& hfm, const fs::path& out, const PrepareOptions& options) {
-  PrepareJob job{.kind = "hfm", .raw = hfm.raw, .wants = [](std::string_view member) {
+  PrepareJob job{.kind = "hfm", .raw = hfm.raw, .clean_text = TextCleaning::kHfmCues, .wants = [](std::string_view member) {
                    return wants_posts(member) || fs::path(member).filename() == "extract_all";
                  }};
   job.paths = {{"splits", whole_path(hfm.splits)}};

@@ -45,11 +45,12 @@ std::string cards(const VerifyReport& report) {
   }
   html += card("Posts", with_thousands(posts), "with " + counted(std::ssize(report.data.labels), "label"));
   if (names_pictures(report)) {
-    const int64_t bad = count_unusable(report);
-    html += card("Bad pictures", with_thousands(bad),
-                 bad == 0   ? "every named picture can be decoded"
-                 : bad == 1 ? "is named and cannot be used"
-                            : "are named and cannot be used");
+    const int64_t bad = count_unusable(report), lost = count_raw_lost(report);
+    std::string words = bad == 0   ? "every named picture can be decoded"
+                        : bad == 1 ? "is named and cannot be used"
+                                   : "are named and cannot be used";
+    if (lost > 0) words += fmt::format("; {} more {} not in the data set", with_thousands(lost), lost == 1 ? "is" : "are");
+    html += card("Bad pictures", with_thousands(bad), words);
   }
   int64_t odd = 0;
   for (const auto& [kind, rows] : report.texts.odd) odd += static_cast<int64_t>(rows.size());

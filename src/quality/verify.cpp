@@ -14,6 +14,7 @@
 #include "data/data_set.h"
 #include "data/label_words.h"
 #include "data/published_counts.h"
+#include "image/decode.h"
 #include "text/normal_form.h"
 
 namespace infig {
@@ -35,8 +36,9 @@ void compare_counts(const fs::path& folder, VerifyReport& report) {
   for (const auto& split : splits) {
     const auto left = stated->value(split, nlohmann::json());
     const auto right = found.value(split, nlohmann::json());
-    if (left != right)
-      report.misses.push_back(fmt::format("{}: dataset.json states {}, posts.jsonl holds {}", split, left.dump(), right.dump()));
+    if (left == right) continue;
+    const auto words = [](const nlohmann::json& counts) { return counts.is_null() ? "nothing of it" : counts.dump(); };
+    report.misses.push_back(fmt::format("{}: dataset.json states {}, posts.jsonl holds {}", split, words(left), words(right)));
   }
 }
 
@@ -66,21 +68,23 @@ void check_lost_pictures(const VerifyOptions& options, VerifyReport& report) {
   if (unusable == 0 || (unusable < named && few)) return;
   const auto first = std::find_if(report.pictures.begin(), report.pictures.end(),
                                   [](const PictureFacts& facts) { return !facts.usable && facts.status != "none"; });
-  std::string where = "prepare has said which (notes.csv)";
+  std::string where = "prepare has said which (notes.csv); put them there";
   if (first != report.pictures.end()) {
     const Post& post = report.data.posts[static_cast<size_t>(first - report.pictures.begin())];
-    where = fmt::format("the first was looked for at {} ({})", post.image.string(), first->status);
+    where = first->status == image_status_name(ImageStatus::kAbsent)
+                ? fmt::format("the first was looked for at {} ({}); put them there", post.image.string(), first->status)
+                : fmt::format("the first, {}, is there and no picture that can be read ({}); put files that are in their places",
+                              post.image.string(), first->status);
   }
   if (unusable == named) {
     report.misses.push_back(
-        fmt::format("{} pictures are named, and not one of them can be used; {}; put them there, or type --bad-image missing where the "
-                    "texts alone are meant",
+        fmt::format("{} pictures are named, and not one of them can be used; {}, or type --bad-image missing where the texts alone are "
+                    "meant",
                     unusable, where));
     return;
   }
   report.misses.push_back(
-      fmt::format("{} of the {} pictures that are named cannot be used, more than the share {} (--max-unusable); {}; put them there, or "
-                  "type --bad-image "
+      fmt::format("{} of the {} pictures that are named cannot be used, more than the share {} (--max-unusable); {}, or type --bad-image "
                   "missing where such posts are meant to go by their texts",
                   unusable, named, options.most_unusable, where));
 }

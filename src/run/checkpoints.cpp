@@ -11,6 +11,8 @@
 #include "core/error.h"
 #include "run/run_lock.h"
 #include "run/seeds.h"
+#include "run/stored_model.h"
+#include "run/trainer_state.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -62,6 +64,23 @@ bool was_evaluated(const fs::path& run) {
   return false;
 }
 
+std::string flag_with(const std::string& flag, const fs::path& run, const std::string& checkpoint) {
+  return fmt::format("{} {}", flag, (run / "checkpoints" / checkpoint).lexically_normal().string());
+}
+
+// What the newest checkpoint records; nothing where it cannot be read.
+std::optional<TrainerState> last_state(const GuardedFolder& checkpoints) {
+  const std::vector<std::string> names = checkpoint_names(checkpoints);
+  const std::string latest = linked_checkpoint(checkpoints, "latest").value_or("");
+  const bool linked = std::find(names.begin(), names.end(), latest) != names.end();
+  if (!linked && names.empty()) return std::nullopt;
+  try {
+    return read_trainer_state(checkpoints.path() / (linked ? latest : names.front()));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 // Of a run without checkpoints/best.
 std::string lacks_best(const fs::path& run) {
   if (is_locked(run)) return "holds no checkpoints/best yet; it is being trained now: wait for its first evaluation";
@@ -69,12 +88,29 @@ std::string lacks_best(const fs::path& run) {
   return "holds no checkpoints/best; the run was stopped before its first evaluation: continue it with train --resume latest";
 }
 
+// The same of a run that has checkpoints, of which `loadable` could be used. Resuming brings the link back where its checkpoint is there;
+// else a run that is not finished goes on with another, and one that is finished is refused.
+std::string lacks_link(const fs::path& run, const GuardedFolder& checkpoints, const std::vector<std::string>& loadable,
+                       const std::string& flag) {
+  const std::string other = loadable.empty() ? "" : flag_with(flag, run, loadable.front());
+  const auto state = is_locked(run) || !was_evaluated(run) ? std::nullopt : last_state(checkpoints);
+  if (!state || state->best_step < 0) return lacks_best(run) + (other.empty() ? "" : ", or use what it has learnt so far: " + other);
+  const std::string best = checkpoint_name(state->best_step);
+  const std::string lost = "holds no checkpoints/best any more";
+  if (std::find(loadable.begin(), loadable.end(), best) != loadable.end()) {
+    return fmt::format("{}: the link was deleted; train --resume latest sets it again, or use the checkpoint that it named: {}", lost,
+                       flag_with(flag, run, best));
+  }
+  return fmt::format("{}, and the best checkpoint, {}, is gone or damaged: put it back{}{}", lost, best,
+                     state->finished ? "" : ", continue the run without it (train --resume latest)",
+                     other.empty() ? "" : ", or use another checkpoint of the run: " + other);
+}
+
 // What a run with a folder of checkpoints lacks, and what can be done about it.
-std::string why_no_best(const fs::path& run, const GuardedFolder& checkpoints) {
+std::string why_no_best(const fs::path& run, const GuardedFolder& checkpoints, const std::string& flag) {
   const std::string best = linked_checkpoint(checkpoints, "best").value_or("");
   const std::vector<std::string> loadable = loadable_names(checkpoints);
-  const std::string other =
-      loadable.empty() ? "" : fmt::format("--run {}", (run / "checkpoints" / loadable.front()).lexically_normal().string());
+  const std::string other = loadable.empty() ? "" : flag_with(flag, run, loadable.front());
   const bool gone = !best.empty() || checkpoints.kind("best") == Kind::kFolder;
   if (gone || (loadable.empty() && !checkpoint_names(checkpoints).empty())) {
     const std::string what = !best.empty() ? fmt::format("checkpoints/best is {}, which lacks model.safetensors", best)
@@ -83,16 +119,16 @@ std::string why_no_best(const fs::path& run, const GuardedFolder& checkpoints) {
     return loadable.empty() ? what + "; no other checkpoint can be used: put the file back, or train the run anew in another --output-dir"
                             : fmt::format("{}; put the file back, or use another checkpoint of the run: {}", what, other);
   }
-  return lacks_best(run) + (other.empty() ? "" : ", or use what it has learnt so far: " + other);
+  return lacks_link(run, checkpoints, loadable, flag);
 }
 
-std::string why_no_checkpoints(const fs::path& run) {
+std::string why_no_checkpoints(const fs::path& run, const std::string& flag) {
   if (there(run / "config.yaml")) {
     return was_evaluated(run)
                ? "its checkpoints are gone (metrics.jsonl tells of evaluations): put them back, or train anew in another --output-dir"
                : lacks_best(run);
   }
-  std::string inside = runs_inside(run);
+  std::string inside = runs_inside(run, flag);
   if (!inside.empty()) return inside;
   if (there(run / "posts.jsonl")) return "is a data set folder; expected a run, the folder that train --output-dir wrote";
   return "holds no checkpoints/best; give the folder that train --output-dir wrote";
@@ -128,7 +164,7 @@ std::optional<std::string> linked_checkpoint(const GuardedFolder& checkpoints, c
   return target;
 }
 
-fs::path find_checkpoint(const fs::path& run) {
+fs::path find_checkpoint(const fs::path& run, const std::string& flag) {
   if (!there(run)) throw CheckpointError(fmt::format("{}: no such run folder", run.string()));
   if (there(run / "model.safetensors")) return run;
   const auto checkpoints = checkpoints_of(run);
@@ -138,7 +174,30 @@ fs::path find_checkpoint(const fs::path& run) {
     if (checkpoints->kind(best) == Kind::kFolder && there(checkpoints->path() / best / "model.safetensors"))
       return checkpoints->path() / best;
   }
-  throw CheckpointError(fmt::format("{}: {}", run.string(), checkpoints ? why_no_best(run, *checkpoints) : why_no_checkpoints(run)));
+  throw CheckpointError(
+      fmt::format("{}: {}", run.string(), checkpoints ? why_no_best(run, *checkpoints, flag) : why_no_checkpoints(run, flag)));
+}
+
+std::string checkpoint_fault(const fs::path& checkpoint) {
+  if (!there(checkpoint)) return "the folder is gone";
+  if (!there(checkpoint / "model.safetensors")) return "it has no model.safetensors";
+  try {
+    read_checked_model(checkpoint);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+std::string advice_for_broken_best(const fs::path& run) {
+  const auto checkpoints = checkpoints_of(run);
+  if (!checkpoints) return "";
+  const std::string best = linked_checkpoint(*checkpoints, "best").value_or("best");
+  for (const std::string& name : checkpoint_names(*checkpoints)) {
+    if (name == best || !checkpoint_fault(checkpoints->path() / name).empty()) continue;
+    return "; put back what is damaged, or use another checkpoint of the run: " + flag_with("--run", run, name);
+  }
+  return "; no other checkpoint of the run can be used: put back what is damaged, or train the run anew in another --output-dir";
 }
 
 GuardedFolder open_checkpoint(const fs::path& run) {

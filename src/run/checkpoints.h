@@ -23,8 +23,16 @@ std::vector<std::string> checkpoint_names(const GuardedFolder& checkpoints);
 std::optional<std::string> linked_checkpoint(const GuardedFolder& checkpoints, const std::string& name);
 
 // The checkpoint that evaluate and predict use: that of RUN/checkpoints/best. Also takes a checkpoint's folder itself.
-// Throws CheckpointError saying what is there instead (other checkpoints, runs of several seeds, a data set), and what to give.
-std::filesystem::path find_checkpoint(const std::filesystem::path& run);
+// Throws CheckpointError saying what is there instead (other checkpoints, runs of several seeds, a data set), and what to give as `flag`.
+std::filesystem::path find_checkpoint(const std::filesystem::path& run, const std::string& flag = "--run");
+
+// Why evaluate and predict cannot use a checkpoint: config.json or model.safetensors is absent or cut off, or they do not belong together.
+// Empty where they can. Headers are read, no weights.
+std::string checkpoint_fault(const std::filesystem::path& checkpoint);
+
+// What can be done where RUN/checkpoints/best is damaged, to be said behind what is wrong with it: "; put back what is damaged, or use
+// another checkpoint of the run: --run RUN/checkpoints/step-000016".
+std::string advice_for_broken_best(const std::filesystem::path& run);
 
 // The same, as a folder to write to. `run` itself may be a link, nothing inside it.
 GuardedFolder open_checkpoint(const std::filesystem::path& run);

@@ -17,6 +17,14 @@ RunDescription read_run_description(const std::filesystem::path& run) {
       description.features[key] = folder;
     }
   }
+  if (fields.has("commands")) {
+    for (const auto& command : fields.json().at("commands")) {
+      if (!command.is_string()) fields.refuse("commands", "a list of commands");
+      description.commands.push_back(command.get<std::string>());
+    }
+  } else if (fields.has("command")) {
+    description.commands = {fields.text("command")};
+  }
   if (!fields.has("weights_sha256")) return description;
   const JsonFields weights = fields.object("weights_sha256");
   for (const auto& [key, unused] : weights.json().items()) {

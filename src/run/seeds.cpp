@@ -63,22 +63,22 @@ std::vector<fs::path> seed_runs(const fs::path& folder) {
   return runs;
 }
 
-std::string runs_inside(const fs::path& folder) {
+std::string runs_inside(const fs::path& folder, const std::string& flag) {
   const std::vector<fs::path> seeds = seed_runs(folder);
   if (!seeds.empty())
-    return fmt::format("holds {} ({}); give one of them, as --run {}", counted(static_cast<int64_t>(seeds.size()), "run"),
-                       listed(last_names(seeds)), seeds.front().string());
+    return fmt::format("holds {} ({}); give one of them, as {} {}", counted(static_cast<int64_t>(seeds.size()), "run"),
+                       listed(last_names(seeds)), flag, seeds.front().string());
   std::vector<fs::path> runs, variants;
   for (const fs::path& one : folders_in(folder)) {
     if (fs::exists(one / "config.yaml")) runs.push_back(one);
     if (!seed_runs(one).empty()) variants.push_back(one);
   }
   if (!variants.empty())
-    return fmt::format("holds an experiment ({}); give one of its runs, as --run {}", listed(last_names(variants)),
+    return fmt::format("holds an experiment ({}); give one of its runs, as {} {}", listed(last_names(variants)), flag,
                        seed_runs(variants.front()).front().string());
   if (!runs.empty())
-    return fmt::format("holds {} ({}); give one of them, as --run {}", counted(static_cast<int64_t>(runs.size()), "run"),
-                       listed(last_names(runs)), runs.front().string());
+    return fmt::format("holds {} ({}); give one of them, as {} {}", counted(static_cast<int64_t>(runs.size()), "run"),
+                       listed(last_names(runs)), flag, runs.front().string());
   return "";
 }
 

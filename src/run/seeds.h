@@ -15,7 +15,8 @@ std::optional<uint64_t> seed_of_folder(const std::filesystem::path& folder);
 // FOLDER/seed-S, by number. Empty where there is none.
 std::vector<std::filesystem::path> seed_runs(const std::filesystem::path& folder);
 
-// What somebody who gave `folder` as a run should know of the runs inside it, with one of them to give instead; empty where it holds none.
-std::string runs_inside(const std::filesystem::path& folder);
+// What somebody who gave `folder` as a run should know of the runs inside it, with one of them to give as `flag` instead; empty where it
+// holds none.
+std::string runs_inside(const std::filesystem::path& folder, const std::string& flag);
 
 }  // namespace infig

@@ -2,69 +2,19 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <set>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/json_fields.h"
+#include "run/image_sizes.h"
+#include "run/size_check.h"
 #include "run/stored_model.h"
 
 namespace infig {
 namespace {
 
-using Tensors = std::map<std::string, TensorView>;
-
-class SizeCheck {
- public:
-  SizeCheck(const Tensors& tensors, std::string weights) : tensors_(tensors), weights_(std::move(weights)) {}
-
-  // `fields`.`key` is a side of `tensor`, times `factor`.
-  void side(const JsonFields& fields, const std::string& key, const std::string& tensor, size_t side, int64_t factor = 1) const {
-    compare(fields, key, fields.integer(key), tensor, side, factor);
-  }
-
-  void compare(const JsonFields& fields, const std::string& key, int64_t stated, const std::string& tensor, size_t side,
-               int64_t factor = 1) const {
-    const int64_t found = size_of(fields, key, tensor, side);
-    int64_t wanted = 0;
-    if (__builtin_mul_overflow(stated, factor, &wanted) || wanted != found) {
-      throw CheckpointError(fmt::format("{}: key {}: is {}, but {} in {} has {}{}; config.json and weights do not belong together",
-                                        fields.where(), fields.key_of(key), stated, tensor, weights_, found,
-                                        factor == 1 ? "" : fmt::format(" ({} times that is expected)", factor)));
-    }
-  }
-
-  // As many of PREFIX0., PREFIX1., ... as stated; `first`: the number of the first one.
-  void count(const JsonFields& fields, const std::string& key, int64_t stated, const std::string& prefix, int64_t first = 0) const {
-    int64_t found = 0;
-    while (has_part(fmt::format("{}{}.", prefix, first + found))) ++found;
-    if (stated != found) {
-      throw CheckpointError(fmt::format("{}: key {}: is {}, but {} holds {} of {}N; config.json and weights do not belong together",
-                                        fields.where(), fields.key_of(key), stated, weights_, found, prefix));
-    }
-  }
-
-  bool has(const std::string& tensor) const { return tensors_.contains(tensor); }
-
-  int64_t size_of(const JsonFields& fields, const std::string& key, const std::string& tensor, size_t side) const {
-    const auto found = tensors_.find(tensor);
-    if (found == tensors_.end() || found->second.shape.size() <= side) {
-      throw CheckpointError(fmt::format("{}: key {}: is the size of {}, which {} does not hold{}", fields.where(), fields.key_of(key),
-                                        tensor, weights_, found == tensors_.end() ? "" : " in that shape"));
-    }
-    return found->second.shape[side];
-  }
-
- private:
-  bool has_part(const std::string& prefix) const {
-    const auto found = tensors_.lower_bound(prefix);
-    return found != tensors_.end() && found->first.starts_with(prefix);
-  }
-
-  const Tensors& tensors_;
-  std::string weights_;
-};
-
 const std::string kText = "text_encoder.";
-const std::string kBackbone = "image_encoder.backbone.";
 
 // DeBERTa's and BERT's sizes have the same keys in the model's own options and in a published config.
 void check_text(const SizeCheck& check, const JsonFields& text, const char* hidden = "embeddings.LayerNorm.weight") {
@@ -127,139 +77,16 @@ void check_published_text(const SizeCheck& check, const JsonFields& text) {
     check.side(text, "type_vocab_size", kText + "embeddings.token_type_embeddings.weight", 0);
 }
 
-// A ResNet by its keys: blocks of each stage, their widths (times `expansion`), the stem.
-void check_resnet(const SizeCheck& check, const JsonFields& image, const char* blocks, const char* widths, int64_t expansion,
-                  const char* stem) {
-  const std::vector<int64_t> counts = image.integers(blocks), sizes = image.integers(widths);
-  if (counts.size() != 4 || sizes.size() != 4) image.refuse(counts.size() != 4 ? blocks : widths, "4 stages");
-  check.side(image, stem, kBackbone + "conv1.weight", 0);
-  check.side(image, "stem_kernel", kBackbone + "conv1.weight", 2);
-  for (size_t stage = 0; stage < counts.size(); ++stage) {
-    const std::string layer = fmt::format("{}layer{}.", kBackbone, stage + 1);
-    check.count(image, blocks, counts[stage], layer);
-    const int64_t width = sizes[stage] / expansion;
-    check.compare(image, widths, width, layer + "0.conv1.weight", 0);
-  }
-}
-
-// A Vision Transformer: the lower part under image_encoder.backbone., the upper one, of image.num_hidden_layers, under
-// image_encoder.vision.
-void check_vision(const SizeCheck& check, const JsonFields& image, const JsonFields& network) {
-  const std::string type = network.text("model_type"), upper = "image_encoder.vision.";
-  const bool clip = type == "clip_vision_model" || type == "siglip_vision_model";
-  const std::string list = clip ? "encoder.layers." : "encoder.layer.";
-  const std::string patches = kBackbone + (clip ? "embeddings.patch_embedding.weight" : "embeddings.patch_embeddings.projection.weight");
-  check.side(network, "hidden_size", patches, 0);
-  check.side(network, "patch_size", patches, 2);
-  const int64_t layers = network.integer("num_hidden_layers"), above = image.integer("num_hidden_layers");
-  if (above < 1 || above > layers) image.refuse("num_hidden_layers", fmt::format("1 to {}", layers));
-  check.count(image, "num_hidden_layers", above, upper + list, layers - above);
-  check.count(network, "num_hidden_layers", layers - above, kBackbone + list);
-  const int64_t side = network.integer("image_size") / std::max<int64_t>(network.integer("patch_size"), 1);
-  const std::string positions = kBackbone + (clip ? "embeddings.position_embedding.weight" : "embeddings.position_embeddings");
-  const int64_t before = type == "siglip_vision_model" ? 0 : type == "deit" ? 2 : 1;
-  if (side < 1 || side > 1 << 14) network.refuse("image_size", "the size that the positions are for");
-  check.compare(network, "image_size", side * side + before, positions, clip ? 0 : 1);
-  if (type.starts_with("dinov2")) {  // the width is a multiple of hidden_size
-    const double ratio = network.number_if("mlp_ratio").value_or(4);
-    if (!(ratio > 0 && ratio <= 64)) network.refuse("mlp_ratio", "above 0, up to 64");
+// The text encoder of a model: by its keys where it is from scratch, else by the published config.
+void check_text_encoder(const SizeCheck& check, const JsonFields& text, const JsonFields& published) {
+  const bool modern = !text.text("model").empty() && published.text("model_type") == "modernbert";
+  check.side(published, "vocab_size", kText + (modern ? "embeddings.tok_embeddings.weight" : "embeddings.word_embeddings.weight"), 0);
+  if (text.text("model").empty()) {
+    check_deberta(check, text);
+    check.side(text, "hidden_size", kText + "embeddings.word_embeddings.weight", 1);
   } else {
-    const std::string wide = clip ? "mlp.fc1.weight" : "intermediate.dense.weight";
-    check.side(network, "intermediate_size", fmt::format("{}{}{}.{}", upper, list, layers - 1, wide), 0);
+    check_published_text(check, published);
   }
-}
-
-bool is_vision(const JsonFields& network) {
-  const std::string type = network.text("model_type");
-  return type == "vit" || type == "deit" || type.starts_with("dinov2") || type == "clip_vision_model" || type == "siglip_vision_model";
-}
-
-// What a ResNet's descendants have: another stem, wider or grouped convolutions.
-void check_resnet_descendant(const SizeCheck& check, const JsonFields& image, bool bottleneck) {
-  const std::vector<int64_t> counts = image.integers("depths"), sizes = image.integers("hidden_sizes");
-  if (counts.size() != 4 || sizes.size() != 4) image.refuse(counts.size() != 4 ? "depths" : "hidden_sizes", "4 stages");
-  check.side(image, "embedding_size", kBackbone + "bn1.weight", 0);
-  if (image.has("deep_stem")) {
-    const std::vector<int64_t> stem = image.integers("deep_stem");
-    if (stem.size() != 2) image.refuse("deep_stem", "two widths");
-    check.compare(image, "deep_stem", stem[0], kBackbone + "conv1.0.weight", 0);
-    check.compare(image, "deep_stem", stem[1], kBackbone + "conv1.3.weight", 0);
-  } else {
-    check.side(image, "stem_kernel", kBackbone + "conv1.weight", 2);
-  }
-  const int64_t base = image.integer_if("base_width").value_or(64), groups = image.integer_if("groups").value_or(1);
-  if (base < 1 || base > 1 << 12) image.refuse("base_width", "1 to 4096");
-  if (groups < 1 || groups > 1 << 16) image.refuse("groups", "1 to 65536");
-  for (size_t stage = 0; stage < counts.size(); ++stage) {
-    const std::string layer = fmt::format("{}layer{}.", kBackbone, stage + 1);
-    check.count(image, "depths", counts[stage], layer);
-    check.compare(image, "hidden_sizes", sizes[stage], layer + (bottleneck ? "0.bn3.weight" : "0.bn2.weight"), 0);
-    if (bottleneck) check.compare(image, "base_width", sizes[stage] / 4 * base / 64 * groups, layer + "0.bn2.weight", 0);
-  }
-}
-
-// Stages of blocks; returns pixels a cell.
-int64_t check_convnext(const SizeCheck& check, const JsonFields& image) {
-  const std::vector<int64_t> counts = image.integers("depths"), sizes = image.integers("hidden_sizes"),
-                             kernels = image.integers("kernel_sizes");
-  if (counts.empty() || counts.size() > 8) image.refuse("depths", "1 to 8 stages");
-  if (sizes.size() != counts.size()) image.refuse("hidden_sizes", fmt::format("{} stages", counts.size()));
-  if (kernels.size() != counts.size()) image.refuse("kernel_sizes", fmt::format("{} stages", counts.size()));
-  const bool patch = image.text("stem") == "patch";
-  check.side(image, patch ? "patch_size" : "stem_width", kBackbone + "stem.0.weight", patch ? 2 : 0);
-  for (size_t stage = 0; stage < counts.size(); ++stage) {
-    const std::string blocks = fmt::format("{}stages.{}.blocks.", kBackbone, stage);
-    check.count(image, "depths", counts[stage], blocks);
-    check.compare(image, "hidden_sizes", sizes[stage], blocks + "0.conv_dw.weight", 0);
-    check.compare(image, "kernel_sizes", kernels[stage], blocks + "0.conv_dw.weight", 2);
-  }
-  return (patch ? image.integer("patch_size") : 4) << (counts.size() - 1);
-}
-
-// Every block states its own sizes.
-void check_inverted_block(const SizeCheck& check, const JsonFields& block, const std::string& name) {
-  const std::string kind = block.text("kind");
-  if (kind == "plain") return check.side(block, "out_channels", name + "conv.weight", 0);
-  check.side(block, "expanded", name + "conv_dw.weight", 0);
-  check.side(block, "kernel", name + "conv_dw.weight", 2);
-  check.side(block, "out_channels", name + (kind == "inverted" ? "conv_pwl.weight" : "conv_pw.weight"), 0);
-  if (block.integer("squeezed") != 0) check.side(block, "squeezed", name + "se.conv_reduce.weight", 0);
-}
-
-int64_t check_inverted_net(const SizeCheck& check, const JsonFields& image) {
-  check.side(image, "stem_width", kBackbone + "conv_stem.weight", 0);
-  if (image.integer("head_width") != 0) check.side(image, "head_width", kBackbone + "conv_head.weight", 0);
-  const nlohmann::json& stages = image.list("stages");
-  check.count(image, "stages", static_cast<int64_t>(stages.size()), kBackbone + "blocks.");
-  int64_t stride = 2;
-  for (size_t s = 0; s < stages.size(); ++s) {
-    const std::string stage = fmt::format("{}blocks.{}.", kBackbone, s);
-    if (!stages[s].is_array()) image.refuse("stages", "lists of blocks");
-    check.count(image, "stages", static_cast<int64_t>(stages[s].size()), stage);
-    for (size_t b = 0; b < stages[s].size(); ++b) {
-      const std::string key = fmt::format("stages[{}][{}]", s, b);
-      const JsonFields block = JsonFields({{key, stages[s][b]}}, image.where()).object(key);
-      check_inverted_block(check, block, fmt::format("{}{}.", stage, b));
-      if (block.integer("stride") == 2 && stride < 1 << 10) stride *= 2;
-    }
-  }
-  return stride;
-}
-
-// Returns pixels a cell.
-int64_t check_published_image(const SizeCheck& check, const JsonFields& image) {
-  const std::string type = image.text("model_type");
-  if (type == "convnext") return check_convnext(check, image);
-  if (type == "inverted-net") return check_inverted_net(check, image);
-  if (type != "resnet") return 32;  // EfficientNet-Lite's sizes follow from its number, 0 to 4
-  const bool bottleneck = image.text("layer_type") == "bottleneck";
-  const bool descends = image.has("groups") || image.has("base_width") || image.has("deep_stem") || image.has("reduce_first");
-  if (descends) {
-    check_resnet_descendant(check, image, bottleneck);
-  } else {
-    check_resnet(check, image, "depths", "hidden_sizes", bottleneck ? 4 : 1, "embedding_size");
-  }
-  return 32;
 }
 
 // Cells a side: the picture's size over the backbone's stride, with learned positions a row each and one for the CLS.
@@ -297,10 +124,87 @@ void check_alignment(const SizeCheck& check, const JsonFields& options, const ch
   if (part.integer("proj_dim") > 0) check.side(part, "proj_dim", fmt::format("{}.image_projection.weight", name), 0);
 }
 
+// The largest side of any tensor: no width of a network is larger.
+int64_t largest_side(const StoredTensors& tensors) {
+  int64_t largest = 1024;
+  for (const auto& [name, tensor] : tensors) {
+    for (const int64_t side : tensor.shape) largest = std::max(largest, side);
+  }
+  return largest;
+}
+
+// The models of Table 2 that read words (model/baselines): what all of them have, and that no key of the network's own section is a size
+// that no tensor has.
+void check_baseline(const StoredModel& stored, const StoredTensors& tensors, const std::string& weights) {
+  static const std::set<std::string> kShared = {"words", "captions", "attributes", "image", "scene", "loss"};
+  const SizeCheck check(tensors, weights);
+  const JsonFields config(stored.config, stored.where), options = config.object(stored.model_type);
+  check.side(config, "word_rows", "vectors_found", 0);
+  check.side(options.object("words"), "size", "net.words.weight", 1);
+  const int64_t largest = largest_side(tensors);
+  for (const auto& [section, keys] : options.json().items()) {
+    if (kShared.contains(section) || !keys.is_object()) continue;
+    const JsonFields own = options.object(section);
+    for (const auto& [key, value] : keys.items()) {
+      if (value.is_number_integer() && (value.get<int64_t>() < 0 || value.get<int64_t>() > largest))
+        own.refuse(key, fmt::format("at most {}, the largest side of a tensor in {}", largest, weights));
+    }
+  }
+  if (config.has("class_names")) {
+    check.side(config.object("class_names"), "classes", "class_words", 0);
+    check.side(config.object("class_names"), "width", "class_words", 1);
+  }
+  if (config.has("graphs")) {  // MGNNS
+    const JsonFields graphs = config.object("graphs");
+    check.side(graphs, "pairs", "net.graph.pair_keys", 0);
+    check.side(graphs, "objects", "net.object_vectors", 0);
+    check.side(graphs, "scenes", "net.scene_vectors", 0);
+  }
+  if (!config.has("image_backbone")) return;
+  if (options.object("image").text("model").empty()) {
+    check_resnet(check, options.object("image"), "stage_blocks", "stage_widths", 1, "stem_width");
+  } else {
+    check_frozen(check, config.object("image_backbone"));
+  }
+  if (!config.has("scene_backbone")) return;
+  constexpr std::string_view kScene = "scene_encoder.";
+  StoredTensors scene;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.starts_with(kScene)) scene.emplace("image_encoder." + name.substr(kScene.size()), tensor);
+  }
+  check_frozen(SizeCheck(scene, weights), config.object("scene_backbone"));
+}
+
+// CLMLF: INFIG's text encoder, a frozen network under image_backbone., and layers of its own.
+void check_clmlf(const StoredModel& stored, const StoredTensors& tensors, const std::string& weights) {
+  constexpr std::string_view kPicture = "image_backbone.";
+  StoredTensors renamed;
+  for (const auto& [name, tensor] : tensors)
+    renamed.emplace(name.starts_with(kPicture) ? "image_encoder.backbone." + name.substr(kPicture.size()) : name, tensor);
+  const SizeCheck check(renamed, weights);
+  const nlohmann::json whole = {
+      {"clmlf", stored.options}, {"text_encoder", stored.text_encoder}, {"image_backbone", stored.image_backbone}};
+  const JsonFields config(whole, stored.where), options = config.object("clmlf"), image = options.object("image"),
+                                                own = options.object("clmlf");
+  check_text_encoder(check, options.object("text"), config.object("text_encoder"));
+  if (image.text("model").empty()) {
+    check_resnet(check, image, "stage_blocks", "stage_widths", 1, "stem_width");
+  } else {
+    check_frozen(check, config.object("image_backbone"));
+  }
+  check.count(image, "num_hidden_layers", image.integer("num_hidden_layers"), "image.layer.");
+  check.side(image, "intermediate_size", "image.layer.0.intermediate.dense.weight", 0);
+  check.count(own, "num_hidden_layers", own.integer("num_hidden_layers"), "fusion.layer.");
+  check.side(own, "intermediate_size", "fusion.layer.0.intermediate.dense.weight", 0);
+}
+
 }  // namespace
 
-void check_stored_sizes(const StoredModel& stored, const Tensors& tensors, const std::string& weights) {
-  if (stored.model_type != "infig") return;  // another model's sizes are its own to check
+void check_stored_sizes(const StoredModel& stored, const StoredTensors& tensors, const std::string& weights) {
+  const bool infig = stored.model_type == "infig";
+  if (!infig && stored.config.contains("word_rows")) return check_baseline(stored, tensors, weights);
+  if (stored.model_type == "clmlf") return check_clmlf(stored, tensors, weights);
+  if (!infig) return;  // another model's sizes are its own to check
   const SizeCheck check(tensors, weights);
   const nlohmann::json whole = {{"infig", stored.options},
                                 {"text_encoder", stored.text_encoder},
@@ -308,16 +212,9 @@ void check_stored_sizes(const StoredModel& stored, const Tensors& tensors, const
                                 {"clip_embed_dim", stored.clip_embed_dim},
                                 {"id2label", stored.labels.size()}};
   const JsonFields config(whole, stored.where);
-  const JsonFields options = config.object("infig"), text = options.object("text"), published = config.object("text_encoder");
+  const JsonFields options = config.object("infig");
   check.side(config, "id2label", "head.classifier.weight", 0);
-  const bool modern = !text.text("model").empty() && published.text("model_type") == "modernbert";
-  check.side(published, "vocab_size", kText + (modern ? "embeddings.tok_embeddings.weight" : "embeddings.word_embeddings.weight"), 0);
-  if (text.text("model").empty()) {
-    check_deberta(check, text);
-    check.side(text, "hidden_size", kText + "embeddings.word_embeddings.weight", 1);
-  } else {
-    check_published_text(check, published);
-  }
+  check_text_encoder(check, options.object("text"), config.object("text_encoder"));
   check_image(check, options.object("image"), stored.image_backbone, stored.where);
   const JsonFields fusion = options.object("fusion");
   check.count(fusion, "num_hidden_layers", fusion.integer("num_hidden_layers"), "fusion.layer.");

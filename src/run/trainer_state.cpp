@@ -72,6 +72,7 @@ json TrainerState::to_json() const {
           {"best_step", best_step},
           {"best_model_checkpoint", best_step >= 0 ? json("checkpoints/" + checkpoint_name(best_step)) : json()},
           {"evaluations_without_gain", evaluations_without_gain},
+          {"gain_metric", gain_metric},
           {"skipped_steps", skipped_steps},
           {"skipped_in_a_row", skipped_in_a_row},
           {"overflowed_steps", overflowed_steps},
@@ -93,6 +94,7 @@ TrainerState TrainerState::from_json(const json& stored, const std::string& wher
   state.best_f1_weighted = score(fields, "best_f1_weighted");
   state.best_step = count(fields, "best_step", -1);
   state.evaluations_without_gain = count(fields, "evaluations_without_gain");
+  state.gain_metric = stored.contains("gain_metric") ? score(fields, "gain_metric") : state.best_metric;  // before train.min_delta the same
   state.skipped_steps = count_if(fields, "skipped_steps");
   state.skipped_in_a_row = count_if(fields, "skipped_in_a_row");
   state.overflowed_steps = count_if(fields, "overflowed_steps");
@@ -104,7 +106,8 @@ TrainerState TrainerState::from_json(const json& stored, const std::string& wher
   check_history(fields);
   state.window = fields.value("window");
   state.log_history = fields.value("log_history");
-  if (!state.scored()) state.best_metric = state.best_f1_weighted = std::nan("");  // -1 in files of before there was a null
+  if (!state.scored())
+    state.best_metric = state.best_f1_weighted = state.gain_metric = std::nan("");  // -1 in files of before there was a null
   return state;
 }
 

@@ -26,10 +26,12 @@ struct TrainerState {
   double best_f1_weighted = std::numeric_limits<double>::quiet_NaN();
   int64_t best_step = -1;
   int64_t evaluations_without_gain = 0;
-  int64_t skipped_steps = 0;     // train.on_nan=skip
-  int64_t skipped_in_a_row = 0;  // the last of them
-  int64_t overflowed_steps = 0;  // of fp16's scaled gradients
-  LossScale loss_scaler;         // of fp16
+  double gain_metric =
+      std::numeric_limits<double>::quiet_NaN();  // what the next evaluation must be better than, by train.min_delta; NaN: none
+  int64_t skipped_steps = 0;                     // train.on_nan=skip
+  int64_t skipped_in_a_row = 0;                  // the last of them
+  int64_t overflowed_steps = 0;                  // of fp16's scaled gradients
+  LossScale loss_scaler;                         // of fp16
   bool finished = false;
   nlohmann::json window;                                 // sums since the last line of metrics.jsonl: numbers, or null
   nlohmann::json log_history = nlohmann::json::array();  // evaluations so far: {"step": 12, "eval_accuracy": .5, ...}, NaN as null

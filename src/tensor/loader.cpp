@@ -42,6 +42,7 @@ struct PostLoader::Impl {
   std::shared_ptr<const FeatureStore> features, clip;
   std::vector<int64_t> clip_rows;  // row of each post in the store; -1: none
   std::map<BatchColumn, std::shared_ptr<const RowSource>> columns;
+  std::optional<BatchColumn> instead_of_pixels;
 
   // Pictures after resize and crop, before the random flip. Each slot is written once, under the mutex.
   mutable std::mutex mutex;
@@ -179,6 +180,8 @@ PostLoader::PostLoader(const std::vector<Post>& posts, const LoaderInputs& input
   impl_->text_there.resize(posts.size());
   if (impl_->with_pixels) impl_->cache.resize(posts.size());
   for (size_t r = 0; r < posts.size(); ++r) impl_->text_there[r] = options.without != Without::kText && !posts[r].text.empty() ? 1 : 0;
+  for (const auto& [column, make] : inputs.columns) impl_->columns[column] = make(posts, options.without);
+  impl_->instead_of_pixels = inputs.instead_of_pixels;
   if (!impl_->with_text) return;
   impl_->pad_id = inputs.tokenizer->pad_id();
   impl_->ids.resize(posts.size());
@@ -302,6 +305,7 @@ Batch PostLoader::make_batch(const std::vector<int64_t>& rows, int64_t epoch, St
     batch.has_image.fill_(false);
   }
   for (const auto& [column, source] : impl_->columns) batch.columns[column] = source->gather(rows);
+  if (impl_->instead_of_pixels) batch.has_image = batch.columns.at(*impl_->instead_of_pixels).ne(0).any(1);
   if (impl_->clip != nullptr && epoch >= 0) impl_->fill_clip(batch);
   return batch;
 }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,18 +37,24 @@ struct LoaderOptions {
 
 void bind_options(ConfigBinder& binder, LoaderOptions& options);
 
-// What batches contain. Nothing else is tokenised, read or decoded.
-struct LoaderInputs {
-  const Tokenizer* tokenizer = nullptr;     // for input_ids and attention_mask; null: no token ids
-  int64_t max_length = 0;                   // tokens per text, see Tokenizer::encode
-  std::optional<ImageOptions> pixels = {};  // for pixel_values; none: no picture is read, and has_image is false for every post
-};
-
 // Rows of a column, one per post: [B, ...], padded to the batch's longest if lengths differ. Called from several threads.
 class RowSource {
  public:
   virtual ~RowSource() = default;
   virtual at::Tensor gather(const std::vector<int64_t>& rows) const = 0;
+};
+
+// Makes a column of the loader's posts.
+using ColumnMaker = std::function<std::shared_ptr<const RowSource>(const std::vector<Post>& posts, Without without)>;
+
+// What batches contain. Nothing else is tokenised, read or decoded.
+struct LoaderInputs {
+  const Tokenizer* tokenizer = nullptr;     // for input_ids and attention_mask; null: no token ids
+  int64_t max_length = 0;                   // tokens per text, see Tokenizer::encode
+  std::optional<ImageOptions> pixels = {};  // for pixel_values; none: no picture is read, and has_image is false for every post
+  std::map<BatchColumn, ColumnMaker> columns = {};
+  // A column of ids that stands for the picture where `pixels` is none: has_image is then whether a post's row is not all padding.
+  std::optional<BatchColumn> instead_of_pixels = {};
 };
 
 class PostLoader {

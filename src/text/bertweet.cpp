@@ -9,6 +9,8 @@
 #include "core/error.h"
 #include "text/json_tokenizer.h"
 #include "text/listed_model.h"
+#include "text/python_text.h"
+#include "text/tweet_text.h"
 #include "text/unicode.h"
 
 namespace infig {
@@ -21,7 +23,7 @@ class BertweetModel final : public ListedModel {
  public:
   BertweetModel(std::vector<std::string> tokens, std::map<std::pair<std::string, std::string>, size_t> ranks, int32_t unknown)
       : ListedModel(std::move(tokens)), ranks_(std::move(ranks)), unknown_(unknown) {
-    for (size_t id = 0; id < tokens_.size(); ++id) ids_[tokens_[id]] = static_cast<int32_t>(id);
+    list_tokens();
   }
 
   void cut(std::string_view word, std::vector<WordPart>& parts) const override {
@@ -96,8 +98,7 @@ class BertweetWords final : public JsonPreTokenizer {
       size_t begin = 0;
       for (size_t at = 0; at < bytes.size();) {
         const Utf8Character character = utf8_at(bytes, at);
-        const bool space = (char_flags(character.code) & kSpace) != 0 || (character.code >= 0x1C && character.code <= 0x1F);
-        if (space) {
+        if (is_python_space(character.code)) {
           const size_t end = character.code == U'\n' && begin < at ? at + 1 : at;
           text.add_slice(piece.begin + begin, piece.begin + end);
           begin = at + character.length;
@@ -178,22 +179,19 @@ std::map<std::pair<std::string, std::string>, size_t> bertweet_ranks(const Token
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_bertweet(const TokenizerFolder& folder) {
-  if (folder.flag("normalization", false)) {
-    throw CheckpointError(
-        fmt::format("{}: normalization is true: its rewriting of users, links and emoji is not read. Rewrite the texts beforehand "
-                    "(@USER, HTTPURL) and set it to false",
-                    folder.file("tokenizer_config.json").string()));
-  }
   const std::string vocabulary = checked_text(folder, kVocabularyFile), codes = checked_text(folder, kCodesFile);
   JsonTokenizerParts parts;
   parts.where = folder.where();
-  parts.rule = "vocab.txt and bpe.codes, by the rules of BertweetTokenizer";
+  const bool normalizes = folder.flag("normalization", false);
+  parts.rule = std::string("vocab.txt and bpe.codes, by the rules of BertweetTokenizer") + (normalizes ? " with its normalisation" : "");
+  if (normalizes) parts.normalizer = make_tweet_normalizer();
   std::vector<std::string> tokens = bertweet_tokens(folder, vocabulary);
   parts.model.entries = static_cast<int64_t>(tokens.size());
   parts.model.unknown = 3;
   parts.model.model = std::make_unique<BertweetModel>(std::move(tokens), bertweet_ranks(folder, codes), parts.model.unknown);
   parts.pre_tokenizer = std::make_unique<BertweetWords>();
   parts.added = folder.library_added_tokens(bertweet_special(), *parts.model.model, parts.model.entries);
+  for (AddedToken& token : parts.added) token.normalized = false;  // they are found before the text is rewritten
   parts.special = folder.stated_special_ids(bertweet_special(), parts.added, parts.model.unknown);
   parts.steps = {{.before = {parts.special.cls}, .after = {parts.special.sep}}};
   parts.files = folder.stated_files("BertweetTokenizer", parts.special.pad);

@@ -6,23 +6,19 @@
 #include <array>
 #include <queue>
 #include <tuple>
-#include <unordered_map>
 
-#include "core/error.h"
+#include "text/listed_model.h"
 #include "text/merge_table.h"
 #include "text/unicode.h"
 
 namespace infig {
 namespace {
 
-class BytePairModel final : public WordModel {
+class BytePairModel final : public ListedModel {
  public:
   BytePairModel(BytePairVocabulary vocabulary, const BytePairOptions& options, const std::string& where)
-      : tokens_(std::move(vocabulary.tokens)), merges_(vocabulary.merges.size()) {
-    ids_.reserve(tokens_.size());
-    for (size_t id = 0; id < tokens_.size(); ++id) {
-      if (!tokens_[id].empty()) ids_[tokens_[id]] = static_cast<int32_t>(id);
-    }
+      : ListedModel(std::move(vocabulary.tokens)), merges_(vocabulary.merges.size()) {
+    list_tokens();
     if (!options.unknown.empty()) unknown_ = required(options.unknown, "the unknown token", where);
     for (int byte = 0; byte < 256; ++byte) {
       const std::string& symbol = byte_symbol(static_cast<unsigned char>(byte));
@@ -52,14 +48,6 @@ class BytePairModel final : public WordModel {
     }
   }
 
-  int32_t find(std::string_view token) const override {
-    const auto found = ids_.find(std::string(token));
-    return found == ids_.end() ? -1 : found->second;
-  }
-  std::string_view token(int64_t id) const override {
-    return id >= 0 && id < size() ? std::string_view(tokens_[static_cast<size_t>(id)]) : std::string_view();
-  }
-  int64_t size() const override { return static_cast<int64_t>(tokens_.size()); }
   void hide(const std::vector<int32_t>& ids) override {
     for (const int32_t id : ids) {
       merges_.forget(id);
@@ -69,12 +57,6 @@ class BytePairModel final : public WordModel {
   }
 
  private:
-  int32_t required(const std::string& token, std::string_view what, const std::string& where) const {
-    const int32_t id = find(token);
-    if (id >= 0) return id;
-    throw CheckpointError(
-        fmt::format("{}: {} '{}' is missing in the vocabulary; vocabulary and merges must be of one model", where, what, token));
-  }
   int32_t or_unknown(const std::string& token) const {
     const int32_t id = find(token);
     return id >= 0 ? id : unknown_;
@@ -133,8 +115,6 @@ class BytePairModel final : public WordModel {
     std::erase_if(parts, [](const WordPart& part) { return part.id < 0; });
   }
 
-  std::vector<std::string> tokens_;
-  std::unordered_map<std::string, int32_t> ids_;
   MergeTable merges_;
   std::array<int32_t, 256> first_{}, last_{};
   int32_t unknown_ = -1;

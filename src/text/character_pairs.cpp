@@ -4,29 +4,21 @@
 #include <array>
 #include <queue>
 #include <string>
-#include <unordered_map>
 
 #include "core/error.h"
 #include "text/json_models.h"
+#include "text/listed_model.h"
 #include "text/merge_table.h"
 #include "text/unicode.h"
 
 namespace infig {
 namespace {
 
-struct TextHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-using TokenIds = std::unordered_map<std::string, int32_t, TextHash, std::equal_to<>>;
-
-class CharacterPairModel final : public WordModel {
+class CharacterPairModel final : public ListedModel {
  public:
-  CharacterPairModel(CharacterPairs pairs, const std::string& where) : pairs_(std::move(pairs)), merges_(pairs_.merges.size()) {
-    ids_.reserve(pairs_.tokens.size());
-    for (size_t id = 0; id < pairs_.tokens.size(); ++id) {
-      if (!pairs_.tokens[id].empty()) ids_[pairs_.tokens[id]] = static_cast<int32_t>(id);
-    }
+  CharacterPairModel(CharacterPairs pairs, const std::string& where)
+      : ListedModel(std::move(pairs.tokens)), pairs_(std::move(pairs)), merges_(pairs_.merges.size()) {
+    list_tokens();
     if (!pairs_.unknown.empty()) unknown_ = required(pairs_.unknown, "the unknown token", where + ".unk_token");
     for (size_t rank = 0; rank < pairs_.merges.size(); ++rank) add_merge(rank, where);
     pairs_.merges.clear();
@@ -37,7 +29,7 @@ class CharacterPairModel final : public WordModel {
   void cut(std::string_view word, std::vector<WordPart>& parts) const override {
     parts.clear();
     if (pairs_.ignore_merges) {
-      if (const int32_t whole = visible(word); whole >= 0) {
+      if (const int32_t whole = find(word); whole >= 0) {
         parts.push_back({.id = whole, .begin = 0, .end = static_cast<uint32_t>(word.size())});
         return;
       }
@@ -54,19 +46,11 @@ class CharacterPairModel final : public WordModel {
     }
   }
 
-  int32_t find(std::string_view token) const override {
-    const auto found = ids_.find(token);
-    return found == ids_.end() ? -1 : found->second;
-  }
-  std::string_view token(int64_t id) const override {
-    return id >= 0 && id < size() ? std::string_view(pairs_.tokens[static_cast<size_t>(id)]) : std::string_view();
-  }
-  int64_t size() const override { return static_cast<int64_t>(pairs_.tokens.size()); }
   void hide(const std::vector<int32_t>& ids) override {
     for (const int32_t id : ids) {
       merges_.forget(id);
-      ids_.erase(std::string(token(id)));
     }
+    ListedModel::hide(ids);
     find_quick();
   }
 
@@ -86,14 +70,6 @@ class CharacterPairModel final : public WordModel {
     bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : place > other.place; }
   };
 
-  int32_t required(const std::string& token, std::string_view what, const std::string& where) const {
-    const int32_t id = find(token);
-    if (id >= 0) return id;
-    throw CheckpointError(
-        fmt::format("{}: {} '{}' is missing in the vocabulary; vocabulary and merges must be of one model", where, what, token));
-  }
-  int32_t visible(std::string_view token) const { return find(token); }
-
   void add_merge(size_t rank, const std::string& where) {
     const auto& [left, right] = pairs_.merges[rank];
     const std::string what = fmt::format("of merge {} ('{} {}') the part", rank + 1, left, right), place = where + ".merges";
@@ -110,19 +86,19 @@ class CharacterPairModel final : public WordModel {
     for (size_t code = 0; code < quick_.size(); ++code) {
       std::string text;
       append_utf8(text, static_cast<char32_t>(code));
-      quick_[code] = visible(text);
+      quick_[code] = find(text);
     }
   }
 
   int32_t character_id(std::string_view character, bool first, bool last, std::string& storage) const {
     if ((first || pairs_.prefix.empty()) && (!last || pairs_.suffix.empty())) {
       if (character.size() <= 2) return quick_[utf8_at(character, 0).code];
-      return visible(character);
+      return find(character);
     }
     storage = first ? "" : pairs_.prefix;
     storage += character;
     if (last) storage += pairs_.suffix;
-    return visible(storage);
+    return find(storage);
   }
 
   // The characters of a word, unknown ones as bytes or as the unknown token.
@@ -199,7 +175,6 @@ class CharacterPairModel final : public WordModel {
   }
 
   CharacterPairs pairs_;
-  TokenIds ids_;
   MergeTable merges_;
   std::array<int32_t, 256> bytes_{};
   std::array<int32_t, 0x800> quick_{};

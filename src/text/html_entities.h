@@ -4,5 +4,6 @@
 namespace infig {
 
 extern const char* const kHtmlEntities;
+extern const char* const kHtml4Entities;  // "amp=26 "
 
 }  // namespace infig

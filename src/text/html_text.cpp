@@ -18,23 +18,29 @@ bool is_digit(char letter, bool hexadecimal) {
   return (letter >= '0' && letter <= '9') || (hexadecimal && ((letter >= 'a' && letter <= 'f') || (letter >= 'A' && letter <= 'F')));
 }
 
+HtmlNames names_in(std::string_view left) {
+  HtmlNames names;
+  while (!left.empty()) {
+    const size_t space = left.find(' '), equals = left.find('=');
+    std::string characters;
+    for (size_t at = equals; at < space; at = left.find_first_of(", ", at + 1)) {
+      append_utf8(characters, static_cast<char32_t>(std::strtoul(left.data() + at + 1, nullptr, 16)));
+    }
+    names.emplace(left.substr(0, equals), characters);
+    left.remove_prefix(space + 1);
+  }
+  return names;
+}
+
 }  // namespace
 
 const HtmlNames& html_names() {
-  static const HtmlNames kNames = [] {
-    HtmlNames names;
-    std::string_view left = kHtmlEntities;
-    while (!left.empty()) {
-      const size_t space = left.find(' '), equals = left.find('=');
-      std::string characters;
-      for (size_t at = equals; at < space; at = left.find_first_of(", ", at + 1)) {
-        append_utf8(characters, static_cast<char32_t>(std::strtoul(left.data() + at + 1, nullptr, 16)));
-      }
-      names.emplace(left.substr(0, equals), characters);
-      left.remove_prefix(space + 1);
-    }
-    return names;
-  }();
+  static const HtmlNames kNames = names_in(kHtmlEntities);
+  return kNames;
+}
+
+const HtmlNames& html4_names() {
+  static const HtmlNames kNames = names_in(kHtml4Entities);
   return kNames;
 }
 

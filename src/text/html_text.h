@@ -10,7 +10,8 @@
 namespace infig {
 
 using HtmlNames = std::unordered_map<std::string, std::string>;
-const HtmlNames& html_names();  // names without "&", as the standard has them: "amp;", "amp"
+const HtmlNames& html_names();   // names without "&", as the standard has them: "amp;", "amp"
+const HtmlNames& html4_names();  // the 252 names of HTML 4: "amp"
 
 // The number behind "&#" at `at` and where it ends, a semicolon included; npos where there is none.
 size_t html_number_end(std::string_view text, size_t at, char32_t& code);

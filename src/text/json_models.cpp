@@ -17,9 +17,7 @@ using Json = nlohmann::json;
 class WordLevelModel final : public ListedModel {
  public:
   WordLevelModel(std::vector<std::string> tokens, const std::string& unknown) : ListedModel(std::move(tokens)) {
-    for (size_t id = 0; id < tokens_.size(); ++id) {
-      if (!tokens_[id].empty()) ids_[tokens_[id]] = static_cast<int32_t>(id);
-    }
+    list_tokens();
     unknown_ = find(unknown);
   }
   void cut(std::string_view word, std::vector<WordPart>& parts) const override {

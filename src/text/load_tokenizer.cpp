@@ -10,9 +10,11 @@
 #include "text/open_clip_text.h"
 #include "text/pipeline.h"
 #include "text/sentencepiece.h"
+#include "text/siglip_text.h"
 #include "text/tokenizer_folder.h"
 #include "text/tokenizer_rules.h"
 #include "text/vocabulary_files.h"
+#include "text/word_vocabulary.h"
 #include "text/wordpiece.h"
 
 namespace infig {
@@ -263,19 +265,28 @@ std::unique_ptr<Tokenizer> load_json(const TokenizerFolder& folder, ClipText cli
 
 std::unique_ptr<Tokenizer> load_any(const std::filesystem::path& path, ClipText clip_text) {
   const TokenizerFolder folder(path);
+  if (is_siglip_tokenizer(folder) && (folder.has("spiece.model") || folder.tokenizer_json().is_object())) return load_siglip_pieces(folder);
   if (folder.tokenizer_json().is_object()) return load_json(folder, clip_text);
   if (folder.has("spm.model")) return load_sentencepiece(folder);
   if (folder.has("sentencepiece.bpe.model")) return load_xlm_roberta_pieces(folder);
   if (folder.has("vocab.txt") && folder.has("bpe.codes")) return load_bertweet(folder);
   if (folder.has("vocab.txt")) return load_wordpiece(folder);
   if (folder.has("vocab.json")) return load_byte_pairs(folder, "", clip_text);
+  if (folder.has("words.json")) return load_word_vocabulary(folder.file("words.json"));
   if (std::filesystem::is_regular_file(path)) {
     if (path.extension() == ".gz") return load_byte_pairs(folder, path.filename().string(), clip_text);
     throw CheckpointError(fmt::format("{}: expected a folder with a tokenizer, or CLIP's {}", path.string(), kClipFile));
   }
   if (folder.has(kClipFile)) return load_byte_pairs(folder, kClipFile, clip_text);
+  if (folder.has("spiece.model")) {
+    throw CheckpointError(
+        fmt::format("{}: many tokenizers have a spiece.model; only SiglipTokenizer's can be read, and neither tokenizer_class in "
+                    "tokenizer_config.json nor model_type in config.json says that it is one",
+                    folder.where()));
+  }
   throw CheckpointError(
-      fmt::format("{}: holds no tokenizer; expected tokenizer.json, spm.model (DeBERTa), sentencepiece.bpe.model (XLM-R), vocab.txt (BERT, "
+      fmt::format("{}: holds no tokenizer; expected tokenizer.json, spm.model (DeBERTa), sentencepiece.bpe.model (XLM-R), spiece.model "
+                  "(SigLIP), vocab.txt (BERT, "
                   "MPNet), vocab.json with merges.txt (RoBERTa, CLIP) or {} (CLIP)",
                   folder.where(), kClipFile));
 }

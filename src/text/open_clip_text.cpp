@@ -1,15 +1,14 @@
 #include "text/open_clip_text.h"
 
 #include <unicode/locid.h>
-#include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "text/decompose.h"
 #include "text/html_text.h"
+#include "text/python_text.h"
 #include "text/unicode.h"
 
 namespace infig {
@@ -234,60 +233,6 @@ void repair(AlignedText& text) {
   text.bytes = head.bytes + tail.bytes;
   text.source = std::move(head.source);
   text.source.insert(text.source.end(), tail.source.begin(), tail.source.end());
-}
-
-bool is_python_space(char32_t code) { return (char_flags(code) & kSpace) != 0 || (code >= 0x1C && code <= 0x1F); }
-
-void collapse_spaces(AlignedText& text) {
-  AlignedText::Replacer replacer(text);
-  const std::string_view bytes = text.bytes;
-  for (size_t at = 0; at < bytes.size();) {
-    const size_t begin = at;
-    while (at < bytes.size() && is_python_space(utf8_at(bytes, at).code)) at += utf8_at(bytes, at).length;
-    if (at > begin) {
-      const bool inside = begin > 0 && at < bytes.size();
-      replacer.replace(begin, at, inside ? " " : "", /*whole=*/true);
-    } else {
-      at += utf8_at(bytes, at).length;
-    }
-  }
-  replacer.finish();
-}
-
-// Whether a sigma at `at` ends its word: behind a cased letter and before none, characters that case ignores aside.
-bool is_final_sigma(std::string_view text, size_t at) {
-  const auto kind = [](char32_t code) {
-    if (u_hasBinaryProperty(static_cast<UChar32>(code), UCHAR_CASE_IGNORABLE) != 0) return 0;
-    return u_hasBinaryProperty(static_cast<UChar32>(code), UCHAR_CASED) != 0 ? 1 : 2;
-  };
-  int before = 2, behind = 2;
-  for (size_t place = at; place > 0;) {
-    place = previous_character(text, place);
-    before = kind(utf8_at(text, place).code);
-    if (before != 0) break;
-  }
-  for (size_t place = at + 2; place < text.size(); place += utf8_at(text, place).length) {
-    behind = kind(utf8_at(text, place).code);
-    if (behind != 0) break;
-  }
-  return before == 1 && behind != 1;
-}
-
-void python_lower(AlignedText& text) {
-  std::vector<TextChange> changes;
-  for (size_t at = 0; at < text.bytes.size();) {
-    const Utf8Character character = utf8_at(text.bytes, at);
-    std::array<char32_t, 2> lower = {character.code, 0};
-    if (character.code == 0x3A3) {
-      lower[0] = is_final_sigma(text.bytes, at) ? 0x3C2 : 0x3C3;
-    } else if ((char_flags(character.code) & kUpper) != 0) {
-      lower = lower_case(character.code);
-    }
-    changes.push_back({.code = lower[0], .change = 0});
-    if (lower[1] != 0) changes.push_back({.code = lower[1], .change = 1});
-    at += character.length;
-  }
-  text.transform(changes);
 }
 
 class OpenClipNormalizer final : public JsonNormalizer {

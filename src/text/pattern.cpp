@@ -1,6 +1,7 @@
 #include "text/pattern.h"
 
 #include <fmt/format.h>
+#define ONIG_ESCAPE_UCHAR_COLLISION  // ICU has a UChar too
 #include <oniguruma.h>
 
 #include <mutex>

@@ -21,13 +21,6 @@ namespace fs = std::filesystem;
 constexpr const char* kModelFile = "spm.model";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 
-// Number of code points that begin before each byte, and before the end. Bytes that continue a character do not count.
-std::vector<int32_t> code_points_before(std::string_view text) {
-  std::vector<int32_t> before(text.size() + 1, 0);
-  for (size_t i = 0; i < text.size(); ++i) before[i + 1] = before[i] + (continues_character(text[i]) ? 0 : 1);
-  return before;
-}
-
 // Length in bytes of the white space (Unicode's property) at a byte of the text; 0 where there is none.
 size_t space_length(std::string_view text, size_t at) {
   if (at >= text.size()) return 0;
@@ -64,9 +57,7 @@ class SentencePieceTokenizer final : public Tokenizer {
  public:
   SentencePieceTokenizer(std::string model, const std::string& where, SentencePieceReading reading)
       : model_(std::move(model)), reading_(reading) {
-    if (const std::string fault = load_fault(); !fault.empty()) {
-      throw CheckpointError(fmt::format("{}: is not a SentencePiece model, or a damaged one ({}); copy the file again", where, fault));
-    }
+    load_pieces(processor_, model_, where);
     special_ = {.pad = find_special(kPad, where),
                 .cls = find_special(kCls, where),
                 .sep = find_special(kSep, where),
@@ -135,17 +126,6 @@ class SentencePieceTokenizer final : public Tokenizer {
  private:
   static constexpr size_t kPad = 0, kCls = 1, kSep = 2, kUnk = 3, kMask = 4;  // indices into kSpecialTokens
 
-  // The library reports most damage as a status, some of it (an empty piece) as an exception of its trie.
-  std::string load_fault() {
-    if (std::string fault = charsmap_fault(model_); !fault.empty()) return fault;
-    try {
-      const auto status = processor_.LoadFromSerializedProto(model_);
-      return status.ok() ? "" : status.message();
-    } catch (const std::exception& error) {
-      return error.what();
-    }
-  }
-
   int32_t find_special(size_t special, const std::string& where) const {
     const std::string_view piece = kSpecialTokens[special];
     const int id = processor_.PieceToId(piece);
@@ -212,7 +192,30 @@ class SentencePieceTokenizer final : public Tokenizer {
   bool split_ = false;  // special tokens typed in a text are no tokens
 };
 
+// The library reports most damage as a status, some of it (an empty piece) as an exception of its trie.
+std::string load_fault(sentencepiece::SentencePieceProcessor& processor, const std::string& model) {
+  if (std::string fault = charsmap_fault(model); !fault.empty()) return fault;
+  try {
+    const auto status = processor.LoadFromSerializedProto(model);
+    return status.ok() ? "" : status.message();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
 }  // namespace
+
+std::vector<int32_t> code_points_before(std::string_view text) {
+  std::vector<int32_t> before(text.size() + 1, 0);
+  for (size_t i = 0; i < text.size(); ++i) before[i + 1] = before[i] + (continues_character(text[i]) ? 0 : 1);
+  return before;
+}
+
+void load_pieces(sentencepiece::SentencePieceProcessor& processor, const std::string& model, const std::string& where) {
+  const std::string fault = load_fault(processor, model);
+  if (fault.empty()) return;
+  throw CheckpointError(fmt::format("{}: is not a SentencePiece model, or a damaged one ({}); copy the file again", where, fault));
+}
 
 SpecialTokenMatch find_special_token(std::string_view text, size_t start) {
   for (size_t at = text.find('[', start); at != std::string_view::npos; at = text.find('[', at + 1)) {

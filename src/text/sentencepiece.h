@@ -5,9 +5,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/tokenizer.h"
 #include "text/tokenizer_folder.h"
+
+namespace sentencepiece {
+class SentencePieceProcessor;
+}
 
 namespace infig {
 
@@ -20,6 +25,12 @@ struct SpecialTokenMatch {
 
 // The first special token typed in `text` at or behind the byte `start`.
 SpecialTokenMatch find_special_token(std::string_view text, size_t start);
+
+// Number of code points that begin before each byte, and before the end. Bytes that continue a character do not count.
+std::vector<int32_t> code_points_before(std::string_view text);
+
+// Loads a serialized model. Throws CheckpointError, naming `where`, for what is none.
+void load_pieces(sentencepiece::SentencePieceProcessor& processor, const std::string& model, const std::string& where);
 
 struct SentencePieceReading {
   bool lower_case = false;      // the text is lower-cased first (do_lower_case)

@@ -72,11 +72,14 @@ enum class ClipText {
 ClipText clip_text_of(const std::filesystem::path& path);
 
 // Reads the tokenizer of a folder as the hub publishes them; the first of these that is there:
-//   tokenizer.json                                 whole, or its vocabulary under the rules of a published class (docs/tokenizers.md has
-//   the table) spm.model                                      DeBERTa-v2 and v3. [MASK] is the id behind the last piece where the model has
-//   none sentencepiece.bpe.model                        XLM-R vocab.txt                                      BERT (DistilBERT, ELECTRA,
-//   MobileBERT) and MPNet; with bpe.codes BERTweet vocab.json and merges.txt                      RoBERTa and CLIP
-//   bpe_simple_vocab_16e6.txt.gz, or its path      CLIP, as OpenAI and open_clip ship it
+//   spiece.model           SigLIP, where the class or the model's type says so (a tokenizer.json beside it then counts for nothing)
+//   tokenizer.json         whole, or its vocabulary under the rules of a published class (docs/tokenizers.md has the table)
+//   spm.model              DeBERTa-v2 and v3. [MASK] is the id behind the last piece where the model has none
+//   sentencepiece.bpe.model    XLM-R
+//   vocab.txt              BERT (DistilBERT, ELECTRA, MobileBERT) and MPNet; with bpe.codes BERTweet
+//   vocab.json, merges.txt     RoBERTa and CLIP
+//   words.json             a vocabulary of whole words (word_vocabulary.h)
+//   bpe_simple_vocab_16e6.txt.gz, or its path    CLIP, as OpenAI and open_clip ship it
 // tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json beside them say which model it is, and its options.
 // Throws CheckpointError naming the missing or broken file, line and key, the special token that is absent, or the unknown kind.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path, SpecialInText special = SpecialInText::kKeep,

@@ -122,6 +122,11 @@ bool TokenizerFolder::generic_class() const {
   return is_generic(name);
 }
 
+void TokenizerFolder::refuse_unless(const char* key, const nlohmann::json& supported) const {
+  if (!config_.is_object() || !config_.contains(key) || config_[key].is_null() || config_[key] == supported) return;
+  throw CheckpointError(fmt::format("{}: {} is {}; supported is {}", file(kConfig).string(), key, config_[key].dump(), supported.dump()));
+}
+
 std::string TokenizerFolder::model_type() const { return model_type_; }
 
 bool TokenizerFolder::flag(const char* key, bool fallback) const {

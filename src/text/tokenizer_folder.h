@@ -40,6 +40,8 @@ class TokenizerFolder {
   // A switch of tokenizer_config.json; `fallback` where it is absent or null.
   bool flag(const char* key, bool fallback) const;
   int64_t integer(const char* key, int64_t fallback) const;
+  // Throws CheckpointError where tokenizer_config.json states another value of a key that is not supported otherwise.
+  void refuse_unless(const char* key, const nlohmann::json& supported) const;
   std::string text(const char* key) const;                                  // empty where it is absent or no text
   const nlohmann::json& tokenizer_json() const { return tokenizer_json_; }  // null where there is none
   const nlohmann::json& model_config() const { return model_config_; }      // config.json; null where there is none

@@ -49,7 +49,7 @@ constexpr std::array<const char*, 8> kRuling = {"BertTokenizer",      "MPNetToke
                                                 "DebertaV2Tokenizer", "XLMRobertaTokenizer", "Siglip2Tokenizer", "GemmaTokenizer"};
 
 // Classes of transformers 5.24 that make a tokenizer of the vocabulary by rules of their own, none of them known here.
-constexpr std::array<const char*, 73> kUnread = {"AlbertTokenizer",
+constexpr std::array<const char*, 72> kUnread = {"AlbertTokenizer",
                                                  "BarthezTokenizer",
                                                  "BartphoTokenizer",
                                                  "BertGenerationTokenizer",
@@ -112,7 +112,6 @@ constexpr std::array<const char*, 73> kUnread = {"AlbertTokenizer",
                                                  "RoCBertTokenizer",
                                                  "RoFormerTokenizer",
                                                  "SeamlessM4TTokenizer",
-                                                 "SiglipTokenizer",
                                                  "SplinterTokenizer",
                                                  "T5Tokenizer",
                                                  "TapasTokenizer",

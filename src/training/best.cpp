@@ -46,8 +46,8 @@ double metric_value(BestMetric metric, const ClassificationScores& scores, doubl
   return scores.accuracy;
 }
 
-bool better(BestMetric metric, double value, double than) {
-  return metric == BestMetric::kLoss || metric == BestMetric::kEce ? value < than : value > than;
+bool better(BestMetric metric, double value, double than, double by) {
+  return metric == BestMetric::kLoss || metric == BestMetric::kEce ? value < than - by : value > than + by;
 }
 
 std::vector<int64_t> best_steps(const json& log_history, BestMetric metric, int64_t count) {

@@ -14,7 +14,8 @@ namespace infig {
 const char* metric_name(BestMetric metric);  // as messages call it: "macro F1"
 const char* metric_key(BestMetric metric);   // key in metrics.jsonl: "eval_f1_macro"
 double metric_value(BestMetric metric, const ClassificationScores& scores, double loss);
-bool better(BestMetric metric, double value, double than);  // whether `value` beats `than`; smaller is better for loss and ece
+// Whether `value` beats `than` by more than `by`; smaller is better for loss and ece.
+bool better(BestMetric metric, double value, double than, double by = 0);
 
 // Returns the steps of the `count` best evaluations of log_history, best first; ties are broken by weighted F1, then by the earlier step.
 // Evaluations whose metric is not finite are left out. Throws CheckpointError if one has no metric.

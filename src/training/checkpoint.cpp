@@ -98,14 +98,15 @@ std::vector<std::string> broken_names(const GuardedFolder& checkpoints) {
   return names;
 }
 
-// Sets `latest` to the checkpoint `name`, and `best` to the best one that it records.
+// Sets `latest` to the checkpoint `name`, and `best` to the best one that it records. Where that is gone the link stays as it is: whether
+// the run can go on without it is decided later, and a start that fails removes nothing.
 void point_links_back(const GuardedFolder& checkpoints, const std::string& name) {
   checkpoints.point_link("latest", name);
   const int64_t best = read_trainer_state(checkpoints.path() / name).best_step;
-  if (best >= 0 && checkpoints.kind(checkpoint_name(best)) == GuardedFolder::Kind::kFolder) {
-    checkpoints.point_link("best", checkpoint_name(best));
-  } else {
+  if (best < 0) {
     checkpoints.remove("best");
+  } else if (checkpoints.kind(checkpoint_name(best)) == GuardedFolder::Kind::kFolder) {
+    checkpoints.point_link("best", checkpoint_name(best));
   }
 }
 
@@ -161,8 +162,8 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run) {
   // The last saved checkpoint counts, not the one with the highest number. They differ only if somebody moved folders by hand.
   const std::string linked = linked_checkpoint(folder, "latest").value_or("");
   if (const auto latest = std::find(names.begin(), names.end(), linked); latest != names.end()) names.erase(names.begin(), latest);
-  std::string broken;
-  std::vector<std::string> models;  // checkpoints without training state
+  std::vector<std::pair<std::string, std::string>> broken;  // names, and what is wrong with them
+  std::vector<std::string> models;                          // checkpoints without training state
   for (const std::string& name : names) {
     const fs::path path = folder.path() / name;
     check_checkpoint_format(path);
@@ -173,19 +174,23 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run) {
       }
       if (has_training_state(path)) check_whole(path);
     } catch (const Error& problem) {
-      broken = problem.what();
-      move_aside(folder, name, broken);
+      broken.emplace_back(name, problem.what());
       continue;
     }
+    for (const auto& [newer, why] : broken) move_aside(folder, newer, why);
     // Only older checkpoints are stripped of their state on purpose, so newer ones without state are damaged.
     for (const std::string& newer : models) move_aside(folder, newer, fmt::format("{} is absent", kOptimizer));
     point_links_back(folder, name);  // a kill after a checkpoint was renamed can leave them outdated
     return fs::canonical(path);
   }
   if (broken.empty() && models.empty() && broken_names(folder).empty()) return std::nullopt;
-  if (broken.empty()) broken = models.empty() ? broken_names(folder).back() : models.front() + " has no " + kOptimizer;
+  const std::string why = !broken.empty()  ? broken.back().second
+                          : models.empty() ? broken_names(folder).back()
+                                           : models.front() + " has no " + kOptimizer;
   throw CheckpointError(fmt::format(
-      "{}: there is no whole checkpoint to continue from: {}; start anew in another --output-dir{}", folder.path().string(), broken,
+      "{}: there is no whole checkpoint to continue from: {}; put back what is damaged, or start anew in another "
+      "--output-dir{}",
+      folder.path().string(), why,
       models.empty() ? "" : fmt::format(", from the model that is left: --init-from {}", (folder.path() / models.front()).string())));
 }
 

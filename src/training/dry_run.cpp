@@ -130,7 +130,7 @@ double kept_pictures(Session& session, const DataSet& data, const DataSet& sampl
 
 DryRun dry_run(const RunConfig& wanted, const DataSet& whole, const fs::path& run, const fs::path& scratch, const std::atomic<int>* stop) {
   check_new_folder(run);
-  const DataSet data = wanted.data.limit > 0 ? limited(whole, wanted.data.limit, wanted.seed) : whole;
+  const DataSet data = posts_of_run(whole, wanted);
   check_trainable(wanted, data, Ranks::alone());
   RunConfig config = wanted;
   config.data.feature_cache.clear();  // a shared cache would hide the time to compute the features, and must not be written to

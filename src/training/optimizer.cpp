@@ -14,7 +14,7 @@ namespace infig {
 
 Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& options, const ParameterRoles& roles) : options_(options) {
   const ParameterRates rates(module, options, roles);
-  const bool adaptive = options.name != OptimizerName::kSgd;
+  const bool squares = options.name != OptimizerName::kSgd, first = options.name != OptimizerName::kRmsprop, adaptive = squares && first;
   for (const auto& item : module.named_parameters()) {
     const at::Tensor& parameter = item.value();
     if (!parameter.requires_grad()) continue;
@@ -22,8 +22,8 @@ Optimizer::Optimizer(const torch::nn::Module& module, const OptimOptions& option
     slots_.push_back(
         {.name = item.key(),
          .parameter = parameter,
-         .exp_avg = at::zeros_like(parameter),
-         .exp_avg_sq = adaptive ? at::zeros_like(parameter) : at::Tensor(),
+         .exp_avg = first ? at::zeros_like(parameter) : at::Tensor(),
+         .exp_avg_sq = squares ? at::zeros_like(parameter) : at::Tensor(),
          .step = adaptive ? at::zeros({}, parameter.options().dtype(at::kFloat)) : at::Tensor(),  // the fused kernels want a tensor
          .rate = rates.of(item.key(), parameter.dim())});
   }
@@ -44,10 +44,9 @@ double Optimizer::step(double learning_rate, double loss_scale) {
     Group& group = groups[{slot.rate.scale, slot.rate.weight_decay}];
     group.parameters.push_back(slot.parameter);
     group.grads.push_back(grad);
-    group.exp_avgs.push_back(slot.exp_avg);
-    if (!slot.step.defined()) continue;
-    group.exp_avg_sqs.push_back(slot.exp_avg_sq);
-    group.steps.push_back(slot.step);
+    if (slot.exp_avg.defined()) group.exp_avgs.push_back(slot.exp_avg);
+    if (slot.exp_avg_sq.defined()) group.exp_avg_sqs.push_back(slot.exp_avg_sq);
+    if (slot.step.defined()) group.steps.push_back(slot.step);
   }
   if (all_grads.empty()) return 0;
   if (loss_scale != 1) at::_foreach_mul_(all_grads, 1 / loss_scale);
@@ -56,6 +55,16 @@ double Optimizer::step(double learning_rate, double loss_scale) {
   if (options_.clip > 0 && norm > options_.clip) at::_foreach_mul_(all_grads, options_.clip / (norm + 1e-6));
   for (auto& [rate, group] : groups) update(group, learning_rate * rate.first, rate.second);
   return norm;
+}
+
+// Keras' RMSprop: v = rho v + (1 - rho) g^2, p = p - lr g / (sqrt(v) + eps).
+void Optimizer::rmsprop(Group& group, double learning_rate, double weight_decay) const {
+  if (weight_decay != 0) at::_foreach_add_(group.grads, group.parameters, weight_decay);
+  at::_foreach_mul_(group.exp_avg_sqs, options_.rho);
+  at::_foreach_addcmul_(group.exp_avg_sqs, group.grads, group.grads, 1 - options_.rho);
+  std::vector<at::Tensor> roots = at::_foreach_sqrt(group.exp_avg_sqs);
+  at::_foreach_add_(roots, options_.eps);
+  at::_foreach_addcdiv_(group.parameters, group.grads, roots, -learning_rate);
 }
 
 void Optimizer::update(Group& group, double learning_rate, double weight_decay) {
@@ -74,6 +83,9 @@ void Optimizer::update(Group& group, double learning_rate, double weight_decay) 
       at::_fused_sgd_(group.parameters, group.grads, group.exp_avgs, weight_decay, options_.momentum, learning_rate, 0, options_.nesterov,
                       false, false, std::nullopt, std::nullopt);
       break;
+    case OptimizerName::kRmsprop:
+      rmsprop(group, learning_rate, weight_decay);
+      break;
   }
   // The fused kernels do not increment version counters, by which folded and packed weights notice a change (nn/weight_state.h).
   for (const at::Tensor& parameter : group.parameters) parameter.unsafeGetTensorImpl()->bump_version();
@@ -90,13 +102,10 @@ std::string Optimizer::non_finite_gradient() const {
 TensorMap Optimizer::state() const {
   TensorMap tensors;
   for (const auto& slot : slots_) {
-    if (!slot.step.defined()) {
-      tensors["momentum_buffer." + slot.name] = slot.exp_avg;
-      continue;
-    }
-    tensors["exp_avg." + slot.name] = slot.exp_avg;
-    tensors["exp_avg_sq." + slot.name] = slot.exp_avg_sq;
-    tensors["step." + slot.name] = slot.step;
+    const bool sgd = !slot.exp_avg_sq.defined();
+    if (slot.exp_avg.defined()) tensors[(sgd ? "momentum_buffer." : "exp_avg.") + slot.name] = slot.exp_avg;
+    if (slot.exp_avg_sq.defined()) tensors["exp_avg_sq." + slot.name] = slot.exp_avg_sq;
+    if (slot.step.defined()) tensors["step." + slot.name] = slot.step;
   }
   return tensors;
 }
@@ -126,7 +135,7 @@ int64_t schedule_length(const std::vector<int64_t>& epochs, int64_t steps_per_ep
   return epochs.back() * steps_per_epoch;
 }
 
-double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total) {
+double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total, int64_t steps_per_epoch) {
   const double warm = std::floor(options.warmup * static_cast<double>(total));
   const auto at = static_cast<double>(step);
   if (at < warm) return options.lr * (at + 1) / warm;
@@ -139,6 +148,8 @@ double scheduled_rate(const OptimOptions& options, int64_t step, int64_t total) 
       return options.lr * (1.0 - progress);
     case Schedule::kCosine:
       return options.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    case Schedule::kExponential:
+      return options.lr * std::pow(options.decay, (at - warm) / static_cast<double>(std::max<int64_t>(1, steps_per_epoch)));
   }
   return options.lr;
 }

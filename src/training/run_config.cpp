@@ -15,15 +15,22 @@ namespace {
 
 void bind_optim(ConfigBinder& binder, OptimOptions& optim) {
   binder.section("optim");
-  binder.choice("name", optim.name, {{"adam", OptimizerName::kAdam}, {"adamw", OptimizerName::kAdamW}, {"sgd", OptimizerName::kSgd}},
-                "adam | adamw | sgd, row 39");
+  binder.choice("name", optim.name,
+                {{"adam", OptimizerName::kAdam},
+                 {"adamw", OptimizerName::kAdamW},
+                 {"sgd", OptimizerName::kSgd},
+                 {"rmsprop", OptimizerName::kRmsprop}},
+                "adam | adamw | sgd | rmsprop, row 39");
   binder.field("lr", optim.lr, {.low = 0, .low_open = true}, "learning rate at the end of warm-up");
   binder.field("lr_new", optim.lr_new, {.low = 0},
                "learning rate of parts without published weights in a model that has parts with them; 0: optim.lr");
-  binder.field("weight_decay", optim.weight_decay, {.low = 0}, "L2 penalty (adam, sgd) or decoupled decay (adamw) of matrices, row 39");
+  binder.field("weight_decay", optim.weight_decay, {.low = 0},
+               "L2 penalty (adam, sgd, rmsprop) or decoupled decay (adamw) of matrices, row 39");
   binder.field("beta1", optim.beta1, {.low = 0, .high = 1, .high_open = true}, "decay of the first moment");
   binder.field("beta2", optim.beta2, {.low = 0, .high = 1, .high_open = true}, "decay of the second moment");
-  binder.field("eps", optim.eps, {.low = 0, .low_open = true}, "Adam's epsilon");
+  binder.field("eps", optim.eps, {.low = 0, .low_open = true},
+               "epsilon of adam, adamw and rmsprop, added to the root of the second moment");
+  binder.field("rho", optim.rho, {.low = 0, .high = 1, .high_open = true}, "rmsprop: decay of the mean of squared gradients");
   binder.field("momentum", optim.momentum, {.low = 0, .high = 1, .high_open = true}, "sgd: decay of the momentum buffer");
   binder.field("nesterov", optim.nesterov, "sgd: Nesterov momentum");
   binder.field("layer_decay", optim.layer_decay, {.low = 0, .high = 1, .low_open = true},
@@ -35,8 +42,12 @@ void bind_optim(ConfigBinder& binder, OptimOptions& optim) {
       "parameters with rates of their own, first match counts: [\"text_encoder.embeddings.* frozen\", \"head.* lr=1e-3 weight_decay=0\"]");
   binder.field("clip", optim.clip, {.low = 0}, "largest gradient norm; 0: no clipping, row 39");
   binder.choice("schedule", optim.schedule,
-                {{"linear", Schedule::kLinear}, {"constant", Schedule::kConstant}, {"cosine", Schedule::kCosine}},
-                "after warm-up: linear to 0 | constant | cosine to 0, row 38");
+                {{"linear", Schedule::kLinear},
+                 {"constant", Schedule::kConstant},
+                 {"cosine", Schedule::kCosine},
+                 {"exponential", Schedule::kExponential}},
+                "after warm-up: linear to 0 | constant | cosine to 0 | exponential (times optim.decay an epoch, step by step), row 38");
+  binder.field("decay", optim.decay, {.low = 0, .high = 1, .low_open = true}, "exponential: factor of the rate over an epoch");
   binder.field("warmup", optim.warmup, {.low = 0, .high = 1}, "share of all steps in which the rate rises from 0, row 38");
 }
 
@@ -46,6 +57,7 @@ void bind_train(ConfigBinder& binder, TrainOptions& train) {
   binder.field("epochs", train.epochs, {.low = 1}, "passes over the training split, row 37");
   binder.field("batch_size", train.batch_size, {.low = 1}, "posts a step, over all ranks");
   binder.field("patience", train.patience, {.low = 0}, "evaluations without a better best_metric before stopping; 0: never");
+  binder.field("min_delta", train.min_delta, {.low = 0}, "by how much more than this best_metric must be better to count against patience");
   binder.field("micro_batch", train.micro_batch, {.low = 0},
                "posts whose graph is in memory at once, while GAM and HFAM see the whole batch; 0: all of them");
   binder.field("activation_checkpointing", train.activation_checkpointing,
@@ -194,8 +206,10 @@ RunConfig load_run_config(const RunConfigRequest& request) {
   config.may_lose_pictures = find_config_value(request.file, request.overrides, "data.bad_image") == "missing";
   std::vector<GivenWay> given;
   if (!request.random_init) given = config.model->give_way([&request](const std::string& key) { return is_typed(request, key); });
-  const bool continues = !request.run.empty() && !request.random_init && !config.model->pretrained_files().empty();
-  if (const auto stored = continues ? newest_stored_model(request.run) : std::nullopt) {
+  const bool continues = !request.run.empty() && config.model->continues_by_adopting(request.random_init);
+  const auto stored = continues ? newest_stored_model(request.run) : std::nullopt;
+  // Of another model's run nothing is read: that the models differ is said when the run is about to be continued.
+  if (stored && stored->config.value("model_type", "infig") == config.model.kind().name) {
     config.model->adopt(stored->config, stored->where);
   } else {
     config.model->resolve(request.random_init);

@@ -29,8 +29,8 @@ struct DataOptions {
   int64_t shuffle_buffer = 0;  // posts; 0: the whole epoch is shuffled at once; see data/sampler.h
 };
 
-enum class OptimizerName { kAdam, kAdamW, kSgd };
-enum class Schedule { kLinear, kConstant, kCosine };
+enum class OptimizerName { kAdam, kAdamW, kSgd, kRmsprop };
+enum class Schedule { kLinear, kConstant, kCosine, kExponential };
 
 struct OptimOptions {
   OptimizerName name = OptimizerName::kAdam;  // row 39
@@ -38,12 +38,14 @@ struct OptimOptions {
   double lr_new = 0;  // learning rate of parts without published weights, in a model that has parts with them; 0: lr
   double weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double rho = 0.9;                       // rmsprop: v = rho v + (1 - rho) g^2
   double momentum = 0.9;                  // sgd: v = momentum v + g
   bool nesterov = false;                  // sgd with Nesterov momentum
   double layer_decay = 1;                 // factor between the rates of adjacent layers of the text encoder, from the last one down
   std::vector<std::string> groups = {};   // "PATTERN lr=1e-4 weight_decay=0" or "PATTERN frozen"
   double clip = 1.0;                      // largest gradient norm; 0: no clipping
   Schedule schedule = Schedule::kLinear;  // row 38
+  double decay = 0.8;                     // exponential: factor of the rate an epoch
   double warmup = 0.1;                    // length of the warm-up as a share of all steps
 };
 
@@ -61,6 +63,7 @@ struct TrainOptions {
   int64_t epochs = 20;    // row 37
   int64_t batch_size = 64;
   int64_t patience = 5;                   // evaluations without a better best_metric before training stops; 0: never
+  double min_delta = 0;                   // an evaluation must be better by more than that to count against patience
   int64_t micro_batch = 0;                // posts whose graph is in memory at once; 0: the whole batch
   bool activation_checkpointing = false;  // recompute each layer's activations in the backward pass
   double modality_dropout = 0;            // probability that a training post loses its text or its picture

@@ -48,7 +48,7 @@ void check_same_weights(const std::string& key, const std::string& before, const
                     "more, or with the place that it was moved to",
                     key, path.string(), before));
   }
-  const nlohmann::json there = weights_hashes(key == "train.init_from" ? find_checkpoint(path) / "model.safetensors" : path);
+  const nlohmann::json there = weights_hashes(key, path);
   if (digests(there) == digests(weights.at(key))) return;
   throw ConfigError(
       fmt::format("{}={}: holds other weights than the run started from: SHA-256 {}, it was {} ({}); resume with those, or "

@@ -29,7 +29,15 @@ DataSet limited(const DataSet& data, int64_t limit, uint64_t seed) {
   return part;
 }
 
-nlohmann::json weights_hashes(const std::filesystem::path& path) {
+DataSet posts_of_run(const DataSet& data, const RunConfig& config) {
+  DataSet own = data;
+  config.model->complete_posts(own);
+  return config.data.limit > 0 ? limited(own, config.data.limit, config.seed) : own;
+}
+
+nlohmann::json weights_hashes(const std::string& key, const std::filesystem::path& named) {
+  if (key == "words.vectors") return {{named.filename().string(), sha256_file(named)}};  // text, and no archive of weights
+  const std::filesystem::path path = key == "train.init_from" ? find_checkpoint(named, "--init-from") / "model.safetensors" : named;
   nlohmann::json hashes = nlohmann::json::object();
   const auto archive = open_archive(path);
   for (const std::filesystem::path& file : archive.files()) hashes[file.filename().string()] = sha256_file(file);
@@ -45,8 +53,7 @@ std::vector<std::pair<std::string, std::filesystem::path>> weights_paths(const R
 
 nlohmann::json starting_weights(const RunConfig& config) {
   nlohmann::json hashes = nlohmann::json::object();
-  for (const auto& [key, path] : weights_paths(config))
-    hashes[key] = weights_hashes(key == "train.init_from" ? find_checkpoint(path) / "model.safetensors" : path);
+  for (const auto& [key, path] : weights_paths(config)) hashes[key] = weights_hashes(key, path);
   return hashes;
 }
 

@@ -95,6 +95,7 @@ Session::Session(RunConfig config, const DataSet& data, const SessionStart& star
   const std::vector<int64_t> counted = start.whole != nullptr ? whole.rows_of(Split::kTrain) : train_rows_;
   objective_ = model_->make_objective({.train_posts = static_cast<int64_t>(counted.size()),
                                        .batch_size = config_.train.batch_size,
+                                       .steps_per_epoch = steps_of(config_, static_cast<int64_t>(train_rows_.size())),
                                        .seed = config_.seed,
                                        .classification = config_.model->classification(posts_of_class(whole, counted)),
                                        .ranks = &ranks});
@@ -152,7 +153,7 @@ void Session::choose_tokenizer(const SessionStart& start) {
   if (start.checkpoint) {
     if (config_.model->wants_tokens()) tokenizer_ = load_tokenizer(*start.checkpoint);
   } else if (!from.empty() && config_.model->wants_tokens()) {
-    tokenizer_ = load_tokenizer(find_checkpoint(from));
+    tokenizer_ = load_tokenizer(find_checkpoint(from, "--init-from"));
   } else {
     tokenizer_ = config_.model->make_tokenizer(start.whole != nullptr ? *start.whole : *data_);
   }
@@ -204,7 +205,7 @@ void Session::add_inputs(const SessionStart& start) {
 
 // Copies all weights by name. Only the classifier's last layer may have another shape (other labels); it then keeps its initial weights.
 void Session::start_from(const std::filesystem::path& run) {
-  const std::filesystem::path file = find_checkpoint(run) / "model.safetensors";
+  const std::filesystem::path file = find_checkpoint(run, "--init-from") / "model.safetensors";
   const TensorMap stored = load_tensors(file);
   TensorMap mine = state_dict(*model_);
   std::vector<std::string> problems, anew;

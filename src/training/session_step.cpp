@@ -35,7 +35,15 @@ class BufferGuard {
 std::string describe_losses(const StepResult& result) {
   std::string parts = fmt::format("classification {}", result.classification);
   for (const LossValue& loss : result.others) parts += fmt::format(", {} {}", loss.name, loss.value);
-  return fmt::format("the loss is {} ({})", result.loss, parts);
+  return fmt::format("the loss is {} ({})", std::isnan(result.loss) ? std::abs(result.loss) : result.loss, parts);  // never "-nan"
+}
+
+// What tells of a picture goes with it: captions and attributes of posts without a picture are padding.
+void hide_columns(Batch& batch, const at::Tensor& hidden) {
+  for (const BatchColumn column : {BatchColumn::kCaptions, BatchColumn::kAttributes}) {
+    const auto found = batch.columns.find(column);
+    if (found != batch.columns.end()) found->second = found->second.masked_fill(hidden.unsqueeze(1), 0);
+  }
 }
 
 }  // namespace
@@ -72,6 +80,7 @@ void Session::drop_modalities(Batch& batch, int64_t all, int64_t step) const {
   const double probability = config_.train.modality_dropout;
   if (probability == 0) return;
   RandomStream stream(config_.seed, "modality", static_cast<uint64_t>(step));
+  const at::Tensor had_image = batch.has_image;
   batch.has_text = batch.has_text.clone();
   batch.has_image = batch.has_image.clone();
   auto *has_text = batch.has_text.data_ptr<bool>(), *has_image = batch.has_image.data_ptr<bool>();
@@ -82,6 +91,7 @@ void Session::drop_modalities(Batch& batch, int64_t all, int64_t step) const {
     if (i < 0 || !has_text[i] || !has_image[i] || drawn >= probability) continue;
     (drawn < probability / 2 ? has_text : has_image)[i] = false;
   }
+  hide_columns(batch, had_image.logical_and(batch.has_image.logical_not()));
 }
 
 // Sums the losses over all ranks.
@@ -179,7 +189,7 @@ void Session::parts_step(const Batch& batch, const ForwardOptions& how, StepResu
 
 // Returns false if the gradient is not finite; nothing was updated then, and result.overflow tells whether fp16's loss scale was the cause.
 bool Session::update(StepResult& result, int64_t step) {
-  result.learning_rate = scheduled_rate(config_.optim, step, schedule_length(planned_epochs_, steps_per_epoch_, step));
+  result.learning_rate = scheduled_rate(config_.optim, step, schedule_length(planned_epochs_, steps_per_epoch_, step), steps_per_epoch_);
   result.grad_norm = optimizer_->step(result.learning_rate, scaler_.scale());
   if (std::isfinite(result.grad_norm)) {
     scaler_.good_step();
@@ -198,8 +208,9 @@ void Session::not_finite(const std::vector<int64_t>& rows, int64_t step, const s
     log_warning("{}. Nothing was updated, the run goes on (train.on_nan=skip)", message);
     return;
   }
-  throw DataError(fmt::format("{}. The last good checkpoint is kept.{} A lower optim.lr, precision=fp32 or a look at these posts may help",
-                              message, config_.train.on_nan == OnNan::kSkip ? fmt::format(" It is the {}th in a row.", kMost) : ""));
+  throw DataError(fmt::format("{}. Checkpoints that were saved before are kept.{} A lower optim.lr{} or a look at these posts may help",
+                              message, config_.train.on_nan == OnNan::kSkip ? fmt::format(" It is the {}th in a row.", kMost) : "",
+                              precision_ == Precision::kFp32 ? "" : ", precision=fp32"));
 }
 
 }  // namespace infig

@@ -14,7 +14,7 @@ namespace infig {
 BenchResult time_training(const RunConfig& config, const DataSet& whole, const BenchPlan& plan, StageTimer& timer, Ranks& ranks) {
   const int64_t warmup = plan.warmup, steps = plan.steps;
   std::vector<std::vector<std::string>>* ids = plan.batches;
-  const DataSet data = config.data.limit > 0 ? limited(whole, config.data.limit, config.seed) : whole;
+  const DataSet data = posts_of_run(whole, config);
   check_trainable(config, data, ranks);
   Session session(config, data, {.cache = plan.cache}, ranks);
   int64_t done = 0, posts = 0;

@@ -35,10 +35,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 TrainOutcome train(const TrainRequest& request, const DataSet& data) {
-  const int64_t limit = request.config.data.limit;
-  if (limit == 0) return TrainingRun(request, data).execute();
-  const DataSet part = limited(data, limit, request.config.seed);
-  return TrainingRun(request, part).execute();
+  const RunConfig& config = request.config;
+  if (!config.model->completes_posts() && config.data.limit == 0) return TrainingRun(request, data).execute();
+  const DataSet own = posts_of_run(data, config);
+  return TrainingRun(request, own).execute();
 }
 
 TrainOutcome TrainingRun::execute() {
@@ -48,6 +48,13 @@ TrainOutcome TrainingRun::execute() {
     if (!opened) return state_.finished ? already_finished() : paused_outcome();
     make_session();
     say_what_follows();
+  } catch (const Interrupted& stopped) {
+    if (fresh_ && ranks_.first()) withdraw();
+    if (!request_.own_resume) throw;
+    throw Interrupted(
+        fmt::format("{}: stopped by request before its first step; the runs that are done are kept. Continue with the same command",
+                    request_.run.string()),
+        stopped.exit_code());
   } catch (...) {
     if (fresh_ && ranks_.first()) withdraw();
     throw;
@@ -274,10 +281,13 @@ void TrainingRun::evaluate(bool counts) {
   // Best dev metric; ties are broken by weighted F1, then by the earlier step.
   const BestMetric metric = request_.config.train.best_metric;
   const double value = metric_value(metric, scores, scored.loss);
-  const bool gain = state_.best_step < 0 || better(metric, value, state_.best_metric);
-  const bool best = gain || (value == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
+  const bool first = state_.best_step < 0;
+  const bool gain = first || better(metric, value, state_.gain_metric, request_.config.train.min_delta);
+  const bool best =
+      first || better(metric, value, state_.best_metric) || (value == state_.best_metric && scores.f1_weighted > state_.best_f1_weighted);
   if (gain) {
     state_.evaluations_without_gain = 0;
+    state_.gain_metric = value;
   } else if (counts) {
     ++state_.evaluations_without_gain;
   }

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/words.h"
+#include "run/checkpoints.h"
 #include "run/description.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
@@ -91,10 +92,15 @@ bool TrainingRun::open_folder() {
   const GuardedFolder folder(run);
   check_no_links(folder);
   delete_leftovers(folder);
-  json weights;  // hashes of the weights that the run started from, whose files may be gone when it continues
+  json weights;                       // hashes of the weights that the run started from, whose files may be gone when it continues
+  std::vector<std::string> commands;  // that trained the run so far
   int64_t epochs_before = request_.config.train.epochs;
   if (fs::exists(run / "config.yaml")) {
-    if (fs::exists(run / "description.json")) weights = read_run_description(run).weights;
+    if (fs::exists(run / "description.json")) {
+      RunDescription before = read_run_description(run);
+      weights = std::move(before.weights);
+      commands = std::move(before.commands);
+    }
     epochs_before = check_same_config(run / "config.yaml", request_.config, weights);
     checkpoint_ = latest_checkpoint(run);
   }
@@ -107,11 +113,15 @@ bool TrainingRun::open_folder() {
                   run.string());
     }
     weights = json();
+    commands.clear();
     state_.planned_epochs = {request_.config.train.epochs};
   }
   lock_->sign();
   write_file_atomic(folder, "config.yaml", dump_run_config(request_.config, false));
   description_ = request_.description_json.empty() ? json::object() : json::parse(request_.description_json);
+  const std::string command = description_.value("command", "");
+  if (!command.empty() && (commands.empty() || commands.back() != command)) commands.push_back(command);
+  if (commands.size() > 1) description_["commands"] = commands;
   description_["seed"] = request_.config.seed;
   description_["data"] = data_.name;
   description_["data_sha256"] = data_.sha256;
@@ -126,6 +136,12 @@ bool TrainingRun::open_folder() {
 void TrainingRun::continue_from_checkpoint(int64_t epochs_before) {
   const fs::path& run = request_.run;
   state_ = read_trainer_state(*checkpoint_);
+  if (!fs::exists(run / "description.json")) {
+    throw DataError(fmt::format(
+        "{}: description.json is absent, which says what the run was trained on; put it back, or start another run from this one's model: "
+        "--init-from {} with another --output-dir",
+        run.string(), run.string()));
+  }
   const RunDescription description = read_run_description(run);
   if (description.data_sha256 != data_.sha256) {
     throw DataError(fmt::format("{}: the run was started on posts with SHA-256 {}, this data set has {}; resume on the same data",
@@ -156,18 +172,18 @@ bool TrainingRun::may_go_on() const {
 }
 
 void TrainingRun::find_best_again() {
-  const auto has_model = [&](int64_t step) {
-    return fs::exists(request_.run / "checkpoints" / checkpoint_name(step) / "model.safetensors");
-  };
-  if (state_.best_step < 0 || has_model(state_.best_step)) return;
-  const std::string lost = fmt::format("{}: the best checkpoint, of step {}, has no model.safetensors any more",
-                                       (request_.run / "checkpoints").string(), state_.best_step);
+  const auto fault = [&](int64_t step) { return checkpoint_fault(request_.run / "checkpoints" / checkpoint_name(step)); };
+  const auto usable = [&](int64_t step) { return fault(step).empty(); };
+  if (state_.best_step < 0 || usable(state_.best_step)) return;
+  const std::string lost = fmt::format("{}: the best checkpoint, of step {}, cannot be used any more: {}",
+                                       (request_.run / "checkpoints").string(), state_.best_step, fault(state_.best_step));
   if (state_.finished) {
     throw CheckpointError(
-        fmt::format("{}, and the run is finished; evaluate and predict take what is left: --run {}", lost, checkpoint_->string()));
+        fmt::format("{}; put it back. The run is finished, and no other one is chosen; evaluate and predict take what is left: --run {}",
+                    lost, checkpoint_->string()));
   }
   const auto steps = best_steps(state_.log_history, request_.config.train.best_metric, static_cast<int64_t>(state_.log_history.size()));
-  const auto left = std::find_if(steps.begin(), steps.end(), has_model);
+  const auto left = std::find_if(steps.begin(), steps.end(), usable);
   state_.best_step = left == steps.end() ? -1 : *left;
   const TrainerState none;
   state_.best_metric = none.best_metric;
@@ -177,6 +193,7 @@ void TrainingRun::find_best_again() {
     state_.best_metric = line.at(metric_key(request_.config.train.best_metric));
     state_.best_f1_weighted = line.at("eval_f1_weighted");
   }
+  state_.gain_metric = state_.best_metric;
   const GuardedFolder checkpoints = GuardedFolder(request_.run).folder("checkpoints");
   if (state_.best_step < 0) {
     checkpoints.remove("best");
@@ -265,6 +282,7 @@ void TrainingRun::make_session() {
   journal_ = std::make_unique<Journal>(request_.run, checkpoint_ ? state_.global_step : -1, train.tensorboard);
   journal_->write_bad_pictures(session_->loader().bad_pictures());
   if (const Tokenizer* tokenizer = session_->tokenizer(); tokenizer != nullptr) description_["tokenizer"] = tokenizer->rule();
+  if (const auto marks = session_->model().marks(); !marks.empty()) description_["marks"] = marks;
   // For a later start, when the encoders' folders may be gone.
   if (!session_->features().empty()) description_["features"] = session_->features();
   write_description();

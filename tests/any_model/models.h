@@ -1,4 +1,4 @@
-// The models that this program tries: infig's own, and one that knows nothing of it.
+// The models that this program tries: infig's own, the networks of Table 2, and one that knows nothing of them.
 #pragma once
 
 #include <string>

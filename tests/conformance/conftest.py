@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
+import torchvision_beside_cpu  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -70,3 +70,18 @@ def every_character():
     for start in range(0, len(codes), 20):
         texts.append(" ".join(f"{chr(c)} b{chr(c)}d e\u0345{chr(c)}" for c in codes[start:start + 20]))
     return texts
+
+
+TWEET_PARTS = [
+    "@user", "@a_b.c", "a@b.co", "x.y+z@mail-host.co.uk", "http://t.co/aB1", "https://a.b/c(d(e)f)g", "HTTP:x", "httpx", "www.a.com", "WWW", "a.b.c", "foo.na@bar", "t.co/x,", "bit.ly/2?a=1&b=2.",
+    "#tag", "##t-a'g_", "#1", "#", "don't", "can't", "cannot", "ain't", "I'm", "you're", "it's", "we'll", "he'd", "they've", "n't", "n 't", "don\u2019t", "\u2019", "\u2026", "...", ". . .", "..", "p.m.", "p . m .", "a.m", "a . m",
+    "555-1234", "+1 (800) 555 1234", "1 800 555.1234", "(555)5551234", "12/31", "3.14", "-5.0-", "1,000", "1:30", ":)", ":-(", "8-D", "=P", "D:", "<3", ">:|", ":'(", "(:", "<:|", "-->", "<--", "<-", "->",
+    "<b>", "</a>", "<a b>", "&amp;", "&lt;3", "&#39;", "&#x27;", "&xi;", "&x41;", "&nosuch;", "&#150;", "&#129;", "&#xD7FF;", "&#1114112;", "&;", "&#;", "&#x;", "&rsquo;", "&hellip;", "&lang;", "&#0x41;", "&#1_0;", "&# 5;",
+    "\U0001f600", "\u2764\ufe0f", "\u2600", "\U0001f44d\U0001f3fd", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e8\U0001f1e6", "\U0001f45e", "\ufe0f", "1\ufe0f\u20e3", "\U0001fae0", "\u00a9", "!!!!!!", "????", "aaaaaa", "----", "-----", "~~~~~", "      ",
+    "caf\u00e9", "na\u00efve-d'etre", "\u4f60\u597d", "\u0661\u0662\u0663\u0661\u0662\u0663\u0664", "\u017f", "h\u212aa.com", "A.\u0130o/x", "w_w", "_", "__a", "a-", "-a", "o'", "'o", "o--o", "(", ")", "[x]", "{", "`", "/", "\\", "|", "*", "$5", "100%", "\x1c", "\u00a0", "\u200b", "\u2028"]
+
+
+def tweet_texts(count, seed=9):
+    """Strings of what tweets hold, with spaces between the parts or without."""
+    draw = random.Random(seed)
+    return ["".join(draw.choice(TWEET_PARTS) + draw.choice(["", "", " ", " ", " ", "  "]) for _ in range(draw.choice([1, 2, 3, 5, 8, 13, 21]))) for _ in range(count)]

@@ -170,7 +170,7 @@ TEST(Config, OverridesTakeWhatWasTyped) {
   EXPECT_EQ(options.model, "true");
   apply_override(binder, "text.model=");
   EXPECT_EQ(options.model, "");
-  EXPECT_THAT(override_refusal("gam.layer"), HasSubstr("expected key=value"));
+  EXPECT_THAT(override_refusal("gam.layer"), HasSubstr("gam.layer=VALUE"));
   EXPECT_THAT(override_refusal("=3"), HasSubstr("expected key=value"));
   EXPECT_THAT(override_refusal("gam.layer=3 # three"), HasSubstr("command line: gam.layer"));
   EXPECT_THAT(override_refusal("gam.leyer=3"), HasSubstr("did you mean 'gam.layer'"));

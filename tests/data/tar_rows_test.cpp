@@ -268,11 +268,16 @@ TEST(TarDataSet, AFolderOfShards) {
 TEST(TarDataSet, LabelsWithoutADescription) {
   const Scratch scratch;
   Members numbers;
-  for (const int i : {10, 2, 0, 2, 9}) numbers.emplace_back("n" + std::to_string(numbers.size()) + ".cls", std::to_string(i));
+  for (const int i : {10, 2, 0, 2, 9}) {
+    const std::string key = "n" + std::to_string(numbers.size() / 2);
+    numbers.emplace_back(key + ".cls", std::to_string(i));
+    numbers.emplace_back(key + ".txt", "a text");
+  }
   const DataSet by_size = read_data_set(scratch.file("a/train.tar", ustar(numbers)));
   EXPECT_EQ(by_size.labels, (std::vector<std::string>{"0", "2", "9", "10"}));
   EXPECT_EQ(by_size.posts[0].label_id, 3);
-  const DataSet words = read_data_set(scratch.file("b/train.tar", ustar({{"a.cls", "sad"}, {"b.cls", "calm"}})));
+  const DataSet words =
+      read_data_set(scratch.file("b/train.tar", ustar({{"a.cls", "sad"}, {"a.txt", "x"}, {"b.cls", "calm"}, {"b.txt", "y"}})));
   EXPECT_EQ(words.labels, (std::vector<std::string>{"calm", "sad"}));
 }
 

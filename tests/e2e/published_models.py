@@ -1,8 +1,12 @@
 """Small published models with random weights, as the hub's folders look."""
 
 import json
+import pathlib
 import random
+import shutil
 import struct
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def save_tensors(path, shapes, seed=1):
@@ -160,10 +164,12 @@ def vit(folder, width=16, layers=4, size=32, patch=16, seed=1):
     return folder
 
 
-def siglip(folder, words, width=16, layers=4, size=32, patch=16):
-    """SigLIP with BERT's vocabulary in place of its own: which words are which is nothing to its network."""
-    bert(folder, words, width)
-    tokens = json.loads((folder / "config.json").read_text())["vocab_size"]
+def siglip(folder, width=16, layers=4, size=32, patch=16):
+    """SigLIP with the small spiece.model of the golden files, which has 55 pieces."""
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "tests/golden/text/siglip/spiece.model", folder)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "SiglipTokenizer", "model_max_length": 12}))
+    tokens = 55
     tower = {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers, "num_attention_heads": 2}
     (folder / "config.json").write_text(json.dumps({
         "model_type": "siglip", "text_config": {**tower, "vocab_size": tokens, "max_position_embeddings": 12},

@@ -80,6 +80,8 @@ def test_compare_two_runs(run, postcards, tmp_path):
     assert written["conclusion"] in done.out
     assert infig("compare", run, tmp_path / "absent").code == 1
     assert infig("compare", run, run, "--split", "nowhere").code == 2
+    itself = infig("compare", other, f"{run},{other}")
+    assert itself.code == 0 and f"{other} stands on both sides" in itself.err and itself.err.count("both sides") == 1, itself.all
 
 
 def test_report_opens_nothing(run):

@@ -245,7 +245,7 @@ def helps():
 
 # Flags whose value is a text or a list of its own. Every other flag of type TEXT names a file or folder: it belongs into table_places() of
 # src/apps/command_table.cpp, from which help and completion know that.
-TEXTS = {"--text", "--name", "--seeds", "--labels", "--bad-image", "--resume", "--split", "--without", "--expect", "--entry", "--columns", "--members", "--ids", "--word", "--time-limit", "--sort", "--filter"}
+TEXTS = {"--text", "--name", "--seeds", "--labels", "--bad-image", "--resume", "--split", "--without", "--expect", "--entry", "--columns", "--members", "--ids", "--word", "--time-limit", "--sort", "--filter", "--caption", "--protocol"}
 
 
 def test_an_empty_value_is_refused_by_name():

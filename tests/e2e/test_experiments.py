@@ -64,6 +64,35 @@ def test_reproduce_says_what_is_missing(data_root, tmp_path):
     assert infig("reproduce", "table2", "--data-root", tmp_path / "none", "--config-dir", ROOT / "configs", "--output-dir", tmp_path / "out").code == 1
 
 
+def test_table2_trains_the_other_models_too(data_root, tmp_path):
+    out = tmp_path / "out"
+    command = ["reproduce", "table2", "--data-root", data_root, "--config-dir", ROOT / "configs", "--output-dir", out, "--preset", "tiny", "--seeds", "1", "--limit", "32",
+               "--models", "co-memory,multisentinet,infig", "train.epochs=1"]
+    done = infig(*command)
+    assert done.code == 0, done.all
+    said = next(line for line in done.err.splitlines() if "of training without early stops" in line)
+    assert all(name in said for name in ("MultiSentiNet", "Co-Memory", "INFIG")), said
+    rows = {row["model"]: row for row in csv.DictReader((out / "table2/table.csv").open()) if row["metric"] == "accuracy"}
+    assert {name: row["runs"] for name, row in rows.items() if row["runs"] != "0"} == {"MultiSentiNet": "1", "Co-Memory": "1", "INFIG": "1"} and len(rows) == 7
+    models = {one["model"]: one for one in json.loads((out / "table2/reproduction.json").read_text())["data_sets"][0]["models"]}
+    for name, folder in (("MultiSentiNet", "multisentinet"), ("Co-Memory", "co-memory"), ("INFIG", "full")):
+        run, one = out / "runs/mvsa-single" / folder / "seed-1", models[name]
+        times = [json.loads(line)["seconds"] for line in (run / "timings.jsonl").open()]
+        assert one["accuracy"]["ours"] == pytest.approx(json.loads((run / "eval/test.json").read_text())["eval_accuracy"], abs=1e-8)
+        assert one["train_seconds"] == pytest.approx(sum(times)) and one["parameters"] > 1000 and one["predict_posts_per_second"] > 0, one
+        assert ("against_infig" in one) == (name != "INFIG")
+        assert ("random vectors" in one["marks"] and "random picture features" in one["marks"]) == (name != "INFIG"), one["marks"]
+    table = (out / "table2/table.md").read_text()
+    assert "| MVAN | 0.7298 | not run |" in table and "random vectors" in table and "the posts are of the data set postcards" in table
+    page = (out / "table2/report.html").read_text()
+    assert "Accuracy against the time of one training" in page and ("disagree" in page or "INFIG" in page)
+    before = {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file() and path.name != "train.log"}
+    again = infig(*command)
+    assert again.code == 0 and "of training without early stops" not in again.err, again.all
+    assert {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file() and path.name != "train.log"} == before
+    assert infig(*command[:1], "table3", *command[2:]).code == 2
+
+
 def sweep(data, out, *more):
     return ["sweep", "optim.lr=1e-5,1e-3,3e-3,1e-2", "--config", ROOT / "configs/tiny.yaml", "--data", data, "--output-dir", out, *QUICK, *more]
 

@@ -335,3 +335,45 @@ def test_shards_whose_pictures_are_none(tmp_path):
     said = refused("prepare", "webdataset", "--raw", tmp_path / "train-0.tar", "--pack", "--out", tmp_path / "out")
     assert "4 pictures are named" in said and "4 unknown format" in said and "train-0.tar#" in said and "--images" not in said
     prepared(tmp_path / "train-0.tar", tmp_path / "out", "--pack", "--bad-image", "missing", kind="webdataset")
+
+
+def test_a_lost_picture_is_counted_once_and_under_its_name(run, postcards, tmp_path):
+    """Of 6 named pictures 2 are absent and 2 are no pictures. The latter are linked unless they are decoded, and counted where they are read."""
+    picture = next(post["image"] for post in posts_of(postcards) if post.get("image"))
+    (tmp_path / "raw").mkdir()
+    for i in range(2):
+        shutil.copy(postcards / picture, tmp_path / f"raw/{i}.png")
+    for i in (2, 3):
+        (tmp_path / f"raw/{i}.png").write_text("<html>404</html>")
+    (tmp_path / "raw/t.csv").write_text("text,image,label,split\n" + "".join(f"post {i},{i}.png,{'xy'[i % 2]},test\n" for i in range(6)))
+    for flags, said, lost, bad in [
+        ([], "2 of 4 used, 2 bad; 2 more were absent when the data set was prepared", {"absent": 2, "bad": 0}, 2),
+        (["--bad-image", "missing"], "2 of 2 used; 4 more were lost (2 absent, 2 bad) when", {"absent": 2, "bad": 2}, 0),
+    ]:
+        prepared(tmp_path / "raw/t.csv", tmp_path / "data", "--overwrite", *flags)
+        done = infig("predict", "--run", run, "--input", tmp_path / "data", "--output", tmp_path / "o.csv", "--summary", tmp_path / "s.json")
+        assert done.code == 0 and said in done.err, done.all
+        summary = json.loads((tmp_path / "s.json").read_text())
+        assert {key: summary["images_lost_by_prepare_" + key] for key in lost} == lost and summary["images_bad"] == bad and summary["images_absent"] == 0
+
+
+def test_a_row_with_neither_text_nor_picture_is_no_post(run, postcards, tmp_path):
+    """evaluate of a table and of what prepare makes of it: the same posts, the same scores."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder, symlinks=True, ignore=shutil.ignore_patterns("eval"))
+    labels = described(postcards)["labels"]
+    rows = [["text", "label", "split"], *[[f"a lovely day number {i}", labels[i % 3], "test"] for i in range(12)], ["", labels[0], "test"], ["", labels[1], "dev"]]
+    with open(tmp_path / "t.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert "neither text nor picture" in (prepared(tmp_path / "t.csv", tmp_path / "data").out + (tmp_path / "data/dropped.csv").read_text())
+    results = []
+    for data in (tmp_path / "t.csv", tmp_path / "data"):
+        done = infig("evaluate", "--run", folder, "--data", data, "--split", "test", "--no-report")
+        assert done.code == 0 and "a guess" not in done.out and ("  1 row with neither text nor picture left out" in done.out) == (data.suffix == ".csv"), done.all
+        results.append(json.loads(next(path for path in folder.glob("eval/*/test.json")).read_text()))
+        shutil.rmtree(folder / "eval")
+    assert "t.csv: rows with neither text nor picture, which are left out: 2" in infig("evaluate", "--run", folder, "--data", tmp_path / "t.csv", "--no-report").err
+    table, data = results
+    assert table["eval_samples"] == data["eval_samples"] == 12 and table["rows_left_out"] == 1 and data["rows_left_out"] == 0
+    assert {key: table[key] for key in table if key.startswith("eval_")} == {key: data[key] for key in data if key.startswith("eval_")}
+    assert infig("verify-data", tmp_path / "t.csv", "--no-report").out.startswith("data set t: 14 posts")

@@ -165,6 +165,13 @@ def test_hfm_both_roads_end_in_the_same_posts(hfm, tmp_path):
     assert (tmp_path / "both/posts.jsonl").read_bytes() == (tmp_path / "raw/posts.jsonl").read_bytes()
 
 
+def test_hfm_without_cues_is_another_data_set(hfm, tmp_path):
+    done = prepared("hfm", "--raw", hfm, "--text", "clean", "--out", tmp_path / "clean")
+    described = json.loads((tmp_path / "clean/dataset.json").read_text())
+    assert described["name"] == "hfm-without-cues" and "#" in described["rules"]["text"]["cleaning"], done.all
+    assert not [line for line in open(tmp_path / "clean/posts.jsonl") if "#" in json.loads(line)["text"]]
+
+
 def test_hfm_faults(hfm, tmp_path):
     folder = tmp_path / "text"
     folder.mkdir()

@@ -18,7 +18,7 @@ def models(work, postcards):
     vit(folder / "vit")
     vit(folder / "narrow", width=12)
     clip(folder / "clip")
-    siglip(folder / "siglip", words)
+    siglip(folder / "siglip")
     (work / "vision.yaml").write_text("seed: 1\n")
     return folder
 
@@ -44,8 +44,8 @@ def test_lower_layers_are_cached_and_change_no_number(work, postcards, models):
 
 @pytest.mark.parametrize("image,more", [
     ("vit", ["image.finetune=true", "gam.momentum_backbone=true"]), ("vit", ["image.num_hidden_layers=4", "hfam.layers=3", "gam.layer=2"]), ("narrow", []),
-    ("siglip", ["fusion.with_cls=true"]), ("vit", ["optim.layer_decay=0.8", "train.micro_batch=8"])],
-    ids=["finetune", "all-layers", "projection", "siglip", "layer-decay-parts"])
+    ("siglip", ["fusion.with_cls=true"]), ("vit", ["optim.layer_decay=0.8", "train.micro_batch=8"]), ("vit", ["image.finetune=true", "image.drop_path=0.4", "train.micro_batch=8"])],
+    ids=["finetune", "all-layers", "projection", "siglip", "layer-decay-parts", "drop-path-parts"])
 def test_ways_of_training(work, postcards, models, image, more, request):
     run = f"ways-{request.node.callspec.id}"
     done = train(work, postcards, run, models, *more, image=image)
@@ -73,3 +73,23 @@ def test_what_does_not_go_together_is_named(work, postcards, models):
         for word in words:
             assert word in done.err, (word, done.all)
         assert not (work / "never").exists() or not any((work / "never").rglob("model.safetensors"))
+
+
+def test_stochastic_depth_is_the_runs_own(work, postcards, models):
+    """What the folder states of it is said beside the keys that hold; masks do not depend on the parts that a batch is computed in."""
+    stating = work / "stating-vit"
+    vit(stating)
+    config = json.loads((stating / "config.json").read_text())
+    (stating / "config.json").write_text(json.dumps(config | {"drop_path_rate": 0.25, "hidden_dropout_prob": 0.0}))
+    (models / "stating").symlink_to(stating)
+    losses = {}
+    for name, more in {"none": [], "some": ["image.drop_path=0.25"], "parts": ["image.drop_path=0.25", "train.micro_batch=4"]}.items():
+        done = train(work, postcards, f"depth-{name}", models, "image.finetune=true", "image.hidden_dropout_prob=0", "image.attention_probs_dropout_prob=0", *more, image="stating")
+        assert done.code == 0, done.all
+        said = "drop_path_rate 0.25" in done.err and "image.drop_path=0" in done.err
+        assert said == (name == "none"), done.err
+        losses[name] = [json.loads(line)["loss"] for line in (work / f"depth-{name}/metrics.jsonl").read_text().splitlines() if "loss" in json.loads(line)]
+    assert losses["none"] != losses["some"] and losses["some"] == pytest.approx(losses["parts"], rel=1e-4)
+    for more, word in [(["image.drop_path=1"], "image.drop_path"), (["image.drop_path=-0.1"], "image.drop_path")]:
+        refused = train(work, postcards, "never", models, *more)
+        assert refused.code == 2 and word in refused.err, refused.all

@@ -266,3 +266,16 @@ def test_a_page_of_one_post(own_run, postcards, tmp_path):
     for text in (out, page):
         assert not re.search(r"\b1 (posts|classes|runs|labels|pictures|mistakes)\b", re.sub(r"<[^>]+>", "", text))
     assert re.search(r"[01] of 1 post is classified rightly", page)
+
+
+def test_every_command_that_trained_a_run_is_kept(postcards, tmp_path):
+    run = tmp_path / "run"
+    for epochs, more in ((1, []), (2, ["--resume", "latest"])):
+        done = infig("train", "--config", ROOT / "configs/tiny.yaml", "--data", postcards, "--output-dir", run, *more, *SMALL, "--limit", 32, f"train.epochs={epochs}")
+        assert done.code == 0, done.all
+    description = json.loads((run / "description.json").read_text())
+    first, second = description["commands"]
+    assert "train.epochs=1" in first and "--resume" not in first and "train.epochs=2" in second and description["command"] == second
+    assert infig("evaluate", "--run", run, "--data", postcards, "--split", "test").code == 0
+    card = (run / "model-card.md").read_text()
+    assert f"    {first}\n    {second}\n" in card, card

@@ -221,7 +221,7 @@ def test_a_best_checkpoint_without_its_weights(postcards, tmp_path):
     assert best.name == "step-000006" and state_of(run)["global_step"] == 18
     (best / "model.safetensors").unlink()
     done = train(postcards, run, *more, "optim.lr=1e-30", "train.epochs=3", "--resume", "latest")
-    assert done.code == 1 and "step 6, has no model.safetensors" in done.err, done.all
+    assert done.code == 1 and "of step 6, cannot be used any more: it has no model.safetensors" in done.err, done.all
     left = re.search(r"--run (\S+)", done.err)[1]
     assert infig("evaluate", "--run", left, "--data", postcards, "--no-report").code == 0
     assert infig("predict", "--run", left, "--text", "a lovely day").code == 0

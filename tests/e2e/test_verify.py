@@ -148,3 +148,29 @@ def test_evaluate_reports_the_score_without_leaks(run, postcards, tmp_path):
     (tmp_path / "clean.json").write_text(json.dumps({**clean, "data_sha256": "0" * 64}))
     done = infig("evaluate", "--run", tmp_path / "run", "--data", tmp_path / "data", "--split", "test", "--clean-test", tmp_path / "clean.json")
     assert done.code == 1 and "made of other posts" in done.err
+
+
+def test_a_folder_of_data_sets_is_none(run, tmp_path):
+    (tmp_path / "sets").mkdir()
+    for name in ("mine", "other"):
+        write(tmp_path / "sets" / name, [post(0, "a", "test"), post(1, "b", "test", "y")])
+    for words in (["verify-data", tmp_path / "sets"], ["evaluate", "--run", run, "--data", tmp_path / "sets"]):
+        refused = infig(*words)
+        assert refused.code == 1 and f"{tmp_path / 'sets'}: is no data set, but holds 2 data sets (mine, other); give one of them, as {tmp_path / 'sets/mine'}" in refused.err, refused.all
+    assert sorted(path.name for path in (tmp_path / "sets").iterdir()) == ["mine", "other"]
+    assert infig("verify-data", tmp_path / "sets/mine", "--no-report").out.startswith("data set made: 2 posts")
+
+
+def test_a_file_that_is_no_picture_is_not_to_be_put_where_it_is(tmp_path):
+    data = write(tmp_path / "data", [post(i, sentence(i), "train", "xy"[i % 2], image="a.png" if i == 3 else "b.png" if i == 5 else "") for i in range(10)])
+    (data / "a.png").write_text("<html>404</html>")
+    (data / "b.png").write_text("<html>404</html>")
+    done = infig("verify-data", data)
+    assert done.code == 1 and f"the first, {data / 'a.png'}, is there and no picture that can be read (unknown_format); put files that are in their places" in done.err, done.all
+    (data / "a.png").unlink()
+    done = infig("verify-data", data)
+    assert done.code == 1 and f"the first was looked for at {data / 'a.png'} (absent); put them there" in done.err, done.all
+    description = {"name": "made", "labels": ["x", "y"], "pictures": {"named": 5, "there": 2, "absent": 3}}
+    (data / "dataset.json").write_text(json.dumps(description))
+    assert infig("verify-data", data).code == 1
+    assert "are named and cannot be used; 3 more are not in the data set" in (data / "data-report.html").read_text()

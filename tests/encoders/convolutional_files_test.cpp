@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "encoders/image_backbones.h"
 #include "encoders/timm_architectures.h"
 #include "nn/linear.h"
@@ -153,6 +154,50 @@ TEST_F(ConvolutionalFolder, TwoReadingsAreBothNamed) {
   TensorMap wrapped;
   for (const auto& [name, tensor] : tensors) wrapped["timm_model." + name] = tensor;
   EXPECT_EQ(failure(wrapped, {{"model_type", "timm_wrapper"}, {"architecture", "mobilenetv3_small_075"}, {"model_args", nullptr}}), "");
+}
+
+// As a training script saves them: the network among other tensors, under a prefix of its own, in each maker's naming.
+TEST_F(ConvolutionalFolder, TrainingScriptsPutPrefixesBeforeTheNames) {
+  const SkipInitialization skip;
+  const ConvNextOptions small{.depths = {1, 1}, .hidden_sizes = {4, 8}, .kernel_sizes = {7, 7}};
+  const InvertedNetOptions mobile = mobilenet_v3({.large = false, .maker = InvertedMaker::kTorchvision});
+  const InvertedNetOptions timms = mobilenet_v3({.large = false, .width = 0.5});
+  const ConvNextImpl convnext(small);
+  TensorMap authors;  // ConvNeXt's own naming
+  for (const auto& [name, tensor] : state_dict(convnext)) {
+    std::string theirs = name;
+    const auto swap = [&](const std::string& from, const std::string& to) {
+      const size_t at = theirs.find(from);
+      if (at != std::string::npos) theirs.replace(at, from.size(), to);
+    };
+    swap("stem.", "downsample_layers.0.");
+    swap("stages.1.downsample.", "downsample_layers.1.");
+    swap(".blocks", "");
+    swap("conv_dw", "dwconv");
+    swap("mlp.fc", "pwconv");
+    authors[theirs] = tensor;
+  }
+  const std::vector<std::tuple<std::string, TensorMap, nlohmann::json>> cases = {
+      {"model.backbone.", state_dict(convnext), nlohmann::json()},
+      {"net.", authors, nlohmann::json()},
+      {"module.", state_dict(InvertedNetImpl(timms)), {{"architecture", "mobilenetv3_small_050"}}},
+      {"_orig_mod.image.", as_they_call_them(state_dict(InvertedNetImpl(mobile)), mobile, InvertedNaming::kTorchvision), nlohmann::json()},
+      {"encoder.",
+       state_dict(*make_image_backbone(*timm_network({{"architecture", "seresnet18"}, {"model_args", {{"channels", {4, 4, 8, 8}}}}}))),
+       {{"architecture", "seresnet18"}, {"model_args", {{"channels", {4, 4, 8, 8}}}}}}};
+  for (const auto& [prefix, tensors, config] : cases) {
+    TensorMap saved = {{"epoch", at::ones({1})}, {"text.weight", at::ones({2, 2})}};
+    for (const auto& [name, tensor] : tensors) saved[prefix + name] = tensor;
+    std::filesystem::remove(path_ / "config.json");
+    std::vector<std::string> said;
+    const LogScope scope([&](LogLevel, const std::string& message) { said.push_back(message); });
+    EXPECT_EQ(failure(saved, config), "") << prefix;
+    EXPECT_TRUE(std::ranges::any_of(said, [&, &before = prefix](const std::string& line) {
+      return says(line, {"'" + before + "'", "epoch"});
+    })) << prefix;
+    for (const auto& [name, tensor] : tensors) saved["copy." + name] = tensor;
+    EXPECT_TRUE(says(failure(saved, config), {"'" + prefix + "'", "'copy.'", "2 times"})) << prefix;
+  }
 }
 
 // Anti-aliasing leaves no trace in a file.

@@ -18,7 +18,10 @@ namespace infig::fuzz {
 
 class Folder {
  public:
-  Folder(std::initializer_list<const char*> names) : folder_("fuzz"), names_(names.begin(), names.end()) {}
+  // Names may lie in folders ("1_Pooling/config.json"), which are there from the beginning.
+  Folder(std::initializer_list<const char*> names) : folder_("fuzz"), names_(names.begin(), names.end()) {
+    for (const std::string& name : names_) std::filesystem::create_directories((folder_ / name).parent_path());
+  }
 
   // Replaces what the folder holds.
   const std::filesystem::path& fill(std::string_view input) {

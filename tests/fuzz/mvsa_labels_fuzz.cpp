@@ -1,7 +1,8 @@
-// The label file of MVSA-Single.
+// The label file of MVSA-Single, and the list of pairs and rows that its ten public folds are.
 #include <set>
 
 #include "data/data_set.h"
+#include "data/fair_folds.h"
 #include "data/mvsa.h"
 #include "fuzz/fuzz.h"
 
@@ -16,6 +17,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       (void)joint_label(row.text_label, row.image_label);
     }
     fuzz::require(!rows.empty(), "there is a row");
+  });
+  fuzz::attempt("FILE", [text = fuzz::text_of(data, size)] {
+    for (const FairPair& pair : parse_fair_pairs(text, "FILE"))
+      fuzz::require(id_fault(pair.id).empty() && joint_label(pair.text_label, pair.image_label) == pair.label, "the rule holds");
+  });
+  fuzz::attempt("FILE", [text = fuzz::text_of(data, size)] {
+    for (const int64_t row : parse_fair_rows(text, 100, "FILE")) fuzz::require(row >= 0 && row < 100, "a row is one of the pairs");
   });
   return 0;
 }

@@ -121,9 +121,20 @@ class Links {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static fuzz::Folder folder{"config.json",          "model.safetensors",     "header",    "trainer_state.json", "calibration.json",
-                             "description.json",     "tokenizer_config.json", "vocab.txt", "tokenizer.json",     "features.json",
-                             "features.safetensors", "features_header",       "links"};
+  static fuzz::Folder folder{"config.json",
+                             "model.safetensors",
+                             "header",
+                             "trainer_state.json",
+                             "calibration.json",
+                             "description.json",
+                             "tokenizer_config.json",
+                             "vocab.txt",
+                             "tokenizer.json",
+                             "words.json",
+                             "features.json",
+                             "features.safetensors",
+                             "features_header",
+                             "links"};
   static Links links;
   const fs::path path = folder.fill(fuzz::text_of(data, size));
   const bool has_model = fs::exists(path / "model.safetensors"), has_features = fs::exists(path / kFeatureTensors);

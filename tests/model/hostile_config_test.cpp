@@ -14,6 +14,7 @@
 #include "model/pretrained.h"
 #include "model/small_model.h"
 #include "reference/temporary_folder.h"
+#include "text/word_vocabulary.h"
 
 namespace infig {
 namespace {
@@ -38,7 +39,46 @@ class SmallMemory {
   rlimit before_{};
 };
 
-class HostileConfig : public ::testing::Test {
+class HostileFolder : public ::testing::Test {
+ protected:
+  // "" where the folder loads, the Error's message, or what else came through.
+  std::string outcome(const json& config) const {
+    write_file_atomic(folder_ / "config.json", config.dump());
+    try {
+      load_model(folder_.path());
+    } catch (const CheckpointError& error) {
+      return error.what();
+    } catch (const std::exception& other) {
+      ADD_FAILURE() << "no CheckpointError: " << other.what();
+      return "another";
+    }
+    return "";
+  }
+  // Tries every leaf under these parts with other numbers and types; returns how many.
+  int change_all(const std::vector<std::string>& parts) const {
+    const SmallMemory small(uint64_t{600} << 20);
+    int changed = 0;
+    for (const std::string& part : parts) {
+      const json leaves = config_[json::json_pointer(part)].flatten();
+      for (const auto& [leaf, value] : leaves.items()) {
+        std::vector<json> others = {"x", nullptr, json::array(), json::object()};
+        if (value.is_number()) others.insert(others.end(), {1'000'000'000, 40'000, -1, 1e300, INT64_MIN});
+        for (const json& other : others) {
+          json config = config_;
+          config[json::json_pointer(part + leaf)] = other;
+          SCOPED_TRACE(part + leaf + " = " + other.dump());
+          outcome(config);
+          ++changed;
+        }
+      }
+    }
+    return changed;
+  }
+  reference::TemporaryFolder folder_{"hostile"};
+  json config_;
+};
+
+class HostileConfig : public HostileFolder {
  protected:
   void SetUp() override {
     InfigOptions options = test::small_model_options();
@@ -55,42 +95,65 @@ class HostileConfig : public ::testing::Test {
     save_model({*model, choice, tokenizer.get(), labels, Precision::kFp32}, folder_.path());
     config_ = json::parse(read_file(folder_ / "config.json"));
   }
-  // "" where the folder loads, the Error's message, or what else came through.
-  std::string outcome(const json& config) const {
-    write_file_atomic(folder_ / "config.json", config.dump());
-    try {
-      load_model(folder_.path());
-    } catch (const CheckpointError& error) {
-      return error.what();
-    } catch (const std::exception& other) {
-      ADD_FAILURE() << "no CheckpointError: " << other.what();
-      return "another";
-    }
-    return "";
-  }
-  reference::TemporaryFolder folder_{"hostile"};
-  json config_;
 };
+
+// A network of Table 2, as small as INFIG above.
+class HostileBaseline : public HostileFolder, public ::testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override {
+    ModelConfig choice;
+    choice.choose(GetParam());
+    ConfigBinder binder;
+    choice->bind(binder);
+    std::vector<std::string> keys = {"words.size=4",
+                                     "image.size=32",
+                                     "image.resize=32",
+                                     "image.bottleneck=false",
+                                     "image.stage_blocks=[1, 1, 1, 1]",
+                                     "image.stage_widths=[16, 16, 16, 16]",
+                                     "image.stem_kernel=3",
+                                     "image.stem_width=16",
+                                     "image.stem_pool=false"};
+    if (GetParam() == "hsan") keys.emplace_back("captions.from=attributes");
+    if (GetParam() == "mgnns") {
+      for (const char* key : {"mgnns.lstm_size=2", "mgnns.attention_heads=2", "mgnns.graph_size=8", "mgnns.classes=none"})
+        keys.emplace_back(key);
+    }
+    for (const std::string& key : keys) apply_override(binder, key);
+    const WordVocabulary words({"a", "lovely", "day"}, WordCut::kLower);
+    choice->adopt_tokenizer(words, false);
+    choice->finish();
+    const auto model = choice->make_model(3);
+    model->initialize(1);
+    const std::vector<std::string> labels = {"negative", "neutral", "positive"};
+    save_model({*model, choice, &words, labels, Precision::kFp32}, folder_.path());
+    config_ = json::parse(read_file(folder_ / "config.json"));
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Models, HostileBaseline, ::testing::Values("multisentinet", "hsan", "mgnns"));
+
+TEST_P(HostileBaseline, AnyNumberAndAnyType) {
+  ASSERT_EQ(outcome(config_), "");
+  std::vector<std::string> parts = {"/" + GetParam(), "/word_rows"};
+  if (config_.contains("image_backbone")) parts.emplace_back("/image_backbone");
+  if (config_.contains("graphs")) parts.emplace_back("/graphs");
+  EXPECT_GT(change_all(parts), 50);
+  json config = config_;
+  config["word_rows"] = 1'000'000'000;
+  EXPECT_NE(outcome(config).find("key word_rows: is 1000000000, but vectors_found in "), std::string::npos) << outcome(config);
+  config.erase("word_rows");
+  EXPECT_NE(outcome(config).find("word_rows"), std::string::npos) << outcome(config);
+}
+
+TEST_P(HostileBaseline, AVocabularyOfAnotherSizeIsRefused) {
+  WordVocabulary({"a", "lovely", "day", "more"}, WordCut::kLower).save(folder_.path());
+  EXPECT_NE(outcome(config_).find("words.json"), std::string::npos) << outcome(config_);
+}
 
 TEST_F(HostileConfig, AnyNumberAndAnyType) {
   ASSERT_EQ(outcome(config_), "");
-  const SmallMemory small(uint64_t{600} << 20);
-  int changed = 0;
-  for (const char* part : {"/infig", "/text_encoder", "/image_backbone"}) {
-    const json leaves = config_[json::json_pointer(part)].flatten();
-    for (const auto& [leaf, value] : leaves.items()) {
-      std::vector<json> others = {"x", nullptr, json::array(), json::object()};
-      if (value.is_number()) others.insert(others.end(), {1'000'000'000, 40'000, -1, 1e300, INT64_MIN});
-      for (const json& other : others) {
-        json config = config_;
-        config[json::json_pointer(part + leaf)] = other;
-        SCOPED_TRACE(part + leaf + " = " + other.dump());
-        outcome(config);
-        ++changed;
-      }
-    }
-  }
-  EXPECT_GT(changed, 300);
+  EXPECT_GT(change_all({"/infig", "/text_encoder", "/image_backbone"}), 300);
 }
 
 TEST_F(HostileConfig, WhatTheWeightsHaveIsNamed) {

@@ -106,7 +106,7 @@ TEST(Objective, TotalIsTheWeightedSum) {
 
 TEST(Objective, TheClassifiersLossIsAsAskedFor) {
   InfigModel model(small_options(), 3, 1);
-  LossOptions loss{.label_smoothing = .1, .focal_gamma = 2, .class_weights = "balanced"};
+  ClassifierLossKeys loss{.label_smoothing = .1, .focal_gamma = 2, .class_weights = "balanced"};
   const ClassificationLossOptions classification = loss.classification({5, 10, 15});
   EXPECT_EQ(classification.class_weights, (std::vector<double>{2, 1, 30 / 45.0}));
   InfigObjective plain(model, 100, 4, 1), asked(model, 100, 4, 1, classification);
@@ -123,6 +123,25 @@ TEST(Objective, TheClassifiersLossIsAsAskedFor) {
   InfigOptions options = small_options();
   options.loss.class_weights = "some";
   EXPECT_THROW(options.finish(), ConfigError);
+}
+
+// BCEWithLogitsLoss(pos_weight=negatives/positives) of PyTorch's documentation, for logits [0, z].
+TEST(ClassifierLossKeys, PositiveIsThePosWeightOfABinaryCrossEntropy) {
+  const ClassifierLossKeys keys{.class_weights = "positive"};
+  const ClassificationLossOptions options = keys.classification({11174, 8642});
+  const double weight = 11174.0 / 8642.0;
+  EXPECT_EQ(options.class_weights, (std::vector<double>{1, weight}));
+  const std::vector<double> z = {1.5, -0.25, 0.75, -2};
+  const std::vector<int64_t> y = {1, 0, 0, 1};
+  double naive = 0;
+  for (size_t i = 0; i < z.size(); ++i) {
+    const double p = 1 / (1 + std::exp(-z[i]));
+    naive -= (y[i] == 1 ? weight * std::log(p) : std::log(1 - p)) / 4;
+  }
+  const at::Tensor logits = at::stack({at::zeros({4}, at::kDouble), at::tensor(z)}, 1);
+  EXPECT_NEAR(classification_loss(logits, at::tensor(y), options).mean().item<double>(), naive, 1e-12);
+  EXPECT_THROW(keys.classification({3, 4, 5}), ConfigError);
+  EXPECT_THROW(keys.classification({3, 0}), ConfigError);
 }
 
 TEST(Objective, AblationsSwitchPartsOff) {

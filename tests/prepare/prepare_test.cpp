@@ -90,7 +90,7 @@ void write_single_raw(const Scratch& scratch, const std::string& folder) {
 TEST(PrepareMvsa, RawFilesAlone) {
   const Scratch scratch;
   write_single_raw(scratch, "raw/MVSA_Single/");
-  const auto report = prepare_mvsa_single(scratch / "raw", "", scratch / "out", {});
+  const auto report = prepare_mvsa_single({.raw = scratch / "raw"}, scratch / "out", {});
   EXPECT_THAT(report.counts,
               ::testing::ElementsAre(::testing::Pair("rows in labelResultAll.txt", 6), ::testing::Pair(HasSubstr("label rule"), 5),
                                      ::testing::Pair("posts with a text or a picture", 4)));
@@ -127,7 +127,7 @@ TEST(PrepareMvsa, PublicSplitDecidesAndDifferencesAreNoted) {
       R"([{"id": "2", "text": "text 2", "emotion_label": 2}, {"id": "1", "text": "other", "emotion_label": 1}, {"id": "3", "text": "text 3", "emotion_label": 0}])");
   scratch.file("splits/valid.json",
                R"([{"id": "5", "text": "text 5", "emotion_label": 0}, {"id": "9", "text": "text 9", "emotion_label": 1}])");
-  const auto report = prepare_mvsa_single(scratch / "raw", scratch / "splits", scratch / "out", {});
+  const auto report = prepare_mvsa_single({.raw = scratch / "raw", .splits = scratch / "splits"}, scratch / "out", {});
   const DataSet data = read_data_set(scratch / "out");
   ASSERT_EQ(data.posts.size(), 5U);
   std::string order;
@@ -145,17 +145,96 @@ TEST(PrepareMvsa, PublicSplitDecidesAndDifferencesAreNoted) {
   EXPECT_EQ(dropped, "4: in none of the split files; 6: in none of the split files; ");
 }
 
+TEST(PrepareMvsa, ConsistentProtocolKeepsEqualLabels) {
+  const Scratch scratch;
+  write_single_raw(scratch, "raw/");
+  prepare_mvsa_single({.raw = scratch / "raw", .protocol = MvsaProtocol::kConsistent}, scratch / "out", {});
+  const DataSet data = read_data_set(scratch / "out");
+  EXPECT_EQ(data.name, "mvsa-single-consistent-2592");
+  ASSERT_EQ(data.posts.size(), 2U);  // 6 has equal labels, but neither text nor picture
+  EXPECT_EQ(data.posts[0].id + data.posts[0].label + data.posts[1].id + data.posts[1].label, "2negative4neutral");
+  EXPECT_THAT(slurp(scratch / "out/dropped.csv"), HasSubstr("\n1,\"text label neutral, image label positive\"\n"));
+  const auto json = nlohmann::json::parse(slurp(scratch / "out/dataset.json"));
+  EXPECT_EQ(json["rules"]["protocol"], "consistent-2592");
+  EXPECT_EQ(json["rules"]["protocol_posts"], (nlohmann::json{{"here", 3}, {"published", 2592}}));
+}
+
+// Rows 0 to 4 of the pairs; the post 6 is not among the raw files, row 3 is in no list.
+void write_fair(const Scratch& scratch) {
+  write_single_raw(scratch, "raw/");
+  scratch.file("fair/valid_pairlist.txt", "2,2,2,2\n1,1,0,1\n5,1,1,0\n4,0,0,0\n6,0,0,0\n");
+  scratch.file("fair/splits/train_3.txt", "4\n1\n");
+  scratch.file("fair/splits/val_3.txt", "2\n");
+  scratch.file("fair/splits/test_3.txt", "0\n");
+}
+
+MvsaSingleOptions fair_fold(const Scratch& scratch, int64_t fold) {
+  return {.raw = scratch / "raw", .splits = scratch / "fair", .protocol = MvsaProtocol::kFair, .fold = fold};
+}
+
+TEST(PrepareMvsa, FairProtocolFollowsThePublishedFold) {
+  const Scratch scratch;
+  write_fair(scratch);
+  prepare_mvsa_single(fair_fold(scratch, 3), scratch / "out", {});
+  const DataSet data = read_data_set(scratch / "out");
+  EXPECT_EQ(data.name, "mvsa-single-fair-10fold-3");
+  std::string posts;
+  for (const auto& post : data.posts) posts += post.id + " " + split_name(post.split) + " " + post.label + ", ";
+  EXPECT_EQ(posts, "2 test negative, 1 train positive, 5 dev positive, ");
+  EXPECT_THAT(slurp(scratch / "out/dropped.csv"),
+              ::testing::AllOf(HasSubstr("4,in none of the fold's lists"), HasSubstr("6,neither text nor picture")));
+  const auto json = nlohmann::json::parse(slurp(scratch / "out/dataset.json"));
+  EXPECT_EQ(json["rules"]["protocol"], "fair-10fold");
+  EXPECT_EQ(json["rules"]["protocol_posts"], (nlohmann::json{{"here", 3}, {"published", 4511}}));
+  EXPECT_EQ(json["rules"]["split"], (nlohmann::json{{"published", "ten folds"}, {"fold", 3}}));
+}
+
+TEST(PrepareMvsa, BrokenFoldsAreNamed) {
+  const Scratch scratch;
+  const auto fault = [&](const char* name, const char* content) {
+    write_fair(scratch);
+    scratch.file(std::string("fair/") + name, content);
+    return thrown<DataError>([&] { prepare_mvsa_single(fair_fold(scratch, 3), scratch / "out", {}); });
+  };
+  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2\n"), HasSubstr("valid_pairlist.txt, row 1: holds 3 cells, expected ID,label"));
+  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2,2\n1,0,0,1\n"), HasSubstr("row 2: the label is neutral, but the rule makes positive"));
+  EXPECT_THAT(fault("valid_pairlist.txt", "2,3,2,2\n"), HasSubstr("the label is \"3\", expected 0 (neutral)"));
+  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2,2\n2,2,2,2\n"), HasSubstr("row 2: id 2 stands in"));
+  EXPECT_THAT(fault("valid_pairlist.txt", ""), HasSubstr("holds no row"));
+  EXPECT_THAT(fault("splits/test_3.txt", "5\n"), HasSubstr("test_3.txt, row 1: is \"5\", expected a row of valid_pairlist.txt, 0 to 4"));
+  EXPECT_THAT(fault("splits/test_3.txt", "0\n0\n"), HasSubstr("row 2: row 0 of valid_pairlist.txt stands there twice"));
+  EXPECT_THAT(fault("splits/test_3.txt", "1\n"), HasSubstr("test_3.txt: row 1 (1) is in splits/train_3.txt as well"));
+  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single(fair_fold(scratch, 4), scratch / "out", {}); }),
+              HasSubstr("train_4.txt: is absent"));
+}
+
+TEST(PrepareMvsa, ContradictionsWithAProtocolAreNamed) {
+  const Scratch scratch;
+  const auto refused = [&](const MvsaSingleOptions& mvsa, const PrepareOptions& options = {}) {
+    return thrown<ConfigError>([&] { prepare_mvsa_single(mvsa, scratch / "out", options); });
+  };
+  EXPECT_THAT(refused(fair_fold(scratch, 11)), HasSubstr("--fold: is 11, expected 1 to 10"));
+  EXPECT_THAT(refused({.raw = scratch / "raw", .fold = 2}), HasSubstr("--fold 2"));
+  EXPECT_THAT(refused({.raw = scratch / "raw", .protocol = MvsaProtocol::k4511}), HasSubstr("--protocol 4511 is the public split"));
+  EXPECT_THAT(refused({.raw = scratch / "raw", .splits = scratch / "fair", .protocol = MvsaProtocol::kConsistent}),
+              HasSubstr("leave out --splits"));
+  PrepareOptions drawn;
+  drawn.split.draw = true;
+  EXPECT_THAT(refused(fair_fold(scratch, 3), drawn), HasSubstr("has a split of its own"));
+  EXPECT_THAT(thrown<ConfigError>([] { parse_mvsa_protocol("4512"); }), HasSubstr("expected 4511, consistent-2592 or fair-10fold"));
+}
+
 TEST(PrepareMvsa, LabelFileMayBeAbsentWithSplitsOnly) {
   const Scratch scratch;
   scratch.file("raw/data/1.txt", "x\n");
-  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single(scratch / "raw", "", scratch / "out", {}); }),
+  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single({.raw = scratch / "raw"}, scratch / "out", {}); }),
               HasSubstr("labelResultAll.txt: is absent"));
   scratch.file("splits/test.json", R"([{"id": "1", "text": "x", "emotion_label": 1}])");
-  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single(scratch / "raw", scratch / "splits", scratch / "out", {}); }),
+  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single({.raw = scratch / "raw", .splits = scratch / "splits"}, scratch / "out", {}); }),
               ::testing::AllOf(HasSubstr("1 pictures are named, and not one"), HasSubstr((scratch / "raw/data/1.jpg").string())));
   PrepareOptions texts;
   texts.bad_pictures = BadPictures::kMissing;
-  prepare_mvsa_single(scratch / "raw", scratch / "splits", scratch / "out", texts);
+  prepare_mvsa_single({.raw = scratch / "raw", .splits = scratch / "splits"}, scratch / "out", texts);
   EXPECT_EQ(read_data_set(scratch / "out").posts.at(0).split, Split::kTest);
   EXPECT_EQ(nlohmann::json::parse(slurp(scratch / "out/dataset.json"))["rules"]["label_source"], "split files");
 }
@@ -165,21 +244,21 @@ TEST(PrepareMvsa, FaultsLeaveNothingBehind) {
   write_single_raw(scratch, "raw/");
   PrepareOptions strict;
   strict.text_decode = TextDecode::kUtf8;
-  const auto message = thrown<DataError>([&] { prepare_mvsa_single(scratch / "raw", "", scratch / "made/out", strict); });
+  const auto message = thrown<DataError>([&] { prepare_mvsa_single({.raw = scratch / "raw"}, scratch / "made/out", strict); });
   EXPECT_THAT(message, HasSubstr("1.txt: byte 7 (0xA1) is not UTF-8"));
   const std::atomic<int> stop{SIGINT};
   PrepareOptions stopped;
   stopped.stop = &stop;
   try {
-    prepare_mvsa_single(scratch / "raw", "", scratch / "made/out", stopped);
+    prepare_mvsa_single({.raw = scratch / "raw"}, scratch / "made/out", stopped);
     ADD_FAILURE() << "not stopped";
   } catch (const Interrupted& error) {
     EXPECT_EQ(error.exit_code(), 130);
   }
   EXPECT_TRUE(fs::is_empty(scratch / "made"));
-  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single(scratch / "none", "", scratch / "out", {}); }), HasSubstr("no such folder"));
+  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single({.raw = scratch / "none"}, scratch / "out", {}); }), HasSubstr("no such folder"));
   fs::create_directories(scratch / "hollow");
-  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single(scratch / "hollow", "", scratch / "out", {}); }),
+  EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single({.raw = scratch / "hollow"}, scratch / "out", {}); }),
               HasSubstr("holds no folder data/"));
 }
 
@@ -189,7 +268,7 @@ TEST(PrepareTarget, OverwritesOnlyADataSetAndOnlyWhenAsked) {
   const auto prepare = [&](const char* out, bool overwrite) {
     PrepareOptions options;
     options.overwrite = overwrite;
-    prepare_mvsa_single(scratch / "raw", "", scratch / out, options);
+    prepare_mvsa_single({.raw = scratch / "raw"}, scratch / out, options);
   };
   prepare("out", false);
   scratch.file("out/old", "");

@@ -58,7 +58,7 @@ TEST_F(RealMvsa, PreparesThePublishedCounts) {
   const test::Scratch scratch;
   PrepareOptions options;
   options.pictures = PictureTransfer::kSymlink;
-  const auto report = prepare_mvsa_single(root_ / "raw", root_ / "splits", scratch / "out", options);
+  const auto report = prepare_mvsa_single({.raw = root_ / "raw", .splits = root_ / "splits"}, scratch / "out", options);
   EXPECT_TRUE(report.dropped.empty());
   EXPECT_TRUE(report.notes.empty());
   const DataSet data = read_data_set(scratch / "out");

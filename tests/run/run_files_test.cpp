@@ -98,6 +98,27 @@ TEST_F(RunFiles, BestIsTheStepThatItsLinkNames) {
   EXPECT_EQ(find_checkpoint(run()), run() / "checkpoints/best");
 }
 
+// The link is gone; what the newest checkpoint records of the best one decides what helps.
+TEST_F(RunFiles, WithoutALinkTheAdviceIsWhatResumingWouldDo) {
+  const auto said = [&] { return thrown<CheckpointError>([&] { find_checkpoint(run()); }); };
+  std::ofstream(run() / "checkpoints/step-000002/config.json") << "{}";
+  std::ofstream(run() / "metrics.jsonl") << "{\"step\":2,\"eval_loss\":1}\n";
+  const std::string two = "--run " + (run() / "checkpoints/step-000002").string();
+  const auto record = [&](int64_t best_step, bool finished) {
+    TrainerState state;
+    state.best_step = best_step;
+    state.finished = finished;
+    std::ofstream(run() / "checkpoints/step-000010/trainer_state.json") << state.to_json();
+  };
+  record(2, true);
+  EXPECT_THAT(said(), HasSubstr("the link was deleted; train --resume latest sets it again, or use the checkpoint that it named: " + two));
+  record(10, true);
+  EXPECT_THAT(said(), HasSubstr("step-000010, is gone or damaged: put it back, or use another checkpoint of the run: " + two));
+  record(10, false);
+  EXPECT_THAT(said(), HasSubstr("put it back, continue the run without it (train --resume latest), or use another checkpoint"));
+  EXPECT_THAT(thrown<CheckpointError>([&] { find_checkpoint(run(), "--init-from"); }), HasSubstr("--init-from " + two.substr(6)));
+}
+
 TEST_F(RunFiles, FoldersOfRunsAreNamed) {
   const auto said = [&](const fs::path& folder) { return thrown<CheckpointError>([&] { find_checkpoint(folder); }); };
   for (const char* name : {"seeds/seed-10", "seeds/seed-2", "seeds/seed-x", "ablation/full/seed-1", "runs/a", "runs/b", "data"})
@@ -158,7 +179,9 @@ TEST_F(RunFiles, TrainerStateThereAndBack) {
   state.batch_in_epoch = 2;
   state.planned_epochs = {2, 4};
   state.best_metric = 0.5;
+  state.gain_metric = .25;
   state.best_f1_weighted = 0.25;
+  state.gain_metric = 0.375;
   state.best_step = 6;
   state.loss_scaler = {.scale = 32768, .good_steps = 4};
   state.window = json::array({1, 2, 3, 0.5, 0.5, 0.5, 0.5, 0.5});
@@ -167,6 +190,10 @@ TEST_F(RunFiles, TrainerStateThereAndBack) {
   EXPECT_EQ(back.to_json(), state.to_json());
   state.best_metric = std::nan("");
   EXPECT_TRUE(std::isnan(TrainerState::from_json(json::parse(state.to_json().dump()), "x").best_metric));
+  // Of before there was train.min_delta: the best is what must be beaten.
+  json before = back.to_json();
+  before.erase("gain_metric");
+  EXPECT_EQ(TrainerState::from_json(before, "x").gain_metric, 0.5);
   // Of before there was a null: no dev post was scored.
   json old = json::parse(TrainerState{}.to_json().dump());
   EXPECT_TRUE(old.at("best_metric").is_null());

@@ -1,4 +1,4 @@
-// CLIP's texts as open_clip cleans them, and BERTweet's files.
+// CLIP's texts as open_clip cleans them.
 #include "text/open_clip_text.h"
 
 #include <gmock/gmock.h>
@@ -18,7 +18,6 @@ namespace infig {
 namespace {
 
 using Ids = std::vector<int64_t>;
-using Offsets = std::vector<std::pair<int64_t, int64_t>>;
 using testing::HasSubstr;
 
 // What ftfy 6.3.1 (without its guess at encodings), html.unescape twice, split, join and lower of Python 3.11 make of the texts.
@@ -88,38 +87,6 @@ TEST(OpenClipText, SplitAndKeptSpecialTokens) {
   const Ids kept = keep->encode("a <end_of_text> b", 0).ids, cut = split->encode("a <end_of_text> <|endoftext|> b", 0).ids;
   EXPECT_EQ(std::count(kept.begin(), kept.end(), special.sep), 2);
   EXPECT_EQ(std::count(cut.begin(), cut.end(), special.sep), 1);
-}
-
-void write_bertweet(const Folder& folder) {
-  write_file_atomic(folder / "vocab.txt", "hello 5\nhap@@ 3\npy 2\n");
-  write_file_atomic(folder / "bpe.codes", "h a 9\nha p 8\np y</w> 7\nh e 6\nhe l 5\nhel l 4\nhell o</w> 3\n");
-}
-
-// "happy": h a p p y</w>, ha p p y</w>, hap p y</w>, hap py</w>. "x" is no token; <mask> comes behind the vocabulary.
-TEST(Bertweet, ByHand) {
-  const Folder folder;
-  write_bertweet(folder);
-  const auto tokenizer = load_tokenizer(folder);
-  const Encoding encoding = tokenizer->encode("happy hello x<mask>", 0);
-  EXPECT_EQ(encoding.ids, (Ids{0, 5, 6, 4, 3, 7, 2}));
-  EXPECT_EQ(encoding.offsets, (Offsets{{0, 0}, {0, 3}, {3, 5}, {6, 11}, {12, 13}, {13, 19}, {0, 0}}));
-  EXPECT_EQ(tokenizer->pad_id(), 1);
-  const Folder saved;
-  tokenizer->save(saved);
-  EXPECT_EQ(load_tokenizer(saved)->encode("happy hello x<mask>", 0).ids, encoding.ids);
-}
-
-TEST(Bertweet, FaultsAreNamed) {
-  const Folder folder;
-  write_bertweet(folder);
-  write_file_atomic(folder / "vocab.txt", "hello 5\nhap@@\n");
-  EXPECT_THAT(load_error(folder), testing::AllOf(HasSubstr("vocab.txt"), HasSubstr("line 2")));
-  write_bertweet(folder);
-  write_file_atomic(folder / "bpe.codes", "h a 9\nha\n");
-  EXPECT_THAT(load_error(folder), testing::AllOf(HasSubstr("bpe.codes"), HasSubstr("line 2")));
-  write_bertweet(folder);
-  write_file_atomic(folder / "tokenizer_config.json", R"({"tokenizer_class": "BertweetTokenizer", "normalization": true})");
-  EXPECT_THAT(load_error(folder), HasSubstr("normalization"));
 }
 
 }  // namespace

@@ -15,11 +15,11 @@ namespace {
 
 TEST(Schedule, LinearByHand) {
   const OptimOptions options{.lr = 1.0, .warmup = 0.1};
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 0, 100), 0.1);  // step 1 of 10 warm-up steps
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 9, 100), 1.0);
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 10, 100), 1.0);
-  EXPECT_DOUBLE_EQ(scheduled_rate(options, 55, 100), 0.5);  // half of the 90 steps of decay
-  EXPECT_NEAR(scheduled_rate(options, 99, 100), 1.0 / 90, 1e-12);
+  EXPECT_DOUBLE_EQ(scheduled_rate(options, 0, 100, 10), 0.1);  // step 1 of 10 warm-up steps
+  EXPECT_DOUBLE_EQ(scheduled_rate(options, 9, 100, 10), 1.0);
+  EXPECT_DOUBLE_EQ(scheduled_rate(options, 10, 100, 10), 1.0);
+  EXPECT_DOUBLE_EQ(scheduled_rate(options, 55, 100, 10), 0.5);  // half of the 90 steps of decay
+  EXPECT_NEAR(scheduled_rate(options, 99, 100, 10), 1.0 / 90, 1e-12);
 }
 
 TEST(Schedule, GrowsWhereThePlanBeforeEnds) {
@@ -31,8 +31,17 @@ TEST(Schedule, GrowsWhereThePlanBeforeEnds) {
 }
 
 TEST(Schedule, CosineAndConstantByHand) {
-  EXPECT_NEAR(scheduled_rate({.lr = 2.0, .schedule = Schedule::kCosine, .warmup = 0}, 50, 100), 1.0, 1e-12);
-  EXPECT_DOUBLE_EQ(scheduled_rate({.lr = 2.0, .schedule = Schedule::kConstant, .warmup = 0}, 99, 100), 2.0);
+  EXPECT_NEAR(scheduled_rate({.lr = 2.0, .schedule = Schedule::kCosine, .warmup = 0}, 50, 100, 10), 1.0, 1e-12);
+  EXPECT_DOUBLE_EQ(scheduled_rate({.lr = 2.0, .schedule = Schedule::kConstant, .warmup = 0}, 99, 100, 10), 2.0);
+}
+
+// TensorFlow's exponential_decay with a continuous exponent: 0.8 an epoch of 25 steps.
+TEST(Schedule, ExponentialByHand) {
+  const OptimOptions options{.lr = 2.0, .schedule = Schedule::kExponential, .decay = 0.8, .warmup = 0};
+  EXPECT_DOUBLE_EQ(scheduled_rate(options, 0, 100, 25), 2.0);
+  EXPECT_NEAR(scheduled_rate(options, 25, 100, 25), 1.6, 1e-12);
+  EXPECT_NEAR(scheduled_rate(options, 50, 100, 25), 1.28, 1e-12);
+  EXPECT_NEAR(scheduled_rate(options, 10, 100, 25), 2.0 * std::exp(0.4 * std::log(0.8)), 1e-12);
 }
 
 // Adam as Kingma and Ba write it, in double.
@@ -74,6 +83,37 @@ TEST(Optimizer, EqualsAdamWrittenOut) {
     EXPECT_NEAR(layer->weight.item<double>(), weight, 1e-5);
     EXPECT_NEAR(layer->bias.item<double>(), bias, 1e-5);
   }
+}
+
+// Keras' RMSprop as its documentation writes it, in double: the epsilon is outside of the root.
+TEST(Optimizer, RmspropWrittenOut) {
+  torch::nn::Linear layer(1, 1);
+  {
+    const at::NoGradGuard no_grad;
+    layer->weight.fill_(0.5);
+    layer->bias.fill_(-0.25);
+  }
+  Optimizer optimizer(*layer, {.name = OptimizerName::kRmsprop, .weight_decay = 0.01, .eps = 1e-3, .rho = 0.8, .clip = 0});
+  double weight = 0.5, bias = -0.25, weight_square = 0, bias_square = 0;
+  for (int step = 0; step < 20; ++step) {
+    const double gw = std::sin(step + 1.0), gb = std::cos(3.0 * step) * 1e-3;
+    layer->weight.mutable_grad() = at::full({1, 1}, gw);
+    layer->bias.mutable_grad() = at::full({1}, gb);
+    optimizer.step(0.01);
+    const double decayed = gw + 0.01 * weight;  // the bias is not decayed
+    weight_square = 0.8 * weight_square + 0.2 * decayed * decayed;
+    weight -= 0.01 * decayed / (std::sqrt(weight_square) + 1e-3);
+    bias_square = 0.8 * bias_square + 0.2 * gb * gb;
+    bias -= 0.01 * gb / (std::sqrt(bias_square) + 1e-3);
+  }
+  EXPECT_NEAR(layer->weight.item<double>(), weight, 1e-6);
+  EXPECT_NEAR(layer->bias.item<double>(), bias, 1e-6);
+  const TensorMap state = optimizer.state();
+  ASSERT_EQ(state.size(), 2U);
+  EXPECT_NEAR(state.at("exp_avg_sq.weight").item<double>(), weight_square, 1e-6);
+  Optimizer other(*layer, {.name = OptimizerName::kRmsprop});
+  other.restore(state, "there");
+  EXPECT_TRUE(at::equal(other.state().at("exp_avg_sq.bias"), state.at("exp_avg_sq.bias")));
 }
 
 TEST(Optimizer, ClipsByTheGlobalNormAndRefusesNonFinite) {

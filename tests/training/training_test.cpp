@@ -1,4 +1,6 @@
 // The config, and a whole small run: the same bits twice, resumed bits, refusals.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -58,11 +60,33 @@ TEST(RunConfigTest, DefaultsAreMethodsTable) {
   EXPECT_TRUE(c.data.drop_last);
 }
 
-TEST(RunConfigTest, ReferenceFileIsUpToDate) {
-  const fs::path path = fs::path(INFIG_SOURCE_DIR) / "configs" / "reference.yaml";
-  const std::string wanted = dump_run_config(RunConfig(), true);
-  if (std::getenv("INFIG_UPDATE") != nullptr) write_file_atomic(path, wanted);
-  EXPECT_EQ(read_file(path), wanted) << "run this test with INFIG_UPDATE=1 to write the file anew";
+// reference.yaml of INFIG, reference-NAME.yaml of every other model.
+TEST(RunConfigTest, ReferenceFilesAreUpToDate) {
+  for (const ModelKind& kind : built_in_models()) {
+    RunConfig config;
+    config.model.choose(kind.name);
+    const bool own = &kind == &built_in_models().front();
+    const fs::path path = fs::path(INFIG_SOURCE_DIR) / "configs" / (own ? "reference.yaml" : fmt::format("reference-{}.yaml", kind.name));
+    const std::string wanted = dump_run_config(config, true);
+    if (std::getenv("INFIG_UPDATE") != nullptr) write_file_atomic(path, wanted);
+    ASSERT_TRUE(fs::exists(path)) << path;
+    EXPECT_EQ(read_file(path), wanted) << "run this test with INFIG_UPDATE=1 to write the file anew";
+  }
+}
+
+// Every preset names keys that its model has.
+TEST(RunConfigTest, PresetsOfEveryModelAreRead) {
+  int64_t others = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(INFIG_SOURCE_DIR) / "configs")) {
+    RunConfig config;
+    const std::string name = find_config_value(entry.path(), {}, "model.name").value_or("infig");
+    config.model.choose(name);
+    ConfigBinder binder;
+    bind_options(binder, config);
+    EXPECT_NO_THROW(read_config_file(binder, entry.path())) << entry.path();
+    others += name == "infig" ? 0 : 1;
+  }
+  EXPECT_GE(others, 6);
 }
 
 TEST_F(TrainTest, WritesTheRunFolderAndTheSameBitsTwice) {
@@ -166,6 +190,16 @@ TEST_F(TrainTest, WithoutDevTheLastStepIsTheBestWhereverItStops) {
   stopped.stop = &signal;
   EXPECT_THROW(train(stopped, data_), Interrupted);  // while pictures are read: nothing was made, so nothing is kept
   EXPECT_FALSE(fs::exists(folder_ / "stopped"));
+  stopped.own_resume = true;  // a run of a sweep, whose other runs are there
+  try {
+    train(stopped, data_);
+    FAIL() << "the run did not stop";
+  } catch (const Interrupted& stop) {
+    EXPECT_EQ(stop.exit_code(), 143);
+    EXPECT_THAT(stop.what(), testing::HasSubstr("the runs that are done are kept. Continue with the same command"));
+    EXPECT_THAT(stop.what(), testing::Not(testing::HasSubstr("nothing was written")));
+  }
+  stopped.own_resume = false;
   signal = 0;
   {
     const LogScope log(signal_before_the_first_step(signal, 15));

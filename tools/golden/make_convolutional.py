@@ -14,7 +14,11 @@ encoders/conv_architectures.json: of every published architecture the number of 
 import hashlib
 import json
 import pathlib
+import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"))
+import torchvision_beside_cpu  # noqa: E402, F401, I001
 
 import timm
 import torch

@@ -1,7 +1,7 @@
 """Golden files of tests/encoders: encoders as transformers 5 and timm save them, with random weights.
 
     python tools/golden/make_published.py transformers      (packages as pinned in tools/requirements-golden.txt)
-    python tools/golden/make_published.py timm              (tools/requirements-golden-timm.txt, in an environment of its own)
+    python tools/golden/make_published.py timm              (tools/requirements-timm.txt, in an environment of its own)
 
 Each model is saved by its library and read back: "weight.NAME" are the tensors of its model.safetensors, the settings in the file's metadata
 its config.json, both as a user's folder has them. Beside them the inputs, hidden_states.K, and for a fixed scalar function of these ("factors")
@@ -12,6 +12,9 @@ import json
 import pathlib
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance"))
+import torchvision_beside_cpu  # noqa: E402, F401, I001
 
 import torch
 from safetensors.torch import load_file, save_file
