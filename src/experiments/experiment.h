@@ -80,6 +80,7 @@ struct SeedScores {
   std::filesystem::path run;
   double accuracy = 0, f1_macro = 0, f1_weighted = 0, mcc = 0;
   std::optional<ScoreIntervals> intervals = {};  // bootstrap over the posts, if the evaluation has it
+  std::vector<std::string> marks = {};           // what stands in for something in the model (Model::marks)
 };
 
 struct VariantScores {

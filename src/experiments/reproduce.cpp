@@ -163,9 +163,10 @@ void plan_set(const ReproduceRequest& request, size_t place, std::vector<Planned
                        .how = "prepare the whole data set, or score another split with --split"});
     return;
   }
-  // Reports invalid values now, not after hours of training.
-  for (const Variant& variant : one.variants)
-    load_run_config(variant.config.empty() ? config_path : variant.config, with(request.overrides, variant.overrides));
+  // Reports invalid values now, not after hours of training; those of Table 2 were loaded to see which can be trained.
+  if (request.part != PaperPart::kTable2) {
+    for (const Variant& variant : one.variants) load_run_config(config_path, with(request.overrides, variant.overrides));
+  }
   one.notes = notes_of(request, config, set, one.data);
   planned.push_back(std::move(one));
 }
@@ -253,12 +254,11 @@ std::map<std::string, RunCost> costs_of(const ExperimentScores& scores) {
     RunCost& mean = costs[variant.variant.name];
     const auto count = static_cast<double>(variant.seeds.size());
     for (const SeedScores& seed : variant.seeds) {
-      RunCost cost = read_run_cost(seed.run, scores.split);
+      const RunCost cost = read_run_cost(seed.run, scores.split);
       mean.train_seconds += cost.train_seconds / count;
       mean.train_rate += cost.train_rate / count;
       mean.predict_rate += cost.predict_rate / count;
       mean.parameters = cost.parameters;
-      mean.marks = std::move(cost.marks);
     }
   }
   return costs;

@@ -106,14 +106,14 @@ std::string verdict_cell(const PaperLine& line, const Figure& figure, const Pape
 // A model's cost and marks, as a row of the second table.
 std::vector<std::string> cost_row(const VariantScores& variant, const RunCost& cost) {
   const auto rate = [](double value) { return value > 0 ? fmt::format("{:.3g}", value) : std::string("-"); };
-  const std::string against = variant.against_first ? compared_cell(variant.against_first) : "-";
+  const std::vector<std::string>& marks = variant.seeds.back().marks;
   return {variant.variant.title,
-          against,
+          variant.against_first ? compared_cell(variant.against_first) : "-",
           cost.parameters > 0 ? fmt::format("{:.3g}", static_cast<double>(cost.parameters) / 1e6) : "-",
           cost.train_seconds > 0 ? format_duration(cost.train_seconds) : "-",
           rate(cost.train_rate),
           rate(cost.predict_rate),
-          cost.marks.empty() ? "none" : fmt::format("{}", fmt::join(cost.marks, ", "))};
+          marks.empty() ? "none" : fmt::format("{}", fmt::join(marks, ", "))};
 }
 
 using TextTable = std::vector<std::vector<std::string>>;  // the first row is the header
@@ -254,7 +254,7 @@ nlohmann::ordered_json model_json(const ReproducedSet& one, const PaperLine& lin
   json["train_seconds"] = cost->second.train_seconds;
   json["train_posts_per_second"] = cost->second.train_rate;
   json["predict_posts_per_second"] = cost->second.predict_rate;
-  json["marks"] = cost->second.marks;
+  json["marks"] = line.ours->seeds.back().marks;
   return json;
 }
 

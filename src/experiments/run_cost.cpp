@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/weight_archive.h"
-#include "core/error.h"
 #include "core/files.h"
 #include "core/guarded_folder.h"
 #include "core/json.h"
@@ -40,22 +39,6 @@ bool is_parameter(const std::string& name) {
 }
 
 fs::path speed_file(const std::string& split) { return fs::path("eval") / fmt::format("{}-speed.json", split); }
-
-std::vector<std::string> marks_of(const fs::path& run) {
-  const fs::path file = run / "description.json";
-  if (!fs::exists(file)) return {};
-  const nlohmann::json json = parse_foreign_json(read_file(file));
-  if (!json.is_object() || !json.contains("marks")) return {};
-  std::vector<std::string> marks;
-  if (json.at("marks").is_array()) {
-    for (const auto& mark : json.at("marks")) {
-      if (mark.is_string()) marks.push_back(mark.get<std::string>());
-    }
-  }
-  if (marks.size() != json.at("marks").size())
-    throw DataError(fmt::format("{}: \"marks\" is no list of texts; train the run again", file.string()));
-  return marks;
-}
 
 }  // namespace
 
@@ -91,7 +74,6 @@ RunCost read_run_cost(const fs::path& run, const std::string& split) {
     const nlohmann::json speed = parse_foreign_json(read_file(run / speed_file(split)));
     if (speed.is_object()) cost.predict_rate = number_of(speed, "posts_per_second");
   }
-  cost.marks = marks_of(run);
   return cost;
 }
 

@@ -1,19 +1,17 @@
-// What a run cost and what it was made of, read from its folder.
+// What a run cost, read from its folder.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 namespace infig {
 
 struct RunCost {
-  double train_seconds = 0;        // all epochs in timings.jsonl, those before a crash included; 0: unknown
-  double train_rate = 0;           // posts/s over these epochs; 0: unknown
-  double predict_rate = 0;         // posts/s of the evaluation of `split`, from eval/SPLIT-speed.json; 0: unknown
-  int64_t parameters = 0;          // of the best checkpoint, BatchNorm's statistics left out; 0: unknown
-  std::vector<std::string> marks;  // what stood in for something the model's paper has ("scene=surrogate"), from description.json
+  double train_seconds = 0;  // all epochs in timings.jsonl, those before a crash included; 0: unknown
+  double train_rate = 0;     // posts/s over these epochs; 0: unknown
+  double predict_rate = 0;   // posts/s of the evaluation of `split`, from eval/SPLIT-speed.json; 0: unknown
+  int64_t parameters = 0;    // of the best checkpoint, BatchNorm's statistics left out; 0: unknown
 };
 
 // Throws CheckpointError or DataError for files that are broken; absent ones leave their values 0.

@@ -36,7 +36,8 @@ std::optional<SeedScores> scores_of(const ExperimentRequest& request, const Vari
                     .f1_macro = result.scores.f1_macro,
                     .f1_weighted = result.scores.f1_weighted,
                     .mcc = result.scores.mcc,
-                    .intervals = result.intervals};
+                    .intervals = result.intervals,
+                    .marks = result.marks};
 }
 
 Summary summary_of(const std::vector<SeedScores>& seeds, double SeedScores::* score, double least = 0) {

@@ -3,21 +3,15 @@
 #include <map>
 
 #include "any_model/frozen_linear.h"
+#include "model/small_keys.h"
 
 namespace infig::test {
 namespace {
 
 // Of the networks of Table 2: what they share, and their own widths.
 std::vector<std::string> small_baseline(const std::string& name) {
-  std::vector<std::string> keys = {"words.size=8",
-                                   "image.size=32",
-                                   "image.resize=32",
-                                   "image.bottleneck=false",
-                                   "image.stage_blocks=[1, 1, 1, 1]",
-                                   "image.stage_widths=[16, 16, 16, 16]",
-                                   "image.stem_kernel=3",
-                                   "image.stem_width=16",
-                                   "image.stem_pool=false"};
+  std::vector<std::string> keys = small_backbone_keys();
+  keys.emplace_back("words.size=8");
   static const std::map<std::string, std::vector<std::string>> kOwn = {
       {"multisentinet", {"multisentinet.lstm_size=12", "multisentinet.picture_size=12", "multisentinet.hidden_size=12"}},
       {"hsan", {"hsan.lstm_size=12", "hsan.hidden_size=12", "captions.from=attributes"}},

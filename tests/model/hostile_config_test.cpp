@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "model/infig.h"
 #include "model/pretrained.h"
+#include "model/small_keys.h"
 #include "model/small_model.h"
 #include "reference/temporary_folder.h"
 #include "text/word_vocabulary.h"
@@ -105,15 +106,8 @@ class HostileBaseline : public HostileFolder, public ::testing::WithParamInterfa
     choice.choose(GetParam());
     ConfigBinder binder;
     choice->bind(binder);
-    std::vector<std::string> keys = {"words.size=4",
-                                     "image.size=32",
-                                     "image.resize=32",
-                                     "image.bottleneck=false",
-                                     "image.stage_blocks=[1, 1, 1, 1]",
-                                     "image.stage_widths=[16, 16, 16, 16]",
-                                     "image.stem_kernel=3",
-                                     "image.stem_width=16",
-                                     "image.stem_pool=false"};
+    std::vector<std::string> keys = test::small_backbone_keys();
+    keys.emplace_back("words.size=4");
     if (GetParam() == "hsan") keys.emplace_back("captions.from=attributes");
     if (GetParam() == "mgnns") {
       for (const char* key : {"mgnns.lstm_size=2", "mgnns.attention_heads=2", "mgnns.graph_size=8", "mgnns.classes=none"})
