@@ -86,8 +86,8 @@ asan: setup  ## the torch-free folders under the address and undefined-behaviour
 
 FUZZ_SECONDS ?= 10
 fuzz: setup  ## the readers of foreign files on mutated input, FUZZ_SECONDS (10) each
-	@test -f build-fuzz/build.ninja || cmake --preset fuzz
-	@cmake --build build-fuzz --parallel $(JOBS) --target fuzz
+	@test -f build-asan/build.ninja || cmake --preset asan
+	@cmake --build build-asan --parallel $(JOBS) --target fuzz
 	@$(PYTHON) tools/fuzz.py --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(FUZZ_TARGETS)
 
 bench: setup  ## build and run the benchmarks
@@ -146,4 +146,4 @@ ci: setup  ## everything that must hold before a change lands
 	@$(PYTHON) tools/check_skips.py build/conformance
 
 clean:  ## remove the builds (runs/ and the virtual environments stay)
-	@rm -rf build build-asan build-dev build-fuzz
+	@rm -rf build build-asan build-dev

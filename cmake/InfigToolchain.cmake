@@ -26,6 +26,7 @@ target_include_directories(infig_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE
 if(INFIG_SANITIZE OR INFIG_FUZZ)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
+  add_compile_definitions(INFIG_SANITIZED)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 takes variables of its own library for uninitialised once the sanitizers' checks stand between.
     add_compile_options(-Wno-maybe-uninitialized)
@@ -33,7 +34,7 @@ if(INFIG_SANITIZE OR INFIG_FUZZ)
 endif()
 if(INFIG_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    message(FATAL_ERROR "INFIG_FUZZ needs clang, whose libFuzzer it uses (this is ${CMAKE_CXX_COMPILER_ID}): cmake --preset fuzz")
+    message(FATAL_ERROR "INFIG_FUZZ needs clang, whose libFuzzer it uses (this is ${CMAKE_CXX_COMPILER_ID}): cmake --preset asan")
   endif()
   # Without its folder's name, ccache shares an object of the debug build between clones too.
   add_compile_options(-fsanitize=fuzzer-no-link,float-cast-overflow -fdebug-prefix-map=${CMAKE_SOURCE_DIR}=.)

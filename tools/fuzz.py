@@ -89,7 +89,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=int, default=10, help="for each target")
     parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
-    parser.add_argument("--build", type=Path, default=ROOT / "build-fuzz", help="folder of the preset fuzz")
+    parser.add_argument("--build", type=Path, default=ROOT / "build-asan", help="folder of the preset asan")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="without _fuzz; default: all")
     options = parser.parse_args()
     if options.seconds < 1 or options.jobs < 1:

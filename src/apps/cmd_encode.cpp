@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -15,6 +16,7 @@
 
 #include "apps/commands.h"
 #include "apps/compute_flags.h"
+#include "apps/encode_pictures.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -27,7 +29,6 @@
 #include "encoders/image_backbone.h"
 #include "encoders/sentence_vector.h"
 #include "encoders/text_encoder.h"
-#include "image/decode.h"
 #include "image/transform.h"
 #include "tensor/archive.h"
 #include "tensor/batch.h"
@@ -39,7 +40,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct EncodeFlags {
-  std::string model, input, output, layers = "last";
+  std::string model, input, output, layers = "last", bad_image = "missing";
   int64_t batch_size = 32, threads = 0, workers = 2, limit = 0;
   bool gradients = false, pooled = false;
 };
@@ -190,37 +191,6 @@ void encode_text_verb(const EncodeFlags& flags) {
   save_encoded(flags, posts, tensors);
 }
 
-// The pixels of posts first .. first + count - 1: [count, 3, S, S] float, channels-last in memory.
-at::Tensor read_pixels(const std::vector<Post>& posts, int64_t first, int64_t count, const ImageOptions& options, int64_t workers) {
-  const int64_t side = options.size;
-  at::Tensor pixels = at::empty({count, side, side, 3}, at::kFloat);
-  parallel_for(count, workers, [&](int64_t i) {
-    const Post& post = posts[static_cast<size_t>(first + i)];
-    if (post.image.empty()) throw DataError(fmt::format("post {}: has no picture; encode needs one in every row", post.id));
-    const DecodedImage decoded = decode_image_file(post.image, options.decode());
-    if (!usable(decoded.status)) {
-      throw DataError(
-          fmt::format("post {}: picture {}: {}: {}", post.id, post.image.string(), image_status_name(decoded.status), decoded.reason));
-    }
-    if (decoded.status != ImageStatus::kOk) log_warning("post {}: picture {}: {}", post.id, post.image.string(), decoded.reason);
-    normalize_image(transform_image(decoded.image, options, nullptr), options, pixels.data_ptr<float>() + i * side * side * 3);
-  });
-  return pixels.permute({0, 3, 1, 2});
-}
-
-// Calls `use(first row, pixels)` batch by batch.
-template <typename Use>
-void for_each_pixel_batch(const EncodeFlags& flags, const std::vector<Post>& posts, const ImageOptions& options, const Use& use) {
-  ProgressBar bar("encoding", static_cast<int64_t>(posts.size()));
-  const auto total = static_cast<int64_t>(posts.size());
-  for (int64_t first = 0; first < total; first += flags.batch_size) {
-    const int64_t count = std::min(flags.batch_size, total - first);
-    use(first, read_pixels(posts, first, count, options, flags.workers));
-    bar.update(first + count);
-  }
-  bar.finish();
-}
-
 // What --gradients differentiates: of convolutions the grid, of a Vision Transformer its hidden states and the tokens of the last one
 // behind the final LayerNorm.
 std::vector<at::Tensor> image_states(ImageBackbone& backbone, const at::Tensor& pixels) {
@@ -230,29 +200,55 @@ std::vector<at::Tensor> image_states(ImageBackbone& backbone, const at::Tensor& 
   return states;
 }
 
+EncodePictures pictures_of(const EncodeFlags& flags, const ImageOptions& pixels) {
+  EncodePictures how{.pixels = pixels, .batch_size = flags.batch_size, .workers = flags.workers};
+  if (flags.bad_image == "skip") how.bad_image = BadImage::kSkip;
+  if (flags.bad_image == "error") how.bad_image = BadImage::kError;
+  return how;
+}
+
+// `posts` and `tensors` row by row, under --bad-image skip without the rows that have no picture.
+void save_pictured(const EncodeFlags& flags, const std::vector<Post>& posts, const TensorMap& tensors, const std::vector<int64_t>& others) {
+  if (flags.bad_image != "skip") return save_encoded(flags, posts, tensors);
+  std::vector<Post> kept;
+  for (size_t row = 0; row < posts.size(); ++row) {
+    if (!std::binary_search(others.begin(), others.end(), static_cast<int64_t>(row))) kept.push_back(posts[row]);
+  }
+  save_encoded(flags, kept, without_rows(tensors, others));
+}
+
+at::Tensor rows_of_nan(std::vector<int64_t> shape, int64_t rows) {
+  const c10::InferenceMode normal(false);
+  shape[0] = rows;
+  return at::full(shape, std::numeric_limits<float>::quiet_NaN());
+}
+
+// All posts are one batch, and each needs its picture: the scalar is of all of them.
+void encode_image_gradients(const EncodeFlags& flags, const std::vector<Post>& posts, const PublishedBackbone& published) {
+  EncodePictures how = pictures_of(flags, published.pixels);
+  how.bad_image = BadImage::kError;
+  how.batch_size = static_cast<int64_t>(posts.size());
+  TensorMap tensors;
+  for_each_pixel_batch(posts, how, [&](const at::Tensor&, const at::Tensor& pixels) {
+    tensors["pixel_values"] = pixels;
+    add_gradients(*published.backbone, probe(image_states(*published.backbone, pixels)), tensors);
+  });
+  save_encoded(flags, posts, tensors);
+}
+
 void encode_image_verb(const EncodeFlags& flags) {
   const std::vector<Post> posts = posts_of(flags);
   const PublishedBackbone published = load_image_backbone(flags.model);
   const auto total = static_cast<int64_t>(posts.size());
-  if (flags.gradients) {
-    const at::Tensor pixels = read_pixels(posts, 0, total, published.pixels, flags.workers);
-    TensorMap tensors = {{"pixel_values", pixels}};
-    add_gradients(*published.backbone, probe(image_states(*published.backbone, pixels)), tensors);
-    return save_encoded(flags, posts, tensors);
-  }
+  if (flags.gradients) return encode_image_gradients(flags, posts, published);
   TensorMap tensors;
-  for_each_pixel_batch(flags, posts, published.pixels, [&](int64_t first, const at::Tensor& pixels) {
+  const auto encode = [&](const at::Tensor& rows, const at::Tensor& pixels) {
     const c10::InferenceMode inference;
     const at::Tensor features = published.backbone->features(pixels, false);
     const auto keep = [&](const std::string& name, const at::Tensor& part) {
       at::Tensor& whole = tensors[name];
-      if (!whole.defined()) {
-        const c10::InferenceMode normal(false);
-        std::vector<int64_t> shape = part.sizes().vec();
-        shape[0] = total;
-        whole = at::empty(shape);
-      }
-      whole.narrow(0, first, part.size(0)).copy_(part);
+      if (!whole.defined()) whole = rows_of_nan(part.sizes().vec(), total);
+      whole.index_copy_(0, rows, part);
     };
     keep("pixel_values", pixels);
     keep("grid", published.backbone->grid(features));  // [B, P, c], row by row
@@ -261,8 +257,9 @@ void encode_image_verb(const EncodeFlags& flags) {
     const std::vector<at::Tensor> states = published.backbone->hidden_states(pixels);
     if (states.empty()) throw ConfigError(fmt::format("{}: --layers all is for Transformers; {} has none", flags.model, published.name));
     for (size_t k = 0; k < states.size(); ++k) keep(fmt::format("hidden_states.{}", k), states[k]);
-  });
-  save_encoded(flags, posts, tensors);
+  };
+  const std::vector<int64_t> others = for_each_pixel_batch(posts, pictures_of(flags, published.pixels), encode);
+  save_pictured(flags, posts, tensors, others);
 }
 
 void encode_clip_verb(const EncodeFlags& flags) {
@@ -272,7 +269,7 @@ void encode_clip_verb(const EncodeFlags& flags) {
   const EncodedTexts texts =
       encode_texts(posts, folder_of_clip(flags.model), clip.model->max_length(), flags.workers, clip_text_of(flags.model));
   const auto total = static_cast<int64_t>(posts.size());
-  TensorMap tensors = {{"image_embeds", at::empty({total, width})},
+  TensorMap tensors = {{"image_embeds", rows_of_nan({total, width}, total)},
                        {"text_embeds", at::empty({total, width})},
                        {"input_ids", texts.input_ids},
                        {"attention_mask", texts.attention_mask}};
@@ -280,11 +277,12 @@ void encode_clip_verb(const EncodeFlags& flags) {
     const c10::InferenceMode inference;
     tensors["text_embeds"].index_copy_(0, rows, clip.model->text_embeds(clip.model->padded(ids, texts.pad_id)));
   });
-  for_each_pixel_batch(flags, posts, clip.pixels, [&](int64_t first, const at::Tensor& pixels) {
+  const auto encode = [&](const at::Tensor& rows, const at::Tensor& pixels) {
     const c10::InferenceMode inference;
-    tensors["image_embeds"].narrow(0, first, pixels.size(0)).copy_(clip.model->image_embeds(pixels));
-  });
-  save_encoded(flags, posts, tensors);
+    tensors["image_embeds"].index_copy_(0, rows, clip.model->image_embeds(pixels));
+  };
+  const std::vector<int64_t> others = for_each_pixel_batch(posts, pictures_of(flags, clip.pixels), encode);
+  save_pictured(flags, posts, tensors, others);
 }
 
 using EncodeWork = void (*)(const EncodeFlags&);
@@ -307,6 +305,13 @@ std::shared_ptr<EncodeFlags> add_encoder(CLI::App& app, const char* name, const 
   part->footer(footer);
   part->callback([flags, work] { work(*flags); });
   return flags;
+}
+
+void add_bad_image_flag(CLI::App& verb, EncodeFlags& flags) {
+  verb.add_option("--bad-image", flags.bad_image,
+                  "posts without a picture that can be used: missing (their rows are NaN) | skip (they are left out) | error (stop)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"missing", "skip", "error"}));
 }
 
 constexpr const char* kProbe =
@@ -343,19 +348,22 @@ void add_encode(CLI::App& app) {
       "Of a Vision Transformer grid are the patches and pooled is the CLS behind the final LayerNorm, and --layers all adds "
       "hidden_states.0 "
       "...\nhidden_states.n as transformers gives them.\n"
-      "Metadata ids: JSON list of the posts' ids. A picture that cannot be used stops the work.\n"
+      "Metadata ids: JSON list of the posts' ids.\n"
       "Example:\n  infig encode image --model weights/efficientnet-lite0 --input posts.jsonl --output image.safetensors",
       encode_image_verb);
   CLI::App* image_verb = verb->get_subcommand("image");
   image_verb->add_option("--layers", image->layers, "last | all (Vision Transformers)")
       ->capture_default_str()
       ->check(CLI::IsMember({"last", "all"}));
-  image_verb->add_flag("--gradients", image->gradients, kProbe);
-  add_encoder(*verb, "clip", "image and text embeddings of CLIP or SigLIP",
-              "Output: image_embeds, text_embeds F32 [N,projection], projected, not normalised; input_ids, attention_mask I64 [N,L].\n"
-              "Metadata ids: JSON list of the posts' ids. A picture that cannot be used stops the work.\n"
-              "Example:\n  infig encode clip --model weights/clip-vit-b32 --input posts.jsonl --output clip.safetensors",
-              encode_clip_verb);
+  add_bad_image_flag(*image_verb, *image);
+  image_verb->add_flag("--gradients", image->gradients, kProbe)->excludes("--bad-image");
+  const auto clip =
+      add_encoder(*verb, "clip", "image and text embeddings of CLIP or SigLIP",
+                  "Output: image_embeds, text_embeds F32 [N,projection], projected, not normalised; input_ids, attention_mask I64 [N,L].\n"
+                  "Metadata ids: JSON list of the posts' ids.\n"
+                  "Example:\n  infig encode clip --model weights/clip-vit-b32 --input posts.jsonl --output clip.safetensors",
+                  encode_clip_verb);
+  add_bad_image_flag(*verb->get_subcommand("clip"), *clip);
 }
 
 }  // namespace infig

@@ -19,6 +19,7 @@
 #include "core/log.h"
 #include "core/words.h"
 #include "data/data_set.h"
+#include "data/label_words.h"
 #include "evaluation/evaluate.h"
 #include "evaluation/reports.h"
 #include "evaluation/run_record.h"
@@ -64,8 +65,7 @@ void print_counts(const EvaluationResult& result) {
   if (result.images_skipped > 0)
     std::printf("  %s left out: their picture cannot be used\n", counted(result.images_skipped, "post").c_str());
   if (result.posts_empty > 0)
-    std::printf("  %s with neither a text nor a picture that can be used: what is said of %s is a guess\n",
-                counted(result.posts_empty, "post").c_str(), result.posts_empty == 1 ? "it" : "them");
+    std::printf("  %s with neither a text nor a picture that can be used left out\n", counted(result.posts_empty, "post").c_str());
   if (result.rows_left_out > 0) std::printf("  %s with neither text nor picture left out\n", counted(result.rows_left_out, "row").c_str());
 }
 
@@ -84,7 +84,7 @@ void print_scores(const EvaluationResult& result) {
   std::printf("  %-16s precision  recall      f1  posts   confusion (row = truth)\n", "class");
   for (size_t c = 0; c < result.labels.size(); ++c) {
     const auto& scores = s.classes[c];
-    std::printf("  %-16s    %.4f  %.4f  %.4f  %5lld  ", result.labels[c].c_str(), scores.precision, scores.recall, scores.f1,
+    std::printf("  %-16s    %.4f  %.4f  %.4f  %5lld  ", shown_label(result.labels[c]).c_str(), scores.precision, scores.recall, scores.f1,
                 static_cast<long long>(scores.support));
     for (const int64_t count : s.confusion[c]) std::printf(" %5lld", static_cast<long long>(count));
     std::printf("\n");
@@ -150,7 +150,14 @@ DataSet seen_posts(const Predictor& predictor, const DataSet& whole, const Evalu
   return flags.limit > 0 ? limited(own, flags.limit, kLimitSeed) : own;
 }
 
-Evaluations evaluate_all(const EvaluateFlags& flags, const std::string& run, const DataSet& whole, const EvaluateOptions& options) {
+// Where the run's training keeps features of frozen networks.
+std::filesystem::path cache_of_run(const std::filesystem::path& run) {
+  const std::string named = find_config_value(run / "config.yaml", {}, "data.feature_cache").value_or("");
+  return named.empty() ? run / "cache" : std::filesystem::path(named);
+}
+
+Evaluations evaluate_all(const EvaluateFlags& flags, const std::string& run, const DataSet& whole, EvaluateOptions options) {
+  options.feature_cache = cache_of_run(run);
   Evaluations all;
   const Split split = parse_split(flags.split);
   const Predictor predictor(run, options.predictor);
@@ -274,6 +281,10 @@ void show_mean(const std::vector<EvaluationResult>& results, const std::vector<s
   line("macro F1", "eval_f1_macro", 0, [](const ClassificationScores& s) { return s.f1_macro; });
   line("weighted F1", "eval_f1_weighted", 0, [](const ClassificationScores& s) { return s.f1_weighted; });
   line("MCC", "eval_mcc", -1, [](const ClassificationScores& s) { return s.mcc; });
+  if (!first.marks.empty()) {
+    std::printf("  marks: %s\n", fmt::format("{}", fmt::join(first.marks, ", ")).c_str());
+    json["marks"] = first.marks;
+  }
   if (flags.limit > 0) return;
   const std::filesystem::path folder = evaluation_folder(runs.front(), first.data, first.data_sha256);
   const std::string other = folder == "eval" ? "" : folder.filename().string() + "-",

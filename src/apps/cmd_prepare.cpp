@@ -11,6 +11,7 @@
 #include "apps/validators.h"
 #include "core/error.h"
 #include "data/data_set.h"
+#include "data/rows.h"
 #include "postcards/postcards.h"
 #include "prepare/pipeline.h"
 #include "prepare/prepare.h"
@@ -174,8 +175,13 @@ void add_parquet(CLI::App& prepare) {
           "(train-00000-of-00001.parquet, validation-...), else it is drawn.\n"
           "Example:\n  infig prepare parquet --raw data/ --columns text=tweet --out data/mine",
   };
-  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(),
-                   [](const PrepareFlags& flags) { return run_table(flags, prepare_parquet); });
+  add_prepare_kind(prepare, kind, std::make_shared<PrepareFlags>(), [](const PrepareFlags& flags) {
+    // A table of another kind would be read by its extension: the flags and their meaning are those of `table`.
+    const std::filesystem::path raw(flags.raw);
+    if (std::filesystem::is_regular_file(raw) && !is_parquet(raw))
+      throw ConfigError(fmt::format("raw: {}: expected a .parquet file; infig prepare table reads .csv, .tsv and .jsonl", flags.raw));
+    return run_table(flags, prepare_parquet);
+  });
 }
 
 void add_image_folder(CLI::App& prepare) {

@@ -64,7 +64,7 @@ void add_runs(CLI::App& app) {
   verb->footer(
       "Lines are grouped by data set and split: scores on different posts do not compare. Runs that are unfinished or broken are listed "
       "with "
-      "what is\nwrong. Training time is that of all seeds of a line.\n\n"
+      "what is\nwrong. Training time is that of the seeds in the line.\n\n"
       "Examples:\n  infig runs runs\n  infig runs runs --split dev --sort f1_macro --filter preset=lite --filter 'accuracy>0.7'\n"
       "  infig runs runs --filter gam.layer=2 --csv board.csv");
   verb->callback([flags] { runs_verb(*flags); });

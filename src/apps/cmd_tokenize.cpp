@@ -168,7 +168,8 @@ void add_tokenize(CLI::App& app) {
           "--model", flags->model,
           "Folder with a tokenizer as Hugging Face saves it: tokenizer.json, else spm.model (DeBERTa), sentencepiece.bpe.model (XLM-R), "
           "vocab.txt (BERT, MPNet), vocab.json and merges.txt (RoBERTa, CLIP); or CLIP's bpe_simple_vocab_16e6.txt.gz")
-      ->required();
+      ->required()
+      ->check(no_run_folder());
   verb->add_option("--max-length", flags->max_length, "Cut longer texts to so many tokens, special tokens included (default: never cut)")
       ->check(whole_between(2, int64_t{1} << 31));
   verb->add_option(

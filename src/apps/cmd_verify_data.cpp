@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/words.h"
+#include "data/label_words.h"
 #include "image/decode.h"
 #include "quality/clean_test.h"
 #include "quality/data_report.h"
@@ -34,7 +35,9 @@ constexpr Split kReportedSplits[] = {Split::kTrain, Split::kDev, Split::kTest};
 
 void print_splits(const DataSet& data) {
   std::string header = fmt::format("{:<8}{:>10}", "split", "posts");
-  for (const auto& label : data.labels) header += fmt::format("{:>{}}", label, std::max<size_t>(label.size() + 2, 10));
+  std::vector<std::string> labels;
+  for (const auto& label : data.labels) labels.push_back(shown_label(label));
+  for (const auto& label : labels) header += fmt::format("{:>{}}", label, std::max<size_t>(label.size() + 2, 10));
   fmt::print("{}{:>12}{:>12}\n", header, "with text", "with image");
   for (const Split split : kReportedSplits) {
     const auto rows = data.rows_of(split);
@@ -54,7 +57,7 @@ void print_splits(const DataSet& data) {
       images += post.image.empty() ? 0 : 1;
     }
     std::string line = fmt::format("{:<8}{:>10}", split_name(split), rows.size());
-    for (size_t i = 0; i < totals.size(); ++i) line += fmt::format("{:>{}}", totals[i], std::max<size_t>(data.labels[i].size() + 2, 10));
+    for (size_t i = 0; i < totals.size(); ++i) line += fmt::format("{:>{}}", totals[i], std::max<size_t>(labels[i].size() + 2, 10));
     fmt::print("{}{:>12}{:>12}\n", line, texts, images);
     if (unlabelled > 0) fmt::print("{:<8}{:>10} of these without label: predicted, not scored\n", "", unlabelled);
   }
@@ -129,10 +132,10 @@ void print_texts(const VerifyReport& report) {
 void print_leaks(const VerifyReport& report) {
   for (const auto& count : report.leak_counts) {
     const bool inside = count.split == count.other;
-    fmt::print("{:<17}{:<16}{:>8} posts, {} with another label\n", leak_kind_name(count.kind),
+    fmt::print("{:<17}{:<16}{:>8} {}, {} with another label\n", leak_kind_name(count.kind),
                inside ? fmt::format("inside {}", split_name(count.split))
                       : fmt::format("{} in {}", split_name(count.split), split_name(count.other)),
-               count.posts, count.other_label);
+               count.posts, count.posts == 1 ? "post" : "posts", count.other_label);
   }
   const auto tests = report.data.rows_of(Split::kTest).size();
   if (tests > 0) fmt::print("test posts with a twin in train or dev: {} of {}\n", leaked_test_rows(report).size(), tests);

@@ -11,6 +11,7 @@
 
 #include "apps/commands.h"
 #include "apps/signals.h"
+#include "apps/validators.h"
 #include "archive/import.h"
 #include "archive/pickle.h"
 #include "archive/weight_archive.h"
@@ -110,7 +111,9 @@ void add_weights_inspect(CLI::App& weights) {
   };
   auto flags = std::make_shared<InspectFlags>();
   auto* command = weights.add_subcommand("inspect", "List the tensors of a file or of a model's folder");
-  command->add_option("path", flags->path, "safetensors, .bin, .pth or .pt file, index of shards, or a folder that holds one")->required();
+  command->add_option("path", flags->path, "safetensors, .bin, .pth or .pt file, index of shards, or a folder that holds one")
+      ->required()
+      ->check(no_run_folder());
   command->add_flag("--json", flags->json, "One JSON object instead of a table");
   command->add_option("--entry", flags->entry, kEntryHelp);
   command->footer(
@@ -130,7 +133,8 @@ void add_weights_import(CLI::App& weights) {
   auto flags = std::make_shared<ImportFlags>();
   auto* command = weights.add_subcommand("import", "Convert weights to safetensors in a folder of their own");
   command->add_option("source", flags->source, "A model's folder (config and tokenizer come along), or a file of weights alone")
-      ->required();
+      ->required()
+      ->check(no_run_folder());
   command->add_option("--output", flags->output, "Folder to make; it must not exist yet, or be empty")->required();
   command->add_option("--dtype", flags->dtype, "keep, or fp32: what is stored in 16 or 64 bits becomes fp32")
       ->check(CLI::IsMember({"keep", "fp32"}))

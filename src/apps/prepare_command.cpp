@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/words.h"
+#include "data/label_words.h"
 
 namespace infig {
 
@@ -135,7 +136,7 @@ namespace {
 // decoded; 2 absent".
 void print_pictures(const nlohmann::json& pictures) {
   std::string list;
-  constexpr std::array<const char*, 4> kDecoded = {"ok", "truncated", "empty", "broken"};  // an unknown format shows without decoding
+  constexpr std::array<const char*, 3> kDecoded = {"ok", "truncated", "broken"};  // an empty file and an unknown format show without it
   for (const auto& [status, count] : pictures.items()) {
     if (status == "named" || status == "there" || status == "read" || status == "sha256_chain") continue;
     list += fmt::format("{} {} {}", list.empty() ? ";" : ",", count.get<int64_t>(), spoken(status));
@@ -167,9 +168,12 @@ void print_prepared(const std::string& out) {
   for (const char* split : {"train", "dev", "test"}) {
     const auto found = description.at("counts").find(split);
     if (found == description.at("counts").end()) continue;
-    std::string line = fmt::format("{:<6}{:>8} posts:", split, found->at("posts").get<int64_t>());
-    for (const auto& label : description.at("labels"))
-      line += fmt::format(" {} {}", label.get<std::string>(), found->at("labels").at(label.get<std::string>()).get<int64_t>());
+    const auto posts = found->at("posts").get<int64_t>();
+    std::string line = fmt::format("{:<6}{:>8} {}: ", split, posts, posts == 1 ? "post" : "posts"), separator;
+    for (const auto& label : description.at("labels")) {
+      const auto word = label.get<std::string>();
+      line += fmt::format("{}{}: {}", std::exchange(separator, ", "), shown_label(word), found->at("labels").at(word).get<int64_t>());
+    }
     if (found->contains("unlabelled")) line += fmt::format(", {} without label (for predict)", found->at("unlabelled").get<int64_t>());
     fmt::print("{}\n", line);
   }
@@ -183,6 +187,10 @@ void print_prepared(const PrepareReport& report, const std::string& out) {
   for (const auto& [kind, count] : report.noted) fmt::print("{:>8}  {}\n", count, kind);
   if (report.notes_count > 0) fmt::print("          these posts are kept and listed in {}/notes.csv\n", out);
   print_prepared(out);
+  const auto description = nlohmann::json::parse(read_file(std::filesystem::path(out) / "dataset.json"));
+  const std::string name = description.at("name").get<std::string>();
+  if (name != last_name(std::filesystem::path(out)))
+    fmt::print("reports call the data set {}; --name NAME would call it otherwise\n", name);
 }
 
 }  // namespace infig

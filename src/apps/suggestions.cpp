@@ -130,6 +130,16 @@ std::string owners_of(const CLI::App& verb, const std::string& flag) {
   return fmt::format("; {} {} it", fmt::join(owners, ", "), owners.size() == 1 ? "has" : "have");
 }
 
+// What stands without a flag, where a flag for it was typed: "; its source stands without a flag: infig weights import FILE".
+std::string place_meant_by(const CLI::App& verb, const std::string& name, const std::string& value) {
+  constexpr std::array<const char*, 10> kOfPlaces = {"input", "source", "path", "file", "folder", "raw", "data", "model", "run", "name"};
+  if (std::ranges::find(kOfPlaces, name) == kOfPlaces.end()) return "";
+  const auto places = verb.get_options([](const CLI::Option* one) { return one->get_positional() && one->get_required(); });
+  if (places.empty()) return "";
+  const std::string word = places.front()->get_name(true);
+  return fmt::format("; its {0} stands without a flag: {1} {2}", word, verb_path(verb), value.empty() ? word : value);
+}
+
 std::string help_of(const CLI::App& verb) { return fmt::format("{} --help lists what it takes", verb_path(verb)); }
 
 // What a name that the verb does not know may mean, behind a semicolon: a key or flag that is near, the verbs that have such a flag, or
@@ -143,8 +153,14 @@ std::string meant_by(const CLI::App& verb, const std::string& name, const std::s
   if (takes_keys(verb) && !keys.empty()) return pairs(keys);
   std::vector<std::string> known;
   for (const std::string& flag : flags) known.push_back(flag.substr(2));
-  // Names are compared with flags first: a flag of the verb is more likely meant than one of two hundred keys.
-  const std::string dashed = with_dashes(name), flag = nearest_of(dashed, known);
+  // A flag that other verbs have is known by its name, whatever is near. Of the others, names are compared with flags first: a flag of the
+  // verb is more likely meant than one of two hundred keys.
+  const std::string dashed = with_dashes(name);
+  std::string place = place_meant_by(verb, dashed, value);
+  if (!place.empty()) return place;
+  std::string owned = takes_keys(verb) ? "" : owners_of(verb, "--" + dashed);
+  if (!owned.empty()) return owned;
+  const std::string flag = nearest_of(dashed, known);
   if (!flag.empty()) return question(fmt::format("--{}{}", flag, value.empty() ? "" : " " + value));
   if (takes_keys(verb)) {
     std::vector<std::string> all;
@@ -152,8 +168,7 @@ std::string meant_by(const CLI::App& verb, const std::string& name, const std::s
     const std::string key = nearest_word(with_underscores(name), all);
     return key.empty() ? owners_of(verb, "--" + dashed) : pairs({key});
   }
-  std::string owners = owners_of(verb, "--" + dashed);
-  if (!owners.empty() || keys.empty()) return owners;
+  if (keys.empty()) return "";
   return fmt::format("; {} reads no config, {} is a key of train's", verb_path(verb), fmt::join(keys, ", "));
 }
 

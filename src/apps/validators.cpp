@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <limits>
 #include <string>
+#include <system_error>
 
 namespace infig {
 namespace {
@@ -29,6 +31,17 @@ CLI::Validator whole_between(int64_t low, int64_t high) {
   const std::string expected = fmt::format("a whole number from {} to {}", low, high);
   return {[low, high, expected](std::string& word) { return number_fault(word, low, high, expected); },
           fmt::format("INT in [{} - {}]", low, high)};
+}
+
+CLI::Validator no_run_folder() {
+  return {[](std::string& word) {
+            const std::filesystem::path best = std::filesystem::path(word) / "checkpoints" / "best";
+            std::error_code code;
+            return std::filesystem::is_directory(best, code)
+                       ? fmt::format("{} is a run; the folder of its model is {}", word, best.string())
+                       : std::string();
+          },
+          ""};
 }
 
 CLI::Validator number_between(double low, double high) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "archive/safetensors_header.h"
@@ -11,22 +10,27 @@
 
 namespace infig {
 
-SafetensorsStream::SafetensorsStream(const std::filesystem::path& path, const std::string& name, DType dtype,
-                                     const std::vector<int64_t>& shape, const std::map<std::string, std::string>& metadata)
-    : file_(path), name_(name), missing_(static_cast<uint64_t>(dtype_size(dtype))) {
+std::string safetensors_beginning(const std::filesystem::path& path, const std::string& name, DType dtype,
+                                  const std::vector<int64_t>& shape, const std::map<std::string, std::string>& metadata, uint64_t& bytes) {
+  bytes = static_cast<uint64_t>(dtype_size(dtype));
   for (const int64_t size : shape) {
-    if (size < 0 || __builtin_mul_overflow(missing_, static_cast<uint64_t>(size), &missing_))
+    if (size < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes))
       throw ShapeError(fmt::format("{}: tensor '{}': impossible shape [{}]", path.string(), name, fmt::join(shape, ", ")));
   }
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header[std::string(kSafetensorsMetadataKey)] = metadata;
-  header[name] = {{"dtype", dtype_name(dtype)}, {"shape", shape}, {"data_offsets", {uint64_t{0}, missing_}}};
+  header[name] = {{"dtype", dtype_name(dtype)}, {"shape", shape}, {"data_offsets", {uint64_t{0}, bytes}}};
   std::string json = header.dump();
   json.resize((json.size() + 7) / 8 * 8, ' ');
-  std::array<char, 8> length{};
+  std::string length(8, '\0');
   for (size_t i = 0; i < length.size(); ++i) length[i] = static_cast<char>(json.size() >> (8 * i) & 0xff);
-  file_.stream().write(length.data(), length.size());
-  file_.stream().write(json.data(), static_cast<std::streamsize>(json.size()));
+  return length + json;
+}
+
+SafetensorsStream::SafetensorsStream(const std::filesystem::path& path, const std::string& name, DType dtype,
+                                     const std::vector<int64_t>& shape, const std::map<std::string, std::string>& metadata)
+    : file_(path), name_(name) {
+  file_.stream() << safetensors_beginning(path, name, dtype, shape, metadata, missing_);
 }
 
 void SafetensorsStream::append(std::span<const std::byte> bytes) {

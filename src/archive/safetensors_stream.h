@@ -13,6 +13,11 @@
 
 namespace infig {
 
+// What such a file begins with: the tensor's bytes follow. `bytes` receives their number. Throws ShapeError for an impossible shape;
+// `path` is the file's name in its message.
+std::string safetensors_beginning(const std::filesystem::path& path, const std::string& name, DType dtype,
+                                  const std::vector<int64_t>& shape, const std::map<std::string, std::string>& metadata, uint64_t& bytes);
+
 class SafetensorsStream {
  public:
   // Throws ResourceError where the file cannot be made, ShapeError for an impossible shape.

@@ -290,7 +290,7 @@ void read_config_text(const ConfigBinder& binder, const std::string& yaml, const
 [[noreturn]] static void fail_absent(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   for (const fs::path& other : {fs::path(path.string() + ".yaml"), "configs" / path, "configs" / fs::path(path.string() + ".yaml")}) {
-    if (fs::is_regular_file(other)) throw DataError(fmt::format("{}: no such file; did you mean {}?", path.string(), other.string()));
+    if (fs::is_regular_file(other)) throw ConfigError(fmt::format("{}: no such file; did you mean {}?", path.string(), other.string()));
   }
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   std::vector<std::string> others;
@@ -304,7 +304,7 @@ void read_config_text(const ConfigBinder& binder, const std::string& yaml, const
     others.resize(kNamed);
     others.emplace_back("...");
   }
-  throw DataError(
+  throw ConfigError(
       fmt::format("{}: cannot be opened: No such file or directory{}", path.string(),
                   others.empty() ? "; expected a YAML file" : fmt::format("; {} holds {}", folder.string(), fmt::join(others, ", "))));
 }

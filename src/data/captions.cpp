@@ -17,7 +17,7 @@ void for_each_caption(const std::filesystem::path& file,
   LineReader lines(file);
   for (std::string line; lines.next(line);) {
     const auto refuse = [&](const std::string& why) {
-      throw DataError(fmt::format("{}: {}; expected a post's id, a tab and its caption", row_place(file, lines.number()), why));
+      throw DataError(fmt::format("{}: {}; expected a post's id, a tab and its caption", line_place(file, lines.number()), why));
     };
     if (lines.too_long()) refuse(fmt::format("has over {} MiB", kMaxRowBytes >> 20));
     std::string_view content = line;
@@ -41,11 +41,11 @@ int64_t add_captions(std::vector<Post>& posts, const std::string& called, const 
     const auto found = by_id.find(id);
     if (found == by_id.end()) {
       throw DataError(fmt::format("{}: id \"{}\" is no post of {}, which has {}; give the captions of this data set, and of no other",
-                                  row_place(file, line), id, called, posts.size()));
+                                  line_place(file, line), id, called, posts.size()));
     }
     auto& [post, before] = found->second;
     if (before != 0)
-      throw DataError(fmt::format("{}: id \"{}\" is already in line {}; a post has one caption", row_place(file, line), id, before));
+      throw DataError(fmt::format("{}: id \"{}\" is already in line {}; a post has one caption", line_place(file, line), id, before));
     before = line;
     post->caption = std::move(caption);
     ++count;

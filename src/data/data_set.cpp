@@ -101,7 +101,7 @@ class PostReader {
     if (!row.id) return refusal("id", "is missing");
     if (tar_) std::replace(row.id->begin(), row.id->end(), '/', '_');  // the folders of a key
     if (const std::string fault = id_fault(*row.id); !fault.empty()) return refusal("id", fault);
-    const auto [first, fresh] = places_.try_emplace(*row.id, tables_.size() - 1, row.line);
+    const auto [first, fresh] = places_.try_emplace(*row.id, tables_.size() - 1, row.at);
     if (!fresh) return refusal("id", fmt::format("\"{}\" is already in {}; every id must occur once", *row.id, place(first->second)));
     const bool labelled = row.label && !strip_blanks(*row.label).empty();
     if (!labelled && !is_test(row)) return refusal("label", "is missing; only posts of the split test may have none");
@@ -141,8 +141,8 @@ class PostReader {
     post.label = (*known_labels_)[static_cast<size_t>(post.label_id)];
     return "";
   }
-  std::string place(const std::pair<size_t, int64_t>& at) const {
-    return at.first + 1 == tables_.size() ? fmt::format("row {}", at.second) : row_place(tables_[at.first], at.second);
+  std::string place(const std::pair<size_t, RowAt>& at) const {
+    return at.first + 1 == tables_.size() ? at.second.words() : row_place(tables_[at.first], at.second);
   }
 
   const std::vector<std::string>* known_labels_;
@@ -150,7 +150,7 @@ class PostReader {
   int64_t rows_ = 0;
   std::vector<fs::path> tables_;
   bool tar_ = false;
-  std::unordered_map<std::string, std::pair<size_t, int64_t>> places_;  // of each id: table and row
+  std::unordered_map<std::string, std::pair<size_t, RowAt>> places_;  // of each id: table and row
 };
 
 bool says_nothing(const Post& post) { return post.text.empty() && !post.names_picture() && post.attributes.empty(); }
@@ -173,7 +173,7 @@ void read_all(const fs::path& table, PostReader& reader, const RowFaultSink& fau
           }
           return;
         }
-        const std::string message = fmt::format("{}: {}", row_place(table, row.line), why);
+        const std::string message = fmt::format("{}: {}", row_place(table, row.at), why);
         if (!fault) throw DataError(message);
         fault(message);
       },

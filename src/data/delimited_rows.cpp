@@ -54,7 +54,7 @@ bool DelimitedReader::read(Piece& piece) {
   if (fed_ == line_.size()) {
     if (!lines_.next(line_)) return false;
     fed_ = 0;
-    if (lines_.too_long()) refuse_length(number_ + 1);
+    if (lines_.too_long()) refuse_length({.line = number_ + 1, .number = 0});
   }
   const size_t begin = fed_, end = line_.find_first_of("\r\n", begin);
   const size_t ends = end == std::string::npos ? 0 : line_.compare(end, 2, "\r\n") == 0 ? 2 : 1;
@@ -105,13 +105,13 @@ bool DelimitedReader::next(DelimitedRow& row) {
   do {
     if (!take(piece)) return false;
   } while (piece.text.empty());
-  row = {.cells = {}, .line = piece.number};
+  row = {.cells = {}, .at = {.line = piece.number, .number = rows_++}};
   std::vector<Piece> used;
   CellSplitter splitter(delimiter_, quotes_);
   size_t bytes = 0;
   while (true) {
     bytes += piece.text.size() + piece.end.size();
-    if (bytes > kMaxRowBytes) refuse_length(row.line);
+    if (bytes > kMaxRowBytes) refuse_length(row.at);
     const auto state = splitter.add(piece.text);
     used.push_back(std::move(piece));
     if (state == CellSplitter::State::kDone) break;
@@ -126,7 +126,7 @@ bool DelimitedReader::next(DelimitedRow& row) {
         fmt::format("{}: a quoted cell that begins in this row is never closed; add the missing quote or double it inside the cell, or say "
                     "--quote none "
                     "where quotes are part of the texts",
-                    row_place(path_, row.line)));
+                    row_place(path_, row.at)));
   }
   row.cells = std::move(splitter.cells());
   row.lines = static_cast<int64_t>(used.size());
@@ -151,10 +151,10 @@ bool DelimitedReader::next(DelimitedRow& row) {
   return true;
 }
 
-void DelimitedReader::refuse_length(int64_t line) const {
+void DelimitedReader::refuse_length(RowAt at) const {
   throw DataError(
       fmt::format("{}: has over {} MiB; a quote that is never closed, or line ends that are none (expected LF or CRLF)? Correct the file",
-                  row_place(path_, line), kMaxRowBytes >> 20));
+                  row_place(path_, at), kMaxRowBytes >> 20));
 }
 
 namespace {
@@ -206,9 +206,10 @@ char find_delimiter(const fs::path& path, const TableReading& reading) {
 
 // What reading the whole table as CSV shows of it, beside what its lines show.
 struct QuotingFacts {
-  bool csv_fits = true;                  // every row has as many cells as the header
-  bool plain_fits = true;                // so has every line
-  int64_t joined = 0, first_joined = 0;  // rows over several lines each of which alone has as many cells as the header
+  bool csv_fits = true;    // every row has as many cells as the header
+  bool plain_fits = true;  // so has every line
+  RowAt first_joined;
+  int64_t joined = 0;  // rows over several lines each of which alone has as many cells as the header
 };
 
 bool plain_fits(const fs::path& path, char delimiter) {
@@ -232,7 +233,7 @@ QuotingFacts look_at_quotes(const fs::path& path, char delimiter) {
     while (reader.next(row)) {
       if (width == 0) width = row.cells.size();
       facts.csv_fits = facts.csv_fits && row.fault.empty() && row.cells.size() == width;
-      if (row.each_fits && facts.joined++ == 0) facts.first_joined = row.line;
+      if (row.each_fits && facts.joined++ == 0) facts.first_joined = row.at;
     }
     facts.plain_fits = reader.lines_misfitting() == 0;
   } catch (const DataError&) {  // a quote that is never closed
@@ -242,12 +243,22 @@ QuotingFacts look_at_quotes(const fs::path& path, char delimiter) {
   return facts;
 }
 
+std::string words_of_joined(const QuotingFacts& facts) {
+  if (facts.joined == 0) return "";
+  return fmt::format("{} in quotes, the first {}, and each of their lines would be a row by itself; --quote none reads them so",
+                     facts.joined == 1 ? "1 row holds line ends" : fmt::format("{} rows hold line ends", facts.joined),
+                     "is " + facts.first_joined.words());
+}
+
 Cut find_cut(const fs::path& path, const TableReading& reading) {
   Cut cut{.delimiter = find_delimiter(path, reading)};
   cut.quotes = reading.quoting != Quoting::kNone;
-  if (reading.quoting != Quoting::kAuto) return cut;
-  if (path == kStandardInput) return cut;
+  if (!cut.quotes || path == kStandardInput) return cut;
   const QuotingFacts facts = look_at_quotes(path, cut.delimiter);
+  if (reading.quoting == Quoting::kCsv) {
+    cut.said = words_of_joined(facts);
+    return cut;
+  }
   const bool tab = cut.delimiter == '\t';
   const bool named = names_in_header(path, cut.delimiter, /*quotes=*/false, reading) > 0;
   if (tab && named && facts.plain_fits && (!facts.csv_fits || facts.joined > 0)) {
@@ -255,11 +266,8 @@ Cut find_cut(const fs::path& path, const TableReading& reading) {
     cut.said = "read without quoting: only so has every row as many cells as the header; --quote csv takes quotes as those of CSV";
   } else if (!facts.csv_fits) {
     cut.joins = false;  // nothing speaks for the quotes
-  } else if (facts.joined > 0) {
-    cut.said = fmt::format(
-        "{} rows hold line ends in quotes, the first is row {}, and each of their lines would be a row by itself; --quote none reads them "
-        "so",
-        facts.joined, facts.first_joined);
+  } else {
+    cut.said = words_of_joined(facts);
   }
   return cut;
 }
@@ -322,7 +330,7 @@ void read_delimited(const fs::path& path, const TableReading& reading, const Row
         if (!used[i]) looks.see(header.cells[i], row.cells[i]);
       }
     }
-    take(row.line, [&] { return parse_cells(row, width, reader.delimiter(), columns); });
+    take(row.at.line, [&] { return parse_cells(row, width, reader.delimiter(), columns); });
   }
   if (reading.notes == nullptr) return;
   if (!cut.said.empty()) reading.notes->add(path, cut.said);

@@ -38,7 +38,7 @@ class CellSplitter {
 
 struct DelimitedRow {
   std::vector<std::string> cells;
-  int64_t line = 0;        // where it begins, from 1
+  RowAt at = {};           // the header's number is 0
   int64_t lines = 1;       // over how many it goes
   bool each_fits = false;  // it goes over several lines, and each of them alone has as many cells as the header
   std::string fault = {};  // why it is none; the next row then begins in the line behind this row's first
@@ -70,7 +70,7 @@ class DelimitedReader {
   bool read(Piece& piece);
   void count(const Piece& piece);
   void go_back(std::vector<Piece>& used);
-  [[noreturn]] void refuse_length(int64_t line) const;
+  [[noreturn]] void refuse_length(RowAt at) const;
   std::string broken(const std::string& cell) const;
 
   std::filesystem::path path_;
@@ -83,6 +83,7 @@ class DelimitedReader {
   int64_t number_ = 0;      // of the last piece, counted at LF and at CR without LF
   std::deque<Piece> back_;  // pieces of a row that was none, to be read again
   size_t width_ = 0;        // cells of the header; 0 before it
+  int64_t rows_ = 0;        // given out, the header among them
   int64_t fitting_ = 0, misfitting_ = 0;
 };
 

@@ -27,7 +27,7 @@ void each_line(std::string_view bytes, const std::string& where, const std::func
     const size_t end = std::min(bytes.find('\n'), bytes.size());
     const std::string_view line = strip_ascii_space(bytes.substr(0, end));
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
-    if (!line.empty()) take(line, fmt::format("{}, row {}", where, number));
+    if (!line.empty()) take(line, fmt::format("{}, line {}", where, number));
   }
 }
 

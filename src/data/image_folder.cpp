@@ -101,7 +101,8 @@ class ImageFolder {
     TableReading reading = reading_;
     reading.format.clear();
     const bool label_too = !table_columns(path, reading).contains("label") || lower_extension_of(path) == ".jsonl";
-    const RowTake take = [&](int64_t line, const std::function<PostRow()>& parse) {
+    const bool has_lines = !is_parquet(path);
+    const RowTake take = [&](int64_t place, const std::function<PostRow()>& parse) {
       take_(++rows_, [&] {
         try {
           PostRow row = parse();
@@ -111,7 +112,7 @@ class ImageFolder {
           fill(row, picture, label_too);
           return row;
         } catch (RowFault& fault) {
-          throw RowFault{fmt::format("{}, row {}: {}", table.string(), line, fault.message)};
+          throw RowFault{fmt::format("{}: {}", row_place(table, has_lines ? RowAt{.line = place} : RowAt{.number = place}), fault.message)};
         }
       });
     };

@@ -62,7 +62,9 @@ class ArrayCutter {
     if (c == ']' && number_ == 0) return end();
     ++number_;
     for (int depth = 0; depth > 0 || (c != ',' && c != ']'); c = bytes_.next()) {
-      if (c < 0) throw DataError(fmt::format("{}: ends inside of this row; it was cut off, copy it again", row_place(path_, number_)));
+      if (c < 0)
+        throw DataError(
+            fmt::format("{}: ends inside of this row; it was cut off, copy it again", row_place(path_, {.line = 0, .number = number_})));
       if (c == '{' || c == '[') ++depth;
       if ((c == '}' || c == ']') && depth > 0) --depth;
       take(element, static_cast<char>(c));
@@ -82,7 +84,9 @@ class ArrayCutter {
   void take_string(std::string& element) {
     for (bool escaped = false;;) {
       const int c = bytes_.next();
-      if (c < 0) throw DataError(fmt::format("{}: a string in this row is never closed; add the quote", row_place(path_, number_)));
+      if (c < 0)
+        throw DataError(
+            fmt::format("{}: a string in this row is never closed; add the quote", row_place(path_, {.line = 0, .number = number_})));
       take(element, static_cast<char>(c));
       if (c == '"' && !escaped) return;
       escaped = c == '\\' && !escaped;

@@ -65,6 +65,8 @@ std::string strip_blanks(std::string_view word) {
   return begin < end ? std::string(word.substr(begin, end - begin)) : "";
 }
 
+std::string shown_label(const std::string& label) { return label.empty() || strip_blanks(label) != label ? "\"" + label + "\"" : label; }
+
 std::string label_key(std::string_view word) {
   const std::string plain = strip_blanks(word);
   if (const auto number = whole_number(plain, /*decimals=*/true)) return std::to_string(*number);
@@ -109,7 +111,7 @@ std::vector<std::string> odd_labels(const std::map<std::string, int64_t>& counts
   if (!single.empty()) {
     odd.push_back(fmt::format("labels of a single post, from which nothing can be learned: {}; {}", joined(single),
                               named ? "give them more posts, or leave them out of --labels and of the table"
-                                    : "correct the table, or name the labels with prepare --labels NAME,NAME,.. and any other is refused"));
+                                    : "correct their spelling, give them more posts, or take their rows out of the table"));
   }
   if (!absent.empty()) odd.push_back(fmt::format("labels without any post: {}; compare --labels with the table", joined(absent)));
   return odd;

@@ -17,6 +17,9 @@ std::optional<int64_t> whole_number(std::string_view word, bool decimals = false
 // Without the white space (Unicode's) at both ends.
 std::string strip_blanks(std::string_view word);
 
+// How pages and tables show a label: in quotes where it begins or ends with white space or is empty, which nobody would see.
+std::string shown_label(const std::string& label);
+
 // Equal for spellings of one label: "pos", "POS", " pos"; "1", "1.0". `word` must be UTF-8.
 std::string label_key(std::string_view word);
 

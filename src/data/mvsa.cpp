@@ -82,10 +82,10 @@ std::vector<Row> parse_rows(std::string_view bytes, const std::string& where, co
     const std::string_view line = strip_ascii_space(bytes.substr(0, end));
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
     if (line.empty() || is_header(strip_ascii_space(line.substr(0, line.find('\t'))))) continue;
-    const std::string place = fmt::format("{}, row {}", where, number);
+    const std::string place = fmt::format("{}, line {}", where, number);
     Row row = parse(line, number, place);
     const auto [first, fresh] = lines.try_emplace(row.id, number);
-    if (!fresh) throw DataError(fmt::format("{}: id {} is already in row {}; every id must occur once", place, row.id, first->second));
+    if (!fresh) throw DataError(fmt::format("{}: id {} is already in line {}; every id must occur once", place, row.id, first->second));
     rows.push_back(std::move(row));
   }
   if (rows.empty()) throw DataError(fmt::format("{}: holds no row; expected {}", where, expected));

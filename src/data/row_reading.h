@@ -19,8 +19,8 @@ struct RowFault {
   std::string message;
 };
 
-// Gets the place of a row (PostRow::line), and how to make the row, which may throw RowFault.
-using RowTake = std::function<void(int64_t line, const std::function<PostRow()>& parse)>;
+// Gets the line at which a row begins, or its number where the table has no lines, and how to make the row, which may throw RowFault.
+using RowTake = std::function<void(int64_t place, const std::function<PostRow()>& parse)>;
 
 void require_utf8(std::string_view bytes, const std::string& what);            // throws RowFault naming the byte
 std::optional<std::string>& field_of(PostRow& row, const std::string& field);  // by its name, one of post_fields()

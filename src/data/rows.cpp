@@ -64,7 +64,7 @@ void read_json_lines(const fs::path& path, const TableReading& reading, const Ro
     const bool may_be_header = first && !lines.too_long() && content.front() != '{' && content.front() != '[';
     first = false;
     if (const std::string fault = may_be_header && parse_foreign_json(content).is_discarded() ? header_fault(content) : ""; !fault.empty())
-      throw DataError(fmt::format("{}: no JSON; it {}", row_place(path, lines.number()), fault));
+      throw DataError(fmt::format("{}: no JSON; it {}", line_place(path, lines.number()), fault));
     if (lines.too_long()) {
       take(lines.number(), []() -> PostRow {
         throw RowFault{
@@ -86,6 +86,9 @@ PostRow JsonKeys::row(std::string_view line) {
     throw RowFault{
         fmt::format("no valid JSON ({}); expected one object a line with id, text, image, label, split", foreign_json_fault(line))};
   }
+  if (object.is_array())
+    throw RowFault{
+        "a JSON array, expected an object; one array of all posts is read from a file called .json, and jq -c '.[]' makes lines of it"};
   if (!object.is_object()) throw RowFault{fmt::format("a JSON {}, expected an object", object.type_name())};
   ++objects_;
   std::vector<std::string> names;
@@ -145,25 +148,36 @@ void require_utf8(std::string_view bytes, const std::string& what) {
                              offset, static_cast<unsigned char>(bytes[offset]))};
 }
 
-std::string row_place(const fs::path& path, int64_t line) {
-  return fmt::format("{}, row {}", path == kStandardInput ? "standard input" : path.string(), line);
+std::string RowAt::words() const {
+  if (line == 0) return fmt::format("row {}", number);
+  return number == 0 || number == line ? fmt::format("line {}", line) : fmt::format("line {} (post {})", line, number);
 }
 
+std::string row_place(const fs::path& path, RowAt at) {
+  return fmt::format("{}, {}", path == kStandardInput ? "standard input" : path.string(), at.words());
+}
+
+std::string line_place(const fs::path& path, int64_t line) { return row_place(path, {.line = line, .number = 0}); }
+
 void for_each_row(const fs::path& path, const RowSink& row, const RowFaultSink& fault, const TableReading& reading) {
-  const auto take = [&](int64_t line, const std::function<PostRow()>& parse) {
+  const TableKind kind = kind_of(path, reading.format);
+  const bool has_lines = kind == TableKind::kJsonLines || kind == TableKind::kDelimited;
+  int64_t rows = 0;
+  const auto take = [&](int64_t place, const std::function<PostRow()>& parse) {
+    const RowAt at{.line = has_lines ? place : 0, .number = ++rows};
     PostRow parsed;
     try {
       parsed = parse();
     } catch (const RowFault& found) {
-      const std::string message = fmt::format("{}: {}", row_place(path, line), found.message);
+      const std::string message = fmt::format("{}: {}", row_place(path, at), found.message);
       if (!fault) throw DataError(message);
       fault(message);
       return;
     }
-    parsed.line = line;
+    parsed.at = at;
     row(std::move(parsed));
   };
-  switch (kind_of(path, reading.format)) {
+  switch (kind) {
     case TableKind::kJsonLines:
       return read_json_lines(path, reading, take);
     case TableKind::kJsonArray:

@@ -16,9 +16,18 @@
 
 namespace infig {
 
+// Where a row stands in its table.
+struct RowAt {
+  int64_t line = 0;    // 1-based line of the file at which the row begins; 0 in tars, Parquet, JSON arrays and folders, which have no lines
+  int64_t number = 0;  // of the row among the table's, from 1: the post's number; 0 where lines are no posts
+
+  // "line 12 (post 10)"; "line 3" where both are the same or there is no number; "row 3" without lines.
+  std::string words() const;
+};
+
 // What a table may say of a post. A field is absent where the file has no such column or key, or holds null there.
 struct PostRow {
-  int64_t line = 0;  // 1-based line of the file at which the row begins; in tars, Parquet, JSON arrays and folders the number of the post
+  RowAt at;
   std::optional<std::string> id;
   std::optional<std::string> text;
   std::optional<std::string> image;
@@ -28,8 +37,10 @@ struct PostRow {
   std::optional<std::string> picture = {};   // the bytes of its file, where the table holds them itself (Parquet); `image` is then its name
 };
 
-// "/a/posts.jsonl, row 17": how messages of this folder name a row.
-std::string row_place(const std::filesystem::path& path, int64_t line);
+// "/a/posts.csv, line 17 (post 16)": how messages name a row.
+std::string row_place(const std::filesystem::path& path, RowAt at);
+// "/a/names.txt, line 17": of a file whose lines are no posts.
+std::string line_place(const std::filesystem::path& path, int64_t line);
 
 // A line of JSONL, and a whole row of CSV or TSV, has at most this many bytes: a file without line ends, or with a quote that is never
 // closed, is not read into memory.

@@ -175,7 +175,8 @@ class TarReader {
     auto [key, extension] = key_and_extension(name);
     ++members_;
     const auto [place, field] = place_of(extension);
-    if (key.empty() || place == MemberPlace::kNothing) return;
+    if (key.empty()) return;
+    if (place == MemberPlace::kNothing) return count_unread(extension);
     if (post_ == nullptr || post_->key() != key) {
       finish_post();
       post_ = std::make_unique<TarPost>(std::move(key), split_);
@@ -194,6 +195,16 @@ class TarReader {
     }
     if (field == "image") return post_->add(place, field, name, FileSpan(path_.filename(), offset, length).string());
     post_->add(place, field, name, content(name, length, place));
+  }
+
+  // Of extensions that are many, as where names hold dots, the first are named.
+  void count_unread(const std::string& extension) {
+    constexpr size_t kNamed = 8;
+    if (unread_.contains(extension) || unread_.size() < kNamed) {
+      ++unread_[extension];
+    } else {
+      ++unread_others_;
+    }
   }
 
   // What members of an extension are, and the field.
@@ -229,6 +240,12 @@ class TarReader {
               member.first, member.second),
           count);
     }
+    for (const auto& [extension, count] : unread_) {
+      reading_.notes->add(
+          path_, fmt::format("members KEY.{0} are not read; --members image={0}, text={0} or label={0} says what they are", extension),
+          count);
+    }
+    if (unread_others_ > 0) reading_.notes->add(path_, "members of further extensions are not read", unread_others_);
   }
 
   std::string content(const std::string& name, int64_t length, MemberPlace place) {
@@ -268,8 +285,10 @@ class TarReader {
   std::unique_ptr<TarPost> post_;
   TableReading json_reading_;  // of KEY.json: its keys are not counted one by one
   JsonKeys keys_;
-  Members own_alike_, taken_, left_;  // of the present post; over all of them
-  std::set<std::string> found_;       // fields of --members that were there
+  Members own_alike_, taken_, left_;       // of the present post; over all of them
+  std::map<std::string, int64_t> unread_;  // members that are none of a post: extension -> how many
+  int64_t unread_others_ = 0;              // of extensions beyond the first ones
+  std::set<std::string> found_;            // fields of --members that were there
 };
 
 }  // namespace

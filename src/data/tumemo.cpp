@@ -89,7 +89,7 @@ std::vector<TumemoRow> read_list(const fs::path& file) {
   std::vector<TumemoRow> rows;
   std::ifstream stream = open_lines(file);
   for_each_line(stream, [&](std::string_view line, int64_t number) {
-    const std::string place = row_place(file, number);
+    const std::string place = line_place(file, number);
     rows.push_back(objects ? parse_list_object(line, place) : TumemoRow{.id = checked_id(first_word(line), place), .label_id = -1});
   });
   if (rows.empty()) throw DataError(fmt::format("{}: holds no id", file.string()));
@@ -104,7 +104,7 @@ void check_distinct(const std::vector<TumemoRow>& rows, const std::vector<uint32
   std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return rows[a].id < rows[b].id; });
   for (size_t i = 1; i < order.size(); ++i) {
     if (rows[order[i]].id != rows[order[i - 1]].id) continue;
-    throw DataError(fmt::format("{}, row {}: id {} is already in row {}; every id must occur once", where, lines[order[i]],
+    throw DataError(fmt::format("{}, line {}: id {} is already in line {}; every id must occur once", where, lines[order[i]],
                                 rows[order[i]].id, lines[order[i - 1]]));
   }
 }
@@ -122,7 +122,7 @@ std::vector<TumemoRow> parse_lines(std::istream& stream, size_t bytes, const std
     const bool header = first && !parse_id(first_word(line));
     first = false;
     if (header) return;
-    rows.push_back(parse_label_row(line, fmt::format("{}, row {}", where, number)));
+    rows.push_back(parse_label_row(line, fmt::format("{}, line {}", where, number)));
     lines.push_back(static_cast<uint32_t>(number));
   });
   if (rows.empty()) throw DataError(fmt::format("{}: holds no row; expected an id and a label a line", where));

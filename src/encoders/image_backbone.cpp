@@ -88,6 +88,16 @@ bool has_key_ending(const TensorMap& tensors, const std::string& ending) {
 
 at::Tensor pool_grid(const at::Tensor& grid) { return grid.mean(at::IntArrayRef{2, 3}); }
 
+at::Tensor ImageBackbone::features_where(const at::Tensor& pixel_values, const at::Tensor& there) {
+  if (there.any().item<bool>()) return features(pixel_values, false);
+  const std::lock_guard<std::mutex> lock(shapes_mutex_);
+  std::vector<int64_t>& shape = shapes_[pixel_values.size(2)];
+  if (shape.empty()) shape = features(pixel_values.narrow(0, 0, 1), false).sizes().slice(1).vec();
+  std::vector<int64_t> all = shape;
+  all.insert(all.begin(), pixel_values.size(0));
+  return at::zeros(all, pixel_values.options());
+}
+
 at::Tensor ImageBackbone::grid(const at::Tensor& features) const { return features.flatten(2).transpose(1, 2); }
 at::Tensor ImageBackbone::pooled(const at::Tensor& features) const { return pool_grid(features); }
 

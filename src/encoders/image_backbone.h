@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -25,6 +27,10 @@ class ImageBackbone : public torch::nn::Module {
   // no gradient is wanted, folded. depth: of a training step. Throws ShapeError.
   virtual at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) = 0;
   at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics) { return features(pixel_values, batch_statistics, {}); }
+  // features() by the running statistics, for pictures of which some may not be there (`there` [B] bool). Where none is, zeros of that
+  // shape: for each S one black picture has told it. Otherwise a row that is not there holds features of what pixel_values has in its
+  // place.
+  at::Tensor features_where(const at::Tensor& pixel_values, const at::Tensor& there);
   virtual at::Tensor grid(const at::Tensor& features) const;    // [B, P, c], row by row
   virtual at::Tensor pooled(const at::Tensor& features) const;  // [B, c]: of a grid its mean, of a Vision Transformer the CLS
   // Transformers: the states of every layer [B, T, c], the first layer's input first. Convolutions have none. Throws ShapeError.
@@ -33,6 +39,10 @@ class ImageBackbone : public torch::nn::Module {
   virtual int64_t feature_size() const = 0;    // c
   virtual int64_t stride() const = 0;          // pixels a grid cell, a side
   virtual nlohmann::json config() const = 0;   // make_image_backbone() reads it back
+
+ private:
+  std::mutex shapes_mutex_;
+  std::map<int64_t, std::vector<int64_t>> shapes_;  // of features_where(), by S: without B
 };
 
 // The backbone that config() described, weights not yet set. Throws ConfigError.

@@ -108,7 +108,10 @@ TensorMap fitted(TensorMap tensors, const TensorMap& own, const WeightNames& nam
   if (whole.size() > 1) fail_several(whole, where);
   if (whole.size() == 1) best = whole.front();
   const bool known = best.empty() || std::ranges::find(names.prefixes, best) != names.prefixes.end();
-  return known ? tensors : strip_prefix(std::move(tensors), best, where);
+  // Below a published prefix the parts that a published file has beside the network are known; others, of a training script, are left out.
+  const auto foreign = [&](const auto& item) { return !item.first.starts_with(best) && !belongs_elsewhere(item.first, names); };
+  const bool alone = whole.empty() || std::ranges::none_of(tensors, foreign);
+  return known && alone ? tensors : strip_prefix(std::move(tensors), best, where);
 }
 
 }  // namespace

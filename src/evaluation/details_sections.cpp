@@ -57,7 +57,8 @@ std::optional<PageSection> intervals_section(const ReportInput& input) {
           figure_row("macro recall", s.recall_macro, i.recall_macro) +
           figure_row("weighted precision", s.precision_weighted, i.precision_weighted) +
           figure_row("weighted recall", s.recall_weighted, i.recall_weighted) + figure_row("Matthews correlation", s.mcc, i.mcc) +
-          figure_row("calibration error (ECE)", s.ece, i.ece);
+          figure_row("calibration error (ECE)", s.ece, i.ece) +
+          fmt::format("<tr><th scope=\"row\">cross-entropy, nats</th><td><b>{:.4f}</b></td><td></td></tr>\n", result.loss);
   for (size_t c = 0; c < i.classes.size() && c < s.classes.size(); ++c) {
     const std::string& label = result.labels[c];
     html += figure_row(label + ": precision", s.classes[c].precision, i.classes[c].precision) +
@@ -67,7 +68,8 @@ std::optional<PageSection> intervals_section(const ReportInput& input) {
   const bool dashes = html.find("<td>\u2013</td>") != std::string::npos;
   const std::string dash = dashes ? fmt::format(" \u201c\u2013\u201d: {}.", kNoSpread) : "";
   return PageSection{"intervals", "How sure the figures are",
-                     fmt::format("Every figure with its 95\u00a0% interval. {}. It covers the choice of the posts, not another seed.{}{}",
+                     fmt::format("Every figure with its 95\u00a0% interval; the cross-entropy has none. {}. It covers the choice of the "
+                                 "posts, not another seed.{}{}",
                                  kIntervalMethods, outside_note(result), dash),
                      html + "</tbody>\n</table></div>\n"};
 }

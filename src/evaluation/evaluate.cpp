@@ -13,6 +13,7 @@
 #include "core/words.h"
 #include "evaluation/details.h"
 #include "evaluation/slices.h"
+#include "model/inference.h"
 
 namespace infig {
 namespace {
@@ -72,6 +73,27 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
   return posts;
 }
 
+// Takes out the posts that leave nothing to judge by, neither a text nor a picture that can be used, as predict does
+// (docs/data.md, "Which posts get a prediction"). A side that this evaluation alone hides (--without) counts as there: the posts are then
+// the same as with both sides. Returns how many there were.
+int64_t leave_out_empty(const std::vector<Post>& posts, Without trained_without, ScoredPosts& scored) {
+  const std::vector<size_t> kept =
+      places_to_judge(posts, scored.rows, scored.bad_pictures, trained_without != Without::kText, trained_without != Without::kImage);
+  if (kept.size() == scored.rows.size()) return 0;
+  const auto empty = static_cast<int64_t>(scored.rows.size() - kept.size());
+  const size_t classes = scored.probabilities.size() / scored.rows.size();
+  std::vector<int64_t> rows;
+  std::vector<double> probabilities;
+  for (const size_t place : kept) {
+    rows.push_back(scored.rows[place]);
+    const auto first = scored.probabilities.begin() + static_cast<int64_t>(place * classes);
+    probabilities.insert(probabilities.end(), first, first + static_cast<int64_t>(classes));
+  }
+  scored.rows = std::move(rows);
+  scored.probabilities = std::move(probabilities);
+  return empty;
+}
+
 // Counts missing texts and pictures: of all posts at `rows`, and of those that were scored.
 void count_inputs(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ScoredPosts& scored, bool with_pictures,
                   const LostPictures& by_prepare, EvaluationResult& result) {
@@ -80,15 +102,28 @@ void count_inputs(const std::vector<Post>& posts, const std::vector<int64_t>& ro
     const auto bad = scored.bad_pictures.find(row);
     const bool lost = bad != scored.bad_pictures.end() && !bad->second.truncated();
     result.texts_missing += post.text.empty() ? 1 : 0;
-    result.images_missing += with_pictures && !post.names_picture() ? 1 : 0;
-    result.posts_empty += !has_text(post) && (!post.names_picture() || lost) ? 1 : 0;
+    result.images_missing += with_pictures && (!post.names_picture() || lost) ? 1 : 0;
   }
-  for (const auto& [row, bad] : scored.bad_pictures) ++(bad.truncated() ? result.images_truncated : result.images_missing);
-  result.images_skipped = static_cast<int64_t>(rows.size() - scored.rows.size());
-  result.images_missing -= result.images_skipped;
+  for (const auto& [row, bad] : scored.bad_pictures) result.images_truncated += bad.truncated() ? 1 : 0;
+  result.images_skipped = static_cast<int64_t>(rows.size() - scored.rows.size()) - result.posts_empty;
   if (!with_pictures) return;
   result.pictures = count_pictures(posts, rows, scored.bad_pictures);
   result.pictures.lost = by_prepare;
+}
+
+// Probabilities of the split's posts; what training's cache holds of them is read from there.
+ScoredPosts score_split(const Predictor& predictor, const DataSet& data, Split split, const std::vector<Post>& posts,
+                        const std::vector<int64_t>& all, const EvaluateOptions& options) {
+  const std::vector<int64_t> places = data.rows_of(split);
+  const FoundInputs found = {.data = &data, .rows = &places, .folder = options.feature_cache};
+  return predictor.score(posts, all,
+                         {.loader = options.loader,
+                          .batch_size = options.batch_size,
+                          .reading_title = "reading pictures",
+                          .title = "evaluating",
+                          .stop = options.stop,
+                          .ranks = options.ranks,
+                          .found = options.feature_cache.empty() ? nullptr : &found});
 }
 
 }  // namespace
@@ -128,15 +163,11 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   const bool with_pictures = options.loader.without != Without::kImage && predictor.trained_without() != Without::kImage;
   const bool may_lose = options.may_lose_pictures || !with_pictures;
   if (!may_lose) require_a_picture(data.called(), posts, all);
-  const ScoredPosts scored = predictor.score(posts, all,
-                                             {.loader = options.loader,
-                                              .batch_size = options.batch_size,
-                                              .reading_title = "reading pictures",
-                                              .title = "evaluating",
-                                              .stop = options.stop,
-                                              .ranks = options.ranks});
-  const std::vector<int64_t>& rows = scored.rows;
+  ScoredPosts scored = score_split(predictor, data, split, posts, all, options);
+  const size_t classes = predictor.labels().size();
   EvaluationResult result;
+  result.posts_empty = leave_out_empty(posts, predictor.trained_without(), scored);
+  const std::vector<int64_t>& rows = scored.rows;
   result.split = split_name(split);
   result.data = data.name;
   result.data_sha256 = data.sha256;
@@ -146,8 +177,6 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   result.trained_without = side_name(predictor.trained_without());
   result.marks = predictor.marks();
   result.labels = predictor.labels();
-  result.loss = scored.loss;
-  const size_t classes = result.labels.size();
   std::vector<double> labelled;
   std::vector<int64_t> truths;
   std::vector<PostFacts> facts;
@@ -170,8 +199,12 @@ EvaluationResult evaluate(const Predictor& predictor, const DataSet& data, Split
   count_inputs(posts, all, scored, with_pictures, data.lost_pictures, result);
   result.rows_left_out = data.empty_rows.at(static_cast<size_t>(split));
   if (!may_lose) require_a_used_picture(data.called(), result.pictures);
+  if (rows.empty() && result.posts_empty > 0)
+    throw DataError(fmt::format("{}: no post of the split {} has a text or a picture that can be used ({} left out)", data.called(),
+                                split_name(split), counted(result.posts_empty, "post")));
   if (truths.empty())
     throw DataError(fmt::format("{}: no post of the split {} has a label; use predict", data.called(), split_name(split)));
+  result.loss = mean_cross_entropy(labelled, truths);
   result.scores = score_classification(labelled, truths, static_cast<int64_t>(classes));
   result.slices = score_slices(result.predictions, facts, classes);
   add_intervals(result, options.loader.workers);

@@ -17,6 +17,7 @@ struct EvaluateOptions {
   PredictorOptions predictor{};            // for the evaluate() that loads the run itself
   Ranks* ranks = &Ranks::alone();          // share the work; every rank gets the result; collective
   const std::atomic<int>* stop = nullptr;  // holds a signal's number once the work is to stop: throws Interrupted
+  std::filesystem::path feature_cache{};   // where trainings have left features of frozen networks; empty: all are computed
   bool may_lose_pictures = false;          // --bad-image missing was given explicitly: it is no error that no picture can be used
 };
 

@@ -60,9 +60,8 @@ std::string post_html(const ShownPost& post, const std::vector<std::string>& lab
   } else {
     html += fmt::format("<p class=\"text\" dir=\"auto\">{}</p>\n", html_escape(post.text));
   }
-  const std::string other = post.other.empty() ? ""
-                                               : fmt::format("<div class=\"said\"><dt>{}</dt><dd>{}</dd></div>",
-                                                             html_escape(post.other_name), html_escape(post.other));
+  const std::string other =
+      post.other.empty() ? "" : fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", html_escape(post.other_name), html_escape(post.other));
   html += fmt::format(
       "<dl class=\"verdict\"><div><dt>truth</dt><dd>{}</dd></div><div class=\"said\"><dt>prediction</dt><dd>{} {}</dd></div>{}</dl>\n",
       truth, predicted, right ? "\u2713" : "\u2717", other);

@@ -26,12 +26,12 @@ std::vector<LeakLine> read_leak_counts(const std::filesystem::path& data_folder)
   for (size_t i = 0; i < kColumns.size(); ++i) {
     place[i] = static_cast<size_t>(std::find(rows[0].begin(), rows[0].end(), kColumns[i]) - rows[0].begin());
     if (place[i] == rows[0].size())
-      throw DataError(fmt::format("{}: row 1: no column {}; run verify-data again", path.string(), kColumns[i]));
+      throw DataError(fmt::format("{}, header: no column {}; run verify-data again", path.string(), kColumns[i]));
   }
   for (size_t r = 1; r < rows.size(); ++r) {
     if (rows[r].size() != rows[0].size())
       throw DataError(
-          fmt::format("{}: row {}: {} fields, expected {}; run verify-data again", path.string(), r + 1, rows[r].size(), rows[0].size()));
+          fmt::format("{}, line {}: {} fields, expected {}; run verify-data again", path.string(), r + 1, rows[r].size(), rows[0].size()));
     const auto cell = [&](size_t column) -> const std::string& { return rows[r][place[column]]; };
     auto line = std::find_if(lines.begin(), lines.end(),
                              [&](const LeakLine& one) { return one.kind == cell(0) && one.split == cell(1) && one.other == cell(3); });

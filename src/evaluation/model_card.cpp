@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -137,7 +138,20 @@ std::string settings_cell(const std::string& key, const std::string& value) {
   return none ? "(none)" : markdown(value);
 }
 
-std::string settings_part(const RunRecord& run) {
+// What a size became that the training split is too small for; empty where it holds, or where the split is not at hand.
+std::string in_effect(const CardInput& card, const std::string& key) {
+  const auto number = [&](const char* name) { return std::strtoll(card.run.setting(name).c_str(), nullptr, 10); };
+  int64_t posts = static_cast<int64_t>(card.data.rows_of(Split::kTrain).size());
+  if (!card.own || posts == 0) return "";
+  if (const int64_t limit = number("data.limit"); limit > 0) posts = std::min(posts, limit);
+  const int64_t batch = std::min(posts, static_cast<int64_t>(number("train.batch_size")));
+  const int64_t value = key == "train.batch_size" ? batch : key == "gam.queue_size" ? std::max<int64_t>(0, posts - batch) : -1;
+  if (value < 0 || value >= number(key.c_str())) return "";
+  return fmt::format(" (in effect {}: the training split has {})", value, counted(posts, "post"));
+}
+
+std::string settings_part(const CardInput& card) {
+  const RunRecord& run = card.run;
   // The most important settings; config.yaml has all of them.
   static const std::vector<std::string> kMain = {
       "model.name",           "words.vectors", "words.clean",   "captions.from",    "attributes.from", "scene.model", "text.model",
@@ -151,7 +165,7 @@ std::string settings_part(const RunRecord& run) {
   if (!run.tokenizer.empty()) text += "| tokenizer | " + markdown(run.tokenizer) + " |\n";
   for (const auto& key : kMain) {
     const std::string value = run.setting(key);
-    if (!value.empty()) text += fmt::format("| {} | {} |\n", key, settings_cell(key, value));
+    if (!value.empty()) text += fmt::format("| {} | {}{} |\n", key, settings_cell(key, value), in_effect(card, key));
   }
   return text + "\n";
 }
@@ -191,6 +205,7 @@ std::string scores_part(const EvaluationResult& result) {
   row("macro precision", s.precision_macro, &ScoreIntervals::precision_macro);
   row("macro recall", s.recall_macro, &ScoreIntervals::recall_macro);
   row("weighted precision", s.precision_weighted, &ScoreIntervals::precision_weighted);
+  row("weighted recall", s.recall_weighted, &ScoreIntervals::recall_weighted);
   row("Matthews correlation", s.mcc, &ScoreIntervals::mcc);
   row("expected calibration error (15 bins)", s.ece, &ScoreIntervals::ece);
   row("cross-entropy, nats", result.loss, nullptr);
@@ -231,10 +246,11 @@ std::string limits_part(const EvaluationResult& result) {
   text += fmt::format("- A probability is not a promise: on this split confidence and accuracy lie {:.1f} points apart on average.\n",
                       100 * result.scores.ece);
   const int64_t incomplete = result.images_missing + result.texts_missing;
-  if (incomplete > 0 || result.images_skipped > 0 || result.images_truncated > 0) {
+  const int64_t left_out = result.images_skipped + result.posts_empty + result.rows_left_out;
+  if (incomplete > 0 || left_out > 0 || result.images_truncated > 0) {
     text +=
         fmt::format("- Of the posts scored, {} had no readable picture, {} a truncated one, {} no text; {} further posts were left out.\n",
-                    result.images_missing, result.images_truncated, result.texts_missing, result.images_skipped);
+                    result.images_missing, result.images_truncated, result.texts_missing, left_out);
   }
   return text;
 }
@@ -277,7 +293,7 @@ bool write_model_card(const std::filesystem::path& run_folder, const DataSet& da
       "`infig predict --run FOLDER --text T --image F` uses them.\n\n",
       labels);
   if (!run.version.empty()) text += "Trained with infig " + markdown(run.version) + (run.git.empty() ? "" : " (" + run.git + ")") + ".\n\n";
-  text += training_part(run, seeds_beside(run_folder)) + data_part(card) + (card.own ? leaks_part(data) : "") + settings_part(run) +
+  text += training_part(run, seeds_beside(run_folder)) + data_part(card) + (card.own ? leaks_part(data) : "") + settings_part(card) +
           marks_part(run) + scores_of_card(card) + (scored != nullptr ? limits_part(*scored) : "## Limits\n\n") + kLimitsOfLabels;
   write_file_atomic(GuardedFolder(run_folder), "model-card.md", text);
   return true;

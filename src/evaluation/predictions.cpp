@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/rows.h"
 
 namespace infig {
 namespace {
@@ -38,8 +39,8 @@ Rows parse_csv(const std::string& bytes, const std::filesystem::path& path) {
   };
   if (csv_parse(&parser, bytes.data(), bytes.size(), on_field, on_row, &state) != bytes.size() ||
       csv_fini(&parser, on_field, on_row, &state) != 0) {
-    throw DataError(fmt::format("{}: row {}: not a CSV row ({}); evaluate the run again to write the file anew", path.string(),
-                                state.rows.size() + 1, csv_strerror(csv_error(&parser))));
+    throw DataError(fmt::format("{}: not a CSV row ({}); evaluate the run again to write the file anew",
+                                line_place(path, static_cast<int64_t>(state.rows.size()) + 1), csv_strerror(csv_error(&parser))));
   }
   return std::move(state.rows);
 }
@@ -53,21 +54,22 @@ std::vector<std::string> header_fields(const std::vector<std::string>& labels) {
 // Position of a cell, for messages.
 struct Cell {
   const std::filesystem::path& path;
-  size_t row;  // 1-based, the header being row 1
+  int64_t number;  // of the row behind the header, from 1
+  std::string place() const { return row_place(path, {.line = number + 1, .number = number}); }
 };
 
 int64_t parse_label(const std::string& name, const std::vector<std::string>& labels, const char* field, const Cell& cell) {
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] == name) return static_cast<int64_t>(i);
   }
-  throw DataError(fmt::format("{}: row {}: {} '{}' is none of {}", cell.path.string(), cell.row, field, name, fmt::join(labels, ", ")));
+  throw DataError(fmt::format("{}: {} '{}' is none of {}", cell.place(), field, name, fmt::join(labels, ", ")));
 }
 
 double parse_probability(const std::string& text, const std::string& field, const Cell& cell) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    throw DataError(fmt::format("{}: row {}: {} is '{}', expected a finite number", cell.path.string(), cell.row, field, text));
+    throw DataError(fmt::format("{}: {} is '{}', expected a finite number", cell.place(), field, text));
   }
   return value;
 }
@@ -109,16 +111,16 @@ std::vector<Prediction> read_predictions(const std::filesystem::path& path, cons
   const Rows rows = parse_csv(read_file(path), path);
   const auto header = header_fields(labels);
   if (rows.empty() || rows.front() != header) {
-    throw DataError(fmt::format("{}: row 1: expected the header {}, found {}", path.string(), fmt::join(header, ","),
+    throw DataError(fmt::format("{}, header: expected {}, found {}", path.string(), fmt::join(header, ","),
                                 rows.empty() ? "an empty file" : fmt::format("{}", fmt::join(rows.front(), ","))));
   }
   std::vector<Prediction> predictions;
   predictions.reserve(rows.size() - 1);
   for (size_t i = 1; i < rows.size(); ++i) {
     const auto& row = rows[i];
-    const Cell cell{path, i + 1};
+    const Cell cell{path, static_cast<int64_t>(i)};
     if (row.size() != header.size()) {
-      throw DataError(fmt::format("{}: row {}: {} fields, expected {}", path.string(), cell.row, row.size(), header.size()));
+      throw DataError(fmt::format("{}: {} fields, expected {}", cell.place(), row.size(), header.size()));
     }
     Prediction prediction{.id = row[0]};
     if (!row[1].empty()) prediction.label_id = parse_label(row[1], labels, "label", cell);

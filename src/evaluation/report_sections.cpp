@@ -1,6 +1,7 @@
 #include "evaluation/report_sections.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,10 +20,10 @@ std::string fact(const std::string& name, const std::string& value) {
 
 std::string facts(const ReportInput& input) {
   const auto& run = input.run;
-  const std::string release = run.version + (run.git.empty() ? "" : " (" + run.git.substr(0, 10) + ")");
+  const std::string release = run.version + (run.git.empty() ? "" : " (" + run.git + ")");
   return "<dl class=\"facts\">\n" + fact("preset", run.preset) + fact("data set", data_name(input.stored, run)) +
          fact("split", input.result.split) + fact("posts", with_thousands(input.result.scores.count)) + fact("seed", run.seed) +
-         fact("infig", release) + "</dl>\n";
+         fact("marks", fmt::format("{}", fmt::join(run.marks, ", "))) + fact("infig", release) + "</dl>\n";
 }
 
 std::string card(const std::string& name, const std::string& value, const std::string& below, const std::string& extra_class = "") {
@@ -55,6 +56,7 @@ std::string notices(const ReportInput& input) {
   count(result.images_missing, "Posts read without a picture (none named, or none that could be decoded)");
   count(result.images_truncated, "Truncated pictures, whose missing rows were read as grey");
   count(result.images_skipped, "Posts left out because their picture could not be read (--bad-image skip)");
+  count(result.posts_empty, "Posts left out: they have neither a text nor a picture that can be used");
   count(result.texts_missing, "Posts read without a text");
   count(static_cast<int64_t>(result.predictions.size()) - result.scores.count, "Posts without label, which are predicted and not scored");
   if (!input.stored.own()) {

@@ -72,7 +72,7 @@ struct EvaluationResult {
   int64_t images_skipped = 0;                // posts dropped by --bad-image skip
   int64_t texts_missing = 0;                 // posts without a text
   PictureCounts pictures = {};               // of the split's posts; all 0 without pictures
-  int64_t posts_empty = 0;                   // posts evaluated with neither a text nor a usable picture
+  int64_t posts_empty = 0;                   // posts left out: neither a text nor a picture that can be used
   int64_t rows_left_out = 0;                 // of a table: rows of the split with neither text nor picture, which are no posts
   std::vector<AnchorLine> anchors = {};      // if they were computed for the data set
   std::optional<CleanScores> clean = {};     // if the posts without leaks are known

@@ -67,9 +67,9 @@ std::string text_of(const nlohmann::json& object, const std::string& key) {
 std::map<std::string, MetricSeries> read_metrics(const std::filesystem::path& path) {
   const std::string bytes = read_record_file(path);
   std::map<std::string, MetricSeries> metrics;
-  int64_t row = 0;
+  int64_t number = 0;
   for (size_t begin = 0; begin < bytes.size();) {
-    ++row;
+    ++number;
     const size_t newline = bytes.find('\n', begin);
     const bool cut_short = newline == std::string::npos;
     const auto line = bytes.substr(begin, cut_short ? newline : newline - begin);
@@ -79,7 +79,8 @@ std::map<std::string, MetricSeries> read_metrics(const std::filesystem::path& pa
       add_line(parse_foreign_json(line), metrics);
     } catch (const nlohmann::json::exception& error) {
       if (cut_short) break;
-      throw DataError(fmt::format("{}: row {}: expected a JSON object with a number `step` ({})", path.string(), row, json_fault(error)));
+      throw DataError(
+          fmt::format("{}, line {}: expected a JSON object with a number `step` ({})", path.string(), number, json_fault(error)));
     }
   }
   return metrics;

@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/parallel.h"
+#include "data/rows.h"
 #include "evaluation/gallery.h"
 #include "image/decode.h"
 #include "image/encode.h"
@@ -35,10 +36,11 @@ std::vector<const Post*> posts_of_result(const EvaluationResult& result, const D
     };
     const bool same_truth = found != by_id.end() && name(found->second->label_id, data.labels) == name(said.label_id, result.labels);
     if (!same_truth) {
-      throw DataError(fmt::format(
-          "predictions of {}: row {}: post '{}' {} data set {}; give the data set that the run was evaluated on, or evaluate it "
-          "again",
-          result.split, i + 2, said.id, found == by_id.end() ? "is not in" : "has another label in", data.name));
+      throw DataError(
+          fmt::format("predictions of {}, {}: post '{}' {} data set {}; give the data set that the run was evaluated on, or evaluate it "
+                      "again",
+                      result.split, RowAt{.line = static_cast<int64_t>(i) + 2, .number = static_cast<int64_t>(i) + 1}.words(), said.id,
+                      found == by_id.end() ? "is not in" : "has another label in", data.name));
     }
     posts.push_back(found->second);
   }

@@ -103,11 +103,15 @@ PageSection training_section(const ReportInput& input) {
     section.lead = "The run folder has no <code>metrics.jsonl</code> with lines of training.";
     return section;
   }
-  section.lead =
-      metrics.contains("eval_accuracy")
-          ? "The scores on dev, and every part of the loss. Point at a chart to read its values."
-          : "Every part of the loss. There was no dev split: the last checkpoint is the one that counts, and nothing stopped the "
-            "run early. Point at a chart to read its values.";
+  const bool dev = metrics.contains("eval_accuracy");
+  const std::string every = input.run.setting("train.log_every");
+  section.lead = metrics.contains("loss") ? (dev ? "The scores on dev, and every part of the loss." : "Every part of the loss.")
+                                          : fmt::format(
+                                                "The scores on dev. No loss of training was logged: the run has fewer steps than "
+                                                "<code>train.log_every={}</code>.",
+                                                html_escape(every));
+  if (!dev) section.lead += " There was no dev split: the last checkpoint is the one that counts, and nothing stopped the run early.";
+  section.lead += " Point at a chart to read its values.";
   section.body = "<div class=\"charts\">\n" + charts + "</div>\n" + optimiser_charts(metrics) + dev_table(metrics);
   return section;
 }

@@ -56,8 +56,10 @@ Verdict verdict_of(const EvaluationResult& result) {
     verdict.best_accuracy = anchor.accuracy;
   }
   verdict.against_best = stand_of(scores, verdict.best_accuracy);
-  const std::string figures = fmt::format(": its accuracy is {:.1f} %, 95 % Wilson interval {:.1f} to {:.1f} %.", 100 * scores.accuracy,
-                                          100 * scores.accuracy_low, 100 * scores.accuracy_high);
+  // Of anchors scores are kept and no predictions, so that there is no paired difference to look at.
+  const std::string figures = fmt::format(": its accuracy is {:.1f} %, 95 % Wilson interval {:.1f} to {:.1f} %{}.", 100 * scores.accuracy,
+                                          100 * scores.accuracy_low, 100 * scores.accuracy_high,
+                                          verdict.best == always ? "" : ", of the model alone: the anchor is taken as a fixed figure");
   if (scores.count < kLeastPosts) {
     verdict.sentence =
         fmt::format("{} show nothing (it takes {} at least), neither that the model is better than {} ({:.1f} %) nor that it is worse{}",

@@ -19,7 +19,8 @@ struct Verdict {
 };
 
 // The model is better than a reference if its 95 % Wilson interval of accuracy lies above the reference's accuracy, and worse if it lies
-// below; fewer than six posts show nothing, and the sentence says so. References: always answering the split's largest class, and the
+// below: the interval is the model's alone, and a reference is a fixed figure, since of anchors no predictions are kept that could be
+// paired; fewer than six posts show nothing, and the sentence says so. References: always answering the split's largest class, and the
 // anchors.
 Verdict verdict_of(const EvaluationResult& result);
 

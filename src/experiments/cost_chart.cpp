@@ -109,7 +109,7 @@ std::string cost_chart(const std::vector<CostPoint>& points, const std::string& 
     spoken += fmt::format("{}: {:.1f} % after {}. ", point.name, 100 * point.accuracy, spoken_time(point.seconds));
   }
   return fmt::format(
-      "<figure class=\"chart scores many\">\n<figcaption><b>{}</b></figcaption>\n<svg viewBox=\"0 0 {} {}\" role=\"img\" "
+      "<figure class=\"chart scores many\" tabindex=\"0\">\n<figcaption><b>{}</b></figcaption>\n<svg viewBox=\"0 0 {} {}\" role=\"img\" "
       "aria-label=\"{}\">\n{}<g class=\"line s0\">{}</g>\n<g class=\"axes\">{}</g>\n</svg>\n</figure>\n",
       html_escape(title), kWidth, kBottomEdge + 46, html_escape(spoken), frame.axes(), marks, names);
 }

@@ -46,6 +46,7 @@ struct HalvingRung {
   std::vector<size_t> variants;  // that took part
   std::vector<DevScore> scores;  // of each of these, the mean over the seeds
   std::vector<size_t> kept;      // variants that continue
+  std::string tie = {};          // what decided between variants of the same dev score, if that was needed: "weighted_f1" or "order"
 };
 
 struct HalvingRecord {

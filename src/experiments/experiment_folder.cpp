@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -65,20 +66,26 @@ std::string difference(const RecordedExperiment& record, const ExperimentRequest
   if (other_data)
     return fmt::format("its data set is {}, this one's {}", data_words(record.data, record.data_sha256),
                        data_words(data.name, data.sha256));
+  std::vector<Variant> missing;
   for (const Variant& one : record.variants) {
     const auto same =
         std::find_if(request.variants.begin(), request.variants.end(), [&](const Variant& other) { return other.name == one.name; });
-    if (same == request.variants.end())
-      return fmt::format("its variants are {}, and this one's ({}) leave out {}", titles(record.variants), titles(request.variants),
-                         one.title);
+    if (same == request.variants.end()) {
+      missing.push_back(one);
+      continue;
+    }
     if (same->overrides != one.overrides)
       return fmt::format("its {} is {}, this one's {}", one.title, fmt::join(one.overrides, " "), fmt::join(same->overrides, " "));
   }
-  for (const uint64_t seed : record.seeds) {
-    if (std::find(request.seeds.begin(), request.seeds.end(), seed) == request.seeds.end())
-      return fmt::format("its seeds are {}, and this one's ({}) leave out {}", fmt::join(record.seeds, ","), fmt::join(request.seeds, ","),
-                         seed);
-  }
+  if (!missing.empty())
+    return fmt::format("its variants are {}, and this one's ({}) leave out {}", titles(record.variants), titles(request.variants),
+                       titles(missing));
+  std::vector<uint64_t> seeds;
+  std::copy_if(record.seeds.begin(), record.seeds.end(), std::back_inserter(seeds),
+               [&](uint64_t seed) { return std::find(request.seeds.begin(), request.seeds.end(), seed) == request.seeds.end(); });
+  if (!seeds.empty())
+    return fmt::format("its seeds are {}, and this one's ({}) leave out {}", fmt::join(record.seeds, ","), fmt::join(request.seeds, ","),
+                       fmt::join(seeds, ","));
   return "";
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "experiments/halving.h"
 #include "experiments/score_chart.h"
 #include "experiments/tables.h"
 #include "pages/html.h"
@@ -45,13 +46,17 @@ PageSection halving_section(const ExperimentScores& scores) {
       const bool kept = std::find(rung.kept.begin(), rung.kept.end(), rung.variants[i]) != rung.kept.end();
       html +=
           fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{:.4f}</td><td>{}</td></tr>\n",
-                      html_escape(scores.variants[rung.variants[i]].variant.title), rung.epochs, rung.scores[i].value, kept ? "yes" : "no");
+                      html_name(scores.variants[rung.variants[i]].variant.title), rung.epochs, rung.scores[i].value, kept ? "yes" : "no");
     }
+  }
+  std::string ties;
+  for (const HalvingRung& rung : scores.halving->rungs) {
+    if (!rung.tie.empty()) ties += " " + html_escape(tie_words(rung, scores.halving->metric));
   }
   return {"halving", "Halving",
           fmt::format("After so many epochs the variants with the best dev {} so far (mean over the seeds) continue, and the others are "
-                      "dropped; their folders are kept.",
-                      html_escape(scores.halving->metric)),
+                      "dropped; their folders are kept.{}",
+                      html_escape(scores.halving->metric), ties),
           html + "</tbody>\n</table></div>\n"};
 }
 
@@ -60,9 +65,13 @@ PageSection scores_section(const ExperimentScores& scores) {
   html +=
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">variant</th><th "
       "scope=\"col\">runs</th><th "
-      "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th></tr></thead>\n<tbody>\n";
-  for (const auto& one : scores.variants)
-    html += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", html_escape(one.variant.title) + dropped_mark(one), cells(one));
+      "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th>";
+  const bool marked = has_marks(scores);
+  html += marked ? "<th scope=\"col\">marks</th></tr></thead>\n<tbody>\n" : "</tr></thead>\n<tbody>\n";
+  for (const auto& one : scores.variants) {
+    const std::string marks = marked ? "<td>" + html_escape(marks_cell(one)) + "</td>" : "";
+    html += fmt::format("<tr><th scope=\"row\">{}</th>{}{}</tr>\n", html_name(one.variant.title) + dropped_mark(one), cells(one), marks);
+  }
   return {"scores", "Scores", html_sentence(summary_words(scores.seeds.size())), html + "</tbody>\n</table></div>\n"};
 }
 
@@ -93,7 +102,7 @@ PageSection runs_section(const ExperimentScores& scores) {
     for (const auto& run : one.seeds) {
       html += fmt::format(
           "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td></tr>\n",
-          html_escape(one.variant.title), run.seed, html_escape(folder_of(one.variant, run.seed)), run.accuracy, run.f1_macro,
+          html_name(one.variant.title), run.seed, html_escape(folder_of(one.variant, run.seed)), run.accuracy, run.f1_macro,
           run.f1_weighted, run.mcc);
     }
   }

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/words.h"
 #include "evaluation/run_record.h"
 #include "experiments/runs.h"
 
@@ -57,10 +58,11 @@ std::vector<size_t> climb(const ExperimentRequest& request, const DataSet& data,
       train_run(request, request.variants[v], seed, data, epochs);
     }
   }
-  HalvingRung rung{.epochs = epochs, .variants = live, .scores = {}, .kept = {}};
+  HalvingRung rung{.epochs = epochs, .variants = live, .scores = {}, .kept = {}, .tie = {}};
   for (const size_t v : live) rung.scores.push_back(mean_score(request, request.variants[v], record.metric, epochs));
-  for (const size_t place : best_of(rung.scores, survivors(live.size(), request.halving->eta), is_lower_better(record.metric)))
-    rung.kept.push_back(live[place]);
+  const std::vector<size_t> kept = best_of(rung.scores, survivors(live.size(), request.halving->eta), is_lower_better(record.metric));
+  for (const size_t place : kept) rung.kept.push_back(live[place]);
+  rung.tie = tie_broken_by(rung.scores, kept);
   for (const size_t v : live) {
     if (std::find(rung.kept.begin(), rung.kept.end(), v) != rung.kept.end()) continue;
     record.dropped_after[v] = epochs;
@@ -123,6 +125,26 @@ std::vector<size_t> best_of(const std::vector<DevScore>& scores, size_t keep, bo
   order.resize(std::min(keep, order.size()));
   std::sort(order.begin(), order.end());
   return order;
+}
+
+std::string tie_broken_by(const std::vector<DevScore>& scores, const std::vector<size_t>& kept) {
+  std::string by;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (std::binary_search(kept.begin(), kept.end(), i)) continue;
+    for (const size_t place : kept) {
+      if (scores[place].value != scores[i].value) continue;
+      if (scores[place].f1_weighted == scores[i].f1_weighted) return "order";
+      by = "weighted_f1";
+    }
+  }
+  return by;
+}
+
+std::string tie_words(const HalvingRung& rung, const std::string& metric) {
+  if (rung.tie.empty()) return "";
+  const std::string start = fmt::format("After {} variants had the same {}", counted(rung.epochs, "epoch"), metric);
+  return rung.tie == "order" ? start + " and the same weighted F1: of these the ones named first continue."
+                             : start + ": of these the ones with the higher weighted F1 continue.";
 }
 
 void check_halving(const ExperimentRequest& request, const DataSet& data) {

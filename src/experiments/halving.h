@@ -25,6 +25,13 @@ DevScore best_until(const std::filesystem::path& run, const std::string& metric,
 // Returns the indices of the `keep` best scores, ascending. On ties the first ones are kept.
 std::vector<size_t> best_of(const std::vector<DevScore>& scores, size_t keep, bool lower_is_better);
 
+// What decided between the best variant that is dropped and one with the same score that is kept: "weighted_f1", or "order" where that is
+// the same too; empty where the score itself did. kept: indices of scores, ascending.
+std::string tie_broken_by(const std::vector<DevScore>& scores, const std::vector<size_t>& kept);
+
+// The same of a rung as a sentence for tables and pages; empty without a tie.
+std::string tie_words(const HalvingRung& rung, const std::string& metric);
+
 // Throws what run_halving() throws before it trains.
 void check_halving(const ExperimentRequest& request, const DataSet& data);
 

@@ -105,6 +105,7 @@ FoundRun look_into(const fs::path& run, const fs::path& root) {
     const RunRecord record = read_run_record(run);
     line.preset = record.preset;
     line.seeds = {record.seed};
+    line.marks = record.marks;
     line.settings.insert(record.config.begin(), record.config.end());
     line.train_seconds = train_seconds_of(run);
     if (const std::string limit = record.setting("data.limit"); !limit.empty() && limit != "0")
@@ -155,37 +156,71 @@ void add_scores(BoardLine& line, const StoredEvaluation& stored, const std::vect
                                      : Interval{.low = results.front()->scores.accuracy_low, .high = results.front()->scores.accuracy_high};
 }
 
+// Seeds and training time of these runs, into a line.
+void set_cost(BoardLine& line, const std::vector<const FoundRun*>& runs) {
+  line.seeds.clear();
+  line.train_seconds = 0;
+  for (const FoundRun* one : runs) {
+    line.seeds.insert(line.seeds.end(), one->line.seeds.begin(), one->line.seeds.end());
+    line.train_seconds += one->line.train_seconds;
+  }
+}
+
 // The line of several seeds, without scores: the sum of their costs, and the notes of all of them.
 BoardLine joined(const std::vector<const FoundRun*>& runs, const fs::path& root) {
   BoardLine line = runs.front()->line;
   if (runs.size() == 1) return line;
   line.name = name_below(runs.front()->folder.parent_path(), root);
   line.note.clear();
-  line.seeds.clear();
-  line.train_seconds = 0;
+  set_cost(line, runs);
   for (const FoundRun* one : runs) {
-    line.seeds.insert(line.seeds.end(), one->line.seeds.begin(), one->line.seeds.end());
-    line.train_seconds += one->line.train_seconds;
+    for (const std::string& word : one->line.marks) {
+      if (std::find(line.marks.begin(), line.marks.end(), word) == line.marks.end()) line.marks.push_back(word);
+    }
     mark(line, one->line.state, one->line.note.empty() ? "" : last_name(one->folder) + ": " + one->line.note);
   }
   return line;
 }
 
+// Evaluations of one split of one data set: the first of them, and the runs with their results.
+struct Scored {
+  StoredEvaluation stored;
+  std::vector<const FoundRun*> runs;
+  std::vector<const EvaluationResult*> results;
+};
+
+// A run stands in a group once: a second evaluation of the same posts, in another folder of its eval/, is of a run whose description was
+// lost for a while. That of the run's own data set is taken.
+std::vector<Scored> scored_groups(const std::vector<const FoundRun*>& runs, const std::string& split) {
+  std::vector<Scored> groups;
+  for (const FoundRun* run : runs) {
+    for (const auto& [stored, result] : run->evaluations) {
+      if (split != "all" && stored.split != split) continue;
+      const auto same = std::find_if(groups.begin(), groups.end(), [&one = stored](const Scored& group) {
+        const bool same_data = one.data_sha256.empty() || group.stored.data_sha256.empty() ? group.stored.folder == one.folder
+                                                                                           : group.stored.data_sha256 == one.data_sha256;
+        return same_data && group.stored.split == one.split;
+      });
+      if (same == groups.end()) {
+        groups.push_back({.stored = stored, .runs = {run}, .results = {&result}});
+      } else if (same->runs.back() != run) {
+        same->runs.push_back(run);
+        same->results.push_back(&result);
+      } else if (stored.own()) {
+        same->results.back() = &result;
+      }
+    }
+  }
+  return groups;
+}
+
 // Adds a line for each data set and split that the runs were evaluated on, or one line without scores.
 void add_lines(const std::vector<const FoundRun*>& runs, const fs::path& root, const BoardOptions& options, std::vector<BoardLine>& lines) {
   const BoardLine whole = joined(runs, root);
-  std::vector<std::pair<StoredEvaluation, std::vector<const EvaluationResult*>>> groups;
-  for (const FoundRun* run : runs) {
-    for (const auto& [stored, result] : run->evaluations) {
-      if (options.split != "all" && stored.split != options.split) continue;
-      const auto same = std::find_if(groups.begin(), groups.end(), [&stored = stored](const auto& group) {
-        return group.first.folder == stored.folder && group.first.split == stored.split && group.first.data_sha256 == stored.data_sha256;
-      });
-      (same == groups.end() ? groups.emplace_back(stored, std::vector<const EvaluationResult*>()) : *same).second.push_back(&result);
-    }
-  }
-  for (const auto& [stored, results] : groups) {
+  const std::vector<Scored> groups = scored_groups(runs, options.split);
+  for (const auto& [stored, scored_runs, results] : groups) {
     BoardLine line = whole;
+    set_cost(line, scored_runs);
     add_scores(line, stored, results);
     if (results.size() < runs.size())
       mark(line, RunState::kFinished, fmt::format("{} of {} seeds were evaluated", results.size(), runs.size()));

@@ -21,9 +21,10 @@ struct BoardLine {
   RunState state = RunState::kFinished;
   std::string note;                             // progress of an unfinished run, fault of a broken one, or a remark; may be empty
   std::string preset, precision;                // precision: of training
-  std::vector<std::string> seeds;               // one per run
+  std::vector<std::string> marks = {};          // what stands in for something in the model (Model::marks), of any of its seeds
+  std::vector<std::string> seeds;               // one per run that was scored; without scores, of every run
   std::map<std::string, std::string> settings;  // config.yaml of the first seed: dotted keys and values
-  double train_seconds = 0;                     // of all seeds together, from timings.jsonl; 0: unknown
+  double train_seconds = 0;                     // of these seeds together, from timings.jsonl; 0: unknown
   int64_t parameters = 0;                       // of one model, from its weights; 0: unknown
   // Its scores; `split` is empty if it was not evaluated.
   std::string data, data_sha256, split;

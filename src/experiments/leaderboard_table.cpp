@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
 #include "core/progress.h"
@@ -78,10 +79,40 @@ std::string accuracy_cell(const BoardLine& line) {
   return score_cell(line.accuracy);
 }
 
+constexpr const char* kMarksTitle = "marks";
+
+// Without the column of marks, if no line has any.
+std::vector<std::vector<std::string>> without_empty_marks(std::vector<std::vector<std::string>> rows) {
+  const auto found = std::find(rows.front().begin(), rows.front().end(), kMarksTitle);
+  const auto place = found - rows.front().begin();
+  if (found == rows.front().end() ||
+      std::any_of(rows.begin() + 1, rows.end(), [place](const auto& row) { return !row[static_cast<size_t>(place)].empty(); }))
+    return rows;
+  for (auto& row : rows) row.erase(row.begin() + place);
+  return rows;
+}
+
 // Width in code points, so that ± counts as one character.
 size_t width_of(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+constexpr size_t kNoteWidth = 60;  // a longer note goes below its row
+
+// Below its row, in lines of at most 110 characters where words allow it.
+std::string broken_note(const std::string& note) {
+  constexpr size_t kNoteIndent = 6, kNoteLine = 104;
+  std::string text, line;
+  for (size_t begin = 0; begin <= note.size();) {
+    const size_t end = std::min(note.find(' ', begin), note.size());
+    const std::string word = note.substr(begin, end - begin);
+    if (!line.empty() && width_of(line) + 1 + width_of(word) > kNoteLine)
+      text += std::string(kNoteIndent, ' ') + std::exchange(line, "") + "\n";
+    line += (line.empty() ? "" : " ") + word;
+    begin = end + 1;
+  }
+  return text + std::string(kNoteIndent, ' ') + line + "\n";
 }
 
 std::string in_columns(const std::vector<std::vector<std::string>>& rows) {
@@ -91,10 +122,12 @@ std::string in_columns(const std::vector<std::vector<std::string>>& rows) {
   }
   std::string text;
   for (const auto& row : rows) {
+    const bool long_note = width_of(row.back()) > kNoteWidth;
     std::string line = " ";
-    for (size_t c = 0; c < row.size(); ++c) line += " " + row[c] + std::string(widths[c] - width_of(row[c]) + 1, ' ');
+    for (size_t c = 0; c + (long_note ? 1 : 0) < row.size(); ++c) line += " " + row[c] + std::string(widths[c] - width_of(row[c]) + 1, ' ');
     while (line.ends_with(' ')) line.pop_back();
     text += line + "\n";
+    if (long_note) text += broken_note(row.back());
   }
   return text;
 }
@@ -110,16 +143,17 @@ std::vector<std::string> scored_row(const BoardLine& line) {
           line.train_seconds > 0 ? format_duration(line.train_seconds) : "-",
           line.parameters > 0 ? with_thousands(line.parameters) : "-",
           line.precision.empty() ? "-" : line.precision,
+          fmt::format("{}", fmt::join(line.marks, ", ")),
           line.state == RunState::kFinished ? line.note : fmt::format("{}: {}", state_word(line.state), line.note)};
 }
 
 }  // namespace
 
 const std::vector<std::string>& leaderboard_columns() {
-  static const std::vector<std::string> kColumns = {"run",          "state",         "note",          "preset",      "data",
-                                                    "data_sha256",  "split",         "posts",         "seeds",       "accuracy",
-                                                    "accuracy_low", "accuracy_high", "f1_macro",      "f1_weighted", "mcc",
-                                                    "ece",          "loss",          "train_seconds", "parameters",  "precision"};
+  static const std::vector<std::string> kColumns = {"run",        "state",       "note",  "preset",   "data",         "data_sha256",
+                                                    "split",      "posts",       "seeds", "accuracy", "accuracy_low", "accuracy_high",
+                                                    "f1_macro",   "f1_weighted", "mcc",   "ece",      "loss",         "train_seconds",
+                                                    "parameters", "precision",   "marks"};
   return kColumns;
 }
 
@@ -145,6 +179,7 @@ std::map<std::string, std::string> columns_of(const BoardLine& line) {
   columns["train_seconds"] = line.train_seconds > 0 ? fmt::format("{:.1f}", line.train_seconds) : "";
   columns["parameters"] = line.parameters > 0 ? std::to_string(line.parameters) : "";
   columns["precision"] = line.precision;
+  columns["marks"] = fmt::format("{}", fmt::join(line.marks, ", "));
   return columns;
 }
 
@@ -184,7 +219,7 @@ std::string board_text(const std::vector<BoardLine>& lines) {
   std::string text;
   std::vector<std::vector<std::string>> rows;
   const auto flush = [&] {
-    if (!rows.empty()) text += in_columns(rows);
+    if (!rows.empty()) text += in_columns(without_empty_marks(rows));
     rows.clear();
   };
   std::string shown;
@@ -198,7 +233,7 @@ std::string board_text(const std::vector<BoardLine>& lines) {
       shown = title;
       rows.push_back(line.split.empty() ? std::vector<std::string>{"run", "state"}
                                         : std::vector<std::string>{"run", "seeds", "accuracy (95 % interval)", "macro F1", "weighted F1",
-                                                                   "MCC", "training", "parameters", "precision", "note"});
+                                                                   "MCC", "training", "parameters", "precision", kMarksTitle, "note"});
     }
     if (!line.split.empty()) {
       rows.push_back(scored_row(line));

@@ -64,10 +64,19 @@ std::vector<Variant> variants_of(PaperPart part, const RunConfig& config) {
 // What --preset lite, base and tiny put in the place of the weights that the other models' presets name.
 std::vector<std::string> stand_ins(const std::string& preset, const std::string& model) {
   if (preset == "paper") return {};
-  const bool text = model == "clmlf";
+  if (preset == "tiny" && model == "mgnns") return {"image.model=", "image.size=224", "image.resize=224", "mgnns.classes=none"};
   if (preset == "tiny") return {"image.model="};
-  std::vector<std::string> words = {preset == "lite" ? "image.model=weights/efficientnet-lite0" : "image.model=weights/efficientnet-lite2"};
-  if (text) words.emplace_back(preset == "lite" ? "text.model=weights/minilm-l6" : "text.model=weights/mpnet-base");
+  const std::string network = preset == "lite" ? "weights/efficientnet-lite0" : "weights/efficientnet-lite2";
+  std::vector<std::string> words = {"image.model=" + network};
+  if (model == "clmlf") words.emplace_back(preset == "lite" ? "text.model=weights/minilm-l6" : "text.model=weights/mpnet-base");
+  if (model == "hsan") words.push_back("image.class_names=" + network + "/class_names.txt");
+  // Its classes are read off the classifier, at the size of pictures that this was trained on.
+  if (model == "mgnns") words.emplace_back("image.preprocess=model");
+  // Their presets have 448 pixels, with ImageNet's mean and deviation.
+  if (model == "mmsd" || model == "concat2" || model == "concat3") {
+    words.insert(words.end(), {"image.filter=bicubic", "image.mean=[0.4980392156862745, 0.4980392156862745, 0.4980392156862745]",
+                               "image.std=[0.5019607843137255, 0.5019607843137255, 0.5019607843137255]"});
+  }
   return words;
 }
 
@@ -88,6 +97,12 @@ std::vector<Variant> model_variants(const ReproduceRequest& request, size_t plac
   for (const PaperRow& row : paper_table2()) {
     if (!row.scores[place] || !is_wanted(request, row)) continue;
     const bool infig = row.variant == std::string(kFull);
+    if (request.preset == "tiny" && row.variant == std::string("hsan")) {
+      missing.push_back({.model = row.model,
+                         .what = "names of classes, which stand in for captions: the random network of preset tiny has no classifier",
+                         .how = "--preset lite or base, after make lite-weights or make base-weights"});
+      continue;
+    }
     Variant variant{
         .name = row.variant, .title = row.model, .overrides = infig ? std::vector<std::string>() : stand_ins(request.preset, row.variant)};
     variant.config = infig ? config_of_set(request, set) : request.config_dir / fmt::format("{}-{}.yaml", row.variant, set.name);
@@ -220,29 +235,33 @@ fs::path tables_of(const ReproduceRequest& request, const std::vector<Planned>& 
 }
 
 // Puts the cheapest model first, by the time that a few of its steps take, and logs what all of them will take. Models whose runs are all
-// there cost nothing.
+// there cost nothing; nor do those that only go on.
 void order_by_cost(const ReproduceRequest& request, Planned& one) {
   const ExperimentRequest experiment = experiment_of(request, one);
   std::vector<double> costs;
   std::string words;
   double all = 0;
   for (const Variant& variant : one.variants) {
-    const auto left = std::ranges::count_if(request.seeds, [&](uint64_t seed) {
+    std::vector<uint64_t> left;
+    std::ranges::copy_if(request.seeds, std::back_inserter(left), [&](uint64_t seed) {
       return !fs::exists(StoredEvaluation{.split = request.split}.path(run_folder(experiment, variant, seed), ".json"));
     });
+    // A run that was begun has the parts of its checkpoint, where a new one reads the files that its config names: only these are measured.
+    const auto fresh = std::ranges::find_if(left, [&](uint64_t seed) { return !fs::exists(run_folder(experiment, variant, seed)); });
     double seconds = 0;
-    if (left > 0) {
+    if (fresh != left.end()) {
       const PrivateFolder scratch("reproduce");
-      const RunConfig config = config_of(experiment, variant, request.seeds.front());
-      seconds = dry_run(config, one.data, scratch.path() / "run", scratch.path(), request.stop).seconds * static_cast<double>(left);
-      words += fmt::format("{}{} {}", words.empty() ? "" : ", ", variant.title, format_duration(seconds));
+      const RunConfig config = config_of(experiment, variant, *fresh);
+      seconds = dry_run(config, one.data, scratch.path() / "run", scratch.path(), request.stop).seconds * static_cast<double>(left.size());
     }
+    if (!left.empty())
+      words += fmt::format("{}{} {}", words.empty() ? "" : ", ", variant.title, seconds > 0 ? format_duration(seconds) : "(goes on)");
     all += seconds;
     costs.push_back(seconds);
     one.order.push_back(one.order.size());
   }
   std::ranges::stable_sort(one.order, {}, [&costs](size_t place) { return costs[place]; });
-  if (all > 0)
+  if (!words.empty())
     log_info("{}: about {} of training without early stops, by a few steps of each: {}", paper_data_sets()[one.data_set].title,
              format_duration(all), words);
 }

@@ -106,14 +106,14 @@ std::string verdict_cell(const PaperLine& line, const Figure& figure, const Pape
 // A model's cost and marks, as a row of the second table.
 std::vector<std::string> cost_row(const VariantScores& variant, const RunCost& cost) {
   const auto rate = [](double value) { return value > 0 ? fmt::format("{:.3g}", value) : std::string("-"); };
-  const std::vector<std::string>& marks = variant.seeds.back().marks;
+  const std::string marks = marks_cell(variant);
   return {variant.variant.title,
           variant.against_first ? compared_cell(variant.against_first) : "-",
           cost.parameters > 0 ? fmt::format("{:.3g}", static_cast<double>(cost.parameters) / 1e6) : "-",
           cost.train_seconds > 0 ? format_duration(cost.train_seconds) : "-",
           rate(cost.train_rate),
           rate(cost.predict_rate),
-          marks.empty() ? "none" : fmt::format("{}", fmt::join(marks, ", "))};
+          marks.empty() ? "none" : marks};
 }
 
 using TextTable = std::vector<std::vector<std::string>>;  // the first row is the header

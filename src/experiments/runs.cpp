@@ -89,6 +89,7 @@ void score_run(const ExperimentRequest& request, const Variant& variant, uint64_
   EvaluateOptions how = request.evaluate;
   const RunConfig config = config_of(request, variant, seed);
   how.may_lose_pictures = config.may_lose_pictures || config.data.loader.without == Without::kImage;
+  how.feature_cache = config.data.feature_cache;
   const auto start = std::chrono::steady_clock::now();
   const EvaluationResult result = evaluate(run, data, parse_split(request.split), how);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;

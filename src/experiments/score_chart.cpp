@@ -63,14 +63,47 @@ class Frame {
   std::vector<double> ticks_;
 };
 
-// Whether names are drawn slanted, because they would overlap otherwise.
-bool turned_names(const Frame& frame, const std::vector<const VariantScores*>& variants) {
-  size_t longest = 0;
-  for (const auto* variant : variants) longest = std::max(longest, variant->variant.title.size());
-  return static_cast<double>(longest) * 7 > frame.slot();
+constexpr double kNameLetter = 7;  // pixels of a letter, generously
+
+// Names below the axis: in lines, one for each of the parts between commas, or slanted where these would overlap.
+struct Names {
+  std::vector<std::vector<std::string>> lines;  // of each variant; slanted: one
+  bool slanted = false;
+  double below = 0;  // pixels that they take below the axis
+  double left = 0;   // and left of the drawing
+};
+
+std::vector<std::string> parts_of(const std::string& title) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0;;) {
+    const size_t comma = title.find(", ", begin);
+    parts.push_back(title.substr(begin, comma == std::string::npos ? comma : comma + 1 - begin));
+    if (comma == std::string::npos) return parts;
+    begin = comma + 2;
+  }
 }
 
-std::string axes(const Frame& frame, const std::vector<const VariantScores*>& variants, bool turned) {
+Names names_of(const Frame& frame, const std::vector<const VariantScores*>& variants) {
+  Names names;
+  size_t longest = 0, most = 0;
+  for (const auto* variant : variants) {
+    names.lines.push_back(parts_of(variant->variant.title));
+    most = std::max(most, names.lines.back().size());
+    for (const std::string& part : names.lines.back()) longest = std::max(longest, part.size());
+  }
+  names.below = 12 + 16 * static_cast<double>(most);
+  if (static_cast<double>(longest) * kNameLetter <= frame.slot()) return names;
+  names.slanted = true;
+  for (size_t i = 0; i < variants.size(); ++i) {
+    names.lines[i] = {variants[i]->variant.title};
+    const double length = static_cast<double>(variants[i]->variant.title.size()) * kNameLetter;
+    names.below = std::max(names.below, 26 + length * 0.5);          // sine of 30 degrees
+    names.left = std::max(names.left, length * 0.867 - frame.x(i));  // cosine
+  }
+  return names;
+}
+
+std::string axes(const Frame& frame, const Names& names) {
   std::string svg = "<g class=\"axes\">\n";
   for (const double tick : frame.ticks()) {
     svg +=
@@ -78,11 +111,14 @@ std::string axes(const Frame& frame, const std::vector<const VariantScores*>& va
     svg +=
         fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{:.4g}\u00a0%</text>\n", kLeft - 6, frame.y(tick) + 4, 100 * tick);
   }
-  for (size_t i = 0; i < variants.size(); ++i) {
-    const std::string place =
-        turned ? fmt::format("text-anchor=\"end\" transform=\"translate({:.1f} {:.1f}) rotate(-30)\"", frame.x(i) + 4, kBottom + 16)
-               : fmt::format("text-anchor=\"middle\" x=\"{:.1f}\" y=\"{:.1f}\"", frame.x(i), kBottom + 18);
-    svg += fmt::format("<text {}>{}</text>\n", place, html_escape(variants[i]->variant.title));
+  for (size_t i = 0; i < names.lines.size(); ++i) {
+    for (size_t line = 0; line < names.lines[i].size(); ++line) {
+      const std::string place =
+          names.slanted
+              ? fmt::format("text-anchor=\"end\" transform=\"translate({:.1f} {:.1f}) rotate(-30)\"", frame.x(i) + 4, kBottom + 16)
+              : fmt::format("text-anchor=\"middle\" x=\"{:.1f}\" y=\"{:.1f}\"", frame.x(i), kBottom + 18 + 16 * static_cast<double>(line));
+      svg += fmt::format("<text {}>{}</text>\n", place, html_escape(names.lines[i][line]));
+    }
   }
   return svg + "</g>\n";
 }
@@ -119,13 +155,13 @@ std::string score_chart(const ExperimentScores& scores, const std::string& title
   for (const auto* one : variants)
     spoken += fmt::format("{}: accuracy {:.1f} %, weighted F1 {:.1f} %. ", one->variant.title, 100 * one->accuracy.mean,
                           100 * one->f1_weighted.mean);
-  std::string html = fmt::format("<figure class=\"chart scores{}\">\n<figcaption><b>{}</b><span class=\"legend\">",
-                                 variants.size() > kFew ? " many" : "", html_escape(title));
+  std::string html = fmt::format("<figure class=\"chart scores{}>\n<figcaption><b>{}</b><span class=\"legend\">",
+                                 variants.size() > kFew ? " many\" tabindex=\"0\"" : "\"", html_escape(title));
   for (const Line& line : kLines) html += fmt::format("<span class=\"key s{}\">{}</span>", line.colour, line.name);
-  const bool turned = turned_names(frame, variants);
-  html += fmt::format("</span></figcaption>\n<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", frame.width(),
-                      kBottom + (turned ? 68 : 28), html_escape(spoken));
-  html += axes(frame, variants, turned);
+  const Names names = names_of(frame, variants);
+  html += fmt::format("</span></figcaption>\n<svg viewBox=\"{:.0f} 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">\n",
+                      names.left > 0 ? -names.left : 0.0, frame.width() + names.left, kBottom + names.below, html_escape(spoken));
+  html += axes(frame, names);
   for (const Line& line : kLines) html += drawn(line, frame, variants, joined);
   return html + "</svg>\n</figure>\n";
 }

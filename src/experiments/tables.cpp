@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "core/words.h"
 #include "evaluation/predictions.h"
+#include "experiments/halving.h"
 
 namespace infig {
 namespace {
@@ -31,6 +32,7 @@ nlohmann::ordered_json to_json(const HalvingRecord& record, const std::vector<Va
       const bool kept = std::find(rung.kept.begin(), rung.kept.end(), rung.variants[i]) != rung.kept.end();
       one["variants"].push_back({{"name", variants[rung.variants[i]].variant.name}, {"dev", rung.scores[i].value}, {"kept", kept}});
     }
+    if (!rung.tie.empty()) one["tie_broken_by"] = rung.tie;
     json["rungs"].push_back(one);
   }
   return json;
@@ -58,6 +60,7 @@ nlohmann::ordered_json to_json(const VariantScores& scores, const fs::path& fold
                             {"f1_macro", one.f1_macro},
                             {"f1_weighted", one.f1_weighted},
                             {"mcc", one.mcc}});
+    if (!one.marks.empty()) json["runs"].back()["marks"] = one.marks;
   }
   if (!scores.seeds.empty()) {
     json["accuracy"] = to_json(scores.accuracy);
@@ -73,6 +76,12 @@ nlohmann::ordered_json to_json(const VariantScores& scores, const fs::path& fold
   }
   return json;
 }
+
+constexpr const char* kMeaningOfMarks =
+    "Marks: what stands in for something in the model, or was decided without its paper (docs/models.md).";
+
+// The end of a variant's row.
+std::string marks_of_row(const VariantScores& one, bool marked) { return marked ? " " + marks_cell(one) + " |" : ""; }
 
 std::string latex_escape(const std::string& text) {
   std::string out;
@@ -108,6 +117,14 @@ std::string score_cell(const Summary& summary) {
                      summary.interval->high);
 }
 
+std::string marks_cell(const VariantScores& scores) {
+  return scores.seeds.empty() ? "" : fmt::format("{}", fmt::join(scores.seeds.back().marks, ", "));
+}
+
+bool has_marks(const ExperimentScores& scores) {
+  return std::ranges::any_of(scores.variants, [](const VariantScores& one) { return !marks_cell(one).empty(); });
+}
+
 std::string summary_words(size_t seeds) {
   if (seeds > 2) return "Mean \u00b1 sample standard deviation over the seeds (Student's 95 % interval of the mean).";
   return seeds == 2 ? "Mean and the values of both seeds; two say too little of the spread for an interval."
@@ -126,6 +143,9 @@ std::string halving_table(const ExperimentScores& scores) {
                           kept ? "yes" : "no");
     }
   }
+  for (const HalvingRung& rung : scores.halving->rungs) {
+    if (!rung.tie.empty()) text += "\n" + tie_words(rung, scores.halving->metric) + "\n";
+  }
   return text;
 }
 
@@ -133,16 +153,19 @@ std::string markdown_table(const ExperimentScores& scores) {
   std::string text =
       fmt::format("# {}\n\n{}, split {}, {}, seed{} {}. {}\n\n", scores.title, scores.data, scores.split, counted(scores.posts, "post"),
                   over_seeds(scores) ? "s" : "", fmt::join(scores.seeds, ", "), summary_words(scores.seeds.size()));
+  const bool marked = has_marks(scores);
   text += fmt::format(
-      "| variant | runs | accuracy | macro F1 | weighted F1 | accuracy against {} (95 % interval) |\n|---|---:|---|---|---|---|\n",
-      scores.halving || scores.reference > 0 ? scores.variants.at(scores.reference).variant.title : "the first");
+      "| variant | runs | accuracy | macro F1 | weighted F1 | accuracy against {} (95 % interval) |{}\n|---|---:|---|---|---|---|{}\n",
+      scores.halving || scores.reference > 0 ? scores.variants.at(scores.reference).variant.title : "the first", marked ? " marks |" : "",
+      marked ? "---|" : "");
   for (const auto& one : scores.variants) {
-    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", title_of(one), one.seeds.size(), score_cell(one.accuracy),
-                        score_cell(one.f1_macro), score_cell(one.f1_weighted), compared_cell(one.against_first));
+    text += fmt::format("| {} | {} | {} | {} | {} | {} |{}\n", title_of(one), one.seeds.size(), score_cell(one.accuracy),
+                        score_cell(one.f1_macro), score_cell(one.f1_weighted), compared_cell(one.against_first), marks_of_row(one, marked));
   }
   text +=
       "\nThe last column resamples posts, and runs if there are several (paired bootstrap): \"shown\" means that its interval excludes "
       "0.\n";
+  if (marked) text += std::string("\n") + kMeaningOfMarks + "\n";
   text += halving_table(scores);
   text += "\n| variant | seed | accuracy | macro F1 | weighted F1 | MCC |\n|---|---:|---:|---:|---:|---:|\n";
   for (const auto& one : scores.variants) {
@@ -155,24 +178,28 @@ std::string markdown_table(const ExperimentScores& scores) {
 }
 
 std::string csv_table(const ExperimentScores& scores) {
-  std::string text = fmt::format("variant,seed,accuracy,f1_macro,f1_weighted,mcc{}\n", scores.halving ? ",dropped_after" : "");
+  const bool marked = has_marks(scores);
+  std::string text =
+      fmt::format("variant,seed,accuracy,f1_macro,f1_weighted,mcc{}{}\n", scores.halving ? ",dropped_after" : "", marked ? ",marks" : "");
   for (const auto& one : scores.variants) {
     for (const auto& run : one.seeds) {
       const std::string dropped = !scores.halving ? "" : one.dropped_after == 0 ? "," : fmt::format(",{}", one.dropped_after);
-      text += fmt::format("{},{},{:.9g},{:.9g},{:.9g},{:.9g}{}\n", csv_field(one.variant.name), run.seed, run.accuracy, run.f1_macro,
-                          run.f1_weighted, run.mcc, dropped);
+      const std::string marks = marked ? "," + csv_field(fmt::format("{}", fmt::join(run.marks, ", "))) : "";
+      text += fmt::format("{},{},{:.9g},{:.9g},{:.9g},{:.9g}{}{}\n", csv_field(one.variant.name), run.seed, run.accuracy, run.f1_macro,
+                          run.f1_weighted, run.mcc, dropped, marks);
     }
   }
   return text;
 }
 
 std::string latex_table(const ExperimentScores& scores) {
-  std::string text = fmt::format("% {}, {}, split {}, {}, seeds {}\n\\begin{{tabular}}{{lccc}}\n\\hline\n", scores.title, scores.data,
-                                 scores.split, counted(scores.posts, "post"), fmt::join(scores.seeds, ", "));
-  text += "Variant & Accuracy & Macro F1 & Weighted F1 \\\\\n\\hline\n";
+  const bool marked = has_marks(scores);
+  std::string text = fmt::format("% {}, {}, split {}, {}, seeds {}\n\\begin{{tabular}}{{lccc{}}}\n\\hline\n", scores.title, scores.data,
+                                 scores.split, counted(scores.posts, "post"), fmt::join(scores.seeds, ", "), marked ? "l" : "");
+  text += fmt::format("Variant & Accuracy & Macro F1 & Weighted F1{} \\\\\n\\hline\n", marked ? " & Marks" : "");
   for (const auto& one : scores.variants) {
-    text += fmt::format("{} & {} & {} & {} \\\\\n", latex_escape(title_of(one)), latex_cell(one.accuracy), latex_cell(one.f1_macro),
-                        latex_cell(one.f1_weighted));
+    text += fmt::format("{} & {} & {} & {}{} \\\\\n", latex_escape(title_of(one)), latex_cell(one.accuracy), latex_cell(one.f1_macro),
+                        latex_cell(one.f1_weighted), marked ? " & " + latex_escape(marks_cell(one)) : "");
   }
   return text + "\\hline\n\\end{tabular}\n";
 }

@@ -17,6 +17,10 @@ std::string score_cell(const Summary& summary);
 // "+0.0110 (-0.0040 to +0.0260): not shown": the difference of accuracy from the reference with its interval; empty without a comparison.
 std::string compared_cell(const std::optional<Comparison>& comparison);
 
+// "random vectors, scene=surrogate": what stands in for something in the variant's model; empty where nothing does, or no run is finished.
+std::string marks_cell(const VariantScores& scores);
+bool has_marks(const ExperimentScores& scores);  // whether any variant has some: only then tables have a column of them
+
 // A sentence that explains the cells of score_cell() for this number of seeds.
 std::string summary_words(size_t seeds);
 
@@ -24,8 +28,8 @@ std::string summary_words(size_t seeds);
 std::string halving_table(const ExperimentScores& scores);
 
 std::string markdown_table(const ExperimentScores& scores);  // a row per variant, then a row per run
-std::string csv_table(
-    const ExperimentScores& scores);  // a row per run: variant,seed,accuracy,f1_macro,f1_weighted,mcc; with halving also dropped_after
+std::string csv_table(const ExperimentScores& scores);  // a row per run: variant,seed,accuracy,f1_macro,f1_weighted,mcc; with halving also
+                                                        // dropped_after, with marks also marks
 std::string latex_table(const ExperimentScores& scores);      // tabular, in percent as usual in papers
 std::string experiment_page(const ExperimentScores& scores);  // report.html: one self-contained file
 

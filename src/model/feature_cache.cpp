@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/parallel.h"
 #include "model/frozen_features.h"
+#include "model/region_passes.h"
 #include "tensor/archive.h"
 #include "tensor/batch.h"
 
@@ -68,6 +69,11 @@ std::vector<std::vector<int64_t>> clip_ids(const ClipEncoder& clip, const DataSe
   return ids;
 }
 
+std::string regions_name(const ImageBackbone& backbone, int64_t region_size, const DataSet& data, const ImageOptions& pixels, bool half) {
+  const std::string more = fmt::format("{}regions of {} at {}", settings_of(backbone), kRegionSide, region_size);
+  return "regions-" + feature_key(backbone, data, pixels, half, more).substr(0, 16);
+}
+
 }  // namespace
 
 std::string feature_key(const torch::nn::Module& encoder, const DataSet& data, const ImageOptions& pixels, bool half,
@@ -109,7 +115,58 @@ CachedFeatures cached_pooled(ImageBackbone& backbone, const DataSet& data, const
                 });
 }
 
-bool may_cache_features(const ImageOptions& pixels, bool cache) {
+std::shared_ptr<const FeatureStore> found_regions(const ImageBackbone& backbone, int64_t region_size, const DataSet& data,
+                                                  const ImageOptions& pixels, const FeatureCacheOptions& options) {
+  if (!fs::exists(options.folder)) return nullptr;
+  const fs::path folder = options.folder / regions_name(backbone, region_size, data, pixels, options.half);
+  if (!fs::exists(folder / kFeatureRecord)) return nullptr;
+  log_info("regions of pictures: {}", folder.string());
+  return std::make_shared<const FeatureStore>(folder, static_cast<int64_t>(data.posts.size()));
+}
+
+CachedFeatures cached_regions(ImageBackbone& backbone, int64_t region_size, const DataSet& data, const ImageOptions& pixels,
+                              const FeatureCacheOptions& options) {
+  const RegionPasses passes(backbone, pixels, region_size);
+  const std::string name = regions_name(backbone, region_size, data, pixels, options.half), title = "regions of pictures";
+  const fs::path folder = options.folder / name;
+  const auto posts = static_cast<int64_t>(data.posts.size()), side = pixels.size / kRegionSide;
+  if (fs::exists(folder / kFeatureRecord)) {
+    log_info("{}: {}", title, folder.string());
+    return {std::make_shared<const FeatureStore>(folder, posts), name};
+  }
+  log_info("{} of {} posts are computed once, {} passes a picture, into {}", title, posts, side * side, folder.string());
+  make_folder(options.folder);
+  ResumedFeatureWriter writer(folder, posts, {side, side, backbone.feature_size()}, options.half);
+  if (writer.done() > 0) log_info("{} of them are there already, of a start that was stopped", writer.done());
+  const int64_t before = writer.done();
+  std::vector<int64_t> rows(static_cast<size_t>(posts - before));
+  std::iota(rows.begin(), rows.end(), before);
+  // One at a time: a picture takes long, and the bar moves and a signal is heard after each.
+  const FrozenOptions frozen = {.batch_size = 1, .workers = options.workers, .title = title, .stop = options.stop};
+  try {
+    for_each_picture_batch(data.posts, rows, pixels, frozen, [&](const PictureBatch& batch) {
+      std::map<int64_t, BadPicture> bad;
+      for (const auto& [position, picture] : batch.bad) bad.emplace(before + position, picture);
+      writer.append(passes.features(batch.pixel_values, batch.usable()).permute({0, 2, 3, 1}), bad);
+    });
+  } catch (const Interrupted& stopped) {
+    writer.save();
+    throw Interrupted(
+        fmt::format("stopped by request while regions of pictures were computed; those of {} of {} posts are kept in {}.rows, and "
+                    "the next start goes on behind them",
+                    writer.done(), posts, folder.string()),
+        stopped.exit_code());
+  }
+  writer.commit();
+  return {std::make_shared<const FeatureStore>(folder, posts), name};
+}
+
+bool may_cache_features(const ImageOptions& pixels, bool cache, const DataSet& data) {
+  const auto there = [](const Post& post) { return !post.image.empty() && fs::exists(post.image.file); };
+  if (std::none_of(data.posts.begin(), data.posts.end(), there)) {
+    log_info("no picture of the data set is there: no features of pictures are computed");
+    return false;
+  }
   if (pixels.augment != Augment::kNone) {
     log_info("picture features are computed at every step: image.augment changes the pictures (none would let them be cached)");
     return false;

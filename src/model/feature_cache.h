@@ -43,9 +43,18 @@ CachedFeatures cached_grids(ImageBackbone& backbone, const DataSet& data, const 
 // The same of each picture's pooled features alone, [c]: a grid's mean, or a Vision Transformer's CLS.
 CachedFeatures cached_pooled(ImageBackbone& backbone, const DataSet& data, const ImageOptions& pixels, const FeatureCacheOptions& options);
 
-// Whether features of a frozen network can be cached: pictures are not augmented, and data.features=live is not set (`cache`). Otherwise
-// the log says why they are computed at every step.
-bool may_cache_features(const ImageOptions& pixels, bool cache);
+// The same of each picture's regions, each put through the network by itself (RegionPasses), [g, g, c]. One picture at a time. What a
+// start that was stopped or killed had computed is kept (ResumedFeatureWriter).
+CachedFeatures cached_regions(ImageBackbone& backbone, int64_t region_size, const DataSet& data, const ImageOptions& pixels,
+                              const FeatureCacheOptions& options);
+
+// Those features if they lie there already; nothing is computed.
+std::shared_ptr<const FeatureStore> found_regions(const ImageBackbone& backbone, int64_t region_size, const DataSet& data,
+                                                  const ImageOptions& pixels, const FeatureCacheOptions& options);
+
+// Whether features of a frozen network can be cached: some picture is there, none is augmented, and data.features=live is not set
+// (`cache`). Otherwise the log says why they are computed at every step, or not at all.
+bool may_cache_features(const ImageOptions& pixels, bool cache, const DataSet& data);
 
 struct ClipEncoder {
   std::shared_ptr<ImageTextModel> model;  // CLIP or SigLIP

@@ -15,13 +15,16 @@ namespace {
 
 constexpr const char* kStopped = "stopped by request while features were computed; nothing was written";
 
-// Reads batches of pictures, preprocessed for the network: [b, 3, S, S] float, channels-last.
+// Reads batches of pictures, preprocessed for the network.
 class PictureReader {
  public:
   PictureReader(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ImageOptions& pixels, int64_t workers)
       : posts_(posts), rows_(rows), pixels_(pixels), workers_(workers) {}
 
-  at::Tensor read(int64_t first, int64_t count) {
+  PictureBatch read(int64_t first, int64_t count) const {
+    PictureBatch batch;
+    batch.first = first;
+    std::mutex mutex;
     const int64_t size = pixels_.size;
     const at::Tensor pixels = at::empty({count, size, size, 3}, at::kFloat);
     parallel_for(count, workers_, [&](int64_t i) {
@@ -35,8 +38,8 @@ class PictureReader {
         decoded = decode_image_file(post.image, pixels_.decode());
       }
       if (decoded.status != ImageStatus::kOk) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        bad_.emplace(first + i, BadPicture{post.id, post.image.string(), image_status_name(decoded.status), decoded.reason});
+        const std::lock_guard<std::mutex> lock(mutex);
+        batch.bad.emplace(first + i, BadPicture{post.id, post.image.string(), image_status_name(decoded.status), decoded.reason});
       }
       if (usable(decoded.status)) {
         normalize_image(transform_image(decoded.image, pixels_, nullptr), pixels_, out);
@@ -44,45 +47,59 @@ class PictureReader {
         std::fill_n(out, size * size * 3, 0.0F);
       }
     });
-    return pixels.permute({0, 3, 1, 2});
+    batch.pixel_values = pixels.permute({0, 3, 1, 2});
+    return batch;
   }
-
-  std::map<int64_t, BadPicture> take_bad() { return std::move(bad_); }
 
  private:
   const std::vector<Post>& posts_;
   const std::vector<int64_t>& rows_;
   const ImageOptions& pixels_;
   int64_t workers_;
-  std::mutex mutex_;
-  std::map<int64_t, BadPicture> bad_;
 };
 
 }  // namespace
 
+at::Tensor PictureBatch::usable() const {
+  const at::Tensor whole = at::ones({pixel_values.size(0)}, at::kBool);
+  for (const auto& [position, picture] : bad) {
+    if (!picture.truncated()) whole.data_ptr<bool>()[position - first] = false;
+  }
+  return whole;
+}
+
 std::map<int64_t, BadPicture> for_each_picture(const std::vector<Post>& posts, const std::vector<int64_t>& rows, const ImageOptions& pixels,
                                                const FrozenOptions& options,
                                                const std::function<void(int64_t first, const at::Tensor& pixel_values)>& sink) {
+  return for_each_picture_batch(posts, rows, pixels, options,
+                                [&sink](const PictureBatch& batch) { sink(batch.first, batch.pixel_values); });
+}
+
+std::map<int64_t, BadPicture> for_each_picture_batch(const std::vector<Post>& posts, const std::vector<int64_t>& rows,
+                                                     const ImageOptions& pixels, const FrozenOptions& options,
+                                                     const std::function<void(const PictureBatch&)>& sink) {
   const c10::InferenceMode inference;
   const auto total = static_cast<int64_t>(rows.size());
   ProgressBar bar(options.title, total);
-  PictureReader reader(posts, rows, pixels, options.workers);
+  std::map<int64_t, BadPicture> bad;
+  const PictureReader reader(posts, rows, pixels, options.workers);
   // The next batch is read while the network processes this one.
   const auto read = [&](int64_t first) {
     const int64_t count = std::min(options.batch_size, total - first);
     return std::async(std::launch::async, [&reader, first, count] { return reader.read(first, count); });
   };
-  std::future<at::Tensor> next;
+  std::future<PictureBatch> next;
   if (total > 0) next = read(0);
   for (int64_t first = 0; first < total; first += options.batch_size) {
-    const at::Tensor pixel_values = next.get();
+    PictureBatch pictures = next.get();
     if (first + options.batch_size < total) next = read(first + options.batch_size);
-    sink(first, pixel_values);
+    sink(pictures);
+    bad.merge(pictures.bad);
     bar.update(std::min(total, first + options.batch_size));
     throw_if_stopped(options.stop, kStopped);
   }
   bar.finish();
-  return reader.take_bad();
+  return bad;
 }
 
 std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::vector<Post>& posts, const ImageOptions& pixels,
@@ -91,8 +108,8 @@ std::map<int64_t, BadPicture> for_each_grid(ImageBackbone& backbone, const std::
   std::vector<int64_t> all(posts.size());
   std::iota(all.begin(), all.end(), 0);
   const at::Device device = backbone.parameters().front().device();
-  return for_each_picture(posts, all, pixels, options, [&](int64_t first, const at::Tensor& pixel_values) {
-    sink(first, backbone.features(pixel_values.to(device), false));
+  return for_each_picture_batch(posts, all, pixels, options, [&](const PictureBatch& batch) {
+    sink(batch.first, backbone.features_where(batch.pixel_values.to(device), batch.usable()));
   });
 }
 

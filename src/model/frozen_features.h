@@ -35,6 +35,17 @@ std::map<int64_t, BadPicture> for_each_picture(const std::vector<Post>& posts, c
                                                const FrozenOptions& options,
                                                const std::function<void(int64_t first, const at::Tensor& pixel_values)>& sink);
 
+// The same, where the sink is told which of the pictures are not whole.
+struct PictureBatch {
+  int64_t first = 0;
+  at::Tensor pixel_values;            // [b, 3, S, S] float, channels-last
+  std::map<int64_t, BadPicture> bad;  // by position in `rows`
+  at::Tensor usable() const;          // [b] bool
+};
+std::map<int64_t, BadPicture> for_each_picture_batch(const std::vector<Post>& posts, const std::vector<int64_t>& rows,
+                                                     const ImageOptions& pixels, const FrozenOptions& options,
+                                                     const std::function<void(const PictureBatch&)>& sink);
+
 // Computes the backbone's feature map of every post's picture, in order: `sink` gets [b, c, h, w] float (of a Vision Transformer
 // [b, T, c]) for posts first .. first + b - 1.
 // The feature map of an unusable picture is meaningless. Returns the pictures that are not whole, by row.

@@ -18,11 +18,25 @@ void softmax_row(const float* logits, int64_t classes, double* out) {
   for (int64_t c = 0; c < classes; ++c) out[c] /= sum;
 }
 
+double cross_entropy_of(double probability) { return -std::log(std::max(probability, 1e-300)); }
+
 bool all_known(const KnownRows& known, const std::vector<int64_t>& group) {
   return std::all_of(group.begin(), group.end(), [&](int64_t position) { return known.contains(position); });
 }
 
 }  // namespace
+
+double mean_cross_entropy(const std::vector<double>& probabilities, const std::vector<int64_t>& labels) {
+  const size_t classes = labels.empty() ? 0 : probabilities.size() / labels.size();
+  double sum = 0;
+  int64_t labelled = 0;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < 0) continue;
+    sum += cross_entropy_of(probabilities.at(i * classes + static_cast<size_t>(labels[i])));
+    ++labelled;
+  }
+  return labelled > 0 ? sum / static_cast<double>(labelled) : 0;
+}
 
 ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options) {
   const c10::InferenceMode inference;  // also enables packed weights (nn/packed_linear.h)
@@ -69,7 +83,7 @@ ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<
       if (options.known != nullptr) (*options.known)[group[i]].assign(out, out + classes);
       const int64_t label = labels.data_ptr<int64_t>()[i];
       if (label < 0) continue;
-      losses[static_cast<size_t>(group[i])] = -std::log(std::max(out[label], 1e-300));
+      losses[static_cast<size_t>(group[i])] = cross_entropy_of(out[label]);
       labelled[static_cast<size_t>(group[i])] = 1;
     }
     done += static_cast<int64_t>(group.size());

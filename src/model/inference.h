@@ -35,6 +35,9 @@ struct ScoredRows {
   double loss = 0;                    // mean cross-entropy over the rows that have a label; 0 if none has one
 };
 
+// Mean of -ln p of the true class over the posts with a label, in nats; 0 without any. probabilities: [N, C]; labels: [N], -1 without.
+double mean_cross_entropy(const std::vector<double>& probabilities, const std::vector<int64_t>& labels);
+
 // Scores the posts `rows` on the model's device, without gradients and dropout. Batches group texts of similar length and are the same for
 // any number of ranks. Collective.
 ScoredRows score_rows(Model& model, const PostLoader& loader, const std::vector<int64_t>& rows, const InferenceOptions& options);

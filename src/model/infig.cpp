@@ -115,7 +115,7 @@ at::Tensor InfigModelImpl::features_of(const Batch& batch, const ForwardOptions&
   }
   const at::AutoGradMode no_grad(false);
   const AutocastScope fp32(Precision::kFp32, batch.pixel_values.device());
-  const at::Tensor features = image_encoder->features(batch.pixel_values, false);
+  const at::Tensor features = image_encoder->backbone()->features_where(batch.pixel_values, batch.has_image);
   return half_features() ? features.to(at::kHalf).to(at::kFloat) : features;
 }
 

@@ -24,7 +24,7 @@ FeatureCacheOptions cache_options(const InputContext& context) {
 
 // A frozen backbone computes the same features from the same pixels in every epoch, so they can be cached.
 bool add_features(const InfigOptions& options, ImageTower& tower, PostLoader& loader, const InputContext& context, std::string& folder) {
-  if (options.image.finetune || !may_cache_features(options.image.pixels, context.cache)) return false;
+  if (options.image.finetune || !may_cache_features(options.image.pixels, context.cache, *context.data)) return false;
   const CachedFeatures cached = cached_grids(*tower.backbone(), *context.data, options.image.pixels, cache_options(context));
   loader.use_features(cached.store);
   folder = cached.folder;

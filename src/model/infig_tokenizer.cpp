@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/words.h"
 #include "model/infig_options.h"
 
 namespace infig {
@@ -16,9 +17,11 @@ std::unique_ptr<Tokenizer> vocabulary_of(const DataSet& data, const TextOptions&
     const auto& text = data.posts[static_cast<size_t>(row)].text;
     if (!text.empty()) texts.push_back(text);
   }
-  log_info("training a vocabulary of {} pieces on {} texts", options.vocab_size, texts.size());
-  return train_sentencepiece(
+  log_info("training a vocabulary of at most {} pieces on {}", options.vocab_size, counted(static_cast<int64_t>(texts.size()), "text"));
+  auto tokenizer = train_sentencepiece(
       texts, {.vocab_size = options.vocab_size, .character_coverage = options.character_coverage, .case_fold = options.case_fold});
+  if (tokenizer->vocab_size() < options.vocab_size) log_info("the texts yield {} pieces", tokenizer->vocab_size());
+  return tokenizer;
 }
 
 }  // namespace

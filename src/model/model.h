@@ -111,6 +111,13 @@ struct ObjectiveContext {
   Ranks* ranks = &Ranks::alone();
 };
 
+// Where the features of a data set's posts may lie that a training has computed.
+struct FoundInputs {
+  const DataSet* data = nullptr;
+  const std::vector<int64_t>* rows = nullptr;  // the loader's posts are data->posts[rows]
+  std::filesystem::path folder;                // the cache
+};
+
 // Arguments of Model::add_training_inputs().
 struct InputContext {
   const DataSet* data = nullptr;  // the data set whose posts the loader reads
@@ -139,6 +146,10 @@ class Model : public torch::nn::Module {
   // Called once before training. Passes features that are computed only once to the loader (PostLoader::use_*). Returns the subfolders of
   // the cache in use, by content ("image", "clip"). Collective if the ranks share the cache.
   virtual std::map<std::string, std::string> add_training_inputs(PostLoader& loader, const InputContext& context);
+
+  // Called before evaluation. Passes those features to the loader that would take long to compute again and lie in the cache; nothing is
+  // computed.
+  virtual void add_found_inputs(PostLoader& /*loader*/, const FoundInputs& /*found*/) {}
 
   // The power of optim.layer_decay by which a parameter's learning rate is multiplied: 1 for the last layer of a published tower, 2 for the
   // one below, and so on. None for parameters that layer decay does not apply to.
@@ -186,6 +197,9 @@ class ModelOptions {
   // Reads the same from a checkpoint's config.json, named by `where`: the encoders' folders may be gone. Throws CheckpointError,
   // ConfigError.
   virtual void adopt(const nlohmann::json& /*config*/, const std::string& /*where*/) {}
+  // What a new run that starts from another's weights (train.init_from) reads in that one's config.json, named by `where`: sizes that the
+  // other data set gave them. Throws CheckpointError.
+  virtual void adopt_start(const nlohmann::json& /*config*/, const std::string& /*where*/) {}
   // Copies shared values into the options of each component and validates each and their consistency. Throws ConfigError.
   virtual void finish() = 0;
 

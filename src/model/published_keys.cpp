@@ -24,19 +24,52 @@ struct KnownModel {
   const char* files;
   const char* command = nullptr;
 };
-constexpr std::array<KnownModel, 9> kKnownModels = {{
+constexpr std::array<KnownModel, 10> kKnownModels = {{
+    {"bert-base-uncased", "google-bert/bert-base-uncased", "config.json, vocab.txt, tokenizer_config.json, model.safetensors"},
     {"deberta-v3-base", "microsoft/deberta-v3-base", "config.json, spm.model, tokenizer_config.json, pytorch_model.bin"},
     {"resnet-50", "microsoft/resnet-50", "config.json, preprocessor_config.json, model.safetensors"},
     {"clip-vit-b32", "openai/clip-vit-base-patch32", "config.json, preprocessor_config.json, vocab.json, merges.txt, pytorch_model.bin"},
     {"clip-vit-b16", "openai/clip-vit-base-patch16", "config.json, preprocessor_config.json, vocab.json, merges.txt, pytorch_model.bin"},
     {"clip-vit-l14", "openai/clip-vit-large-patch14", "config.json, preprocessor_config.json, vocab.json, merges.txt, model.safetensors"},
     {"minilm-l6", nullptr, "config.json, tokenizer files, model.safetensors", "make lite-weights"},
-    {"efficientnet-lite0", nullptr, "model.safetensors", "make lite-weights"},
+    {"efficientnet-lite0", nullptr, "model.safetensors, class_names.txt", "make lite-weights"},
     {"mpnet-base", nullptr, "config.json, tokenizer files, model.safetensors", "make base-weights"},
-    {"efficientnet-lite2", nullptr, "model.safetensors", "make base-weights"},
+    {"efficientnet-lite2", nullptr, "model.safetensors, class_names.txt", "make base-weights"},
 }};
 
-std::string how_to_get(const std::string& model) {
+// What is not the folder or file of a model that is published under one name.
+struct KnownInput {
+  const char* key;
+  bool drawn;  // whether --random-init does without it
+  const char* how;
+};
+constexpr std::array<KnownInput, 7> kKnownInputs = {{
+    {"scene.model", true,
+     "give a network for scenes, such as a ResNet-50 trained on Places365, as a folder or file of weights; without the key scenes are "
+     "image.model's features again, and the run is marked scene=surrogate"},
+    {"words.vectors", true,
+     "give a file of word vectors: GloVe (glove.6B.zip of nlp.stanford.edu/projects/glove), word2vec as text, fastText .vec; without the "
+     "key they are random, and the run is marked random vectors"},
+    {"image.class_names", false,
+     "give a file with the name of each class of image.model's classifier, a line each, or a config.json with id2label"},
+    {"captions.file", false,
+     "give the captions of the data set's pictures, a line each: id<TAB>caption; or leave the key out and set captions.from=classes or "
+     "captions.from=attributes, which stand in for them and mark the run"},
+    {"mgnns.objects", false, "give detections, a line a post: id<TAB>name; or set mgnns.classes=classifier or none, which mark the run"},
+    {"mgnns.scenes", false, "give scenes, a line a post: id<TAB>name; or set mgnns.classes=classifier or none, which mark the run"},
+    {"clmlf.back_translation", false,
+     "give a JSON list of {\"id\", \"text_translation\"}; without the key second texts are made by leaving words out, and the run is "
+     "marked view=surrogate"},
+}};
+
+const KnownInput* known_input(const std::string& key) {
+  const auto found = std::ranges::find(kKnownInputs, key, [](const KnownInput& input) { return std::string(input.key); });
+  return found == kKnownInputs.end() ? nullptr : &*found;
+}
+
+std::string how_to_get(const std::string& key, const std::string& path) {
+  // The names of a published network's classes lie in its folder.
+  const std::string model = key == "image.class_names" ? fs::path(path).parent_path().string() : path;
   const std::string name = last_name(model);
   for (const auto& known : kKnownModels) {
     if (name != known.folder) continue;
@@ -44,6 +77,7 @@ std::string how_to_get(const std::string& model) {
     return fmt::format("expected there: {}; published as {} on the model hub; get it with: infig weights pull {} --output {}", known.files,
                        known.hub, known.hub, model);
   }
+  if (const KnownInput* known = known_input(key); known != nullptr) return known->how;
   return fmt::format("give the folder of a model as transformers saves it, fetched with: infig weights pull NAME --output {}", model);
 }
 
@@ -59,7 +93,9 @@ std::string elsewhere(const std::string& model) {
   const fs::path around = path.has_parent_path() ? path.parent_path() : fs::path(".");
   std::vector<std::string> names;
   std::error_code code;
-  for (const auto& entry : fs::directory_iterator(around, code)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(around, code)) {
+    if (fs::exists(entry.path(), code)) names.push_back(entry.path().filename().string());  // a link to nothing is no answer
+  }
   std::sort(names.begin(), names.end());
   std::vector<std::string> begun;
   for (const std::string& name : names) {
@@ -107,12 +143,18 @@ void copy_preprocessing(const ImageOptions& own, ImageOptions& pixels) {
 
 void require_models(const std::vector<std::pair<const char*, std::string>>& models) {
   std::vector<std::string> missing;
+  bool drawn = true;
   for (const auto& [key, model] : models) {
-    if (model.empty() || fs::exists(model)) continue;
-    missing.push_back(fmt::format("{}: {}: no such folder or file{}; {}", key, model, elsewhere(model), how_to_get(model)));
+    if (model.empty()) continue;
+    const KnownInput* input = known_input(key);
+    const bool there = fs::exists(model);
+    // Names of classes are of no use with random weights.
+    if (input != nullptr && !input->drawn && (!there || key == std::string("image.class_names"))) drawn = false;
+    if (there) continue;
+    missing.push_back(fmt::format("{}: {}: no such folder or file{}; {}", key, model, elsewhere(model), how_to_get(key, model)));
   }
   if (missing.empty()) return;
-  throw CheckpointError(fmt::format("{}\nor start from random weights with --random-init", fmt::join(missing, "\n")));
+  throw CheckpointError(fmt::format("{}{}", fmt::join(missing, "\n"), drawn ? "\nor start from random weights with --random-init" : ""));
 }
 
 void note_touched(const ConfigBinder& now, const ConfigBinder& defaults, const std::vector<std::string>& keys, const std::string& model_key,

@@ -20,7 +20,8 @@ void bind_backbone_keys(ConfigBinder& binder, ResNetOptions& backbone);  // thes
 const std::vector<std::string>& pixel_keys();  // image.*: preprocessing; image.model brings its own unless image.preprocess=config
 void copy_preprocessing(const ImageOptions& own, ImageOptions& pixels);  // the values of pixel_keys()
 
-// Throws CheckpointError that names every path that is not there, with where its like is published and what may be meant.
+// Throws CheckpointError that names every path that is not there, with where its like is published or what stands in for it, and what may
+// be meant. Models, and the other files that a model's keys name: class names, word vectors, captions, detections, translations.
 void require_models(const std::vector<std::pair<const char*, std::string>>& models);  // key and path; an empty path is skipped
 
 // Adds a conflict if one of `keys` has another value than its default, beside `model`, which is named by `model_key`. Empty model: none.

@@ -77,6 +77,17 @@ std::string html_sentence(std::string_view text) {
   return safe;
 }
 
+std::string html_name(std::string_view text) {
+  std::string html;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = html_escape(text.substr(begin, end - begin));
+    html += (begin == 0 ? "" : " ") + (word.find('=') == std::string::npos ? word : "<span class=\"whole\">" + word + "</span>");
+    begin = end + 1;
+  }
+  return html;
+}
+
 std::string data_uri(std::string_view mime, std::string_view bytes) {
   std::string base64(4 * ((bytes.size() + 2) / 3) + 1, '\0');
   const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()), reinterpret_cast<const unsigned char*>(bytes.data()),

@@ -31,6 +31,9 @@ std::string render_page(const Page& page);
 // Text made safe inside elements and quoted attributes: & < > " ' escaped, control characters that HTML forbids drawn as U+FFFD.
 std::string html_escape(std::string_view text);
 
+// The same of a name such as "optim.lr=1e-3 seed=2": no line breaks inside a word of it that holds an equals sign.
+std::string html_name(std::string_view text);
+
 // "data:image/jpeg;base64,..."
 std::string data_uri(std::string_view mime, std::string_view bytes);
 

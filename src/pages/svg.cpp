@@ -146,7 +146,13 @@ std::string axes(const Frame& frame, bool as_percent, const std::string& note) {
   return svg + fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">step</text>\n</g>\n", kRight, kBottom + 33);
 }
 
-std::string series_path(const ChartSeries& series, const Frame& frame) {
+// Whether a line drawn before it has the same points: it is then dashed, so that both colours are seen.
+bool covers_another(const std::vector<ChartSeries>& all, size_t place) {
+  return std::any_of(all.begin(), all.begin() + static_cast<ptrdiff_t>(place),
+                     [&](const ChartSeries& before) { return before.x == all[place].x && before.y == all[place].y; });
+}
+
+std::string series_path(const ChartSeries& series, const Frame& frame, bool over) {
   std::string path, dots;
   const bool with_dots = series.x.size() <= 30;
   for (size_t i = 0; i < series.x.size(); ++i) {
@@ -154,7 +160,7 @@ std::string series_path(const ChartSeries& series, const Frame& frame) {
     path += fmt::format("{}{:.1f} {:.1f}", i == 0 ? "M" : "L", x, y);
     if (with_dots) dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\"/>", x, y);
   }
-  return fmt::format("<g class=\"line s{}\"><path d=\"{}\"/>{}</g>\n", series.colour, path, dots);
+  return fmt::format("<g class=\"line s{}{}\"><path d=\"{}\"/>{}</g>\n", series.colour, over ? " over" : "", path, dots);
 }
 
 // What a screen reader says instead of the drawing.
@@ -236,7 +242,7 @@ std::string line_chart(const LineChart& given) {
     html += fmt::format("<line class=\"reference\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n", kLeft, kRight,
                         frame.y(chart.reference), frame.y(chart.reference));
   }
-  for (const auto& series : chart.series) html += series_path(series, frame);
+  for (size_t i = 0; i < chart.series.size(); ++i) html += series_path(chart.series[i], frame, covers_another(chart.series, i));
   return html + "</svg>\n</figure>\n";
 }
 

@@ -53,6 +53,18 @@ void note_bad_picture(PostOutcome& outcome, const BadPicture& bad) {
 
 bool has_text(const Post& post) { return !strip_ascii_space(post.text).empty(); }
 
+std::vector<size_t> places_to_judge(const std::vector<Post>& posts, const std::vector<int64_t>& rows,
+                                    const std::map<int64_t, BadPicture>& bad, bool sees_text, bool sees_pictures) {
+  std::vector<size_t> places;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Post& post = posts.at(static_cast<size_t>(rows[i]));
+    const auto found = bad.find(rows[i]);
+    const bool picture = sees_pictures && post.names_picture() && (found == bad.end() || found->second.truncated());
+    if (picture || (sees_text && has_text(post))) places.push_back(i);
+  }
+  return places;
+}
+
 Intake take_in(const std::vector<PostRequest>& requests) {
   Intake intake;
   for (const PostRequest& request : requests) {

@@ -46,6 +46,12 @@ struct PostOutcome {
 // White space alone is no text to judge a post by.
 bool has_text(const Post& post);
 
+// The places in `rows` of the posts that leave something to judge by: a text, or a picture that can be used. What leaves neither is not
+// scored, here as in predict. `bad`: what is known of pictures that posts name, by row. `sees_text`, `sees_pictures`: whether the model
+// was trained with that side.
+std::vector<size_t> places_to_judge(const std::vector<Post>& posts, const std::vector<int64_t>& rows,
+                                    const std::map<int64_t, BadPicture>& bad, bool sees_text, bool sees_pictures);
+
 // Posts on their way: what is known of them before a network has seen any.
 struct Intake {
   std::vector<Post> posts;            // of all requests, in order

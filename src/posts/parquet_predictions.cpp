@@ -33,7 +33,7 @@ void write_parquet_predictions(const std::filesystem::path& lines, const std::fi
       writer.add(texts, numbers);
     } catch (const nlohmann::json::exception& error) {
       throw DataError(
-          fmt::format("{}: is no line of a prediction ({}); begin anew with --restart", row_place(lines, reader.number()), error.what()));
+          fmt::format("{}: is no line of a prediction ({}); begin anew with --restart", line_place(lines, reader.number()), error.what()));
     }
   }
   writer.commit();

@@ -83,7 +83,7 @@ class FilePrediction {
     for_each_caption(request.captions, [this](const std::string& id, std::string&& caption, int64_t line) {
       const auto [first, fresh] = captions_.try_emplace(id, std::move(caption));
       if (!fresh)
-        throw DataError(fmt::format("{}: id \"{}\" is already above; a post has one caption", row_place(request_.captions, line), id));
+        throw DataError(fmt::format("{}: id \"{}\" is already above; a post has one caption", line_place(request_.captions, line), id));
     });
   }
 

@@ -135,6 +135,7 @@ ScoredPosts Predictor::score(const std::vector<Post>& posts, const std::vector<i
   LoaderOptions how = options.loader;
   how.stop = options.stop;
   PostLoader loader = impl_->loader(posts, how);
+  if (options.found != nullptr && impl_->seen(how).without != Without::kImage) impl_->model().add_found_inputs(loader, *options.found);
   ScoredPosts scored;
   scored.rows = loader.prepare(rows, options.reading_title);
   ScoringProgress* progress = options.progress;

@@ -44,6 +44,7 @@ struct ScoringOptions {
   std::function<void(int64_t done)> on_batch = {};  // called after each batch with the number of rows done
   const std::atomic<int>* stop = nullptr;           // holds a signal's number once the work is to stop: throws Interrupted
   Ranks* ranks = &Ranks::alone();                   // the ranks that share the batches; every rank gets all results; collective
+  const FoundInputs* found = nullptr;               // features of these posts that a training may have left
   // If not null, batches that it holds are not computed again, and it is kept up to date: on_batch finds it complete. One rank alone; the
   // loss is then that of the other batches.
   ScoringProgress* progress = nullptr;

@@ -47,7 +47,7 @@ void for_each_literal(const fs::path& file, Row&& row) {
     const size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view line = strip_ascii_space(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (!line.empty()) row(line, number, row_place(file, number));
+    if (!line.empty()) row(line, number, line_place(file, number));
   }
 }
 

@@ -79,7 +79,7 @@ Gathered gather(const PostSource& source, const ResplitOptions& options) {
 struct Named {
   std::array<uint64_t, 2> hash;
   Split split;
-  int64_t line;
+  RowAt at;
 };
 
 std::vector<Named> read_manifest(const fs::path& file) {
@@ -92,11 +92,11 @@ std::vector<Named> read_manifest(const fs::path& file) {
   }
   std::vector<Named> rows;
   for_each_row(file, [&](PostRow&& row) {
-    const std::string place = row_place(file, row.line);
+    const std::string place = row_place(file, row.at);
     if (!row.id || row.id->empty()) throw DataError(fmt::format("{}: field \"id\" is missing", place));
     if (!row.split || row.split->empty()) throw DataError(fmt::format("{}: field \"split\" is missing", place));
     try {
-      rows.push_back({.hash = sha256_128(*row.id), .split = parse_split(*row.split), .line = row.line});
+      rows.push_back({.hash = sha256_128(*row.id), .split = parse_split(*row.split), .at = row.at});
     } catch (const DataError& error) {
       throw DataError(fmt::format("{}: field \"split\" {}", place, error.what()));
     }
@@ -105,7 +105,7 @@ std::vector<Named> read_manifest(const fs::path& file) {
   for (size_t i = 1; i < rows.size(); ++i) {
     if (rows[i].hash == rows[i - 1].hash)
       throw DataError(
-          fmt::format("{}: its id is already in row {}; every id has one split", row_place(file, rows[i].line), rows[i - 1].line));
+          fmt::format("{}: its id is already in {}; every id has one split", row_place(file, rows[i].at), rows[i - 1].at.words()));
   }
   return rows;
 }

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/words.h"
 #include "data/data_set.h"
 #include "data/image_folder.h"
 #include "data/label_words.h"
@@ -126,11 +127,11 @@ class TableSource : public PostSource {
       stop_if_asked(options_.common.stop);
       if (shards_ && row.id) std::replace(row.id->begin(), row.id->end(), '/', '_');     // KEY may have folders
       if (!shards_ && (!row.id || row.id->empty())) row.id = std::to_string(rows_ + 1);  // as predict calls it
-      const std::string place = row_place(table, row.line);
+      const std::string place = row_place(table, row.at);
       const std::string fault = row.id ? id_fault(*row.id) : "is missing";
       if (!fault.empty()) throw DataError(fmt::format("{}: field \"id\" {}", place, fault));
       ids_.add(*row.id, rows_);
-      lines_.push_back(static_cast<int32_t>(row.line));
+      lines_.push_back(static_cast<int32_t>(row.at.line));
       const bool has_split = row.split && !row.split->empty();
       int64_t& first = has_split ? first_with_split_ : first_without_split_;
       if (first < 0) first = rows_;
@@ -178,15 +179,14 @@ class TableSource : public PostSource {
     }
   }
 
-  // "t.csv, row 3", for messages about a row that is long gone by.
+  // "t.csv, line 3 (post 2)", for messages about a row that is long gone by.
   std::string place_of(int64_t row) const {
     const auto next = std::upper_bound(table_begins_.begin(), table_begins_.end(), row);
-    return row_place(tables_[static_cast<size_t>(next - table_begins_.begin()) - 1], lines_[static_cast<size_t>(row)]);
+    return row_place(tables_[static_cast<size_t>(next - table_begins_.begin()) - 1], at_of(row, *std::prev(next)));
   }
+  RowAt at_of(int64_t row, int64_t begins) const { return {.line = lines_[static_cast<size_t>(row)], .number = row - begins + 1}; }
   // Without the file's name where there is only one.
-  std::string row_of(int64_t row) const {
-    return tables_.size() == 1 ? fmt::format("row {}", lines_[static_cast<size_t>(row)]) : place_of(row);
-  }
+  std::string row_of(int64_t row) const { return tables_.size() == 1 ? at_of(row, 0).words() : place_of(row); }
 
   void check_rows() {
     if (const auto repeat = ids_.first_repeat()) {
@@ -196,6 +196,12 @@ class TableSource : public PostSource {
     if (first_with_split_ >= 0 && first_without_split_ >= 0) {
       throw DataError(fmt::format("{}: {} has a split but {} has none; give every row one, or leave the column out", tables_[0].string(),
                                   row_of(first_with_split_), row_of(first_without_split_)));
+    }
+    if (spool_.size() == 0 && rows_ > 0 && fs::is_directory(tables_[0])) {
+      throw DataError(fmt::format(
+          "{0}: {1} label; put the pictures of each class into a folder of its name ({0}/happy/1.jpg), or give "
+          "metadata.csv with file_name and label. predict --input {0} needs no labels",
+          tables_[0].string(), rows_ == 1 ? "its only picture has no" : fmt::format("none of its {} has a", counted(rows_, "picture"))));
     }
     facts_.counts = {{"rows in the table", rows_},
                      {unlabelled_ > 0 ? "with a label, or in test without one (kept for predict)" : "with a label", spool_.size()}};
@@ -304,7 +310,7 @@ class TableSource : public PostSource {
   std::vector<uint16_t> table_of_;
   std::vector<int64_t> table_begins_;  // the first row of each table, counted through all of them
   IdIndex ids_;
-  std::vector<int32_t> lines_;  // of each row
+  std::vector<int32_t> lines_;  // of each row; 0 where a table has none
   std::unordered_map<std::string, int32_t> numbers_;
   std::vector<std::string> found_;      // labels as the table writes them, in order of appearance
   std::vector<int64_t> counts_;         // posts of each

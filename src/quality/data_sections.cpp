@@ -5,6 +5,7 @@
 #include <array>
 #include <numeric>
 
+#include "data/label_words.h"
 #include "pages/bar_chart.h"
 #include "pages/svg.h"
 #include "quality/data_report.h"
@@ -108,7 +109,8 @@ std::string side_summary(const char* name, std::vector<int32_t> sides) {
 
 PageSection classes_of_splits_section(const VerifyReport& report) {
   const DataSet& data = report.data;
-  BarChart chart{.title = "Share of each label", .categories = data.labels, .percent = true};
+  BarChart chart{.title = "Share of each label", .categories = {}, .percent = true};
+  for (const auto& label : data.labels) chart.categories.push_back(shown_label(label));
   std::string rows;
   const int64_t unlabelled = count_unlabelled(report);
   for (const Split split : kSectionSplits) {
@@ -136,7 +138,7 @@ PageSection classes_of_splits_section(const VerifyReport& report) {
     rows += row_of(split_name(split), cells);
   }
   std::vector<std::string> header{"split", "posts"};
-  for (const auto& label : data.labels) header.push_back(html_escape(label));
+  for (const auto& label : data.labels) header.push_back(html_escape(shown_label(label)));
   if (unlabelled > 0) header.emplace_back("without label");
   header.insert(header.end(), {"with text", "with picture"});
   const std::string drawn = chart.series.empty() ? "" : "<div class=\"charts\">\n" + bar_chart(chart) + "</div>\n";

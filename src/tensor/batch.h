@@ -15,6 +15,7 @@ enum class BatchColumn {
   kAttributes,  // [B, A] int64 ids of attribute words
   kCaptions,    // [B, W] int64 ids of a caption's words, 0 = padding
   kScene,       // [B, ...] float features of a second frozen image tower
+  kWhole,       // [B, c] float pooled features of the picture in one piece, where feature_map is of its regions
   kSecondText,  // [B, L] int64 token ids + 1 of another text of the post, 0 = padding; in training alone
 };
 

@@ -1,11 +1,13 @@
 #include "tensor/feature_store.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
 #include "core/disk.h"
 #include "core/error.h"
+#include "core/json_fields.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -22,9 +24,16 @@ void check_room(const fs::path& folder, int64_t rows, int64_t wanted) {
                   folder.string(), rows, format_bytes(wanted), format_bytes(free)));
 }
 
+json record_of(const std::map<int64_t, BadPicture>& bad) {
+  json list = json::array();
+  for (const auto& [row, picture] : bad)
+    list.push_back({{"row", row}, {"id", picture.id}, {"file", picture.file}, {"status", picture.status}, {"reason", picture.reason}});
+  return {{"bad", list}};
+}
+
 }  // namespace
 
-FeatureStore::FeatureStore(const fs::path& folder, int64_t rows) : file_(folder, rows) {
+FeatureStore::FeatureStore(const fs::path& folder, int64_t rows) : file_(folder, rows), count_(rows) {
   for (const auto& [row, fault] : file_.bad())
     bad_.emplace(row, BadPicture{.id = fault.id, .file = fault.file, .status = fault.status, .reason = fault.reason});
 }
@@ -34,7 +43,24 @@ bool FeatureStore::usable(int64_t row) const {
   return found == bad_.end() || found->second.truncated();
 }
 
-at::Tensor FeatureStore::gather(const std::vector<int64_t>& rows) const {
+std::shared_ptr<const FeatureStore> FeatureStore::of_rows(const std::vector<int64_t>& rows) const {
+  auto part = std::make_shared<FeatureStore>(*this);
+  part->count_ = static_cast<int64_t>(rows.size());
+  part->chosen_.emplace();
+  part->bad_.clear();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] < 0 || rows[i] >= count_) throw ShapeError(fmt::format("features: row {} of {}", rows[i], count_));
+    part->chosen_->push_back(chosen_ ? (*chosen_)[static_cast<size_t>(rows[i])] : rows[i]);
+    if (const auto bad = bad_.find(rows[i]); bad != bad_.end()) part->bad_.emplace(static_cast<int64_t>(i), bad->second);
+  }
+  return part;
+}
+
+at::Tensor FeatureStore::gather(const std::vector<int64_t>& wanted) const {
+  std::vector<int64_t> rows = wanted;
+  if (chosen_) {
+    for (int64_t& row : rows) row = chosen_->at(static_cast<size_t>(row));
+  }
   std::vector<int64_t> shape = file_.shape();
   shape.insert(shape.begin(), static_cast<int64_t>(rows.size()));
   const at::Tensor features = at::empty(shape, file_.half() ? at::kHalf : at::kFloat);
@@ -57,12 +83,63 @@ void FeatureWriter::append(const at::Tensor& features) {
 }
 
 void FeatureWriter::commit(const std::map<int64_t, BadPicture>& bad) {
-  json list = json::array();
-  for (const auto& [row, picture] : bad)
-    list.push_back({{"row", row}, {"id", picture.id}, {"file", picture.file}, {"status", picture.status}, {"reason", picture.reason}});
   stream_->commit();
-  write_file_atomic(staging_.path() / kFeatureRecord, json{{"bad", list}}.dump(1) + "\n");
+  write_file_atomic(staging_.path() / kFeatureRecord, record_of(bad).dump(1) + "\n");
   staging_.keep();
+}
+
+ResumedFeatureWriter::ResumedFeatureWriter(const fs::path& folder, int64_t rows, const std::vector<int64_t>& shape, bool half)
+    : folder_(folder), rows_(rows), shape_(shape), half_(half), saved_(std::chrono::steady_clock::now()) {
+  const fs::path file = folder.string() + ".rows";
+  std::vector<int64_t> all = shape;
+  all.insert(all.begin(), rows);
+  uint64_t bytes = 0;
+  const std::string beginning = safetensors_beginning(file, kFeatureTensor, half ? DType::kF16 : DType::kF32, all, {}, bytes);
+  file_ = std::make_unique<ResumableFile>(file, json{{"rows", rows}, {"shape", shape}, {"half", half}}, false);
+  const json& state = file_->state();
+  if (state.is_null()) {
+    check_room(folder.parent_path(), rows, static_cast<int64_t>(bytes));
+    file_->stream() << beginning;
+    return;
+  }
+  const std::string where = file.string() + ".partial.json";
+  const JsonFields fields(state, where);
+  done_ = fields.integer("done");
+  if (done_ < 0 || done_ > rows) fields.refuse("done", fmt::format("a number from 0 to {}", rows));
+  for (const json& entry : fields.list("bad")) {
+    const JsonFields one(entry, where);
+    bad_[one.integer("row")] = {.id = one.text("id"), .file = one.text("file"), .status = one.text("status"), .reason = one.text("reason")};
+  }
+}
+
+void ResumedFeatureWriter::append(const at::Tensor& features, const std::map<int64_t, BadPicture>& bad) {
+  const at::Tensor rows = features.to(at::kCPU, half_ ? at::kHalf : at::kFloat).contiguous();
+  if (rows.sizes().slice(1) != at::IntArrayRef(shape_) || done_ + rows.size(0) > rows_)
+    throw ShapeError(fmt::format("{}: rows of [{}] do not fit behind {} of {} rows of [{}]", folder_.string(),
+                                 fmt::join(rows.sizes().slice(1), ", "), done_, rows_, fmt::join(shape_, ", ")));
+  file_->stream().write(static_cast<const char*>(rows.const_data_ptr()), static_cast<std::streamsize>(rows.nbytes()));
+  done_ += rows.size(0);
+  bad_.insert(bad.begin(), bad.end());
+  constexpr std::chrono::seconds kBetweenSaves{30};
+  if (std::chrono::steady_clock::now() - saved_ >= kBetweenSaves) save();
+}
+
+void ResumedFeatureWriter::save() {
+  json state = record_of(bad_);
+  state["done"] = done_;
+  file_->save(state);
+  saved_ = std::chrono::steady_clock::now();
+}
+
+void ResumedFeatureWriter::commit() {
+  if (done_ != rows_) throw ShapeError(fmt::format("{}: {} of {} rows are there", folder_.string(), done_, rows_));
+  const fs::path file = folder_.string() + ".rows";
+  StagingFolder staging(folder_);
+  file_->commit();
+  file_.reset();
+  fs::rename(file, staging.path() / kFeatureTensors);
+  write_file_atomic(staging.path() / kFeatureRecord, record_of(bad_).dump(1) + "\n");
+  staging.keep();
 }
 
 }  // namespace infig

@@ -18,16 +18,18 @@ int32_t id_of(const JsonPart& part, const char* key) {
   return pair[1].get<int32_t>();
 }
 
-void add_special(const JsonPart& piece, const JsonPart& tokens, std::vector<int32_t>& ids) {
+void add_special(const JsonPart& piece, const JsonPart& tokens, std::vector<int32_t>& ids, std::vector<int32_t>& special) {
   piece.allow({"id", "type_id"});
   if (piece.integer("type_id", 0, kLargestId) != 0) piece.refuse_value("type_id", "0: models get no other token types here");
   const std::string name = piece.text("id");
   if (!tokens.has(name.c_str())) tokens.refuse_value(name.c_str(), "the ids of a token that the template names");
+  const size_t before = ids.size();
   for (const nlohmann::json& id : tokens.at(name.c_str()).at("ids").json()) {
     if (!id.is_number_unsigned() || id.get<uint64_t>() > static_cast<uint64_t>(kLargestId))
       tokens.at(name.c_str()).refuse_value("ids", "whole numbers");
     ids.push_back(id.get<int32_t>());
   }
+  if (ids.size() == before + 1) special.push_back(ids.back());
   if (ids.size() > kMostAround) piece.refuse(fmt::format("puts more than {} special tokens around a text", kMostAround));
 }
 
@@ -38,7 +40,7 @@ ProcessStep template_step(const JsonPart& part) {
   for (const JsonPart& piece : part.items("single")) {
     piece.allow({"Sequence", "SpecialToken"});
     if (piece.has("SpecialToken")) {
-      add_special(piece.at("SpecialToken"), part.at("special_tokens"), seen ? step.after : step.before);
+      add_special(piece.at("SpecialToken"), part.at("special_tokens"), seen ? step.after : step.before, step.special);
       continue;
     }
     const JsonPart sequence = piece.at("Sequence");
@@ -75,7 +77,8 @@ void add_steps(const JsonPart& part, std::vector<ProcessStep>& steps) {
   } else {
     part.refuse_value("type", "one of TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, Sequence");
   }
-  steps.push_back({.before = {id_of(part, "cls")}, .after = {id_of(part, "sep")}});
+  const int32_t cls = id_of(part, "cls"), sep = id_of(part, "sep");
+  steps.push_back({.before = {cls}, .after = {sep}, .special = {cls, sep}});
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ struct ProcessStep {
   bool trims = false;  // white space at a token's ends leaves its offsets; else the step puts ids around
   bool add_prefix_space = false;
   std::vector<int32_t> before = {}, after = {};
+  std::vector<int32_t> special = {};  // of these, the tokens of one id each; several ids are a prompt of ordinary pieces
 };
 
 // TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, Sequence. Throws CheckpointError, naming file and key, for another

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 
@@ -154,15 +155,26 @@ class JsonTokenizer final : public Tokenizer {
   }
   void split_special_tokens() override {
     arrange_added(/*with_special=*/false);
-    parts_.model.model->hide(hidden_ids(parts_.added, parts_.model.unknown));
+    std::vector<int32_t> hidden = hidden_ids(parts_.added, parts_.model.unknown);
+    for (const ProcessStep& step : parts_.steps) {
+      std::ranges::copy_if(step.special, std::back_inserter(hidden),
+                           [&](int32_t id) { return id != parts_.model.unknown && count_characters(token(id)) > 1; });
+    }
+    parts_.model.model->hide(hidden);
   }
 
  private:
+  // Tokens that end a segment, whether or not the list of added tokens says so.
+  bool frames(int32_t id) const {
+    return std::ranges::any_of(parts_.steps,
+                               [id](const ProcessStep& step) { return std::ranges::find(step.special, id) != step.special.end(); });
+  }
+
   void arrange_added(bool with_special) {
     std::vector<AddedToken> raw, normalized;
     for (size_t i = 0; i < parts_.added.size(); ++i) {
       AddedToken token = parts_.added[i];
-      if (token.special && !with_special) continue;
+      if (!with_special && (token.special || frames(token.id))) continue;
       token.id = static_cast<int32_t>(i);  // its place in the list
       if (!token.normalized) {
         raw.push_back(std::move(token));

@@ -153,7 +153,10 @@ void Session::choose_tokenizer(const SessionStart& start) {
   if (start.checkpoint) {
     if (config_.model->wants_tokens()) tokenizer_ = load_tokenizer(*start.checkpoint);
   } else if (!from.empty() && config_.model->wants_tokens()) {
-    tokenizer_ = load_tokenizer(find_checkpoint(from, "--init-from"));
+    const std::filesystem::path checkpoint = find_checkpoint(from, "--init-from");
+    tokenizer_ = load_tokenizer(checkpoint);
+    const StoredModel stored = read_checked_model(checkpoint);
+    config_.model->adopt_start(stored.config, stored.where);
   } else {
     tokenizer_ = config_.model->make_tokenizer(start.whole != nullptr ? *start.whole : *data_);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -16,6 +17,7 @@
 #include "core/words.h"
 #include "metrics/classification.h"
 #include "model/inference.h"
+#include "posts/outcome.h"
 #include "posts/post_counts.h"
 #include "training/best.h"
 #include "training/checkpoint.h"
@@ -30,6 +32,28 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// "1234", "7.3", "0.18": never "0" of what goes on.
+std::string rate_words(double rate) { return rate >= 10 ? fmt::format("{:.0f}", rate) : fmt::format("{:.2g}", rate); }
+
+// Dev posts with neither a text nor a picture that can be used, which evaluate leaves out as well. Pictures are known to be bad once they
+// were read, by the rank that read them.
+void leave_out_empty(const DataSet& data, const PostLoader& loader, Without without, Ranks& ranks, std::vector<int64_t>& rows,
+                     std::vector<double>& probabilities) {
+  std::map<int64_t, BadPicture> bad = loader.bad_by_row();
+  if (ranks.several()) bad = unpack_bad_pictures(ranks.gather(pack_bad_pictures(bad)));
+  const std::vector<size_t> kept = places_to_judge(data.posts, rows, bad, without != Without::kText, without != Without::kImage);
+  if (kept.size() == rows.size()) return;
+  if (kept.empty()) throw DataError(fmt::format("{}: no post of dev has a text or a picture that can be used", data.called()));
+  const size_t classes = data.labels.size();
+  for (size_t i = 0; i < kept.size(); ++i) {
+    rows[i] = rows[kept[i]];
+    const auto from = probabilities.begin() + static_cast<int64_t>(kept[i] * classes);
+    std::copy(from, from + static_cast<int64_t>(classes), probabilities.begin() + static_cast<int64_t>(i * classes));
+  }
+  rows.resize(kept.size());
+  probabilities.resize(kept.size() * classes);
 }
 
 }  // namespace
@@ -197,8 +221,9 @@ void TrainingRun::train_epoch(int64_t epoch) {
                             {"waiting_share", waiting / seconds},
                             {"resident_mib", resident_mib()},
                             {"peak_resident_mib", peak_resident_mib()}});
-  log_info("epoch {}: {} in {}, {:.0f} posts/s{}, {:.0f} % waiting for data", epoch + 1, counted(posts, "post"), format_duration(seconds),
-           static_cast<double>(posts) / seconds, session_->dev_rows().empty() ? "" : " with evaluation", 100 * waiting / seconds);
+  log_info("epoch {}: {} in {}, {} posts/s{}, {:.0f} % waiting for data", epoch + 1, counted(posts, "post"), format_duration(seconds),
+           rate_words(static_cast<double>(posts) / seconds), session_->dev_rows().empty() ? "" : " with evaluation",
+           100 * waiting / seconds);
 }
 
 void TrainingRun::after_step(const StepResult& step, int64_t epoch, int64_t batches, ProgressBar& bar) {
@@ -259,16 +284,18 @@ bool TrainingRun::ends_a_plan(int64_t epochs_done) const {
 
 void TrainingRun::evaluate(bool counts) {
   evaluated_ = true;
-  const auto& rows = session_->dev_rows();
+  std::vector<int64_t> rows = session_->dev_rows();
   if (rows.empty()) return;
   const auto start = Clock::now();
-  std::vector<int64_t> labels;
-  for (const int64_t row : rows) labels.push_back(data_.posts[static_cast<size_t>(row)].label_id);
   if (session_->average() != nullptr) session_->average()->exchange();
-  const ScoredRows scored =
+  ScoredRows scored =
       score_rows(session_->model(), session_->loader(), rows,
                  {.batch_size = request_.config.train.eval_batch_size, .precision = session_->precision(), .title = "", .ranks = &ranks_});
   if (session_->average() != nullptr) session_->average()->exchange();
+  leave_out_empty(data_, session_->loader(), request_.config.data.loader.without, ranks_, rows, scored.probabilities);
+  std::vector<int64_t> labels;
+  for (const int64_t row : rows) labels.push_back(data_.posts[static_cast<size_t>(row)].label_id);
+  scored.loss = mean_cross_entropy(scored.probabilities, labels);
   const auto scores = score_classification(scored.probabilities, labels, static_cast<int64_t>(data_.labels.size()));
   const double epochs_done =
       static_cast<double>(state_.epoch) + static_cast<double>(state_.batch_in_epoch) / static_cast<double>(session_->steps_per_epoch());

@@ -14,6 +14,8 @@
 #include "evaluation/evaluate.h"
 #include "model/inference.h"
 #include "model/pretrained.h"
+#include "tensor/archive.h"
+#include "training/session.h"
 #include "training/small_training.h"
 
 namespace infig {
@@ -131,6 +133,27 @@ TEST_P(AnyModel, EvaluateGivesTheScoresOfTraining) {
     }
   }
   EXPECT_NE(dev_of("fp32-fp32-cache").at("eval_loss"), dev_of("bf16-fp32-cache").at("eval_loss"));
+}
+
+// Weights, vocabulary and what was counted in the other run's data are that run's, whatever the posts of this one say.
+TEST_P(AnyModel, StartsFromARunOnOtherPosts) {
+  one_rank_alone();
+  if (IsSkipped()) return;
+  train(asked("first", {"train.epochs=1"}), data_);
+  DataSet other = data_;
+  for (Post& post : other.posts) post.text = post.label_id == 1 ? "quite another morning by the lake" : "no word is as before";
+  const std::string from = "train.init_from=" + (runs_ / "first").string();
+  {
+    Session session(asked("unused", {from}).config, other, {.cache = folder_ / "cache"});
+    const TensorMap stored = load_tensors(runs_ / "first" / "checkpoints" / "best" / "model.safetensors");
+    const TensorMap mine = state_dict(session.model());
+    ASSERT_EQ(mine.size(), stored.size());
+    for (const auto& [name, tensor] : mine) EXPECT_TRUE(at::equal(tensor, stored.at(name))) << name;
+  }
+  train(asked("second", {from, "train.epochs=2"}), other);
+  const auto description = json::parse(read_file(runs_ / "second" / "description.json"));
+  EXPECT_TRUE(description.at("weights_sha256").contains("train.init_from"));
+  EXPECT_TRUE(train(asked("second", {from, "train.epochs=2"}), other).already_finished);
 }
 
 TEST_P(AnyModel, PredictsPostsThatItNeverSaw) {

@@ -10,8 +10,11 @@ namespace {
 
 // Of the networks of Table 2: what they share, and their own widths.
 std::vector<std::string> small_baseline(const std::string& name) {
-  std::vector<std::string> keys = small_backbone_keys();
-  keys.emplace_back("words.size=8");
+  std::vector<std::string> keys = {"words.size=8"};
+  // Of attribute words HSAN reads no picture, and takes no key of one.
+  if (name != "hsan") {
+    for (const std::string& key : small_backbone_keys()) keys.push_back(key);
+  }
   static const std::map<std::string, std::vector<std::string>> kOwn = {
       {"multisentinet", {"multisentinet.lstm_size=12", "multisentinet.picture_size=12", "multisentinet.hidden_size=12"}},
       {"hsan", {"hsan.lstm_size=12", "hsan.hidden_size=12", "captions.from=attributes"}},

@@ -215,12 +215,12 @@ TEST(Config, DumpKeepsSectionsTogetherWhateverTheOrderOfBinding) {
   EXPECT_EQ(dump_config(binder, false), "top: 4\na:\n  first: 1\n  third: 3\nb:\n  second: 2\n");
 }
 
-TEST(Config, MissingFileIsADataErrorWithItsName) {
+TEST(Config, MissingFileIsAConfigErrorWithItsName) {
   Options options;
   try {
     read_config_file(bind(options), "no/such/file.yaml");
     FAIL() << "read a file that does not exist";
-  } catch (const DataError& error) {
+  } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("no/such/file.yaml"), HasSubstr("No such file")));
   }
 }
@@ -232,7 +232,7 @@ TEST(Config, MissingFileComesWithThePresetsBesideIt) {
   try {
     read_config_file(bind(options), folder / "paper.yaml");
     ADD_FAILURE() << "read a file that does not exist";
-  } catch (const DataError& error) {
+  } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("paper.yaml: cannot be opened: No such file or directory; " + folder.path().string() +
                                         " holds paper-a.yaml, paper-b.yaml"));
     EXPECT_THAT(error.what(), Not(HasSubstr("notes.txt")));

@@ -35,12 +35,12 @@ TEST(Captions, FaultsNameFileAndLine) {
       add_captions(posts, "data/x", file);
     });
   };
-  EXPECT_THAT(refused("1\ta\n7\tb\n"), HasSubstr("c.tsv, row 2: id \"7\" is no post of data/x, which has 3"));
-  EXPECT_THAT(refused("1\ta\n\n1\tb\n"), HasSubstr("c.tsv, row 3: id \"1\" is already in line 1"));
-  EXPECT_THAT(refused("1 a dog\n"), HasSubstr("row 1: has no tab"));
-  EXPECT_THAT(refused("\ta dog\n"), HasSubstr("row 1: has no id before the tab"));
-  EXPECT_THAT(refused("1\t \n"), HasSubstr("row 1: has no caption behind the tab"));
-  EXPECT_THAT(refused("1\ta\xFF\n"), HasSubstr("row 1: is not UTF-8 (byte 3)"));
+  EXPECT_THAT(refused("1\ta\n7\tb\n"), HasSubstr("c.tsv, line 2: id \"7\" is no post of data/x, which has 3"));
+  EXPECT_THAT(refused("1\ta\n\n1\tb\n"), HasSubstr("c.tsv, line 3: id \"1\" is already in line 1"));
+  EXPECT_THAT(refused("1 a dog\n"), HasSubstr("line 1: has no tab"));
+  EXPECT_THAT(refused("\ta dog\n"), HasSubstr("line 1: has no id before the tab"));
+  EXPECT_THAT(refused("1\t \n"), HasSubstr("line 1: has no caption behind the tab"));
+  EXPECT_THAT(refused("1\ta\xFF\n"), HasSubstr("line 1: is not UTF-8 (byte 3)"));
   EXPECT_THAT(thrown<DataError>([&] { for_each_caption(folder / "absent.tsv", [](const std::string&, std::string&&, int64_t) {}); }),
               HasSubstr("absent.tsv"));
 }

@@ -98,7 +98,7 @@ TEST(Columns, ListsUnderOtherNamesAreNotTaken) {
   const std::vector<Post> posts = read_posts(scratch.file("a.jsonl", "{\"text\": \"a\", \"labels\": [\"x\", \"y\"]}\n"));
   EXPECT_EQ(posts.at(0).label, "");
   EXPECT_THAT(thrown<DataError>([&] { read_posts(scratch.file("b.jsonl", "{\"text\": \"a\", \"label\": [\"x\"]}\n")); }),
-              HasSubstr("row 1: field \"label\" is array"));
+              HasSubstr("line 1: field \"label\" is array"));
 }
 
 TEST(Columns, KeysThatAreAskedForAndNeverThereAreAnError) {

@@ -48,17 +48,17 @@ TEST(DataSet, ReadsAFolder) {
 }
 
 TEST(DataSet, ErrorsNameFileRowAndField) {
-  EXPECT_THAT(error_of(kGood + "{\"id\": "), HasSubstr("posts.jsonl, row 2: no valid JSON"));
+  EXPECT_THAT(error_of(kGood + "{\"id\": "), HasSubstr("posts.jsonl, line 2: no valid JSON"));
   EXPECT_THAT(error_of("{\"id\": \"a\", \"text\": \"\xC3\", \"label\": \"neutral\", \"split\": \"train\"}\n"),
-              HasSubstr("row 1: the line is not UTF-8"));
+              HasSubstr("line 1: the line is not UTF-8"));
   EXPECT_THAT(error_of("{\"id\": \"a\", \"text\": \"x\", \"label\": \"happy\", \"split\": \"train\"}\n"),
-              HasSubstr("row 1: field \"label\" is \"happy\", expected one of positive, neutral, negative"));
-  EXPECT_THAT(error_of("{\"id\": \"a\", \"text\": \"x\", \"split\": \"train\"}\n"), HasSubstr("row 1: field \"label\" is missing"));
-  EXPECT_THAT(error_of(kGood + kGood), HasSubstr("row 2: field \"id\" \"a\" is already in row 1"));
-  EXPECT_THAT(error_of("{\"text\": \"x\", \"label\": \"neutral\", \"split\": \"train\"}\n"), HasSubstr("row 1: field \"id\" is missing"));
-  EXPECT_THAT(error_of("{\"id\": \"a\", \"label\": \"neutral\"}\n"), HasSubstr("row 1: field \"split\" is missing"));
+              HasSubstr("line 1: field \"label\" is \"happy\", expected one of positive, neutral, negative"));
+  EXPECT_THAT(error_of("{\"id\": \"a\", \"text\": \"x\", \"split\": \"train\"}\n"), HasSubstr("line 1: field \"label\" is missing"));
+  EXPECT_THAT(error_of(kGood + kGood), HasSubstr("line 2: field \"id\" \"a\" is already in line 1"));
+  EXPECT_THAT(error_of("{\"text\": \"x\", \"label\": \"neutral\", \"split\": \"train\"}\n"), HasSubstr("line 1: field \"id\" is missing"));
+  EXPECT_THAT(error_of("{\"id\": \"a\", \"label\": \"neutral\"}\n"), HasSubstr("line 1: field \"split\" is missing"));
   EXPECT_THAT(error_of("{\"id\": \"a\", \"label\": \"neutral\", \"split\": \"exam\"}\n"),
-              HasSubstr("row 1: field \"split\" is \"exam\", expected train, dev"));
+              HasSubstr("line 1: field \"split\" is \"exam\", expected train, dev"));
   EXPECT_THAT(error_of(""), HasSubstr("holds no posts"));
   EXPECT_THAT(error_of(kGood, "{\"labels\": [\"a\", \"a\"]}"), HasSubstr("expected distinct label names"));
   EXPECT_THAT(error_of(kGood, "{\"labels\": []}"), HasSubstr("expected distinct label names"));
@@ -69,7 +69,7 @@ TEST(DataSet, ErrorsNameFileRowAndField) {
 TEST(DataSet, IdsMustBePlainFileNames) {
   for (const char* id : {"", ".", "..", "../x", "/etc/x", "a/b", "a\\\\b", "a\\u0000b", "a\\nb"}) {
     EXPECT_THAT(error_of(std::string("{\"id\": \"") + id + "\", \"label\": \"neutral\", \"split\": \"train\"}\n"),
-                HasSubstr("row 1: field \"id\""))
+                HasSubstr("line 1: field \"id\""))
         << id;
   }
   EXPECT_THAT(id_fault(std::string(201, 'x')), HasSubstr("201 bytes"));

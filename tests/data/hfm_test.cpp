@@ -11,7 +11,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(Hfm, Rows) {
-  const HfmRow train = parse_hfm_row("['91', 'so # funny', 1]", 3, "train.txt, row 3");
+  const HfmRow train = parse_hfm_row("['91', 'so # funny', 1]", 3, "train.txt, line 3");
   EXPECT_EQ(train.id, "91");
   EXPECT_EQ(train.text, "so # funny");
   EXPECT_EQ(train.label_id, 1);
@@ -26,16 +26,16 @@ TEST(Hfm, Rows) {
 }
 
 TEST(Hfm, RowFaults) {
-  const auto message = [](const char* line) { return thrown<DataError>([&] { parse_hfm_row(line, 4, "train.txt, row 4"); }); };
-  EXPECT_THAT(message("['1', 'x']"), HasSubstr("train.txt, row 4: the list holds 2 elements"));
+  const auto message = [](const char* line) { return thrown<DataError>([&] { parse_hfm_row(line, 4, "train.txt, line 4"); }); };
+  EXPECT_THAT(message("['1', 'x']"), HasSubstr("train.txt, line 4: the list holds 2 elements"));
   EXPECT_THAT(message("['1', 'x', 1, 0, 1]"), HasSubstr("holds 5 elements"));
   EXPECT_THAT(message("[1, 'x', 1]"), HasSubstr("the id is a number, expected a quoted text"));
   EXPECT_THAT(message("['1', 2, 1]"), HasSubstr("the text is a number"));
   EXPECT_THAT(message("['1', 'x', '1']"), HasSubstr("the label is a text, expected 0 or 1"));
   EXPECT_THAT(message("['1', 'x', 2]"), HasSubstr("the label is 2, expected 0 or 1"));
   EXPECT_THAT(message("['1', 'x', 1, 3]"), HasSubstr("the human label is 3"));
-  EXPECT_THAT(message("['a/b', 'x', 1]"), HasSubstr("row 4: the id"));
-  EXPECT_THAT(message("['1', 'x, 1]"), HasSubstr("row 4, column 7"));
+  EXPECT_THAT(message("['a/b', 'x', 1]"), HasSubstr("line 4: the id"));
+  EXPECT_THAT(message("['1', 'x, 1]"), HasSubstr("line 4, column 7"));
   const auto attributes = [](const char* line) { return thrown<DataError>([&] { parse_hfm_attributes(line, "p"); }); };
   EXPECT_THAT(attributes("['1', 'a', 'b', 'c', 'd']"), HasSubstr("holds 5 elements, expected an id and 5 words"));
   EXPECT_THAT(attributes("['1', 'a', 'b', 'c', 'd', 5]"), HasSubstr("the attribute is a number"));

@@ -74,7 +74,7 @@ TEST(ImageFolder, MetadataTables) {
   EXPECT_EQ(read.rows[2].text, "two, too");
   EXPECT_EQ(read.rows[2].id, "train_sub_2");
   EXPECT_EQ(picture_of(read.rows[2], scratch / "f"), FileSpan(scratch / "f/train/sub/2.png"));
-  EXPECT_THAT(read.faults, ElementsAre(AllOf(HasSubstr("f, row 2: test/metadata.jsonl, row 2: "), HasSubstr("file_name"))));
+  EXPECT_THAT(read.faults, ElementsAre(AllOf(HasSubstr("f, row 2: test/metadata.jsonl, line 2: "), HasSubstr("file_name"))));
   EXPECT_THAT(read.notes, ::testing::Contains(HasSubstr("pictures that no metadata table names, not taken: 1")));
 }
 

@@ -24,6 +24,13 @@ TEST(LabelWords, WholeNumbers) {
     EXPECT_FALSE(whole_number(word, true).has_value()) << word;
 }
 
+TEST(LabelWords, BlanksAreShown) {
+  EXPECT_EQ(shown_label("so so"), "so so");
+  EXPECT_EQ(shown_label("neutral "), "\"neutral \"");
+  EXPECT_EQ(shown_label("\xC2\xA0x"), "\"\xC2\xA0x\"");
+  EXPECT_EQ(shown_label(""), "\"\"");
+}
+
 TEST(LabelWords, BlanksAndKeys) {
   EXPECT_EQ(strip_blanks("\t pos neg\xC2\xA0\xE3\x80\x80"), "pos neg");  // no-break and ideographic space
   EXPECT_EQ(strip_blanks(" \xC2\xA0"), "");
@@ -80,7 +87,7 @@ TEST(LabelWords, NumbersWithASign) {
 }
 
 TEST(LabelWords, AdviceIsOfWhatWasGiven) {
-  EXPECT_THAT(odd_labels({{"a", 1}, {"b", 5}}, /*named=*/false).at(0), testing::HasSubstr("prepare --labels NAME"));
+  EXPECT_THAT(odd_labels({{"a", 1}, {"b", 5}}, /*named=*/false).at(0), testing::HasSubstr("correct their spelling, give them more posts"));
   EXPECT_THAT(odd_labels({{"a", 1}, {"b", 5}}, /*named=*/true).at(0), testing::HasSubstr("give them more posts"));
   EXPECT_EQ(only_label({"a"}), "\"a\" is the only label, and a classifier needs two at least");
   EXPECT_EQ(only_label({"a", "b"}), "");

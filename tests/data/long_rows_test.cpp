@@ -21,7 +21,7 @@ struct LongRead {
 LongRead read(const std::filesystem::path& path) {
   LongRead found;
   for_each_row(
-      path, [&](PostRow&& row) { found.ids.push_back(*row.id + "@" + std::to_string(row.line)); },
+      path, [&](PostRow&& row) { found.ids.push_back(*row.id + "@" + std::to_string(row.at.line)); },
       [&](const std::string& fault) { found.faults.push_back(fault); });
   return found;
 }
@@ -32,8 +32,8 @@ TEST(LongRows, AJsonLineIsAFaultyRowAndTheOthersAreRead) {
                                                     std::string(20 * kMebi, ' ') + "\n{\"id\": \"c\"}");
   const LongRead found = read(path);
   EXPECT_THAT(found.ids, ElementsAre("a@1", "b@3", "c@5"));
-  EXPECT_THAT(found.faults, ElementsAre(HasSubstr("posts.jsonl, row 2: the line has over 16 MiB"), HasSubstr("posts.jsonl, row 4: ")));
-  EXPECT_THAT(thrown<DataError>([&] { for_each_row(path, [](PostRow&&) {}); }), HasSubstr("posts.jsonl, row 2: "));
+  EXPECT_THAT(found.faults, ElementsAre(HasSubstr("posts.jsonl, line 2: the line has over 16 MiB"), HasSubstr("posts.jsonl, line 4: ")));
+  EXPECT_THAT(thrown<DataError>([&] { for_each_row(path, [](PostRow&&) {}); }), HasSubstr("posts.jsonl, line 2: "));
 }
 
 TEST(LongRows, JustBelowTheLimitIsAnOrdinaryRow) {
@@ -50,10 +50,10 @@ TEST(LongRows, JustBelowTheLimitIsAnOrdinaryRow) {
 TEST(LongRows, ATableNamesTheRowInWhichItBegins) {
   const Scratch scratch;
   const auto line = scratch.file("line.csv", "id,text\na,x\nb," + std::string(17 * kMebi, 'x') + "\nc,x\n");
-  EXPECT_THAT(thrown<DataError>([&] { read(line); }), HasSubstr("line.csv, row 3: has over 16 MiB"));
+  EXPECT_THAT(thrown<DataError>([&] { read(line); }), HasSubstr("line.csv, line 3: has over 16 MiB"));
   std::string open = "id\ttext\na\t\"";
   for (size_t i = 0; i < 17; ++i) open.append(kMebi - 1, 'x').append("\n");  // a quote that is never closed
-  EXPECT_THAT(thrown<DataError>([&] { read(scratch.file("open.tsv", open)); }), HasSubstr("open.tsv, row 2: has over 16 MiB"));
+  EXPECT_THAT(thrown<DataError>([&] { read(scratch.file("open.tsv", open)); }), HasSubstr("open.tsv, line 2 (post 1): has over 16 MiB"));
 }
 
 // Pieces of 64 KiB are put together: lines that end at, before and behind a piece's end.

@@ -23,14 +23,14 @@ TEST(MvsaMultiple, LabelFile) {
 TEST(MvsaMultiple, LabelFileFaults) {
   const auto message = [](const char* bytes) { return thrown<DataError>([&] { parse_mvsa_multiple_labels(bytes, "L"); }); };
   const std::string good = "neutral,neutral\tneutral,neutral\tneutral,neutral";
-  EXPECT_THAT(message("1\tneutral,neutral\n"), HasSubstr("L, row 1: holds 2 cells"));
+  EXPECT_THAT(message("1\tneutral,neutral\n"), HasSubstr("L, line 1: holds 2 cells"));
   EXPECT_THAT(message("1\tneutral,neutral\n"), HasSubstr("MVSA-Single's"));
   EXPECT_THAT(message(("1\t" + good + "\t" + good).c_str()), HasSubstr("holds 7 cells"));
   EXPECT_THAT(message("1\tneutral,neutral\tneutral\tneutral,neutral"), HasSubstr("annotator 2's cell is \"neutral\""));
   EXPECT_THAT(message("1\tneutral,neutral\tneutral,neutral\tneutral,glad"), HasSubstr("the image label is \"glad\""));
   EXPECT_THAT(message("1\tneutral,neutral\tglad,neutral\tneutral,neutral"), HasSubstr("the text label is \"glad\""));
-  EXPECT_THAT(message(("1\t" + good + "\n1\t" + good).c_str()), HasSubstr("row 2: id 1 is already in row 1"));
-  EXPECT_THAT(message(("../1\t" + good).c_str()), HasSubstr("row 1: the id"));
+  EXPECT_THAT(message(("1\t" + good + "\n1\t" + good).c_str()), HasSubstr("line 2: id 1 is already in line 1"));
+  EXPECT_THAT(message(("../1\t" + good).c_str()), HasSubstr("line 1: the id"));
   EXPECT_THAT(message("ID\ttext,image\ttext,image\ttext,image\n"), HasSubstr("holds no row"));
   EXPECT_THAT(message(""), HasSubstr("holds no row"));
 }

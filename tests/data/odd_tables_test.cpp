@@ -30,7 +30,7 @@ Outcome read(const std::string& name, const std::string& bytes) {
     outcome.error = error.what();
   }
   EXPECT_TRUE(outcome.error.empty() || outcome.error.find(name) != std::string::npos) << outcome.error;
-  for (const auto& fault : outcome.faults) EXPECT_NE(fault.find(name + ", row "), std::string::npos) << fault;
+  for (const auto& fault : outcome.faults) EXPECT_NE(fault.find(name + ", line "), std::string::npos) << fault;
   return outcome;
 }
 
@@ -57,9 +57,9 @@ TEST(OddTables, QuotedCellsHoldSeparatorsQuotesAndLineEnds) {
   const Outcome outcome = read("t.csv", "id,text\r\n1,\"a, \"\"b\"\"\r\nc\n\nd\"\r\n2, spaces stay \r\n3,\"\"\r\n");
   ASSERT_EQ(outcome.rows.size(), 3u) << outcome.error;
   EXPECT_EQ(outcome.rows[0].text, "a, \"b\"\r\nc\n\nd");
-  EXPECT_EQ(outcome.rows[0].line, 2);
+  EXPECT_EQ(outcome.rows[0].at.line, 2);
   EXPECT_EQ(outcome.rows[1].text, " spaces stay ");
-  EXPECT_EQ(outcome.rows[1].line, 6);
+  EXPECT_EQ(outcome.rows[1].at.line, 6);
   EXPECT_EQ(outcome.rows[2].text, "");
 }
 
@@ -70,12 +70,12 @@ TEST(OddTables, LinesOfOldMacsAreLines) {
   const int64_t lines[] = {2, 4, 6, 7, 8};
   for (size_t i = 0; i < 5; ++i) {
     EXPECT_EQ(outcome.rows[i].id, std::to_string(i + 1));
-    EXPECT_EQ(outcome.rows[i].line, lines[i]);
+    EXPECT_EQ(outcome.rows[i].at.line, lines[i]);
   }
   EXPECT_EQ(outcome.rows[1].text, "b\rc");
   const Outcome faulty = read("t.csv", "id,text\r1,a,b\r2,c");
   ASSERT_EQ(faulty.faults.size(), 1u);
-  EXPECT_TRUE(holds(faulty.faults[0], "row 2:")) << faulty.faults[0];
+  EXPECT_TRUE(holds(faulty.faults[0], "line 2 (post 1):")) << faulty.faults[0];
 }
 
 TEST(OddTables, WhatIsNoTextOfTheEncodingIsAFaultOfItsRow) {
@@ -109,9 +109,9 @@ TEST(OddTables, NulIsKeptInTextsAndRefusedInIds) {
 TEST(OddTables, AnotherNumberOfCellsIsAFaultOfItsRow) {
   const Outcome outcome = read("t.csv", "id,text,label\n1,a\n2,a,b,c\n3,a,b\n4\n");
   ASSERT_EQ(outcome.faults.size(), 3u);
-  EXPECT_TRUE(holds(outcome.faults[0], "row 2: 2 cells, expected 3"));
-  EXPECT_TRUE(holds(outcome.faults[1], "row 3: 4 cells, expected 3"));
-  EXPECT_TRUE(holds(outcome.faults[2], "row 5: 1 cells, expected 3"));
+  EXPECT_TRUE(holds(outcome.faults[0], "line 2 (post 1): 2 cells, expected 3"));
+  EXPECT_TRUE(holds(outcome.faults[1], "line 3 (post 2): 4 cells, expected 3"));
+  EXPECT_TRUE(holds(outcome.faults[2], "line 5 (post 4): 1 cells, expected 3"));
   ASSERT_EQ(outcome.rows.size(), 1u);
   EXPECT_EQ(outcome.rows[0].id, "3");
 }

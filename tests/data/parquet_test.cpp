@@ -53,7 +53,7 @@ TEST_F(Parquet, AsDatasetsWritesIt) {
   const std::vector<std::optional<std::string>> texts = {"good & fine", "zwei\nlines", std::nullopt, "caf\xC3\xA9 \xF0\x9F\x98\x80", ""};
   const std::vector<std::optional<std::string>> labels = {"positive", "negative", "neutral", "negative", std::nullopt};
   for (size_t i = 0; i < 5; ++i) {
-    EXPECT_EQ(rows[i].line, static_cast<int64_t>(i) + 1);
+    EXPECT_EQ(rows[i].at.number, static_cast<int64_t>(i) + 1);
     EXPECT_EQ(rows[i].id, std::to_string(10 + i));
     EXPECT_EQ(rows[i].text, texts[i]) << i;
     EXPECT_EQ(rows[i].label, labels[i]) << i;

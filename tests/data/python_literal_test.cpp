@@ -12,7 +12,7 @@ std::string text(const PythonValue& value) { return std::get<std::string>(value)
 
 // What Python's ast.literal_eval makes of the same rows.
 TEST(PythonLiteral, ReadsWhatPythonPrinted) {
-  const auto row = parse_python_list("['68', \"it's\", 'a \\'b\\' \\\\ \\n\\t', 1, -20]\r\n", "t.txt, row 1");
+  const auto row = parse_python_list("['68', \"it's\", 'a \\'b\\' \\\\ \\n\\t', 1, -20]\r\n", "t.txt, line 1");
   ASSERT_EQ(row.size(), 5U);
   EXPECT_EQ(text(row[0]), "68");
   EXPECT_EQ(text(row[1]), "it's");
@@ -28,9 +28,9 @@ TEST(PythonLiteral, ReadsWhatPythonPrinted) {
 }
 
 TEST(PythonLiteral, EveryFaultNamesItsColumn) {
-  const auto message = [](std::string_view line) { return thrown<DataError>([&] { parse_python_list(line, "t.txt, row 7"); }); };
-  EXPECT_EQ(message("'a', 1"), "t.txt, row 7, column 1: expected a list, which begins with [");
-  EXPECT_EQ(message(""), "t.txt, row 7, column 1: expected a list, which begins with [");
+  const auto message = [](std::string_view line) { return thrown<DataError>([&] { parse_python_list(line, "t.txt, line 7"); }); };
+  EXPECT_EQ(message("'a', 1"), "t.txt, line 7, column 1: expected a list, which begins with [");
+  EXPECT_EQ(message(""), "t.txt, line 7, column 1: expected a list, which begins with [");
   EXPECT_THAT(message("['\xC3\xA9', 'b"), HasSubstr("column 7: the text that begins here has no closing quote"));
   EXPECT_THAT(message("['a' 'b']"), HasSubstr("column 6: expected a comma or ]"));
   EXPECT_THAT(message("['a', None]"), HasSubstr("column 7: expected a quoted text or a whole number"));

@@ -24,7 +24,7 @@ QuotedRead read_quoted(const std::filesystem::path& path, Quoting quoting = Quot
       path,
       [&](PostRow&& row) {
         read.texts.push_back(row.text.value_or("(none)"));
-        read.lines.push_back(row.line);
+        read.lines.push_back(row.at.line);
       },
       [&](const std::string& fault) { read.faults.push_back(fault); }, {.quoting = quoting, .notes = &notes});
   read.notes = notes.lines();
@@ -50,7 +50,8 @@ TEST(Quoting, AsCsvTheRowThatBreaksTheRuleIsNamedAndTheNextOnesStay) {
   const auto read = read_quoted(scratch.file("t.tsv", kTweets), Quoting::kCsv);
   // Line 4 breaks the rule; lines 5 and 6 are one row to whoever asks for CSV.
   EXPECT_THAT(read.texts, ElementsAre("Best day ever", "rain again", "so long\tbad\n5\tsaid he"));
-  EXPECT_THAT(read.faults, ElementsAre(AllOf(HasSubstr("t.tsv, row 4: "), HasSubstr("\"you are late"), HasSubstr("--quote none"))));
+  EXPECT_THAT(read.faults,
+              ElementsAre(AllOf(HasSubstr("t.tsv, line 4 (post 3): "), HasSubstr("\"you are late"), HasSubstr("--quote none"))));
 }
 
 // Both readings fit every row of tabs, but quotes would make one row of two.
@@ -65,8 +66,8 @@ TEST(Quoting, WhereNeitherReadingFitsAJoinedRowIsAFault) {
   const Scratch scratch;
   const auto read = read_quoted(scratch.file("t.tsv", "id\ttext\tlabel\n1\t\"so long\tbad\n2\tsaid he\"\tbad\n3\tshort\n4\tok\tgood\n"));
   EXPECT_THAT(read.texts, ElementsAre("said he\"", "ok"));
-  EXPECT_THAT(read.faults,
-              ElementsAre(AllOf(HasSubstr("row 2: "), HasSubstr("would join 2 rows")), HasSubstr("row 4: 2 cells, expected 3")));
+  EXPECT_THAT(read.faults, ElementsAre(AllOf(HasSubstr("line 2 (post 1): "), HasSubstr("would join 2 rows")),
+                                       HasSubstr("line 4 (post 3): 2 cells, expected 3")));
 }
 
 TEST(Quoting, CsvWithLineEndsInQuotesStaysCsv) {
@@ -81,7 +82,7 @@ TEST(Quoting, CsvWhoseJoinedLinesWouldAllBeRowsIsReadAsCsvAndSaid) {
   const auto path = scratch.file("t.csv", "id,text\n1,\"one\nand, two\"\n2,b\n");
   const auto read = read_quoted(path);
   EXPECT_THAT(read.texts, ElementsAre("one\nand, two", "b"));
-  EXPECT_THAT(read.notes, ElementsAre(AllOf(HasSubstr("the first is row 2"), HasSubstr("--quote none"))));
+  EXPECT_THAT(read.notes, ElementsAre(AllOf(HasSubstr("the first is line 2 (post 1)"), HasSubstr("--quote none"))));
   EXPECT_THAT(read_quoted(path, Quoting::kNone).texts, ElementsAre("\"one", " two\"", "b"));
 }
 
@@ -97,16 +98,17 @@ TEST(Quoting, AJoinedRowOfAnotherWidthCostsItsFirstLineAlone) {
   const Scratch scratch;
   const auto read = read_quoted(scratch.file("t.csv", "id,text\n1,\"a\n2,b\n3,c\",d\n4,e\n"), Quoting::kCsv);
   EXPECT_THAT(read.texts, ElementsAre("b", "e"));
-  EXPECT_THAT(read.faults, ElementsAre(AllOf(HasSubstr("row 2: 3 cells over 3 lines, expected 2"), HasSubstr("--quote none")),
-                                       HasSubstr("row 4: 3 cells, expected 2")));
+  EXPECT_THAT(read.faults, ElementsAre(AllOf(HasSubstr("line 2 (post 1): 3 cells over 3 lines, expected 2"), HasSubstr("--quote none")),
+                                       HasSubstr("line 4 (post 3): 3 cells, expected 2")));
 }
 
 TEST(Quoting, BrokenRowsAreThrownWithoutAPlaceForFaults) {
   const Scratch scratch;
   const auto path = scratch.file("t.csv", "id,text\n1,\"a\" b\n2,c,d\n");
-  EXPECT_THAT(thrown<DataError>([&] { for_each_row(path, [](PostRow&&) {}); }), HasSubstr("t.csv, row 2: a quote in the quoted cell"));
+  EXPECT_THAT(thrown<DataError>([&] { for_each_row(path, [](PostRow&&) {}); }),
+              HasSubstr("t.csv, line 2 (post 1): a quote in the quoted cell"));
   EXPECT_THAT(thrown<DataError>([&] { for_each_row(scratch.file("u.csv", "id,text\n1,\"a\n2,c,d\n"), [](PostRow&&) {}); }),
-              HasSubstr("u.csv, row 2: a quoted cell that begins in this row is never closed"));
+              HasSubstr("u.csv, line 2 (post 1): a quoted cell that begins in this row is never closed"));
 }
 
 // Every line of a file, whatever its quotes, is in a row, in a fault, or blank: random tables against a count of lines.

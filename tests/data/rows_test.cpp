@@ -30,13 +30,13 @@ TEST(Rows, CsvWithQuotesLineEndsAndColumnsInAnyOrder) {
   EXPECT_EQ(rows[0].id, "a");
   EXPECT_EQ(rows[0].text, "so, \"good\"\r\nreally");
   EXPECT_EQ(rows[0].label, "positive");
-  EXPECT_EQ(rows[0].line, 2);
+  EXPECT_EQ(rows[0].at.line, 2);
   EXPECT_FALSE(rows[0].image.has_value());
   EXPECT_EQ(rows[1].text, "  two spaces  ");
-  EXPECT_EQ(rows[1].line, 5);
+  EXPECT_EQ(rows[1].at.line, 5);
   EXPECT_EQ(rows[2].text, "");
   EXPECT_EQ(rows[2].id, "c");
-  EXPECT_EQ(rows[2].line, 6);
+  EXPECT_EQ(rows[2].at.line, 6);
   EXPECT_EQ(table_columns(path), (std::set<std::string>{"id", "label", "text"}));
 }
 
@@ -62,7 +62,7 @@ TEST(Rows, JsonLines) {
   EXPECT_FALSE(rows[0].image.has_value());
   EXPECT_EQ(rows[1].label, "2");
   EXPECT_EQ(rows[1].split, "dev");
-  EXPECT_EQ(rows[1].line, 3);
+  EXPECT_EQ(rows[1].at.line, 3);
 }
 
 TEST(Rows, FaultsNameFileRowAndField) {
@@ -73,13 +73,14 @@ TEST(Rows, FaultsNameFileRowAndField) {
     EXPECT_THAT(text, HasSubstr(path.string()));
     return text;
   };
-  EXPECT_THAT(message("a.jsonl", "{\"id\": \"a\"}\n{\"id\": \"b\"\n"), HasSubstr("row 2: no valid JSON"));
-  EXPECT_THAT(message("b.jsonl", "[1]\n"), HasSubstr("row 1: a JSON array, expected an object"));
-  EXPECT_THAT(message("c.jsonl", "{\"id\": \"a\", \"text\": 5}\n"), HasSubstr("row 1: field \"text\" is number 5, expected text"));
-  EXPECT_THAT(message("d.jsonl", "\n\n{\"id\": \"a\xFF\"}\n"), HasSubstr("row 3: the line is not UTF-8 (byte 9: 0xFF)"));
-  EXPECT_THAT(message("e.csv", "id,text\na,b\nc\n"), HasSubstr("row 3: 1 cells, expected 2"));
-  EXPECT_THAT(message("f.csv", "id,text\na,caf\xE9\n"), HasSubstr("row 2: field \"text\" is not UTF-8 (byte 3: 0xE9)"));
-  EXPECT_THAT(message("g.csv", "id,text\na,b\nc,\"open\nd,e\n"), HasSubstr("row 3: a quoted cell that begins in this row is never closed"));
+  EXPECT_THAT(message("a.jsonl", "{\"id\": \"a\"}\n{\"id\": \"b\"\n"), HasSubstr("line 2: no valid JSON"));
+  EXPECT_THAT(message("b.jsonl", "[1]\n"), HasSubstr("line 1: a JSON array, expected an object"));
+  EXPECT_THAT(message("c.jsonl", "{\"id\": \"a\", \"text\": 5}\n"), HasSubstr("line 1: field \"text\" is number 5, expected text"));
+  EXPECT_THAT(message("d.jsonl", "\n\n{\"id\": \"a\xFF\"}\n"), HasSubstr("line 3 (post 1): the line is not UTF-8 (byte 9: 0xFF)"));
+  EXPECT_THAT(message("e.csv", "id,text\na,b\nc\n"), HasSubstr("line 3 (post 2): 1 cells, expected 2"));
+  EXPECT_THAT(message("f.csv", "id,text\na,caf\xE9\n"), HasSubstr("line 2 (post 1): field \"text\" is not UTF-8 (byte 3: 0xE9)"));
+  EXPECT_THAT(message("g.csv", "id,text\na,b\nc,\"open\nd,e\n"),
+              HasSubstr("line 3 (post 2): a quoted cell that begins in this row is never closed"));
   EXPECT_THAT(message("h.csv", ""), HasSubstr("is empty; expected a header row"));
   EXPECT_THAT(
       message("i.csv", "a;b\n1;2\n"),
@@ -104,7 +105,7 @@ TEST(Rows, AFaultSinkGetsTheFaultAndTheRestIsRead) {
   for_each_row(path, [&](PostRow&& row) { ids.push_back(*row.id); }, [&](const std::string& message) { faults.push_back(message); });
   EXPECT_EQ(ids, (std::vector<std::string>{"a", "c"}));
   ASSERT_EQ(faults.size(), 1U);
-  EXPECT_THAT(faults[0], HasSubstr("a.jsonl, row 2"));
+  EXPECT_THAT(faults[0], HasSubstr("a.jsonl, line 2"));
 }
 
 TEST(Rows, SeparatorsAreFoundByLooking) {
@@ -135,7 +136,7 @@ TEST(Rows, AJsonArrayIsReadObjectByObject) {
         file,
         [&](PostRow&& row) {
           ids.push_back(*row.id + row.text.value_or("") + row.label.value_or(""));
-          lines.push_back(row.line);
+          lines.push_back(row.at.number);
         },
         [&](const std::string& message) { faults.push_back(message); });
   };

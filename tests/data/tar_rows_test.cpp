@@ -73,7 +73,7 @@ TEST(TarRows, MembersBecomeFieldsAndPicturesSpans) {
   EXPECT_EQ(rows[0].label, "positive");
   EXPECT_EQ(rows[0].split, "train");
   EXPECT_EQ(rows[0].image, "train-0.tar#512+1300");
-  EXPECT_EQ(rows[0].line, 1);
+  EXPECT_EQ(rows[0].at.number, 1);
   EXPECT_EQ(read_span(picture_of(rows[0], tar)), long_picture);
   EXPECT_EQ(rows[1].label, "2");
   EXPECT_EQ(rows[1].image, "train-0.tar#5632+4");
@@ -155,6 +155,19 @@ TEST(TarRows, MembersWhoseExtensionHoldsADotStandInWhereThereIsNoOther) {
                          HasSubstr("members KEY.meta.json look like json and are not taken")));
 }
 
+TEST(TarRows, MembersThatAreNotReadAreCounted) {
+  const Scratch scratch;
+  Members members = {{"a.jfif", "J"}, {"a.txt", "one"}, {"b.jfif", "J"}, {"b.txt", "two"}, {"b.caption", "c"}};
+  for (int i = 0; i < 9; ++i) members.emplace_back("z." + std::to_string(i), "");
+  const auto [read, notes] = noted_rows_of(scratch.file("x.tar", ustar(members)));
+  ASSERT_EQ(read.rows.size(), 2U);
+  using ::testing::Contains;
+  EXPECT_THAT(notes, Contains(AllOf(HasSubstr("members KEY.jfif are not read; --members image=jfif"), HasSubstr(": 2"))));
+  EXPECT_THAT(notes, Contains(AllOf(HasSubstr("members KEY.caption are not read"), HasSubstr("text=caption"), HasSubstr(": 1"))));
+  EXPECT_THAT(notes, Contains(AllOf(HasSubstr("members of further extensions are not read"), HasSubstr(": 3"))));
+  EXPECT_EQ(notes.size(), 9U);
+}
+
 TEST(TarRows, TwoMembersThatCouldBeTheSameAreAFault) {
   const Scratch scratch;
   const auto [read, notes] = noted_rows_of(scratch.file(
@@ -222,7 +235,7 @@ TEST(TarRows, AFaultyPostIsOneRowAndShiftsNobody) {
   EXPECT_THAT(faults[4], HasSubstr("row 5: e.jpg is a link"));
   EXPECT_THAT(faults[5], HasSubstr("row 7: post g: field \"text\""));
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_EQ(rows[0].line, 6);
+  EXPECT_EQ(rows[0].at.number, 6);
 }
 
 TEST(TarRows, BrokenArchivesAreNamed) {

@@ -28,13 +28,13 @@ TEST(Tumemo, LabelFileWithAndWithoutHeader) {
 
 TEST(Tumemo, LabelFileFaults) {
   const auto message = [](const char* bytes) { return thrown<DataError>([&] { parse_tumemo_labels(bytes, "L"); }); };
-  EXPECT_THAT(message("id label\n0 Angry\nx Sad\n"), HasSubstr("L, row 3: the id is \"x\""));
-  EXPECT_THAT(message("0 Angry\n1 Glad\n"), HasSubstr("row 2: the label is \"Glad\", expected angry, bored"));
-  EXPECT_THAT(message("0 Angry\n1\n"), HasSubstr("row 2: \"1\" holds no label"));
-  EXPECT_THAT(message("0 Angry 1\n"), HasSubstr("row 1: the label is \"Angry 1\""));
-  EXPECT_THAT(message("0 Angry\n-1 Angry\n"), HasSubstr("row 2: the id is \"-1\""));
-  EXPECT_THAT(message("0 Angry\n4294967296 Angry\n"), HasSubstr("row 2: the id is \"4294967296\""));
-  EXPECT_THAT(message("3 Angry\n4 Angry\n3 Angry\n"), HasSubstr("row 3: id 3 is already in row 1"));
+  EXPECT_THAT(message("id label\n0 Angry\nx Sad\n"), HasSubstr("L, line 3: the id is \"x\""));
+  EXPECT_THAT(message("0 Angry\n1 Glad\n"), HasSubstr("line 2: the label is \"Glad\", expected angry, bored"));
+  EXPECT_THAT(message("0 Angry\n1\n"), HasSubstr("line 2: \"1\" holds no label"));
+  EXPECT_THAT(message("0 Angry 1\n"), HasSubstr("line 1: the label is \"Angry 1\""));
+  EXPECT_THAT(message("0 Angry\n-1 Angry\n"), HasSubstr("line 2: the id is \"-1\""));
+  EXPECT_THAT(message("0 Angry\n4294967296 Angry\n"), HasSubstr("line 2: the id is \"4294967296\""));
+  EXPECT_THAT(message("3 Angry\n4 Angry\n3 Angry\n"), HasSubstr("line 3: id 3 is already in line 1"));
   EXPECT_THAT(message("id label\n"), HasSubstr("holds no row"));
   EXPECT_THAT(message(""), HasSubstr("holds no row"));
 }
@@ -77,13 +77,13 @@ TEST(Tumemo, Lists) {
     own.file("test.txt", "1\n");
     return thrown<DataError>([&] { read_tumemo_lists(own.path()); });
   };
-  EXPECT_THAT(message("train.json", "[1]\n"), HasSubstr("train.json, row 1: no JSON object"));
-  EXPECT_THAT(message("train.json", "{\"id\": 2}\n{\"id\": \"x\"}\n"), HasSubstr("row 2: the id is \"x\""));
-  EXPECT_THAT(message("train.json", "{\"name\": 2}\n"), HasSubstr("row 1: field \"id\" is missing"));
+  EXPECT_THAT(message("train.json", "[1]\n"), HasSubstr("train.json, line 1: no JSON object"));
+  EXPECT_THAT(message("train.json", "{\"id\": 2}\n{\"id\": \"x\"}\n"), HasSubstr("line 2: the id is \"x\""));
+  EXPECT_THAT(message("train.json", "{\"name\": 2}\n"), HasSubstr("line 1: field \"id\" is missing"));
   EXPECT_THAT(message("train.json", "{\"id\": 2, \"label\": \"glad\"}\n"), HasSubstr("field \"label\" is \"glad\""));
   EXPECT_THAT(message("train.json", "{\"id\": 2, \"label\": 3}\n"), HasSubstr("field \"label\" is 3"));
   EXPECT_THAT(message("train.txt", "2\n1\n"), HasSubstr("test.txt: id 1 is already in train.txt"));
-  EXPECT_THAT(message("train.txt", "2\nx\n"), HasSubstr("train.txt, row 2: the id is \"x\""));
+  EXPECT_THAT(message("train.txt", "2\nx\n"), HasSubstr("train.txt, line 2: the id is \"x\""));
   EXPECT_THAT(message("train.txt", "\n"), HasSubstr("train.txt: holds no id"));
   EXPECT_THAT(message("test.json", "{\"id\": 2}\n"), HasSubstr("is the same split"));
   EXPECT_THAT(thrown<DataError>([&] { read_tumemo_lists(scratch.path()); }), HasSubstr("holds no list of ids"));

@@ -1,8 +1,11 @@
 """The networks of Table 2 from the command line: train, resume after a kill, evaluate, predict; and what is said where an input is not there."""
 
+import csv
+import io
 import json
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -11,12 +14,13 @@ import pytest
 
 from conftest import BINARY, ROOT, infig
 
-SMALL = ["threads=1", "precision=fp32", "words.size=12", "image.size=32", "image.resize=32", "image.bottleneck=false", "image.stage_blocks=[1, 1, 1, 1]",
-         "image.stage_widths=[16, 16, 16, 16]", "image.stem_kernel=3", "image.stem_width=16", "image.stem_pool=false", "train.batch_size=16", "train.epochs=3",
-         "train.report_to=none", "optim.lr=5e-3", "optim.clip=0", "optim.name=rmsprop", "optim.schedule=constant"]
+BACKBONE = ["image.size=32", "image.resize=32", "image.bottleneck=false", "image.stage_blocks=[1, 1, 1, 1]", "image.stage_widths=[16, 16, 16, 16]",
+            "image.stem_kernel=3", "image.stem_width=16", "image.stem_pool=false"]
+SMALL = ["threads=1", "precision=fp32", "words.size=12", "train.batch_size=16", "train.epochs=3", "train.report_to=none", "optim.lr=5e-3", "optim.clip=0",
+         "optim.name=rmsprop", "optim.schedule=constant"]
 # What each model is given beside that; captions are a file beside the data.
 MODELS = {
-    "multisentinet": ["multisentinet.lstm_size=12", "multisentinet.picture_size=12"],
+    "multisentinet": [*BACKBONE, "multisentinet.lstm_size=12", "multisentinet.picture_size=12"],
     "hsan": ["hsan.lstm_size=12", "captions.file={captions}"],
 }
 
@@ -69,7 +73,12 @@ def test_a_run_is_trained_evaluated_and_predicts(model, trained, postcards, tmp_
     assert ("reconstruction" in config["marks"]) == (model == "hsan")
     card = (run / "model-card.md").read_text()
     assert all(f"- {mark}" in card for mark in config["marks"]), card
-    assert f"marks: {', '.join(config['marks'])}" in done.out
+    marks = ", ".join(config["marks"])
+    assert f"marks: {marks}" in done.out
+    assert f"<dt>marks</dt><dd>{marks}</dd>" in (run / "report.html").read_text()
+    board = infig("runs", run.parent, "--csv", "-")
+    assert next(csv.DictReader(io.StringIO(board.out)))["marks"] == marks
+    assert marks in infig("runs", run.parent).out
     assert re.match(r"words.json: \d+ words, cut as lower", description["tokenizer"])
     # One post, and a table whose rows are whole, without a text, without a picture.
     picture = next((postcards / "images").iterdir())
@@ -107,6 +116,18 @@ def test_killed_runs_end_in_the_same_bytes(model, trained, postcards, captions, 
     assert (whole / "checkpoints/latest/words.json").read_bytes() == (run / "checkpoints/latest/words.json").read_bytes()
 
 
+def test_captions_that_are_gone_are_said(trained, postcards, captions, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained("hsan"), run)
+    for file in run.rglob("*"):
+        if file.name in ("config.json", "config.yaml") and not file.is_symlink():
+            file.write_text(file.read_text().replace(str(captions), str(tmp_path / "gone.tsv")))
+    done = infig("evaluate", "--run", run, "--data", postcards, "--split", "dev")
+    assert done.code == 1 and "gone.tsv: no such file" in done.err and "--captions FILE" in done.err, done.all
+    done = infig("evaluate", "--run", run, "--data", postcards, "--split", "dev", "--captions", captions)
+    assert done.code == 0, done.all
+
+
 def test_evaluate_takes_other_captions(trained, postcards, captions, tmp_path):
     run = trained("hsan")
     other = tmp_path / "other.tsv"
@@ -116,7 +137,7 @@ def test_evaluate_takes_other_captions(trained, postcards, captions, tmp_path):
     strange = tmp_path / "strange.tsv"
     strange.write_text("nobody\ta dog\n")
     done = infig("evaluate", "--run", run, "--data", postcards, "--split", "dev", "--captions", strange)
-    assert done.code == 1 and 'strange.tsv, row 1: id "nobody" is no post of' in done.err, done.all
+    assert done.code == 1 and 'strange.tsv, line 1: id "nobody" is no post of' in done.err, done.all
     done = infig("evaluate", "--run", trained("multisentinet"), "--data", postcards, "--split", "dev", "--captions", other)
     assert done.code == 2 and "reads no captions" in done.err, done.all
 
@@ -138,7 +159,7 @@ def test_predict_takes_captions_and_counts_them(trained, postcards, tmp_path):
     assert infig("predict", "--run", other, "--text", "x", "--caption", "y").code == 2
     captions.write_text("b\tone\nb\ttwo\n")
     done = infig("predict", "--run", run, "--input", table, "--output", tmp_path / "x.jsonl", "--captions", captions)
-    assert done.code == 1 and 'row 2: id "b" is already above' in done.err, done.all
+    assert done.code == 1 and 'line 2: id "b" is already above' in done.err, done.all
 
 
 def test_vectors_are_read_and_counted(postcards, captions, config, tmp_path):
@@ -182,7 +203,24 @@ def test_what_is_not_there_is_said_by_its_key(postcards, captions, config, tmp_p
     assert "captions.from=given: captions.file is empty" in refused(2, "captions.file=")
     assert "attributes" in refused(1, "captions.file=", "captions.from=attributes")
     assert "image.model: is empty" in refused(2, "captions.file=", "captions.from=classes")
-    assert "words.vectors=none.txt: no such file" in refused(1, "words.vectors=none.txt", model="multisentinet")
+    said = refused(1, "words.vectors=none.txt", model="multisentinet")
+    assert "words.vectors: none.txt: no such folder or file" in said and "nlp.stanford.edu/projects/glove" in said and "--random-init" in said
+    said = refused(1, "captions.file=none.tsv")
+    assert "captions.file: none.tsv: no such folder or file" in said and "id<TAB>caption" in said and "--random-init" not in said
+    said = refused(1, "captions.file=none.tsv", "--random-init")
+    assert "captions.file: none.tsv: no such folder or file" in said
+    said = refused(1, "scene.model=places", model="multisentinet")
+    assert "scene.model: places: no such folder or file" in said and "Places365" in said
+    classes = ["captions.file=", "captions.from=classes", "image.model=weights/efficientnet-lite7"]
+    said = refused(1, *classes, "image.class_names=weights/efficientnet-lite0x/names.txt")
+    assert "image.class_names: weights/efficientnet-lite0x/names.txt: no such folder or file" in said and "id2label" in said and "--random-init" not in said
+    said = refused(1, *classes, "image.class_names=nowhere/efficientnet-lite0/class_names.txt")
+    assert "make lite-weights" in said
+    # Of captions it reads no picture: a key of one would do nothing.
+    said = refused(2, "image.size=32", "image.bottleneck=false")
+    assert "image.size=32, image.bottleneck=false: hsan reads no picture" in said
+    assert "image.augment=flip: hsan reads no picture" in refused(2, "image.augment=flip")
+    assert "image.model=" not in refused(2, "image.preprocess=config")
     assert "unknown key 'captions.file'" in refused(2, "captions.file=x.tsv", model="multisentinet")
     assert "multisentinet" in refused(2, "model.name=multisentinett", model="multisentinet")
 

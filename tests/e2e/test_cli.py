@@ -133,7 +133,7 @@ def test_bad_rows_shift_nobody(run, postcards, tmp_path):
         rows = predictions(out)
         assert len(rows) == 9
         assert [row[0] for row in rows][2:8] == ["g1", "gone", "bad", "g2", "none", "g3"]
-        assert rows[1][1] == "" and "row 2" in rows[1][2]  # the line that is no JSON
+        assert rows[1][1] == "" and "line 2" in rows[1][2]  # the line that is no JSON
         assert rows[8][1] == "" and "UTF-8" in rows[8][2]
         assert "absent" in rows[3][2] and rows[3][1]  # the text alone was scored
         infig("predict", "--run", run, "--input", alone, "--output", tmp_path / ("alone-" + name))
@@ -175,7 +175,7 @@ def test_train_refusals(run, postcards, tmp_path):
     data = train(tmp_path / "nowhere", tmp_path / "c")
     assert data.code == 1 and "nowhere" in data.err
     config = infig("train", "--config", tmp_path / "no.yaml", "--data", postcards, "--output-dir", tmp_path / "d")
-    assert config.code == 1 and "no.yaml" in config.err
+    assert config.code == 2 and "no.yaml" in config.err
     table = tmp_path / "one.jsonl"
     table.write_text("".join(json.dumps({"id": str(i), "text": "t", "label": "glad", "split": "train"}) + "\n" for i in range(100)))
     single = train(table, tmp_path / "f")

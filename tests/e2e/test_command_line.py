@@ -77,6 +77,18 @@ def test_verbs_without_a_config_refuse_its_keys_by_name():
     assert "--config" in refused("train", "-config", TINY)
 
 
+def test_what_stands_elsewhere_is_named(run, tmp_path):
+    assert "evaluate" in (said := refused("verify-data", "d", "--limit", "3")) and "--list" not in said
+    said = refused("weights", "import", "--input", "x.pth", "--output", "w")
+    assert "its source stands without a flag: infig weights import x.pth" in said
+    for words in (["weights", "inspect", run], ["weights", "import", run, "--output", tmp_path / "w"], ["tokenize", "--model", run]):
+        assert f"{run} is a run; the folder of its model is {run}/checkpoints/best" in refused(*words)
+    assert infig("weights", "inspect", run / "checkpoints/best").code == 0
+    assert "absent.yaml: cannot be opened" in refused("train", "--config", tmp_path / "absent.yaml", "--data", "d", "--output-dir", "r")
+    (tmp_path / "t.csv").write_text("text,label\na,x\n")
+    assert "expected a .parquet file; infig prepare table reads .csv" in refused("prepare", "parquet", "--raw", tmp_path / "t.csv", "--out", tmp_path / "out")
+
+
 def test_help_of_a_verb_is_its_help():
     assert infig("help").out == infig("--help").out
     for words in (["train"], ["prepare", "table"], ["prepare"]):
@@ -174,7 +186,7 @@ def test_slips_of_typing_are_named(words, parts, tmp_path):
 def test_a_preset_by_its_name_alone_is_proposed(tmp_path):
     for cwd, word in [(ROOT, "tiny"), (ROOT, "tiny.yaml"), (ROOT / "configs", "tiny")]:
         done = infig("train", "--config", word, "--data", tmp_path, "--output-dir", tmp_path / "run", cwd=cwd)
-        assert done.code == 1 and f"did you mean {'' if cwd != ROOT else 'configs/'}tiny.yaml?" in done.err, done.all
+        assert done.code == 2 and f"did you mean {'' if cwd != ROOT else 'configs/'}tiny.yaml?" in done.err, done.all
     said = infig("train", "--config", TINY, "--data", tmp_path, "--output-dir", tmp_path / "run", "gam.layr=2").err
     assert "did you mean 'gam.layer'? configs/reference.yaml lists every key" in said
 

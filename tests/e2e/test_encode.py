@@ -5,6 +5,7 @@ import struct
 
 import pytest
 from conftest import infig
+from published_models import clip, vit
 
 
 def rows(folder, *posts):
@@ -72,6 +73,55 @@ def test_pictures_that_cannot_be_used(tmp_path):
     weights(tmp_path / "vgg.safetensors", {"features.0.weight": [2]})
     done = infig("encode", "image", "--model", tmp_path / "vgg.safetensors", "--input", rows(tmp_path, {"id": "a", "image": "x.png"}), "--output", tmp_path / "o.safetensors")
     assert done.code == 1 and "ResNet" in done.err and "EfficientNet-Lite" in done.err
+
+
+def tensors_of(path):
+    """The float32 tensors of a safetensors file as lists of rows, and its ids."""
+    content = path.read_bytes()
+    size = struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8 : 8 + size])
+    rows = {}
+    for name, entry in header.items():
+        if entry.get("dtype") == "F32":
+            begin, end = (8 + size + at for at in entry["data_offsets"])
+            values = struct.unpack(f"<{(end - begin) // 4}f", content[begin:end])
+            each = len(values) // entry["shape"][0]
+            rows[name] = [values[i * each : (i + 1) * each] for i in range(entry["shape"][0])]
+    return rows, json.loads(header["__metadata__"]["ids"])
+
+
+@pytest.mark.parametrize("kind", ["image", "clip"])
+def test_posts_without_a_picture(kind, postcards, tmp_path):
+    """Every row of --bad-image missing and skip is that of the posts that have a picture, encoded alone; the others are NaN, or not there."""
+    model = tmp_path / "model"
+    vit(model) if kind == "image" else clip(model)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    good = sorted((postcards / "images").iterdir())[:3]
+    posts = [{"id": name, "text": "a day", "image": str(image)} for name, image in zip("abc", good)]
+    odd = [{"id": "none", "text": "a"}, posts[0], {"id": "gone", "text": "a", "image": "gone.png"}, posts[1], {"id": "broken", "text": "a", "image": "broken.png"}, posts[2]]
+
+    def encode(source, name, *more):
+        done = infig("encode", kind, "--model", model, "--input", source, "--output", tmp_path / name, "--batch-size", 2, *more)
+        return done, tensors_of(tmp_path / name) if done.code == 0 else None
+
+    done, (alone, _) = encode(rows(tmp_path, *posts), "alone.safetensors", "--bad-image", "error")
+    assert done.code == 0, done.all
+    source = rows(tmp_path, *odd)
+    done, (kept, ids) = encode(source, "kept.safetensors")
+    assert ids == [post["id"] for post in odd] and "3 posts without a picture that can be used have rows of NaN (the first is post none: has no picture)" in done.err, done.all
+    done, (skipped, ids) = encode(source, "skipped.safetensors", "--bad-image", "skip")
+    assert ids == ["a", "b", "c"] and "left out" in done.err and "3 posts written" in done.err, done.all
+    pictured = [name for name in alone if name != "text_embeds"]
+    assert pictured == (["image_embeds"] if kind == "clip" else ["grid", "pixel_values", "pooled"])
+    for name in alone:
+        assert skipped[name] == [pytest.approx(row, rel=1e-4, abs=1e-5) for row in alone[name]], name
+        assert [kept[name][i] for i in (1, 3, 5)] == [pytest.approx(row, rel=1e-4, abs=1e-5) for row in alone[name]], name
+        for i in (0, 2, 4):
+            assert all(value != value for value in kept[name][i]) == (name in pictured), name
+    done, _ = encode(source, "never.safetensors", "--bad-image", "error")
+    assert done.code == 1 and "post none: has no picture; --bad-image missing" in done.err and not (tmp_path / "never.safetensors").exists()
+    done, _ = encode(rows(tmp_path, odd[0], odd[2]), "never.safetensors")
+    assert done.code == 1 and "none of the 2 posts has a picture that can be used; the first is post none: has no picture" in done.err
 
 
 def test_pooled_needs_a_folder_of_sentence_transformers(tmp_path):

@@ -64,10 +64,25 @@ def test_reproduce_says_what_is_missing(data_root, tmp_path):
     assert infig("reproduce", "table2", "--data-root", tmp_path / "none", "--config-dir", ROOT / "configs", "--output-dir", tmp_path / "out").code == 1
 
 
+def test_presets_name_the_stand_ins_of_every_model(data_root, tmp_path):
+    """In a folder without weights: what --preset lite and base would take, and what gets it."""
+    for preset, network, text in (("lite", "efficientnet-lite0", "minilm-l6"), ("base", "efficientnet-lite2", "mpnet-base")):
+        done = infig("reproduce", "table2", "--data-root", data_root, "--config-dir", ROOT / "configs", "--output-dir", tmp_path / "out", "--preset", preset,
+                     "--models", "hsan,mgnns,clmlf", cwd=tmp_path)
+        assert done.code == 1, done.all
+        said = {line.split(":")[1].strip(): line for line in done.err.splitlines() if line.startswith("mvsa-single: ")}
+        assert set(said) == {"HSAN", "MGNNS", "CLMLF"}, done.err
+        names = f"image.class_names: weights/{network}/class_names.txt: no such folder or file"
+        assert names in done.err and f"text.model: weights/{text}: no such folder or file" in done.err
+        assert done.err.count(f"image.model: weights/{network}: no such folder or file") == 3 and f"make {preset}-weights" in done.err
+    done = infig("reproduce", "table2", "--data-root", data_root, "--config-dir", ROOT / "configs", "--output-dir", tmp_path / "out", "--preset", "tiny", "--models", "hsan", cwd=tmp_path)
+    assert done.code == 1 and "HSAN: names of classes" in done.err and "--preset lite or base" in done.err, done.all
+
+
 def test_table2_trains_the_other_models_too(data_root, tmp_path):
     out = tmp_path / "out"
     command = ["reproduce", "table2", "--data-root", data_root, "--config-dir", ROOT / "configs", "--output-dir", out, "--preset", "tiny", "--seeds", "1", "--limit", "32",
-               "--models", "co-memory,multisentinet,infig", "train.epochs=1"]
+               "--models", "co-memory,hsan,multisentinet,infig", "train.epochs=1"]
     done = infig(*command)
     assert done.code == 0, done.all
     said = next(line for line in done.err.splitlines() if "of training without early stops" in line)
@@ -83,6 +98,7 @@ def test_table2_trains_the_other_models_too(data_root, tmp_path):
         assert ("against_infig" in one) == (name != "INFIG")
         assert ("random vectors" in one["marks"] and "random picture features" in one["marks"]) == (name != "INFIG"), one["marks"]
     table = (out / "table2/table.md").read_text()
+    assert "HSAN is left out: names of classes" in done.err and "- HSAN was not run: names of classes" in table and "make lite-weights" in table
     assert "| MVAN | 0.7298 | not run |" in table and "random vectors" in table and "the posts are of the data set postcards" in table
     page = (out / "table2/report.html").read_text()
     assert "Accuracy against the time of one training" in page and ("disagree" in page or "INFIG" in page)

@@ -102,7 +102,7 @@ def test_a_run_is_trained_evaluated_and_predicts(model, trained, files, postcard
     assert len(rows) == 3 and all(abs(sum(row[key] for key in row if key.startswith("p_")) - 1) < 1e-6 for row in rows), rows
 
 
-@pytest.mark.parametrize("model", ["mgnns", "clmlf", "mmsd"])
+@pytest.mark.parametrize("model", MODELS)
 def test_killed_runs_end_in_the_same_bytes(model, files, config, tmp_path):
     words = {name: [str(word) for word in command(model, config, files, tmp_path / name, "train.save_every=2", "train.save_total_limit=50", "train.save_state_limit=50")]
              for name in ("whole", "cut")}
@@ -120,6 +120,28 @@ def test_killed_runs_end_in_the_same_bytes(model, files, config, tmp_path):
     for name in ("model.safetensors", "optimizer.safetensors", "trainer.safetensors", "config.json"):
         assert (tmp_path / "cut/checkpoints/latest" / name).read_bytes() == (tmp_path / "whole/checkpoints/latest" / name).read_bytes(), name
     assert (tmp_path / "cut/metrics.jsonl").read_bytes() == (tmp_path / "whole/metrics.jsonl").read_bytes()
+
+
+def test_regions_are_computed_once_for_every_model_that_reads_them(files, config, tmp_path):
+    """Each region through the network by itself: one folder of features for all models, found again, and no mark; a start that is stopped goes on."""
+    passes = ["image.size=64", "image.resize=64", "image.regions=passes", "image.region_size=32", f"data.feature_cache={tmp_path / 'cache'}", "train.epochs=1"]
+    for model, said in (("mmsd", "are computed once, 4 passes a picture"), ("concat2", "regions of pictures: "), ("concat3", "regions of pictures: ")):
+        done = infig(*command(model, config, files, tmp_path / model, *passes))
+        assert done.code == 0 and said in done.err, done.all
+        marks = json.loads((tmp_path / model / "checkpoints/best/config.json").read_text())["marks"]
+        assert set(marks) == {"random vectors", "random picture features"}, marks
+    assert [entry.name.startswith("regions-") for entry in (tmp_path / "cache").iterdir()] == [True]
+    # evaluate reads them; without them it computes the same.
+    scores = []
+    for found in (True, False):
+        done = infig("evaluate", "--run", tmp_path / "mmsd", "--data", files["two"], "--split", "test")
+        assert done.code == 0 and ("regions of pictures: " in done.err) == found, done.all
+        scores.append([float(cell) for line in (tmp_path / "mmsd/eval/test-predictions.csv").read_text().splitlines() for cell in line.split(",") if "." in cell and cell[0] in "01"])
+        (tmp_path / "cache").rename(tmp_path / "elsewhere") if found else None
+    assert len(scores[0]) == len(scores[1]) > 10
+    assert max(abs(one - other) for one, other in zip(*scores)) < 1e-5
+    done = infig(*command("mmsd", config, files, tmp_path / "odd", *passes, "image.size=48", "image.resize=48"))
+    assert done.code == 2 and "image.size: 48 pixels cannot be cut into regions of 32" in done.err, done.all
 
 
 def test_clmlf_as_released_and_without_translations(files, config, tmp_path):
@@ -140,13 +162,15 @@ def test_what_is_not_there_is_said_by_its_key(files, config, tmp_path):
 
     assert "mgnns.objects: is empty" in refused(2, "mgnns", "mgnns.objects=")
     assert "mgnns.classes=classifier: needs image.model" in refused(2, "mgnns", "mgnns.classes=classifier", "mgnns.objects=", "mgnns.scenes=")
-    assert "none.tsv: no such file" in refused(1, "mgnns", "mgnns.objects=none.tsv")
+    said = refused(1, "mgnns", "mgnns.objects=none.tsv")
+    assert "mgnns.objects: none.tsv: no such folder or file" in said and "id<TAB>name" in said and "mgnns.classes=classifier" in said
     strange = tmp_path / "strange.tsv"
     strange.write_text("nobody\tdog\n")
     said = refused(1, "mgnns", f"mgnns.objects={strange}")
     assert "strange.tsv" in said and "nobody" in said
     assert "words.size: is 10; mgnns needs" in refused(2, "mgnns", "words.size=10")
-    assert "clmlf.back_translation=none.json: no such file" in refused(1, "clmlf", "clmlf.back_translation=none.json")
+    said = refused(1, "clmlf", "clmlf.back_translation=none.json")
+    assert "clmlf.back_translation: none.json: no such folder or file" in said and "text_translation" in said
     few = tmp_path / "few.json"
     few.write_text(json.dumps([{"id": "nobody", "text_translation": "x"}]))
     assert "few.json: has no translation of" in refused(1, "clmlf", f"clmlf.back_translation={few}")

@@ -290,7 +290,7 @@ def test_a_line_without_end_is_a_faulty_row(run, tmp_path):
     assert done.code == 0, done.all
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["a", rows[1]["id"], "c"]
-    assert "row 2: the line has over 16 MiB" in done.all + json.dumps(rows[1])
+    assert "line 2: the line has over 16 MiB" in done.all + json.dumps(rows[1])
 
 
 def bench(data, scratch, *more):

@@ -30,7 +30,7 @@ def test_standard_input_and_output(run, postcards, tmp_path):
     pipe = subprocess.run([*command, "--input", "-", "--output", "-"], input=jsonl.encode(), capture_output=True, timeout=600, cwd=tmp_path)  # pictures from here
     assert pipe.returncode == 0, pipe.stderr
     there, here = ([json.loads(line) for line in text.splitlines()] for text in (to_file, pipe.stdout))
-    assert here[:5] == there[:5] and "standard input, row 6" in here[5]["error"]
+    assert here[:5] == there[:5] and "standard input, line 6" in here[5]["error"]
     assert b"6 rows written to standard output (1 with an error); pictures: 1 of 1 used" in pipe.stderr
     from_pipe = subprocess.run([*command, "--input", "-", "--output", str(tmp_path / "o.csv")], input=jsonl.encode(), capture_output=True, timeout=600, cwd=tmp_path)
     assert from_pipe.returncode == 0 and [row["prediction"] for row in rows_of(tmp_path / "o.csv")] == [row["prediction"] for row in here]

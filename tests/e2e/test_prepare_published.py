@@ -179,7 +179,7 @@ def test_hfm_faults(hfm, tmp_path):
         (folder / name).write_bytes((hfm / "text" / name).read_bytes())
     (folder / "test2.txt").write_bytes(b"['7', 'seven', 0, 1]\r\n['2', 'again', 0, 1]\r\n")
     done = infig("prepare", "hfm", "--raw", tmp_path, "--out", tmp_path / "out")
-    assert done.code == 1 and "test2.txt, row 2: id 2 is already" in done.err and not (tmp_path / "out").exists()
+    assert done.code == 1 and "test2.txt, line 2: id 2 is already" in done.err and not (tmp_path / "out").exists()
     assert infig("prepare", "hfm", "--out", tmp_path / "out").code == 2
 
 

@@ -256,6 +256,22 @@ def test_runs_lists_what_there_is(seeds, run, postcards, tmp_path):
     assert "infig runs" in done("runs", "--help")
 
 
+def test_runs_lists_a_run_once_and_what_its_figures_are_of(seeds, run, postcards, tmp_path):
+    """A second evaluation of the same posts in another folder (of a run whose description was away for a while) is no second line; of seeds that were not scored no cost is shown."""
+    root = tmp_path / "runs"
+    shutil.copytree(run, root / "twice", symlinks=True)
+    test = json.loads((run / "eval/test.json").read_text())
+    shutil.copytree(root / "twice/eval", root / "twice/eval" / f"{test['data']}-{test['data_sha256'][:8]}")
+    shutil.copytree(seeds, root / "half", symlinks=True)
+    done("evaluate", "--run", root / "half/seed-2", "--data", postcards, "--split", "test", "--no-report")
+    shutil.rmtree(root / "half/seed-1/eval", ignore_errors=True)
+    rows = list(csv.DictReader(done("runs", root, "--csv", "-").splitlines()))
+    assert sorted(row["run"] for row in rows) == ["half", "twice"]
+    half = next(row for row in rows if row["run"] == "half")
+    seconds = sum(json.loads(line)["seconds"] for line in (root / "half/seed-2/timings.jsonl").read_text().splitlines())
+    assert half["seeds"] == "2" and float(half["train_seconds"]) == pytest.approx(seconds, abs=0.06) and "1 of 2 seeds were evaluated" in half["note"]
+
+
 def test_a_page_of_one_post(own_run, postcards, tmp_path):
     """Nothing in it is "1 posts", and the words fit the number."""
     post = next(post for post in posts_of(postcards) if post["split"] == "test")

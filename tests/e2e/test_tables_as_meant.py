@@ -92,11 +92,11 @@ def test_tweets_with_quotes(tmp_path):
     assert [post["text"] for post in posts_of(tmp_path / "out")] == ['"Best day ever"', "rain again", '"you are late" she said', "ok then", '"so long', 'said he"']
     assert "read without quoting" in done.err and any("without quoting" in line for line in described(tmp_path / "out")["reading"])
     refused = infig("prepare", "table", "--raw", tmp_path / "t.tsv", "--out", tmp_path / "csv", "--quote", "csv")
-    assert refused.code == 1 and "t.tsv, row 4: a quote in the quoted cell that begins with \"you are late" in refused.err and "--quote none" in refused.err
+    assert refused.code == 1 and "t.tsv, line 4 (post 3): a quote in the quoted cell that begins with \"you are late" in refused.err and "--quote none" in refused.err
     # One row short: nothing speaks for either reading, so what would be joined is named.
     (tmp_path / "u.tsv").write_text("id\ttext\tlabel\n5\t\"so long\tbad\n6\tsaid he\"\tbad\n7\tshort\n")
     refused = infig("prepare", "table", "--raw", tmp_path / "u.tsv", "--out", tmp_path / "u")
-    assert refused.code == 1 and "u.tsv, row 2: " in refused.err and "would join 2 rows" in refused.err
+    assert refused.code == 1 and "u.tsv, line 2 (post 1): " in refused.err and "would join 2 rows" in refused.err
     assert not (tmp_path / "csv").exists() and not (tmp_path / "u").exists()
 
 
@@ -138,6 +138,11 @@ def test_folders_of_pictures(picture, run, tmp_path):
     assert [(post["text"], post["label"], post["split"]) for post in posts_of(tmp_path / "meta")] == [("one", "x", "train"), ("two", "y", "train"), ("four", "x", "test")]
     assert "pictures that no metadata table names, not taken: 1" in done.err
     (tmp_path / "empty").mkdir()
+    (tmp_path / "flat").mkdir()
+    for name in ("1.jpg", "2.jpg"):
+        (tmp_path / "flat" / name).write_bytes(picture)
+    refused = infig("prepare", "imagefolder", "--raw", tmp_path / "flat", "--out", tmp_path / "none")
+    assert refused.code == 1 and "flat: none of its 2 pictures has a label" in refused.err and "flat/happy/1.jpg" in refused.err and "metadata.csv" in refused.err
     refused = infig("prepare", "imagefolder", "--raw", tmp_path / "empty", "--out", tmp_path / "none")
     assert refused.code == 1 and "is no folder of pictures" in refused.err
 

@@ -42,9 +42,9 @@ def test_leaks_are_found_printed_and_written(tmp_path):
     data = leaky(tmp_path / "data")
     done = infig("verify-data", data, "--write-clean-test")
     assert done.code == 0, done.all
-    assert re.search(r"text +test in train +1 posts, 0 with another label", done.out), done.out
+    assert re.search(r"text +test in train +1 post, 0 with another label", done.out), done.out
     assert re.search(r"normalised_text +test in train +2 posts", done.out)
-    assert re.search(r"text +test in dev +1 posts", done.out)
+    assert re.search(r"text +test in dev +1 post", done.out)
     assert "test posts with a twin in train or dev: 3 of 5" in done.out
     found = leaks_of(data / "leaks.csv")
     assert ("text", "p30", "p0", True) in found and ("normalised_text", "p31", "p1", True) in found and ("text", "p34", "p33", False) in found

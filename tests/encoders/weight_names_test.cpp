@@ -65,6 +65,16 @@ TEST_F(Prefixes, OnesThatArePublishedAreNotWorthAWord) {
   EXPECT_TRUE(said_.empty());
 }
 
+TEST_F(Prefixes, OtherPartsBesideAPublishedOneAreLeftOutAndSaid) {
+  TensorMap tensors = small_weights("small.", 5);
+  tensors["head.weight"] = at::zeros({1});
+  tensors["loss.w"] = at::zeros({2});
+  EXPECT_EQ(load(tensors), "");
+  EXPECT_TRUE(at::equal(small_.second_, at::full({4}, 5.0)));
+  ASSERT_EQ(said_.size(), 1U);
+  EXPECT_THAT(said_[0], HasSubstr("under the prefix 'small.'; 2 tensors without it are left out: head.weight, loss.w"));
+}
+
 TEST_F(Prefixes, TwoReadingsAreBothNamed) {
   TensorMap tensors = small_weights("encoder_q.");
   tensors.merge(small_weights("encoder_k."));

@@ -221,6 +221,7 @@ TEST_F(DetailsTest, ModelCardSaysWhatWasRun) {
   EXPECT_THAT(card, HasSubstr("SHA-256 of its posts `feed`"));
   const Interval wilson = wilson_interval(28, 40);
   EXPECT_THAT(card, HasSubstr(fmt::format("| accuracy | 0.7000 | {:.4f} to {:.4f} |", wilson.low, wilson.high)));
+  EXPECT_THAT(card, HasSubstr(fmt::format("| weighted recall | 0.7000 | {:.4f} to {:.4f} |", wilson.low, wilson.high)));
   EXPECT_THAT(card, HasSubstr(fmt::format("| macro recall | 0.7000 | {:.4f} to {:.4f} |", result.intervals->recall_macro.low,
                                           result.intervals->recall_macro.high)));
   EXPECT_THAT(card, HasSubstr("This run was never evaluated on the test split of its data set, which has none."));

@@ -126,10 +126,11 @@ TEST_F(ReportTest, BrokenPredictionTablesNameTheirRow) {
     return "nothing thrown";
   };
   EXPECT_THAT(message(""), HasSubstr("an empty file"));
-  EXPECT_THAT(message("id,label,prediction,p_a,p_c\n"), HasSubstr("expected the header id,label,prediction,p_a,p_b"));
-  EXPECT_THAT(message("id,label,prediction,p_a,p_b\n1,a,a,1,0\n2,a,c,1,0\n"), AllOf(HasSubstr("row 3"), HasSubstr("'c'")));
-  EXPECT_THAT(message("id,label,prediction,p_a,p_b\n1,a,a,1\n"), AllOf(HasSubstr("row 2"), HasSubstr("4 fields, expected 5")));
-  EXPECT_THAT(message("id,label,prediction,p_a,p_b\n1,a,a,1,nan\n"), AllOf(HasSubstr("row 2"), HasSubstr("p_b")));
+  EXPECT_THAT(message("id,label,prediction,p_a,p_c\n"),
+              HasSubstr("header: expected id,label,prediction,p_a,p_b, found id,label,prediction,p_a,p_c"));
+  EXPECT_THAT(message("id,label,prediction,p_a,p_b\n1,a,a,1,0\n2,a,c,1,0\n"), AllOf(HasSubstr("line 3 (post 2)"), HasSubstr("'c'")));
+  EXPECT_THAT(message("id,label,prediction,p_a,p_b\n1,a,a,1\n"), AllOf(HasSubstr("line 2 (post 1)"), HasSubstr("4 fields, expected 5")));
+  EXPECT_THAT(message("id,label,prediction,p_a,p_b\n1,a,a,1,nan\n"), AllOf(HasSubstr("line 2 (post 1)"), HasSubstr("p_b")));
   EXPECT_THAT(message("id,label,prediction,p_a,p_b\n1,a,a,1,0x\n"), HasSubstr("'0x'"));
 }
 
@@ -150,7 +151,7 @@ TEST_F(ReportTest, MetricsKeepWhatWasWrittenLast) {
     read_metrics(path);
     FAIL() << "a broken line in the middle was accepted";
   } catch (const DataError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("row 2"));
+    EXPECT_THAT(error.what(), HasSubstr("line 2"));
   }
 }
 
@@ -162,7 +163,7 @@ TEST_F(ReportTest, PageIsWholeAndAlone) {
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));
   EXPECT_THAT(page, Not(HasSubstr("SECRET")));  // host and command differ between equal runs
   EXPECT_THAT(page, HasSubstr("<h1>run-one</h1>"));
-  EXPECT_THAT(page, HasSubstr("<dd>0.1.0 (0123456789)</dd>"));
+  EXPECT_THAT(page, HasSubstr("<dd>0.1.0 (0123456789abcdef)</dd>"));
   EXPECT_THAT(page, HasSubstr("60.0\u00a0%"));
   EXPECT_THAT(page, HasSubstr("23.0 to 88.0\u00a0%"));
   EXPECT_THAT(page, HasSubstr("&lt;script src=&quot;http://evil.example/x.js&quot;&gt;&lt;/script&gt; &amp; &#39;more&#39;\xEF\xBF\xBD"));
@@ -240,7 +241,7 @@ TEST_F(ReportTest, ModelCardHoldsDataScoresAndLimits) {
   EXPECT_THAT(card, HasSubstr("five\\|posts"));
   EXPECT_THAT(card, HasSubstr("| accuracy | 0.6000 | 0.2300 to 0.8800 |"));
   EXPECT_THAT(card, HasSubstr("| b, \"odd\" | 0.5000 |  | 0.5000 | 0.5000 | 2 |"));
-  EXPECT_THAT(card, HasSubstr("| gam.queue_size | 64 |"));
+  EXPECT_THAT(card, HasSubstr("| gam.queue_size | 64 (in effect 1: the training split has 1 post) |"));
   EXPECT_THAT(card,
               HasSubstr("5 posts show nothing (it takes 6 at least), neither that the model is better than always answering a (60.0 %)"));
   EXPECT_THAT(card, HasSubstr("3 had no readable picture"));

@@ -102,6 +102,7 @@ TEST(VerdictTest, OneSentenceForAllReferences) {
   EXPECT_THAT(verdict_of(result).sentence, HasSubstr("is not shown to be better than always answering a (60.0 %): its accuracy is 60.0 %"));
   result.anchors = {{.name = "tfidf", .accuracy = .7}};
   EXPECT_THAT(verdict_of(result).sentence, HasSubstr("is not shown to be better than the anchor tfidf (70.0 %)"));
+  EXPECT_THAT(verdict_of(result).sentence, testing::EndsWith(" %, of the model alone: the anchor is taken as a fixed figure."));
   result.anchors[0].accuracy = .9;
   EXPECT_EQ(verdict_of(result).against_best, Stand::kWorse);
   EXPECT_THAT(verdict_of(result).sentence,

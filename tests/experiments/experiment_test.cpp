@@ -34,6 +34,36 @@ class ExperimentTest : public TrainTest {
   }
 };
 
+// A variant with marks beside one without, as each kind of table shows them.
+TEST(ExperimentTables, MarksStandBesideTheScores) {
+  const auto variant = [](const char* title, const std::vector<std::string>& marks) {
+    VariantScores one;
+    one.variant = {.name = title, .title = title, .overrides = {}};
+    one.seeds = {{.seed = 1, .run = fs::path("out") / title / "seed-1", .accuracy = .5, .marks = marks}};
+    one.accuracy = one.f1_macro = one.f1_weighted = summarize({.5}, {.low = 0, .high = 1});
+    return one;
+  };
+  ExperimentScores scores{.title = "t", .data = "d", .split = "dev", .data_sha256 = "0", .posts = 4, .seeds = {1}, .variants = {}};
+  scores.variants = {variant("plain", {}), variant("small", {"random vectors", "scene=surrogate"})};
+  EXPECT_THAT(markdown_table(scores), HasSubstr("(95 % interval) | marks |\n|---|---:|---|---|---|---|---|\n"));
+  EXPECT_THAT(markdown_table(scores), HasSubstr("| small | 1 | 0.5000 | 0.5000 | 0.5000 |  | random vectors, scene=surrogate |\n"));
+  EXPECT_THAT(markdown_table(scores), HasSubstr("| plain | 1 | 0.5000 | 0.5000 | 0.5000 |  |  |\n"));
+  EXPECT_THAT(csv_table(scores), HasSubstr(",mcc,marks\nplain,1,0.5,0,0,0,\nsmall,1,0.5,0,0,0,\"random vectors, scene=surrogate\"\n"));
+  EXPECT_THAT(latex_table(scores), HasSubstr("{lcccl}"));
+  EXPECT_THAT(latex_table(scores), HasSubstr("small & 50.00 & 50.00 & 50.00 & random vectors, scene=surrogate \\\\\n"));
+  const std::string page = experiment_page(scores);
+  EXPECT_THAT(page, HasSubstr("<td>random vectors, scene=surrogate</td>"));
+  EXPECT_THAT(reference::html_faults(page), testing::IsEmpty());
+  const reference::TemporaryFolder folder("tables");
+  write_record(scores, folder.path());
+  const auto json = nlohmann::json::parse(read_file(folder.path() / "experiment.json"));
+  EXPECT_EQ(json["variants"][1]["runs"][0]["marks"], (std::vector<std::string>{"random vectors", "scene=surrogate"}));
+  EXPECT_FALSE(json["variants"][0]["runs"][0].contains("marks"));
+  scores.variants.pop_back();
+  for (const std::string& text : {markdown_table(scores), csv_table(scores), latex_table(scores), experiment_page(scores)})
+    EXPECT_EQ(text.find("arks"), std::string::npos) << text;
+}
+
 TEST_F(ExperimentTest, LeavesRunsAndTablesAndDoesNothingTwice) {
   const ExperimentRequest request = experiment("first");
   const ExperimentScores scores = run_experiment(request, data_);

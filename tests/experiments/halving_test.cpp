@@ -33,6 +33,15 @@ TEST(Halving, RungsAndSurvivors) {
   EXPECT_THROW((HalvingOptions{.min_epochs = 0}).validate(), ConfigError);
 }
 
+TEST(Halving, WhatBrokeATieIsSaid) {
+  EXPECT_EQ(tie_broken_by({{.5, 0}, {.7, .1}, {.6, .3}}, {1}), "");
+  EXPECT_EQ(tie_broken_by({{.5, 0}, {.7, .1}, {.7, .2}}, {2}), "weighted_f1");
+  EXPECT_EQ(tie_broken_by({{.5, .2}, {.5, .2}, {.4, 0}}, {0}), "order");
+  EXPECT_EQ(tie_broken_by({{.5, .2}, {.5, .2}, {.4, 0}}, {0, 1}), "");  // both go on
+  EXPECT_EQ(tie_words({.epochs = 1, .variants = {}, .scores = {}, .kept = {}, .tie = "order"}, "accuracy"),
+            "After 1 epoch variants had the same accuracy and the same weighted F1: of these the ones named first continue.");
+}
+
 class HalvingTest : public TrainTest {
  protected:
   // Four variants, three epochs: rungs after one epoch and after two, four then two then one.

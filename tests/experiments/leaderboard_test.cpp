@@ -62,6 +62,23 @@ TEST(Leaderboard, BestFirstInsideEachDataSet) {
   EXPECT_THROW(sort_board(lines, "beauty", false), ConfigError);
 }
 
+// A message goes below its row, whatever its length: the lines of the table stay those of its figures.
+TEST(Leaderboard, LongNotesDoNotWidenTheTable) {
+  auto lines = board();
+  std::string note;
+  for (int i = 0; i < 60; ++i) note += (i == 0 ? "" : " ") + std::string("word") + std::to_string(i);
+  lines[0].note = lines[1].note = note;
+  sort_board(lines, "accuracy", false);
+  const std::string text = board_text(lines);
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    EXPECT_LE(end - begin, 130U) << text.substr(begin, end - begin);
+    begin = end + 1;
+  }
+  EXPECT_THAT(text, HasSubstr("word0 word1"));
+  EXPECT_THAT(text, HasSubstr(" word59\n"));
+}
+
 TEST(Leaderboard, TextAndCsv) {
   auto lines = board();
   lines[0].state = RunState::kBroken;
@@ -72,11 +89,24 @@ TEST(Leaderboard, TextAndCsv) {
   EXPECT_THAT(text, HasSubstr("0.5000 (0.2500 to 0.7500)"));
   EXPECT_THAT(text, HasSubstr("0.7000 (the two: 0.6000, 0.8000)"));
   EXPECT_THAT(text, HasSubstr("broken: config.yaml: line 1: no"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("marks")));
   const std::string csv = board_csv(lines);
   EXPECT_THAT(csv, testing::StartsWith("run,state,note,preset,data,data_sha256,split,posts,seeds,accuracy,accuracy_low,"));
   EXPECT_THAT(csv, HasSubstr("\nb,finished,,tiny,cards,"));
   EXPECT_THAT(csv, HasSubstr(",test,1,1 2,0.7,,,"));  // no interval of two
   EXPECT_THAT(csv, HasSubstr("\nnone,broken,config.yaml: line 1: no,tiny,,,,,,,,,"));
+}
+
+TEST(Leaderboard, MarksStandWhereThereAreSome) {
+  auto lines = board();
+  lines[1].marks = {"random vectors", "scene=surrogate"};
+  const std::string text = board_text(lines);
+  EXPECT_THAT(text, HasSubstr("marks"));
+  EXPECT_THAT(text, HasSubstr("random vectors, scene=surrogate"));
+  EXPECT_THAT(board_csv(lines), HasSubstr(",\"random vectors, scene=surrogate\"\n"));
+  EXPECT_THAT(names_of(filtered(lines, "marks=random vectors, scene=surrogate")), ElementsAre("a"));
+  // The table of the other data set has no such column.
+  EXPECT_THAT(board_text({lines[3]}), testing::Not(HasSubstr("marks")));
 }
 
 }  // namespace

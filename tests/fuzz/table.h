@@ -23,10 +23,12 @@ inline void check_table(const char* name, std::string_view content) {
   static const reference::TemporaryFolder folder("fuzz");
   const std::filesystem::path path = folder / name;
   std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-  int64_t line = 0, rows = 0, faults = 0;
+  int64_t number = 0, line = 0, rows = 0, faults = 0;
   const auto take = [&](PostRow&& row) {
-    require(row.line > line, "rows come in the file's order");
-    line = row.line;
+    require(row.at.number > number, "rows are numbered in the file's order");
+    require(row.at.line == 0 || row.at.line > line, "rows come in the file's order");
+    number = row.at.number;
+    line = row.at.line;
     ++rows;
     for (const auto* field : {&row.id, &row.text, &row.image, &row.label, &row.split}) check_text(*field);
   };
@@ -36,7 +38,7 @@ inline void check_table(const char* name, std::string_view content) {
       ++faults;
     });
   });
-  line = 0;
+  number = line = 0;
   const int64_t with_faults = rows;
   rows = 0;
   attempt(path.string(), [&] {

@@ -14,8 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << fuzz::text_of(data, size);
   int64_t line = 0;
   const auto take = [&](PostRow&& row) {
-    fuzz::require(row.line > line && row.id.has_value(), "rows come in order, each with an id");
-    line = row.line;
+    fuzz::require(row.at.number > line && row.id.has_value(), "rows come in order, each with an id");
+    line = row.at.number;
     for (const auto* field : {&row.id, &row.text, &row.label, &row.split})
       fuzz::require(!*field || find_invalid_utf8(**field) == std::string::npos, "a field is UTF-8");
     const FileSpan picture = picture_of(row, path);

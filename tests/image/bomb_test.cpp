@@ -11,7 +11,7 @@
 #include "golden_pack.h"
 #include "image/decode.h"
 
-#if defined(__SANITIZE_ADDRESS__)  // of sanitizer/allocator_interface.h, which comes with clang alone
+#if defined(INFIG_SANITIZED)  // of sanitizer/allocator_interface.h, which comes with clang alone
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, size_t), void (*)(const volatile void*));
 #endif
 
@@ -56,7 +56,7 @@ std::string deflated(const std::string& before, int mebibytes) {
   return out;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(INFIG_SANITIZED)
 constexpr int kMebibytes = 20;  // slow enough
 #else
 constexpr int kMebibytes = 300;  // more than the 256 MiB that the process below may have
@@ -94,7 +94,7 @@ TEST_P(PngBomb, ThePictureIsDecodedAndNothingElse) {
   EXPECT_TRUE(same_picture(decoded.image, kSmall));
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // which reserves terabytes of address space itself
+#if !defined(INFIG_SANITIZED)  // which reserves terabytes of address space itself
 TEST_P(PngBomb, FitsIntoLessMemoryThanItHolds) {
   const std::string& bytes = bomb(GetParam());
   const auto decode_it = [&bytes] {
@@ -111,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, PngBomb, ::testing::Values("pixels", "profile", 
 
 // A chunk that claims 1 GiB in a file of 100 bytes: libpng would allocate it before it looks for it.
 TEST(HostileFile, AChunkIsNoLongerThanItsFile) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(INFIG_SANITIZED)
   static std::atomic<size_t> largest_allocation{0};
   static const auto note = [](const volatile void*, size_t size) {
     if (size > largest_allocation) largest_allocation = size;
@@ -128,7 +128,7 @@ TEST(HostileFile, AChunkIsNoLongerThanItsFile) {
     const DecodedImage behind = decode_image(as_bytes(png.substr(0, png.size() - 12) + big_endian(0x4000001A) + kind + end), {});
     EXPECT_TRUE(same_picture(behind.image, kSmall)) << kind << ": " << behind.reason;
   }
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(INFIG_SANITIZED)
   EXPECT_GT(largest_allocation, 100u);
   EXPECT_LT(largest_allocation, 1u << 20);
 #endif

@@ -197,7 +197,7 @@ TEST(Decode, SizeLimitComesBeforeDecoding) {
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // which reserves terabytes of address space itself
+#if !defined(INFIG_SANITIZED)  // which reserves terabytes of address space itself
 // In a process that may have 1 GiB of address space, a picture of 12 GiB cannot be allocated, not even untouched.
 TEST(Decode, HugeHeadersAllocateNothing) {
   const auto refuse_all = [] {

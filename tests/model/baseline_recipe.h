@@ -3,9 +3,11 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <torch/nn/module.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,35 @@ inline void fill_by_recipe(torch::nn::Module& module, double scale = 1.4) {
     value.copy_(norm ? recipe(name, value.sizes(), 0.3, 1.0) : recipe(name, value.sizes(), scale));
     if (name.ends_with("words.weight") || name.ends_with("nodes.weight")) value[0].zero_();
   }
+}
+
+// How far a network is from its double, relative to the norms of the double's tensors: the logits, and of all gradients the worst (without
+// those that end in one of `zero`, whose answer is rounding). Printed, and a property of the test, for docs/measurements/table2-doubles.md.
+// After reference::expect_gradients(), which leaves the gradients of its last upstream scale.
+inline void print_differences(const std::string& name, torch::nn::Module& module, const reference::Golden& golden, const at::Tensor& logits,
+                              const std::vector<std::string>& zero) {
+  const auto difference = [](const at::Tensor& actual, const at::Tensor& expected) {
+    const at::Tensor e = expected.to(at::kDouble);
+    return ((actual.detach().to(at::kDouble) - e).norm() / e.norm()).item<double>();
+  };
+  double worst = 0;
+  int64_t tensors = 0;
+  std::string of;
+  for (const auto& [parameter, expected] : golden.under("grad.")) {
+    bool left_out = false;
+    for (const std::string& end : zero) left_out = left_out || parameter.ends_with(end);
+    const at::Tensor gradient = module.named_parameters()[parameter].grad();
+    if (left_out || !gradient.defined()) continue;
+    ++tensors;
+    const double here = difference(gradient / reference::kUpstreamScales[2], expected);
+    if (here <= worst) continue;
+    worst = here;
+    of = parameter;
+  }
+  const std::string line =
+      fmt::format("{}: logits {:.1e}, worst of {} gradients {:.1e} ({})", name, difference(logits, golden["logits"]), tensors, worst, of);
+  testing::Test::RecordProperty("differences", line);
+  std::printf("[ differs  ] %s\n", line.c_str());
 }
 
 // The golden file's posts; grids in double.

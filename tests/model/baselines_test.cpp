@@ -132,6 +132,7 @@ TEST_P(EveryBaseline, HasThePlainGradients) {
     return penalty.defined() ? sum + penalty : sum;
   };
   reference::expect_gradients(*net_, golden_, scalar, 1e-5, GetParam().zero);
+  test::print_differences(GetParam().golden, *net_, golden_, net_->logits(inputs_, nullptr), GetParam().zero);
 }
 
 TEST_P(EveryBaseline, PaddingChangesNothing) {

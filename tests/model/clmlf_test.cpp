@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <torch/optim/adam.h>
 
+#include <cmath>
 #include <numeric>
+#include <set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -102,12 +104,13 @@ TEST_F(Clmlf, LossesEqualPlainPyTorch) {
 }
 
 TEST_F(Clmlf, HasThePlainGradients) {
+  const std::vector<std::string> kNoGradient = {"key.bias", "pooling.score.bias", "second.output.bias"};
   ClmlfModel model = model_of(golden_, tiny_clmlf(golden_), at::kDouble);
   ClmlfObjective objective(model, context());
   Batch batch = golden_clmlf_batch(golden_);
   batch.feature_map = batch.feature_map.to(at::kDouble);
-  reference::expect_gradients(*model, golden_, [&] { return objective.step(batch, {.training = true}).total; }, 1e-5,
-                              {"key.bias", "pooling.score.bias", "second.output.bias"});
+  reference::expect_gradients(*model, golden_, [&] { return objective.step(batch, {.training = true}).total; }, 1e-5, kNoGradient);
+  test::print_differences("clmlf", *model, golden_, objective.step(batch, {.training = true}).logits, kNoGradient);
 }
 
 // The same masks and the same sums, whatever the parts.
@@ -168,6 +171,63 @@ TEST_F(Clmlf, PaddingAndTheBatchChangeNothing) {
   EXPECT_TRUE(close(model->forward(wider, {}).logits, logits, 1e-5));
   for (int64_t row = 0; row < batch.size(); ++row)
     EXPECT_TRUE(close(model->forward(batch.slice(row, 1), {}).logits, logits.narrow(0, row, 1), 1e-5)) << "row " << row;
+}
+
+// L_data of a batch whose pictures are turned in the second view where `turned` says so, column by column, by loops.
+double naive_data_loss(ClmlfModel& model, const Batch& batch, const std::vector<bool>& turned, double temperature) {
+  const at::NoGradGuard no_grad;
+  ClmlfView first = model->first_view(batch), second = model->second_view(batch);
+  second.pixel_values = batch.pixel_values.clone();
+  const int64_t width = batch.pixel_values.size(3);
+  for (size_t post = 0; post < turned.size(); ++post) {
+    for (int64_t x = 0; turned[post] && x < width; ++x) {
+      const auto row = static_cast<int64_t>(post);
+      second.pixel_values[row].select(2, x).copy_(batch.pixel_values[row].select(2, width - 1 - x));
+    }
+  }
+  first.features = model->features_of(first, {});
+  second.features = model->features_of(second, {});
+  const at::Tensor z = model->contrast_first->forward(model->represent(first, batch, {})).to(at::kDouble);
+  const at::Tensor other = model->contrast_second->forward(model->represent(second, batch, {})).to(at::kDouble);
+  double loss = 0;
+  for (int64_t i = 0; i < z.size(0); ++i) {
+    double sum = 0;
+    const auto score = [&](int64_t j) { return (z[i] * other[j]).sum().item<double>() / temperature; };
+    for (int64_t j = 0; j < z.size(0); ++j) sum += std::exp(score(j) - score(i));
+    loss += std::log(sum) / static_cast<double>(z.size(0));
+  }
+  return loss;
+}
+
+// Where pictures are augmented, the second view of one post in two is turned left to right, others at every step.
+TEST_F(Clmlf, TheSecondViewTurnsPictures) {
+  for (const Augment augment : {Augment::kFlip, Augment::kNone}) {
+    ClmlfOptions options = tiny_clmlf(golden_);
+    options.towers.image.pixels.augment = augment;
+    ClmlfModel model = model_of(golden_, options);
+    Batch batch = golden_clmlf_batch(golden_);
+    batch.feature_map = at::Tensor();
+    batch.pixel_values = test::recipe("pixels", {batch.size(), 3, 32, 32}, 2.0);
+    ClmlfObjective objective(model, context());
+    size_t together = 0;
+    std::set<std::vector<bool>> seen;
+    for (uint64_t step = 0; step < 4; ++step) {
+      RandomStream draws(3, "second_view", step);  // context()'s seed
+      std::vector<bool> turned(static_cast<size_t>(batch.size()), false);
+      for (size_t i = 0; augment == Augment::kFlip && i < turned.size(); ++i) turned[i] = draws.chance(0.5);
+      together += static_cast<size_t>(std::count(turned.begin(), turned.end(), true));
+      seen.insert(turned);
+      const double expected = naive_data_loss(model, batch, turned, options.net.temperature);
+      EXPECT_NEAR(objective.step(batch, {.training = true}).part("data").mean().item<double>(), expected, 1e-5 * (1 + expected));
+      const Losses parts = objective.step_in_parts(batch, {.training = true}, {.micro_batch = 4});
+      EXPECT_NEAR(parts.part("data").mean().item<double>(), expected, 1e-5 * (1 + expected));
+      objective.commit();
+    }
+    EXPECT_EQ(seen.size() > 1, augment == Augment::kFlip);
+    EXPECT_EQ(together > 0, augment == Augment::kFlip);
+    const std::vector<bool> none(static_cast<size_t>(batch.size()), false), all(none.size(), true);
+    EXPECT_GT(std::abs(naive_data_loss(model, batch, none, 1) - naive_data_loss(model, batch, all, 1)), 1e-4);  // it can be told
+  }
 }
 
 TEST_F(Clmlf, OverfitsItsPosts) {

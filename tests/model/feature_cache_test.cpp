@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "core/error.h"
@@ -12,6 +13,7 @@
 #include "encoders/vision_transformer.h"
 #include "image/decode.h"
 #include "image/encode.h"
+#include "image/resize.h"
 #include "reference/temporary_folder.h"
 #include "reference/tensors.h"
 #include "tensor/loader.h"
@@ -85,6 +87,15 @@ TEST_F(FeatureCache, HoldsTheGridOfEveryPost) {
   EXPECT_EQ(folders(), 2u);
 }
 
+TEST_F(FeatureCache, IsNotMadeWhereNoPictureIsThere) {
+  EXPECT_TRUE(may_cache_features(pixels_, true, data_));
+  EXPECT_FALSE(may_cache_features(pixels_, false, data_));
+  for (Post& post : data_.posts) post.image = fs::path(folder_ / "gone.png");
+  EXPECT_FALSE(may_cache_features(pixels_, true, data_));
+  for (Post& post : data_.posts) post.image = {};
+  EXPECT_FALSE(may_cache_features(pixels_, true, data_));
+}
+
 TEST_F(FeatureCache, IsFoundAgainAndMadeAnewWhenAnythingElseIsAsked) {
   static_cast<void>(cached_grids(*backbone_, data_, pixels_, cache()));
   const fs::path file = fs::directory_iterator(folder_ / "cache")->path() / "features.safetensors";
@@ -112,6 +123,103 @@ TEST_F(FeatureCache, IsFoundAgainAndMadeAnewWhenAnythingElseIsAsked) {
     backbone_->parameters().back().add_(1);
   }
   EXPECT_NE(feature_key(*backbone_, data_, pixels_, false), rewritten);
+}
+
+// What a loop over regions gives, written from the definition: cut, resized, normalised, through the network, its grid averaged.
+at::Tensor regions_one_by_one(ResNet& network, const Image& whole, const ImageOptions& options, int64_t size) {
+  const int64_t side = whole.width / 32;
+  at::Tensor found = at::empty({network->feature_size(), side, side});
+  for (int64_t i = 0; i < side; ++i) {
+    for (int64_t j = 0; j < side; ++j) {
+      Image cut = make_image(32, 32, 0, 0, 0);
+      for (int64_t y = 0; y < 32; ++y) {
+        for (int64_t x = 0; x < 32; ++x) {
+          for (int c = 0; c < 3; ++c) cut.at(x, y)[c] = whole.at(32 * j + x, 32 * i + y)[c];
+        }
+      }
+      const Image large = resize(cut, size, size, Filter::kBilinear);
+      at::Tensor seen = at::empty({1, 3, size, size});
+      for (int64_t c = 0; c < 3; ++c) {
+        for (int64_t y = 0; y < size; ++y) {
+          for (int64_t x = 0; x < size; ++x) {
+            const auto k = static_cast<size_t>(c);
+            seen[0][c][y][x] = (large.at(x, y)[c] / 255.0 - options.mean[k]) / options.std[k];
+          }
+        }
+      }
+      const at::Tensor grid = network->forward(seen, false)[0];
+      for (int64_t channel = 0; channel < grid.size(0); ++channel) {
+        double sum = 0;
+        for (int64_t y = 0; y < grid.size(1); ++y) {
+          for (int64_t x = 0; x < grid.size(2); ++x) sum += grid[channel][y][x].item<double>();
+        }
+        found[channel][i][j] = sum / static_cast<double>(grid.size(1) * grid.size(2));
+      }
+    }
+  }
+  return found;
+}
+
+TEST_F(FeatureCache, HoldsTheRegionsOfEveryPicture) {
+  pixels_.size = pixels_.resize = 96;  // 3 x 3 regions
+  pixels_.resize_mode = ResizeMode::kSquash;
+  const auto store = cached_regions(*backbone_, 40, data_, pixels_, cache()).store;
+  const at::NoGradGuard no_grad;
+  for (const int64_t row : {0, 4}) {
+    const FileSpan& picture = data_.posts[static_cast<size_t>(row)].image;
+    const Image whole = resize(decode_image_file(picture, pixels_.decode()).image, 96, 96, Filter::kBilinear);
+    const at::Tensor expected = regions_one_by_one(backbone_, whole, pixels_, 40);
+    EXPECT_TRUE(reference::close(store->gather({row})[0].permute({2, 0, 1}), expected, 1e-5)) << row;
+    EXPECT_GT((expected - expected.mean({1, 2}, true)).abs().max().item<double>(), 1e-3);  // the regions differ
+  }
+  EXPECT_FALSE(store->usable(3));
+  EXPECT_EQ(store->gather({3}).abs().sum().item<double>(), 0);  // and no pass was spent on it
+  // Neither a grid nor regions of another size.
+  EXPECT_NE(cached_regions(*backbone_, 48, data_, pixels_, cache()).folder, cached_regions(*backbone_, 40, data_, pixels_, cache()).folder);
+  static_cast<void>(cached_grids(*backbone_, data_, pixels_, cache()));
+  EXPECT_EQ(folders(), 3u);
+}
+
+TEST_F(FeatureCache, RegionsNeedPicturesThatAreCutEvenlyAndPixelsThatCanBeHadBack) {
+  pixels_.size = pixels_.resize = 40;
+  EXPECT_THROW(cached_regions(*backbone_, 40, data_, pixels_, cache()), ConfigError);
+  pixels_.size = pixels_.resize = 64;
+  pixels_.mean[1] = 1e8;
+  EXPECT_THROW(cached_regions(*backbone_, 40, data_, pixels_, cache()), ConfigError);
+  EXPECT_FALSE(fs::exists(folder_ / "cache") && folders() > 0);
+}
+
+TEST_F(FeatureCache, APartOfTheRowsIsAStoreOfItsOwn) {
+  const auto store = cached_grids(*backbone_, data_, pixels_, cache()).store;
+  const auto part = store->of_rows({4, 3, 0});
+  EXPECT_TRUE(part->gather({2, 0}).equal(store->gather({0, 4})));
+  EXPECT_TRUE(part->usable(0) && !part->usable(1) && part->usable(2));
+  EXPECT_EQ(part->bad().at(1).id, "p3");
+  const auto again = part->of_rows({1, 0});
+  EXPECT_TRUE(again->gather({1}).equal(store->gather({4})));
+  EXPECT_FALSE(again->usable(0));
+  EXPECT_THROW(static_cast<void>(part->of_rows({3})), ShapeError);
+}
+
+// A start that is stopped leaves what it has; the next one ends in the bytes of one that was never stopped.
+TEST_F(FeatureCache, RegionsOfAStartThatWasStoppedAreKept) {
+  pixels_.size = pixels_.resize = 64;
+  const CachedFeatures whole = cached_regions(*backbone_, 40, data_, pixels_, cache());
+  FeatureCacheOptions stopped = cache();
+  stopped.folder = folder_ / "stopped";
+  const std::atomic<int> signal{2};
+  stopped.stop = &signal;
+  for (int start = 0; start < 4; ++start) {
+    EXPECT_THROW(cached_regions(*backbone_, 40, data_, pixels_, stopped), Interrupted) << start;  // one picture further each time
+    EXPECT_TRUE(fs::exists(stopped.folder / (whole.folder + ".rows.partial")));
+  }
+  stopped.stop = nullptr;
+  const CachedFeatures resumed = cached_regions(*backbone_, 40, data_, pixels_, stopped);
+  EXPECT_EQ(resumed.folder, whole.folder);
+  for (const char* name : {"features.safetensors", "features.json"})
+    EXPECT_EQ(read_file(stopped.folder / whole.folder / name), read_file(folder_ / "cache" / whole.folder / name)) << name;
+  EXPECT_EQ(resumed.store->bad().at(3).id, "p3");
+  EXPECT_FALSE(fs::exists(stopped.folder / (whole.folder + ".rows.partial")));
 }
 
 // The lower layers of a Vision Transformer: tokens in place of a grid. The activation is in no weight, and counts in the key all the same.

@@ -1,11 +1,13 @@
 // A checkpoint's config.json with any one of its entries changed: refused by an Error of the project, or harmless; never a reason to take
 // memory, and never another exception.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <utility>
 
 #include "core/error.h"
@@ -79,13 +81,17 @@ class HostileFolder : public ::testing::Test {
   json config_;
 };
 
+auto small_tokenizer() {
+  std::vector<std::string> corpus;
+  for (int i = 0; i < 30; ++i) corpus.insert(corpus.end(), {"a lovely day at the beach", "the storm took the roof", "hello there rain"});
+  return train_sentencepiece(corpus, {.vocab_size = 40});
+}
+
 class HostileConfig : public HostileFolder {
  protected:
   void SetUp() override {
     InfigOptions options = test::small_model_options();
-    std::vector<std::string> corpus;
-    for (int i = 0; i < 30; ++i) corpus.insert(corpus.end(), {"a lovely day at the beach", "the storm took the roof", "hello there rain"});
-    const auto tokenizer = train_sentencepiece(corpus, {.vocab_size = 40});
+    const auto tokenizer = small_tokenizer();
     options.text.encoder.vocab_size = tokenizer->vocab_size();
     options.text.encoder.pad_token_id = tokenizer->pad_id();
     options.finish();
@@ -106,9 +112,12 @@ class HostileBaseline : public HostileFolder, public ::testing::WithParamInterfa
     choice.choose(GetParam());
     ConfigBinder binder;
     choice->bind(binder);
-    std::vector<std::string> keys = test::small_backbone_keys();
-    keys.emplace_back("words.size=4");
-    if (GetParam() == "hsan") keys.emplace_back("captions.from=attributes");
+    std::vector<std::string> keys = {"words.size=4"};
+    if (GetParam() == "hsan") {
+      keys.emplace_back("captions.from=attributes");  // it reads no picture then, and takes no key of one
+    } else {
+      for (const std::string& key : test::small_backbone_keys()) keys.push_back(key);
+    }
     if (GetParam() == "mgnns") {
       for (const char* key : {"mgnns.lstm_size=2", "mgnns.attention_heads=2", "mgnns.graph_size=8", "mgnns.classes=none"})
         keys.emplace_back(key);
@@ -143,6 +152,54 @@ TEST_P(HostileBaseline, AnyNumberAndAnyType) {
 TEST_P(HostileBaseline, AVocabularyOfAnotherSizeIsRefused) {
   WordVocabulary({"a", "lovely", "day", "more"}, WordCut::kLower).save(folder_.path());
   EXPECT_NE(outcome(config_).find("words.json"), std::string::npos) << outcome(config_);
+}
+
+class HostileClmlf : public HostileFolder {
+ protected:
+  void SetUp() override {
+    ModelConfig choice;
+    choice.choose("clmlf");
+    ConfigBinder binder;
+    choice->bind(binder);
+    std::vector<std::string> keys = test::small_backbone_keys();
+    for (const char* key : {"text.hidden_size=16", "text.num_hidden_layers=2", "text.num_attention_heads=2", "text.intermediate_size=32",
+                            "text.position_buckets=8", "text.max_position_embeddings=32", "text.max_length=16", "image.num_hidden_layers=1",
+                            "image.num_attention_heads=2", "image.intermediate_size=32", "clmlf.num_hidden_layers=1",
+                            "clmlf.num_attention_heads=2", "clmlf.intermediate_size=32"})
+      keys.emplace_back(key);
+    for (const std::string& key : keys) apply_override(binder, key);
+    const auto tokenizer = small_tokenizer();
+    choice->adopt_tokenizer(*tokenizer, false);
+    choice->finish();
+    const auto model = choice->make_model(3);
+    model->initialize(1);
+    const std::vector<std::string> labels = {"negative", "neutral", "positive"};
+    save_model({*model, choice, tokenizer.get(), labels, Precision::kFp32}, folder_.path());
+    config_ = json::parse(read_file(folder_ / "config.json"));
+  }
+};
+
+TEST_F(HostileClmlf, AnyNumberAndAnyType) {
+  ASSERT_EQ(outcome(config_), "");
+  EXPECT_GT(change_all({"/clmlf", "/text_encoder", "/image_backbone"}), 300);
+}
+
+// Every size that decides how much is allocated, by the tensor that has it.
+TEST_F(HostileClmlf, WhatTheWeightsHaveIsNamed) {
+  const std::vector<std::tuple<const char*, const char*, const char*>> sizes = {
+      {"text", "hidden_size", "text_encoder.embeddings.LayerNorm.weight"},
+      {"image", "intermediate_size", "image.layer.0.intermediate.dense.weight"},
+      {"image", "num_hidden_layers", "image.layer."},
+      {"clmlf", "intermediate_size", "fusion.layer.0.intermediate.dense.weight"},
+      {"clmlf", "num_hidden_layers", "fusion.layer."}};
+  for (const auto& [section, key, tensor] : sizes) {
+    json config = config_;
+    config["clmlf"][section][key] = 1'000'000'000;
+    const SmallMemory small(uint64_t{600} << 20);
+    const std::string message = outcome(config), named = fmt::format("key clmlf.{}.{}: is 1000000000", section, key);
+    EXPECT_NE(message.find(named), std::string::npos) << message;
+    EXPECT_NE(message.find(tensor), std::string::npos) << message;
+  }
 }
 
 TEST_F(HostileConfig, AnyNumberAndAnyType) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/words.h"
+#include "pages/html.h"
 #include "pages/svg.h"
 
 namespace infig {
@@ -41,6 +42,22 @@ TEST(LineChart, OnePointStaysInsideItsAxes) {
       EXPECT_FALSE(percent && svg.find(">110\u00a0%</text>") != std::string::npos) << value;
     }
   }
+}
+
+TEST(LineChart, OfLinesWithTheSamePointsBothColoursShow) {
+  const auto svg = line_chart({.title = "t",
+                               .series = {{.name = "accuracy", .colour = 0, .x = {1, 2}, .y = {.5, .7}},
+                                          {.name = "macro F1", .colour = 1, .x = {1, 2}, .y = {.5, .7}},
+                                          {.name = "weighted F1", .colour = 2, .x = {1, 2}, .y = {.5, .6}}}});
+  EXPECT_THAT(svg, ::testing::HasSubstr("<g class=\"line s0\">"));
+  EXPECT_THAT(svg, ::testing::HasSubstr("<g class=\"line s1 over\">"));
+  EXPECT_THAT(svg, ::testing::HasSubstr("<g class=\"line s2\">"));
+}
+
+TEST(Html, NamesOfVariantsBreakBetweenTheirPartsAlone) {
+  EXPECT_EQ(html_name("w/o GAM"), "w/o GAM");
+  EXPECT_EQ(html_name("optim.lr=1e-3 & <x>"), "<span class=\"whole\">optim.lr=1e-3</span> &amp; &lt;x&gt;");
+  EXPECT_EQ(html_name(""), "");
 }
 
 TEST(LineChart, HalfAStepIsNoTick) {

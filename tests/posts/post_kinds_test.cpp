@@ -257,6 +257,27 @@ TEST_F(PostKinds, WhiteSpaceIsNoTextToGoBy) {
   EXPECT_EQ(take_in({request}).rows.size(), 1U);
 }
 
+// Text or none, a picture that is whole, truncated, lost or not named; what the model was trained with.
+TEST(PlacesToJudge, NeedATextOrAPicture) {
+  const auto post = [](const std::string& text, bool pictured) {
+    Post one;
+    one.text = text;
+    if (pictured) one.image = FileSpan(std::filesystem::path("a.png"));
+    return one;
+  };
+  const auto bad_as = [](const std::string& status) {
+    BadPicture one;
+    one.status = status;
+    return one;
+  };
+  const std::vector<Post> posts = {post("t", false), post(" ", true), post("", true), post("", true), post("t", true), post("", false)};
+  const std::map<int64_t, BadPicture> bad = {{2, bad_as("absent")}, {3, bad_as("truncated")}, {4, bad_as("broken")}};
+  const std::vector<int64_t> rows = {5, 4, 3, 2, 1, 0};
+  EXPECT_THAT(places_to_judge(posts, rows, bad, true, true), testing::ElementsAre(1, 2, 4, 5));
+  EXPECT_THAT(places_to_judge(posts, rows, bad, true, false), testing::ElementsAre(1, 5));
+  EXPECT_THAT(places_to_judge(posts, rows, bad, false, true), testing::ElementsAre(2, 4));
+}
+
 TEST_F(PostKinds, ATruncatedPictureTakesPart) {
   PostRequest request;
   request.post.image = folder_ / "there.jpg";

@@ -103,7 +103,7 @@ TEST_F(PredictorTest, FaultsStayWithTheirPosts) {
   const Image good = test::noise(32, 32, 4);
   const std::string text_file = "no picture", jpeg = encode_jpeg(test::noise(96, 96, 5), 90);
   PostRequest unreadable;
-  unreadable.fault = "row 3: not JSON";
+  unreadable.fault = "line 3: not JSON";
   const std::vector<PostRequest> posts = {request("a lovely day", pixels(good)),
                                           unreadable,
                                           request("bad \xff byte", pixels(good)),
@@ -125,7 +125,7 @@ TEST_F(PredictorTest, FaultsStayWithTheirPosts) {
     EXPECT_EQ(outcomes[9].probabilities, predictor_->predict({posts[9]}, {})[0].probabilities);
     EXPECT_TRUE(outcomes[9].picture.empty());
     EXPECT_EQ(outcomes[1].fault, PostFault::kRow);
-    EXPECT_EQ(outcomes[1].message, "row 3: not JSON");
+    EXPECT_EQ(outcomes[1].message, "line 3: not JSON");
     EXPECT_EQ(outcomes[2].fault, PostFault::kText);
     EXPECT_THAT(outcomes[2].message, HasSubstr("byte 4"));
     const char* reasons[] = {"unknown format: ", "empty: ", "broken: 3072 bytes for 32 x 31 pixels; expected 2976", "broken: 0 x 5 pixels",

@@ -92,12 +92,12 @@ TEST(HfmSource, Faults) {
   write_hfm_raw(scratch);
   scratch.file("raw/text/test2.txt", "['6', 'six', 0, 1]\r\n['2', 'again', 0, 1]\r\n");
   EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "raw"}); }),
-              ::testing::AllOf(HasSubstr("test2.txt, row 2: id 2 is already in"), HasSubstr("train.txt, row 2")));
+              ::testing::AllOf(HasSubstr("test2.txt, line 2: id 2 is already in"), HasSubstr("train.txt, line 2")));
   scratch.file("raw/text/test2.txt", "['6', 'six', 0, 1]\r\n\r\n['7', 'seven, 0, 1]\r\n");
-  EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "raw"}); }), HasSubstr("test2.txt, row 3, column 7"));
+  EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "raw"}); }), HasSubstr("test2.txt, line 3, column 7"));
   write_hfm_raw(scratch);
   scratch.file("raw/extract/extract_all", "['2', 'a', 'b', 'c', 'd', 'e']\r\n['2', 'a', 'b', 'c', 'd', 'e']\r\n");
-  EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "raw"}); }), HasSubstr("extract_all, row 2: id 2 is already"));
+  EXPECT_THAT(thrown<DataError>([&] { open_hfm({.raw = scratch / "raw"}); }), HasSubstr("extract_all, line 2: id 2 is already"));
 }
 
 class RealHfm : public testing::Test {

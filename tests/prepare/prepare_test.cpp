@@ -46,12 +46,12 @@ TEST(Mvsa, LabelFile) {
   // No header: the first row is a row. The header somewhere else: still no row.
   EXPECT_EQ(parse_mvsa_single_labels("1\tneutral,positive\nid\ttext,image\n", "L").size(), 1U);
   const auto message = [](const char* bytes) { return thrown<DataError>([&] { parse_mvsa_single_labels(bytes, "L"); }); };
-  EXPECT_THAT(message("1\tneutral,positive\n2\tneutral\n"), HasSubstr("L, row 2: \"2\tneutral\" has no tab or no comma"));
-  EXPECT_THAT(message("1 neutral,positive\n"), HasSubstr("row 1"));
-  EXPECT_THAT(message("1\tneutral,happy\n"), HasSubstr("row 1: the image label is \"happy\""));
+  EXPECT_THAT(message("1\tneutral,positive\n2\tneutral\n"), HasSubstr("L, line 2: \"2\tneutral\" has no tab or no comma"));
+  EXPECT_THAT(message("1 neutral,positive\n"), HasSubstr("line 1"));
+  EXPECT_THAT(message("1\tneutral,happy\n"), HasSubstr("line 1: the image label is \"happy\""));
   EXPECT_THAT(message("1\tneutral,positive\tneutral,neutral\tpositive,neutral\n"), HasSubstr("MVSA-Multiple"));
-  EXPECT_THAT(message("1\tneutral,neutral\n1\tneutral,neutral\n"), HasSubstr("row 2: id 1 is already in row 1"));
-  EXPECT_THAT(message("../1\tneutral,neutral\n"), HasSubstr("row 1: the id"));
+  EXPECT_THAT(message("1\tneutral,neutral\n1\tneutral,neutral\n"), HasSubstr("line 2: id 1 is already in line 1"));
+  EXPECT_THAT(message("../1\tneutral,neutral\n"), HasSubstr("line 1: the id"));
   EXPECT_THAT(message("ID\ttext,image\n"), HasSubstr("holds no row"));
 }
 
@@ -196,13 +196,13 @@ TEST(PrepareMvsa, BrokenFoldsAreNamed) {
     scratch.file(std::string("fair/") + name, content);
     return thrown<DataError>([&] { prepare_mvsa_single(fair_fold(scratch, 3), scratch / "out", {}); });
   };
-  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2\n"), HasSubstr("valid_pairlist.txt, row 1: holds 3 cells, expected ID,label"));
-  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2,2\n1,0,0,1\n"), HasSubstr("row 2: the label is neutral, but the rule makes positive"));
+  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2\n"), HasSubstr("valid_pairlist.txt, line 1: holds 3 cells, expected ID,label"));
+  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2,2\n1,0,0,1\n"), HasSubstr("line 2: the label is neutral, but the rule makes positive"));
   EXPECT_THAT(fault("valid_pairlist.txt", "2,3,2,2\n"), HasSubstr("the label is \"3\", expected 0 (neutral)"));
-  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2,2\n2,2,2,2\n"), HasSubstr("row 2: id 2 stands in"));
+  EXPECT_THAT(fault("valid_pairlist.txt", "2,2,2,2\n2,2,2,2\n"), HasSubstr("line 2: id 2 stands in"));
   EXPECT_THAT(fault("valid_pairlist.txt", ""), HasSubstr("holds no row"));
-  EXPECT_THAT(fault("splits/test_3.txt", "5\n"), HasSubstr("test_3.txt, row 1: is \"5\", expected a row of valid_pairlist.txt, 0 to 4"));
-  EXPECT_THAT(fault("splits/test_3.txt", "0\n0\n"), HasSubstr("row 2: row 0 of valid_pairlist.txt stands there twice"));
+  EXPECT_THAT(fault("splits/test_3.txt", "5\n"), HasSubstr("test_3.txt, line 1: is \"5\", expected a row of valid_pairlist.txt, 0 to 4"));
+  EXPECT_THAT(fault("splits/test_3.txt", "0\n0\n"), HasSubstr("line 2: row 0 of valid_pairlist.txt stands there twice"));
   EXPECT_THAT(fault("splits/test_3.txt", "1\n"), HasSubstr("test_3.txt: row 1 (1) is in splits/train_3.txt as well"));
   EXPECT_THAT(thrown<DataError>([&] { prepare_mvsa_single(fair_fold(scratch, 4), scratch / "out", {}); }),
               HasSubstr("train_4.txt: is absent"));
@@ -344,11 +344,14 @@ TEST(PrepareTable, Faults) {
   };
   EXPECT_THAT(message("id,text\n1,up\n"), HasSubstr("header: column \"label\" is missing"));
   EXPECT_THAT(message("id,label\n1,up\n"), HasSubstr("neither a column \"text\" nor"));
-  EXPECT_THAT(message("id,text,label\n1,x,up\n1,y,up\n"), HasSubstr("t.csv, row 3: field \"id\" \"1\" is already in row 2"));
-  EXPECT_THAT(message("id,text,label\n../1,x,up\n"), HasSubstr("row 2: field \"id\""));
-  EXPECT_THAT(message("id,text,label,split\n1,x,up,train\n2,x,up,\n"), HasSubstr("row 2 has a split but row 3 has none"));
-  EXPECT_THAT(message("id,text,label,split\n1,x,up,exam\n"), HasSubstr("row 2: field \"split\" is \"exam\""));
-  EXPECT_THAT(message("id,text,label\n1,x,Up\n", {"up", "down"}), HasSubstr("row 2: field \"label\" is \"Up\", expected one of up, down"));
+  EXPECT_THAT(message("id,text,label\n1,x,up\n1,y,up\n"),
+              HasSubstr("t.csv, line 3 (post 2): field \"id\" \"1\" is already in line 2 (post 1)"));
+  EXPECT_THAT(message("id,text,label\n../1,x,up\n"), HasSubstr("line 2 (post 1): field \"id\""));
+  EXPECT_THAT(message("id,text,label,split\n1,x,up,train\n2,x,up,\n"),
+              HasSubstr("line 2 (post 1) has a split but line 3 (post 2) has none"));
+  EXPECT_THAT(message("id,text,label,split\n1,x,up,exam\n"), HasSubstr("line 2 (post 1): field \"split\" is \"exam\""));
+  EXPECT_THAT(message("id,text,label\n1,x,Up\n", {"up", "down"}),
+              HasSubstr("line 2 (post 1): field \"label\" is \"Up\", expected one of up, down"));
   EXPECT_THAT(message("id,text,label\n1,x,\n"), HasSubstr("no post is left: no label"));
   EXPECT_THAT(message("id,text,label\n"), HasSubstr("no post is left"));
   EXPECT_FALSE(fs::exists(scratch / "out"));

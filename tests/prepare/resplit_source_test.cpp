@@ -96,10 +96,10 @@ TEST(Resplit, ManifestFaults) {
     return thrown<DataError>([&] { resplit(made_up(), {.manifest = file}); });
   };
   EXPECT_THAT(message("a.csv", "id,text\np1,x\n"), HasSubstr("a.csv, header: column \"split\" is missing"));
-  EXPECT_THAT(message("a.csv", "id,split\np1,exam\n"), HasSubstr("a.csv, row 2: field \"split\""));
-  EXPECT_THAT(message("a.csv", "id,split\np1,\n"), HasSubstr("row 2: field \"split\" is missing"));
-  EXPECT_THAT(message("a.csv", "id,split\n,test\n"), HasSubstr("row 2: field \"id\" is missing"));
-  EXPECT_THAT(message("a.csv", "id,split\np1,test\np2,dev\np1,dev\n"), HasSubstr("row 4: its id is already in row 2"));
+  EXPECT_THAT(message("a.csv", "id,split\np1,exam\n"), HasSubstr("a.csv, line 2 (post 1): field \"split\""));
+  EXPECT_THAT(message("a.csv", "id,split\np1,\n"), HasSubstr("line 2 (post 1): field \"split\" is missing"));
+  EXPECT_THAT(message("a.csv", "id,split\n,test\n"), HasSubstr("line 2 (post 1): field \"id\" is missing"));
+  EXPECT_THAT(message("a.csv", "id,split\np1,test\np2,dev\np1,dev\n"), HasSubstr("line 4 (post 3): its id is already in line 2 (post 1)"));
   EXPECT_THAT(message("a.csv", "id,split\nq,test\n"), HasSubstr("names none of the 150 posts"));
   EXPECT_THAT(thrown<DataError>([&] { resplit(made_up(), {.manifest = scratch / "none.csv"}); }), HasSubstr("no such file"));
 }

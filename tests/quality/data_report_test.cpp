@@ -54,7 +54,7 @@ TEST(DataReport, IsWholeAndSafe) {
   EXPECT_THAT(html, HasSubstr("Everything that the data set states"));
   EXPECT_EQ(html, render_data_report(report, {.threads = 3}));
   report.misses = {"train holds 3 < 4"};
-  report.row_faults = {"posts.jsonl, row 2: bad"};
+  report.row_faults = {"posts.jsonl, line 2: bad"};
   EXPECT_THAT(render_data_report(report, {}), HasSubstr("train holds 3 &lt; 4"));
   EXPECT_THROW(render_data_report(report, {.thumbnail = 3}), ConfigError);
 }

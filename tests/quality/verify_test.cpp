@@ -132,8 +132,9 @@ TEST(Verify, FaultyRowsAreAllListed) {
                "{\"id\":\"2\",\"label\":\"z\",\"split\":\"train\"}\n{\"id\":\"3\",\"label\":\"y\",\"split\":\"dev\"}\n");
   const auto report = verify_data(scratch.path(), {});
   EXPECT_EQ(report.data.posts.size(), 2U);
-  EXPECT_THAT(report.row_faults, ElementsAre(HasSubstr("row 2: no valid JSON"), HasSubstr("row 3: field \"id\" \"1\" is already in row 1"),
-                                             HasSubstr("row 4: field \"label\" is \"z\"")));
+  EXPECT_THAT(report.row_faults,
+              ElementsAre(HasSubstr("line 2: no valid JSON"), HasSubstr("line 3: field \"id\" \"1\" is already in line 1"),
+                          HasSubstr("line 4: field \"label\" is \"z\"")));
   EXPECT_THAT(report.misses, ElementsAre("3 rows cannot be used"));
   scratch.file("posts.jsonl", "");
   EXPECT_THAT(verify_data(scratch.path(), {}).misses, ElementsAre("there is not one usable post"));

@@ -169,6 +169,28 @@ TEST(JsonTokenizer, SplitSpecialTokensNeverComeOutOfAText) {
   }
 }
 
+// Tokens that the post-processor alone puts around a text; of a prompt of several ids each is an ordinary piece.
+TEST(JsonTokenizer, SplitHidesWhatOnlyTheTemplateNames) {
+  const Folder folder;
+  Json file = by_hand();
+  file["added_tokens"] = Json::array();
+  for (const bool bert : {true, false}) {
+    if (!bert) {
+      file["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [],
+        "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"SpecialToken": {"id": "say", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                   {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+        "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [0], "tokens": ["[CLS]"]}, "[SEP]": {"id": "[SEP]", "ids": [1], "tokens": ["[SEP]"]},
+                           "say": {"id": "say", "ids": [4, 5], "tokens": ["hello", "world"]}}})");
+    }
+    write_file_atomic(folder / "tokenizer.json", file.dump());
+    const std::string text = "hello [SEP] world [CLS]";
+    const Ids kept = load_tokenizer(folder, SpecialInText::kKeep)->encode(text, 0).ids;
+    const Ids split = load_tokenizer(folder, SpecialInText::kSplit)->encode(text, 0).ids;
+    EXPECT_EQ(kept, bert ? (Ids{0, 4, 1, 5, 0, 1}) : (Ids{0, 4, 5, 4, 1, 5, 0, 1}));
+    EXPECT_EQ(split, bert ? (Ids{0, 4, 2, 5, 2, 1}) : (Ids{0, 4, 5, 4, 2, 5, 2, 1}));
+  }
+}
+
 TEST(JsonTokenizer, SplitHoldsForEveryOtherTokenizer) {
   for (const std::string kind : {"bert", "mpnet", "roberta", "roberta_prefix", "clip"}) {
     const auto tokenizer = load_tokenizer(kGolden / kind, SpecialInText::kSplit);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr const char* kFrozenImage = "image";
 constexpr const char* kFrozenScene = "scene";
+constexpr const char* kFrozenWhole = "whole";
 
 // A row of ids for each post, all of one length, 0 behind them.
 class IdRows : public RowSource {
@@ -94,7 +95,8 @@ LoaderInputs BaselineModel::inputs(const Tokenizer* tokenizer) const {
 std::map<std::string, std::string> BaselineModel::add_training_inputs(PostLoader& loader, const InputContext& context) {
   const BaselineOptions& options = *options_;
   std::map<std::string, std::string> folders;
-  if (!options.reads_pictures() || context.without == Without::kImage || !may_cache_features(options.image.pixels, context.cache))
+  if (!options.reads_pictures() || context.without == Without::kImage ||
+      !may_cache_features(options.image.pixels, context.cache, *context.data))
     return folders;
   const FeatureCacheOptions how = {
       .folder = context.folder, .half = context.half_features, .workers = context.workers, .stop = context.stop};
@@ -102,6 +104,16 @@ std::map<std::string, std::string> BaselineModel::add_training_inputs(PostLoader
     return grid ? cached_grids(backbone, *context.data, options.image.pixels, how)
                 : cached_pooled(backbone, *context.data, options.image.pixels, how);
   };
+  if (passes_ != nullptr) {
+    const CachedFeatures regions = cached_regions(*backbone_, options.image.region_size, *context.data, options.image.pixels, how);
+    loader.use_features(regions.store);
+    folders[kFrozenImage] = regions.folder;
+    if (!options.names_classes()) return folders;
+    const CachedFeatures whole = cached(*backbone_, false);
+    loader.use_column(BatchColumn::kWhole, std::make_shared<StoredFeatures>(whole.store));
+    folders[kFrozenWhole] = whole.folder;
+    return folders;
+  }
   const bool shared = scene_backbone_ == nullptr;
   const CachedFeatures object = cached(*backbone_, needs_.object_grid || (shared && needs_.scene_grid));
   loader.use_features(object.store);
@@ -111,6 +123,13 @@ std::map<std::string, std::string> BaselineModel::add_training_inputs(PostLoader
   loader.use_column(BatchColumn::kScene, std::make_shared<StoredFeatures>(scene.store));
   folders[kFrozenScene] = scene.folder;
   return folders;
+}
+
+void BaselineModel::add_found_inputs(PostLoader& loader, const FoundInputs& found) {
+  if (passes_ == nullptr || options_->names_classes()) return;
+  const auto store = found_regions(*backbone_, options_->image.region_size, *found.data, options_->image.pixels,
+                                   {.folder = found.folder, .half = half_features()});
+  if (store != nullptr) loader.use_features(store->of_rows(*found.rows));
 }
 
 }  // namespace infig

@@ -13,9 +13,8 @@
 namespace infig {
 
 struct BaselineTraits {
-  const char* name;               // model.name
-  bool reconstruction = false;    // the paper could not be read in full
-  bool grid_for_regions = false;  // the grid of one pass stands in for regions of 32 pixels, each put through the network
+  const char* name;             // model.name
+  bool reconstruction = false;  // the paper could not be read in full
 };
 
 template <typename Net, typename Options>
@@ -36,7 +35,6 @@ class BaselineOf final : public BaselineOptions {
   std::vector<std::string> net_marks() const override {
     std::vector<std::string> marks;
     if (traits_.reconstruction) marks.emplace_back("reconstruction");
-    if (traits_.grid_for_regions) marks.emplace_back("regions=grid");
     return marks;
   }
   void bind_net(ConfigBinder& binder) override { bind_options(binder, net); }

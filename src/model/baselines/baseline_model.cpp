@@ -37,6 +37,7 @@ BaselineModel::BaselineModel(const BaselineOptions& options, int64_t num_labels)
     backbone_ = make_image_backbone(options.image.backbone());
     register_tower(*this, "image_encoder", backbone_);
   }
+  if (options.region_passes()) passes_ = std::make_unique<RegionPasses>(*backbone_, options.image.pixels, options.image.region_size);
   if (options.own_scene()) {
     scene_backbone_ = make_image_backbone(*options.image.published_scene);
     register_tower(*this, "scene_encoder", scene_backbone_);
@@ -131,23 +132,44 @@ nlohmann::json BaselineModel::facts() const {
   return facts;
 }
 
-// `stored`: the tower's output from the cache, or undefined. What is rounded to fp16 is what a cache would hold.
+at::Tensor BaselineModel::rounded(const at::Tensor& features) const {
+  return half_features() ? features.to(at::kHalf).to(at::kFloat) : features;
+}
+
+// `stored`: the tower's output from the cache, or undefined.
 BaselineModel::Features BaselineModel::features(ImageBackbone& backbone, const at::Tensor& stored, const Batch& batch, bool grid,
                                                 bool pooled) const {
   const at::NoGradGuard no_grad;
   const AutocastScope fp32(Precision::kFp32, batch.device());
-  const auto rounded = [this](const at::Tensor& x) { return half_features() ? x.to(at::kHalf).to(at::kFloat) : x; };
   Features found;
   if (!grid) {
     const bool ready = stored.defined();
-    at::Tensor mean = ready ? stored : rounded(backbone.pooled(backbone.features(batch.pixel_values, false)));
+    at::Tensor mean = ready ? stored : rounded(backbone.pooled(backbone.features_where(batch.pixel_values, batch.has_image)));
     found.pooled = mean.masked_fill(batch.has_image.logical_not().unsqueeze(1), 0.0);
     return found;
   }
-  const at::Tensor map = stored.defined() ? stored : rounded(backbone.features(batch.pixel_values, false));
+  const at::Tensor map = stored.defined() ? stored : rounded(backbone.features_where(batch.pixel_values, batch.has_image));
   const at::Tensor missing = batch.has_image.logical_not();
   found.grid = backbone.grid(map).masked_fill(missing.view({-1, 1, 1}), 0.0);
   if (pooled) found.pooled = backbone.pooled(map).masked_fill(missing.unsqueeze(1), 0.0);
+  return found;
+}
+
+// Regions are the grid; what tells the picture's classes is a pass of its own over the picture in one piece.
+BaselineModel::Features BaselineModel::region_features(const Batch& batch) const {
+  const at::NoGradGuard no_grad;
+  const AutocastScope fp32(Precision::kFp32, batch.device());
+  const at::Tensor stored = batch.feature_map;
+  const at::Tensor map = stored.defined() ? stored : rounded(passes_->features(batch.pixel_values, batch.has_image));
+  const at::Tensor missing = batch.has_image.logical_not();
+  Features found;
+  found.grid = map.flatten(2).transpose(1, 2).masked_fill(missing.view({-1, 1, 1}), 0.0);
+  if (!options_->names_classes()) return found;
+  const auto column = batch.columns.find(BatchColumn::kWhole);
+  const at::Tensor whole = column != batch.columns.end()
+                               ? column->second
+                               : rounded(backbone_->pooled(backbone_->features_where(batch.pixel_values, batch.has_image)));
+  found.pooled = whole.masked_fill(missing.unsqueeze(1), 0.0);
   return found;
 }
 
@@ -155,7 +177,7 @@ void BaselineModel::add_picture(BaselineInputs& inputs, const Batch& batch) {
   const bool shared = scene_backbone_ == nullptr;
   const bool grid = needs_.object_grid || (shared && needs_.scene_grid);
   const bool pooled = needs_.object || (shared && needs_.scene) || options_->names_classes();
-  const Features object = features(*backbone_, batch.feature_map, batch, grid, pooled);
+  const Features object = passes_ ? region_features(batch) : features(*backbone_, batch.feature_map, batch, grid, pooled);
   const auto scene_column = batch.columns.find(BatchColumn::kScene);
   const at::Tensor stored = scene_column == batch.columns.end() ? at::Tensor() : scene_column->second;
   const Features scene = shared ? object : features(*scene_backbone_, stored, batch, needs_.scene_grid, needs_.scene);

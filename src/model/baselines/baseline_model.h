@@ -16,6 +16,7 @@
 #include "model/baselines/baseline_options.h"
 #include "model/classification_objective.h"
 #include "model/model.h"
+#include "model/region_passes.h"
 
 namespace infig {
 
@@ -33,6 +34,7 @@ class BaselineModel : public Model {
   void load_pretrained() override;
   LoaderInputs inputs(const Tokenizer* tokenizer) const override;
   std::map<std::string, std::string> add_training_inputs(PostLoader& loader, const InputContext& context) override;
+  void add_found_inputs(PostLoader& loader, const FoundInputs& found) override;  // the regions of pictures
   nlohmann::json facts() const override;
   std::vector<std::string> marks() const override { return options_->marks(); }
 
@@ -44,6 +46,8 @@ class BaselineModel : public Model {
     at::Tensor grid, pooled;  // undefined where they are not needed
   };
   Features features(ImageBackbone& backbone, const at::Tensor& stored, const Batch& batch, bool grid, bool pooled) const;
+  Features region_features(const Batch& batch) const;
+  at::Tensor rounded(const at::Tensor& features) const;  // to fp16, where a cache would hold them so
   void add_picture(BaselineInputs& inputs, const Batch& batch);
   void add_class_words(BaselineInputs& inputs, const at::Tensor& pooled) const;
   std::vector<at::Tensor> word_tables() const;
@@ -54,6 +58,7 @@ class BaselineModel : public Model {
   BaselineNeeds needs_;
   std::shared_ptr<BaselineNet> net_;
   std::shared_ptr<ImageBackbone> backbone_, scene_backbone_;  // null where they are not needed
+  std::unique_ptr<RegionPasses> passes_;                      // null unless image.regions=passes
   at::Tensor vectors_found_, class_weight_, class_bias_, class_words_;
 };
 

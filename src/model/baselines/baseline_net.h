@@ -17,6 +17,7 @@ namespace infig {
 struct BaselineNeeds {
   bool words = true, captions = false, attributes = false;
   bool object_grid = false, object = false, scene_grid = false, scene = false;
+  bool regions = false;  // with object_grid: in the original it is of regions, each put through the network by itself
 };
 
 // A batch as these networks read it. Undefined where it is not needed. Words, captions and attributes are ids in one vocabulary of words:

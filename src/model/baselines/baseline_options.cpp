@@ -14,6 +14,7 @@
 #include "model/baselines/baseline_model.h"
 #include "model/baselines/class_words.h"
 #include "model/published_keys.h"
+#include "model/region_passes.h"
 
 namespace infig {
 namespace fs = std::filesystem;
@@ -47,6 +48,7 @@ bool BaselineOptions::names_classes() const {
 
 std::vector<std::string> BaselineOptions::marks() const {
   std::vector<std::string> marks = net_marks();
+  if (needs().regions && !region_passes()) marks.emplace_back("regions=grid");
   if (words.vectors.empty()) marks.emplace_back("random vectors");
   if (reads_pictures() && image.model.empty()) marks.emplace_back("random picture features");
   if (needs().captions && captions.from != PictureWords::kGiven) marks.emplace_back("caption=surrogate");
@@ -96,6 +98,13 @@ void BaselineOptions::bind_image(ConfigBinder& binder) {
                 "with image.model: size, resize, filter, mean and std as the model's own files say, or as the keys here");
   bind_options(binder, image.pixels);
   bind_backbone_keys(binder, image.scratch);
+  if (need.regions) {
+    binder.choice("regions", image.regions, {{"passes", Regions::kPasses}, {"grid", Regions::kGrid}},
+                  "passes (each region of 32 x 32 pixels is put through the network by itself, as the original: image.size=448 takes 196 "
+                  "passes a picture) | grid (the grid of one pass stands in; the run is marked regions=grid)");
+    binder.field("region_size", image.region_size, {.low = 1, .high = 1024},
+                 "with regions=passes: pixels a side to which a region is resized for the network");
+  }
   if (need.captions || need.attributes) {
     binder.field(
         "class_names", image.class_names,
@@ -158,6 +167,7 @@ void BaselineOptions::read_class_names() {
 
 void BaselineOptions::resolve(bool random_init) {
   if (random_init) {
+    require_models({{"captions.file", captions.file}});
     if (names_classes())
       throw wrong("captions.from and attributes.from: classes are read off image.model's classifier, which --random-init leaves out");
     image.model.clear();
@@ -165,13 +175,11 @@ void BaselineOptions::resolve(bool random_init) {
     words.vectors.clear();
     return;
   }
-  require_models({{"image.model", image.model}, {"scene.model", image.scene_model}});
-  if (!words.vectors.empty() && !fs::exists(words.vectors)) {
-    throw DataError(
-        fmt::format("words.vectors={}: no such file; give a file of word vectors (GloVe, word2vec as text, fastText .vec), or leave "
-                    "the key out for random ones",
-                    words.vectors));
-  }
+  require_models({{"image.model", image.model},
+                  {"scene.model", image.scene_model},
+                  {"image.class_names", names_classes() ? image.class_names : ""},
+                  {"words.vectors", words.vectors},
+                  {"captions.file", captions.file}});
   if (!image.model.empty()) {
     const PublishedBackbone published = load_image_backbone(image.model);
     take_published(image_backbone_options(published.backbone->config()), published.pixels);
@@ -219,6 +227,22 @@ void BaselineOptions::adopt(const nlohmann::json& config, const std::string& whe
   if (class_names.classes < 1 || class_names.width < 1) fields.refuse("class_names", "two numbers from 1");
 }
 
+// The keys of section image that say something else than their defaults, as KEY=VALUE, ...
+std::string BaselineOptions::touched_image_keys() const {
+  const std::unique_ptr<ModelOptions> own = clone(), fresh = clone();
+  dynamic_cast<BaselineOptions&>(*fresh).image = {};
+  ConfigBinder now, defaults;
+  own->bind(now);
+  fresh->bind(defaults);
+  std::string touched;
+  for (size_t i = 0; i < now.fields().size(); ++i) {
+    const ConfigField& field = now.fields()[i];
+    if (field.key.starts_with("image.") && field.get() != defaults.fields()[i].get())
+      touched += fmt::format("{}{}={}", touched.empty() ? "" : ", ", field.key, field.get());
+  }
+  return touched;
+}
+
 void BaselineOptions::check_keys() const {
   if (needs().captions) {
     if (captions.from == PictureWords::kGiven && captions.file.empty()) {
@@ -242,9 +266,28 @@ void BaselineOptions::check_keys() const {
     throw wrong(fmt::format("image.class_names={}: is read with captions.from=classes or attributes.from=classes alone; leave it out",
                             image.class_names));
   }
-  if (!reads_pictures() && !image.model.empty())
+  if (reads_pictures()) return;
+  if (const std::string touched = touched_image_keys(); !touched.empty())
+    throw wrong(fmt::format("{}: {} reads no picture with captions.from=given or attributes; leave out what is named", touched, name()));
+}
+
+void BaselineOptions::check_image_size() const {
+  const ImageBackboneOptions backbone = image.backbone();
+  const int64_t size = image.pixels.size;
+  const bool passes = region_passes();
+  if (passes && size % kRegionSide != 0) {
     throw wrong(
-        fmt::format("image.model={}: {} reads no picture with captions.from=given or attributes; leave it out", image.model, name()));
+        fmt::format("image.size: {} pixels cannot be cut into regions of {}; choose a multiple of it (448 gives 14 x 14), or set "
+                    "image.regions=grid",
+                    size, kRegionSide));
+  }
+  if (passes && cells_of(backbone, image.region_size) == 0) {
+    throw wrong(fmt::format("image.region_size: {} pixels are no size for the backbone; choose a multiple of {}", image.region_size,
+                            stride_of(backbone)));
+  }
+  const bool whole = !passes || names_classes();  // whether the network sees the picture in one piece
+  if ((whole && cells_of(backbone, size) == 0) || (own_scene() && cells_of(*image.published_scene, size) == 0))
+    throw wrong(fmt::format("image.size: {} pixels are no size for the backbone; choose a multiple of {}", size, stride_of(backbone)));
 }
 
 void BaselineOptions::finish() {
@@ -252,10 +295,7 @@ void BaselineOptions::finish() {
   if (reads_pictures()) {
     image.pixels.validate();
     if (!image.published) image.scratch.validate();
-    if (cells_of(image.backbone(), image.pixels.size) == 0 || (own_scene() && cells_of(*image.published_scene, image.pixels.size) == 0)) {
-      throw wrong(fmt::format("image.size: {} pixels are no size for the backbone; choose a multiple of {}", image.pixels.size,
-                              stride_of(image.backbone())));
-    }
+    check_image_size();
   }
   loss.validate();
   validate_net();
@@ -326,6 +366,12 @@ void BaselineOptions::complete_posts(DataSet& data) const {
     log_warning("{} of {} posts have {}; the others have none", found, data.posts.size(), what);
   };
   const bool captions_wanted = needs().captions && captions.from == PictureWords::kGiven;
+  if (captions_wanted && !fs::exists(captions.file)) {
+    throw DataError(
+        fmt::format("captions.file={}: no such file, from which the run reads captions (id<TAB>caption); put it back, or give another "
+                    "(evaluate --captions FILE)",
+                    captions.file));
+  }
   if (captions_wanted) say("a caption", add_captions(data.posts, data.called(), captions.file));
   const bool as_captions = needs().captions && captions.from == PictureWords::kAttributes;
   if (!as_captions && (!needs().attributes || attributes.from != PictureWords::kGiven)) return;

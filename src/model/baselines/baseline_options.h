@@ -46,11 +46,19 @@ struct AttributeOptions {
   int64_t count = 5;  // words a post
 };
 
+// Where the regions of a picture come from, of networks whose original reads regions.
+enum class Regions {
+  kPasses,  // each region of 32 pixels is put through the network by itself (model/region_passes.h)
+  kGrid,    // the grid of one pass stands in: marked regions=grid
+};
+
 struct FrozenImageOptions {
   std::string model;        // folder or file of a published backbone; empty: from scratch, random and frozen
   std::string scene_model;  // of a second one for scenes; empty: the first
   std::string class_names;  // file with a name a line, in the order of the classifier's rows
   bool own_pixels = true;   // image.preprocess
+  Regions regions = Regions::kGrid;
+  int64_t region_size = 256;  // pixels a side that the network sees of a region, with kPasses
   ImageOptions pixels = {.augment = Augment::kNone};
   ResNetOptions scratch;                                                     // of a backbone from scratch
   std::optional<ImageBackboneOptions> published = {}, published_scene = {};  // once resolve() or adopt() has read them. Not keys
@@ -90,6 +98,7 @@ class BaselineOptions : public ModelOptions {
   bool needs_scene() const { return needs().scene || needs().scene_grid; }
   bool reads_pictures() const { return needs_pooled() || needs_grid(); }
   bool own_scene() const { return needs_scene() && !image.scene_model.empty(); }  // whether scenes have a tower of their own
+  bool region_passes() const { return needs().regions && image.regions == Regions::kPasses; }
   // Whether names of classes stand in for captions or attributes.
   bool names_classes() const;
   // What marks a run: what stood in for something, and what the network is. "random vectors", "caption=surrogate", ...
@@ -122,7 +131,9 @@ class BaselineOptions : public ModelOptions {
   void bind_image(ConfigBinder& binder);
   void read_class_names();
   void take_published(const ImageBackboneOptions& published, const ImageOptions& own);
+  std::string touched_image_keys() const;
   void check_keys() const;
+  void check_image_size() const;
 };
 
 }  // namespace infig

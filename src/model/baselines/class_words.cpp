@@ -40,10 +40,10 @@ std::vector<std::string> read_names_of_classes(const std::filesystem::path& file
       if (blank == 0) blank = lines.number();
       continue;
     }
-    if (blank != 0) throw DataError(fmt::format("{}: is blank; expected the name of class {}", row_place(file, blank), names.size()));
+    if (blank != 0) throw DataError(fmt::format("{}: is blank; expected the name of class {}", line_place(file, blank), names.size()));
     if (const size_t bad = find_invalid_utf8(name); bad != std::string_view::npos)
       throw DataError(
-          fmt::format("{}: is not UTF-8 (byte {}); expected the name of class {}", row_place(file, lines.number()), bad, names.size()));
+          fmt::format("{}: is not UTF-8 (byte {}); expected the name of class {}", line_place(file, lines.number()), bad, names.size()));
     names.emplace_back(name);
   }
   if (names.empty()) throw DataError(fmt::format("{}: holds no names; expected one a line, that of class 0 first", file.string()));

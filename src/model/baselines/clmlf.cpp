@@ -83,7 +83,8 @@ ClmlfView ClmlfModelImpl::first_view(const Batch& batch) const {
   return {.input_ids = batch.input_ids,
           .attention_mask = batch.attention_mask,
           .pixel_values = batch.pixel_values,
-          .features = batch.feature_map};
+          .features = batch.feature_map,
+          .has_image = batch.has_image};
 }
 
 ClmlfView ClmlfModelImpl::second_view(const Batch& batch) const {
@@ -94,7 +95,8 @@ ClmlfView ClmlfModelImpl::second_view(const Batch& batch) const {
   return {.input_ids = at::where(there, shifted - 1, at::full_like(shifted, text_encoder->pad_token_id())),
           .attention_mask = there.to(at::kLong),
           .pixel_values = batch.pixel_values,
-          .features = batch.feature_map};
+          .features = batch.feature_map,
+          .has_image = batch.has_image};
 }
 
 at::Tensor ClmlfModelImpl::features_of(const ClmlfView& view, const ForwardOptions& how) {
@@ -104,7 +106,8 @@ at::Tensor ClmlfModelImpl::features_of(const ClmlfView& view, const ForwardOptio
   if (options_.towers.image.finetune) return image_backbone->features(view.pixel_values, statistics);
   const at::AutoGradMode no_grad(false);
   const AutocastScope fp32(Precision::kFp32, view.pixel_values.device());
-  const at::Tensor features = image_backbone->features(view.pixel_values, statistics);
+  const at::Tensor features =
+      statistics ? image_backbone->features(view.pixel_values, true) : image_backbone->features_where(view.pixel_values, view.has_image);
   return half_features() ? features.to(at::kHalf).to(at::kFloat) : features;
 }
 

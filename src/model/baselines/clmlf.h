@@ -61,6 +61,7 @@ struct ClmlfView {
   at::Tensor input_ids, attention_mask;  // [B, L] int64
   at::Tensor pixel_values;               // [B, 3, S, S] float, if features is undefined
   at::Tensor features;                   // [B, c, h, w] float, of the backbone
+  at::Tensor has_image;                  // [B] bool
 };
 
 // Parameters: text_encoder.*, image_backbone.*, text_projection.*, grid_projection.*, cls_projection.*, image.layer.N.*, fusion.layer.N.*,

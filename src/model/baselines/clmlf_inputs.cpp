@@ -128,7 +128,7 @@ std::map<std::string, std::string> ClmlfModelImpl::add_training_inputs(PostLoade
     log_info("picture features are computed at every step: clmlf.strict uses the batch's statistics");
     return {};
   }
-  if (!may_cache_features(picture.pixels, context.cache)) return {};
+  if (!may_cache_features(picture.pixels, context.cache, *context.data)) return {};
   const CachedFeatures cached =
       cached_grids(*image_backbone, *context.data, picture.pixels,
                    {.folder = context.folder, .half = context.half_features, .workers = context.workers, .stop = context.stop});

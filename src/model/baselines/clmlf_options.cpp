@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "model/published_keys.h"
 
 namespace infig {
 namespace {
@@ -58,12 +59,8 @@ void ClmlfOptions::bind(ConfigBinder& binder) {
 }
 
 void ClmlfOptions::resolve(bool random_init) {
+  require_models({{"clmlf.back_translation", net.back_translation}});
   towers.resolve(random_init);
-  if (random_init || net.back_translation.empty() || std::filesystem::exists(net.back_translation)) return;
-  throw DataError(fmt::format(
-      "clmlf.back_translation={}: no such file; give a JSON list of {{\"id\", \"text_translation\"}}, or leave the key out, which "
-      "makes second texts by leaving words out",
-      net.back_translation));
 }
 
 // What a checkpoint says of the encoders stands where INFIG has it; the keys stand under this model's name.

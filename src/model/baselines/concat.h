@@ -33,7 +33,7 @@ class ConcatNet : public BaselineNet {
  public:
   ConcatNet(const BaselineSizes& sizes, const ConcatOptions& options);
   at::Tensor logits(const BaselineInputs& inputs, DropoutSource* dropout) override;
-  BaselineNeeds needs() const override { return {.attributes = options_.attributes, .object_grid = true}; }
+  BaselineNeeds needs() const override { return {.attributes = options_.attributes, .object_grid = true, .regions = true}; }
   void initialize(uint64_t seed) override;
 
  private:

@@ -16,19 +16,16 @@ ForwardLstmImpl::ForwardLstmImpl(int64_t in_size, int64_t size) : size_(size) {
   for (const auto& item : lstm->named_parameters()) register_parameter(item.key(), item.value());
 }
 
+// As BiLstm, not packed: on CPUs the fused kernel takes whole batches alone. What stands behind a row's last step is computed and left out.
 at::Tensor ForwardLstmImpl::forward(const at::Tensor& x, const at::Tensor& mask) {
   const AutocastScope fp32(Precision::kFp32, x.device());
   std::vector<at::Tensor> weights;
   for (const auto& item : named_parameters(/*recurse=*/false)) weights.push_back(item.value());
-  // Packing wants rows from the longest to the shortest, of one step at least.
-  const auto [lengths, order] = at::sort(mask.sum(1).clamp_min(1), /*stable=*/true, /*dim=*/0, /*descending=*/true);
-  const at::Tensor input = x.to(weights.front().scalar_type()).index_select(0, order);
-  const auto [packed, sizes] = at::_pack_padded_sequence(input, lengths.cpu(), true);
+  const at::Tensor input = x.to(weights.front().scalar_type());
   const at::Tensor zeros = at::zeros({1, x.size(0), size_}, input.options().requires_grad(false));
-  const at::Tensor states =
-      std::get<0>(at::lstm(packed, sizes, {zeros, zeros}, weights, true, 1, 0.0, at::GradMode::is_enabled(), /*bidirectional=*/false));
-  const at::Tensor padded = std::get<0>(at::_pad_packed_sequence(states, sizes, true, 0.0, x.size(1)));
-  return padded.index_select(0, at::argsort(order)).masked_fill(mask.logical_not().unsqueeze(2), 0.0);
+  const at::Tensor states = std::get<0>(
+      at::lstm(input, {zeros, zeros}, weights, true, 1, 0.0, at::GradMode::is_enabled(), /*bidirectional=*/false, /*batch_first=*/true));
+  return states.masked_fill(mask.logical_not().unsqueeze(2), 0.0);
 }
 
 ContextAttentionImpl::ContextAttentionImpl(int64_t state_size, int64_t size) {

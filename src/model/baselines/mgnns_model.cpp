@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "linear/cooccurrence.h"
 #include "model/baselines/class_words.h"
+#include "model/published_keys.h"
 
 namespace infig {
 namespace {
@@ -85,12 +86,9 @@ void MgnnsModelOptions::validate_net() const {
 }
 
 void MgnnsModelOptions::resolve(bool random_init) {
+  if (classes == ClassSource::kGiven) require_models({{"mgnns.objects", objects}, {"mgnns.scenes", scenes}});
   BaselineOptions::resolve(random_init);
   if (random_init && classes == ClassSource::kClassifier) classes = ClassSource::kNone;  // there is no classifier then
-  for (const std::string& file : {objects, scenes}) {
-    if (classes == ClassSource::kGiven && !file.empty() && !std::filesystem::exists(file))
-      throw DataError(fmt::format("{}: no such file; mgnns.objects and mgnns.scenes name files of detections (id<TAB>name)", file));
-  }
 }
 
 PictureClasses MgnnsModelOptions::classes_of(const DataSet& posts, bool of_scenes) const {
@@ -138,6 +136,12 @@ void MgnnsModelOptions::adopt_tokenizer(const Tokenizer& tokenizer, bool random_
 
 void MgnnsModelOptions::adopt(const nlohmann::json& config, const std::string& where) {
   BaselineOptions::adopt(config, where);
+  adopt_start(config, where);
+}
+
+void MgnnsModelOptions::adopt_start(const nlohmann::json& config, const std::string& where) {
+  if (!config.contains("graphs"))
+    throw CheckpointError(fmt::format("{}: has no graphs, is no run of mgnns; start from one of mgnns", where));
   const JsonFields sizes = JsonFields(config, where).object("graphs");
   graphs = {.pairs = sizes.integer("pairs"), .objects = sizes.integer("objects"), .scenes = sizes.integer("scenes")};
   if (graphs.pairs < 0) sizes.refuse("pairs", "a number from 0");

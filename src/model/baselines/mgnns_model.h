@@ -63,6 +63,7 @@ class MgnnsModelOptions final : public BaselineOptions {
   void resolve(bool random_init) override;
   bool continues_by_adopting(bool /*random_init*/) const override { return true; }  // the graphs' sizes are of the run's posts
   void adopt(const nlohmann::json& config, const std::string& where) override;
+  void adopt_start(const nlohmann::json& config, const std::string& where) override;
   std::unique_ptr<Tokenizer> make_tokenizer(const DataSet& data) const override;
   void adopt_tokenizer(const Tokenizer& tokenizer, bool random_init) override;
 

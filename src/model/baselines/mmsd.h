@@ -37,7 +37,7 @@ class MmsdNet : public BaselineNet {
  public:
   MmsdNet(const BaselineSizes& sizes, const MmsdOptions& options);
   at::Tensor logits(const BaselineInputs& inputs, DropoutSource* dropout) override;
-  BaselineNeeds needs() const override { return {.attributes = true, .object_grid = true}; }
+  BaselineNeeds needs() const override { return {.attributes = true, .object_grid = true, .regions = true}; }
   void initialize(uint64_t seed) override;
   at::Tensor penalty() override;
 
