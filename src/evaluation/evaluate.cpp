@@ -79,18 +79,8 @@ std::vector<Post> posts_of(const DataSet& data, Split split, const std::vector<s
 int64_t leave_out_empty(const std::vector<Post>& posts, Without trained_without, ScoredPosts& scored) {
   const std::vector<size_t> kept =
       places_to_judge(posts, scored.rows, scored.bad_pictures, trained_without != Without::kText, trained_without != Without::kImage);
-  if (kept.size() == scored.rows.size()) return 0;
   const auto empty = static_cast<int64_t>(scored.rows.size() - kept.size());
-  const size_t classes = scored.probabilities.size() / scored.rows.size();
-  std::vector<int64_t> rows;
-  std::vector<double> probabilities;
-  for (const size_t place : kept) {
-    rows.push_back(scored.rows[place]);
-    const auto first = scored.probabilities.begin() + static_cast<int64_t>(place * classes);
-    probabilities.insert(probabilities.end(), first, first + static_cast<int64_t>(classes));
-  }
-  scored.rows = std::move(rows);
-  scored.probabilities = std::move(probabilities);
+  keep_places(kept, scored.rows, scored.probabilities);
   return empty;
 }
 

@@ -65,6 +65,16 @@ std::vector<size_t> places_to_judge(const std::vector<Post>& posts, const std::v
   return places;
 }
 
+void keep_places(const std::vector<size_t>& places, std::vector<int64_t>& rows, std::vector<double>& probabilities) {
+  const size_t classes = rows.empty() ? 0 : probabilities.size() / rows.size();
+  for (size_t i = 0; i < places.size(); ++i) {
+    rows[i] = rows.at(places[i]);
+    for (size_t c = 0; c < classes; ++c) probabilities[i * classes + c] = probabilities[places[i] * classes + c];
+  }
+  rows.resize(places.size());
+  probabilities.resize(places.size() * classes);
+}
+
 Intake take_in(const std::vector<PostRequest>& requests) {
   Intake intake;
   for (const PostRequest& request : requests) {

@@ -52,6 +52,9 @@ bool has_text(const Post& post);
 std::vector<size_t> places_to_judge(const std::vector<Post>& posts, const std::vector<int64_t>& rows,
                                     const std::map<int64_t, BadPicture>& bad, bool sees_text, bool sees_pictures);
 
+// Leaves of `rows` [N] and of their `probabilities` [N, C] those at these places, in order. `places` ascends.
+void keep_places(const std::vector<size_t>& places, std::vector<int64_t>& rows, std::vector<double>& probabilities);
+
 // Posts on their way: what is known of them before a network has seen any.
 struct Intake {
   std::vector<Post> posts;            // of all requests, in order

@@ -46,14 +46,7 @@ void leave_out_empty(const DataSet& data, const PostLoader& loader, Without with
   const std::vector<size_t> kept = places_to_judge(data.posts, rows, bad, without != Without::kText, without != Without::kImage);
   if (kept.size() == rows.size()) return;
   if (kept.empty()) throw DataError(fmt::format("{}: no post of dev has a text or a picture that can be used", data.called()));
-  const size_t classes = data.labels.size();
-  for (size_t i = 0; i < kept.size(); ++i) {
-    rows[i] = rows[kept[i]];
-    const auto from = probabilities.begin() + static_cast<int64_t>(kept[i] * classes);
-    std::copy(from, from + static_cast<int64_t>(classes), probabilities.begin() + static_cast<int64_t>(i * classes));
-  }
-  rows.resize(kept.size());
-  probabilities.resize(kept.size() * classes);
+  keep_places(kept, rows, probabilities);
 }
 
 }  // namespace
