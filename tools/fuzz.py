@@ -98,12 +98,15 @@ def main():
     known = sorted(path.name.removesuffix("_fuzz") for path in (build / "bin").glob("*_fuzz"))
     if not known or set(options.targets) - set(known):
         sys.exit(f"fuzz: {', '.join(set(options.targets) - set(known)) or 'no target'} in {build}/bin, there is: {', '.join(known) or 'nothing; run make fuzz'}")
-    good = True
+    found = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for line, clean in pool.map(lambda target: run(target, build, options.seconds), options.targets or known):
             print(line, flush=True)
-            good &= clean
-    return 0 if good else 1
+            if not clean:
+                found.append(line)
+    if found:  # once more: the end of a long log is what people see
+        print("", f"{len(found)} of {len(options.targets or known)} targets with a finding:", *found, sep="\n", flush=True)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -51,7 +52,8 @@ void compare(const CompareFlags& flags) {
   fmt::print("{}{}{}: {}\n", result.data.empty() ? "" : result.data + ", ", result.split,
              result.without.empty() ? "" : " without " + result.without, counted(result.posts, "post"));
   for (const auto& [letter, side] : {std::pair{'A', &result.first}, std::pair{'B', &result.second}})
-    fmt::print("  {} = {}{}\n", letter, side->name, side->runs.size() > 1 ? fmt::format(", mean of {} runs", side->runs.size()) : "");
+    fmt::print("  {} = {}{}{}\n", letter, side->name, side->runs.size() > 1 ? fmt::format(", mean of {} runs", side->runs.size()) : "",
+               side->marks.empty() ? "" : fmt::format("; marks: {}", fmt::join(side->marks, ", ")));
   fmt::print("  {:<12} {:>8} {:>8} {:>9}   {:>18.0f} % {:>7}\n", "score", "A", "B", "B - A", 100 * result.level, "p");
   print_score("accuracy", result.scores.accuracy);
   print_score("macro F1", result.scores.f1_macro);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
@@ -109,6 +110,16 @@ EncodedTexts encode_texts(const std::vector<Post>& posts, const fs::path& model,
   return texts;
 }
 
+// Tokens of a prompt without the special one behind it: as many of a text's first tokens are the prompt's. As sentence-transformers counts.
+int64_t prompt_length(const std::string& prompt, const fs::path& model, int64_t longest) {
+  const auto tokenizer = load_tokenizer(model, SpecialInText::kKeep);
+  const std::vector<int64_t> ids = tokenizer->encode(prompt, longest).ids;
+  const SpecialIds& special = tokenizer->special_ids();
+  const bool framed = !ids.empty() && std::ranges::any_of(std::array{special.pad, special.cls, special.sep, special.unk, special.mask},
+                                                          [&](int32_t id) { return id == ids.back(); });
+  return static_cast<int64_t>(ids.size()) - (framed ? 1 : 0);
+}
+
 // Calls `use(rows, input_ids, attention_mask)` batch by batch, texts of like length together, cut to the batch's longest.
 template <typename Use>
 void for_each_text_batch(const EncodeFlags& flags, const EncodedTexts& texts, const Use& use) {
@@ -140,6 +151,8 @@ void encode_sentences(const EncodeFlags& flags) {
   int64_t longest = encoder->max_length();
   if (modules.max_length > 0) longest = longest > 0 ? std::min(longest, modules.max_length) : modules.max_length;
   const EncodedTexts texts = encode_texts(posts, modules.encoder, longest, flags.workers, ClipText::kByFolder, modules.prompt);
+  const int64_t passed_over =
+      modules.include_prompt || modules.prompt.empty() ? 0 : prompt_length(modules.prompt, modules.encoder, longest);
   TensorMap tensors = {{"input_ids", texts.input_ids}, {"attention_mask", texts.attention_mask}};
   ProgressBar bar("encoding", static_cast<int64_t>(posts.size()));
   int64_t done = 0;
@@ -147,7 +160,9 @@ void encode_sentences(const EncodeFlags& flags) {
     at::Tensor vectors;
     {
       const c10::InferenceMode inference;
-      vectors = sentence_vectors(modules, encoder->forward(ids, mask, nullptr).back(), mask);
+      at::Tensor pooled = mask.clone();
+      pooled.narrow(1, 0, std::min(passed_over, mask.size(1))).zero_();
+      vectors = sentence_vectors(modules, encoder->forward(ids, mask, nullptr).back(), pooled);
     }
     at::Tensor& all = tensors["sentence_embedding"];
     if (!all.defined()) all = at::zeros({texts.input_ids.size(0), vectors.size(1)});

@@ -34,6 +34,7 @@ void print_work(const DryRun& found, const RunConfig& config) {
   fmt::print("  time       about {}: a step takes {:.0f} ms", format_duration(found.seconds), 1e3 * found.step_seconds);
   if (found.evaluations > 0) fmt::print(", an evaluation {:.1f} s", found.evaluation_seconds);
   if (found.cache_seconds > 0) fmt::print(", features of frozen encoders {} once", format_duration(found.cache_seconds));
+  if (found.timed_pictures > 0) fmt::print(" (timed on {})", counted(found.timed_pictures, "picture"));
   fmt::print(" (measured on two steps; writing checkpoints comes on top)\n");
   fmt::print("  memory     {:.0f} MiB{} (measured on the longest texts and two steps)\n", found.peak_mib,
              found.pictures_mib >= 1 ? fmt::format(", and up to {:.0f} MiB of pictures that are kept", found.pictures_mib) : "");

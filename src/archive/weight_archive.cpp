@@ -201,6 +201,11 @@ const std::vector<fs::path>& WeightArchive::files() const { return impl_->files;
 ArchiveFormat WeightArchive::format() const { return impl_->format; }
 ArchiveFormat WeightArchive::file_format() const { return impl_->file_format; }
 
+fs::path weights_file(const fs::path& path) {
+  std::error_code code;
+  return fs::is_directory(path, code) ? find_weights(path) : path;
+}
+
 fs::path find_weights(const fs::path& folder) {
   for (const char* name : kWeightFiles) {
     if (fs::exists(folder / name)) return folder / name;
@@ -222,8 +227,7 @@ fs::path find_weights(const fs::path& folder) {
 }
 
 WeightArchive open_archive(const fs::path& path, const std::string& entry) {
-  std::error_code code;
-  const fs::path file_path = fs::is_directory(path, code) ? find_weights(path) : path;
+  const fs::path file_path = weights_file(path);
   MappedFile file = map_archive(file_path, kExpected);
   auto impl = std::make_unique<Impl>();
   const auto bytes = file.bytes();

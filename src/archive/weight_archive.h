@@ -46,6 +46,8 @@ class WeightArchive {
 // pytorch_model.pth, model.pth; where none of them is there, the only file that ends in .safetensors, .bin, .pth, .pt, .ckpt or .tar.
 // Throws CheckpointError that names what was looked for, or the files of which none is the only one.
 std::filesystem::path find_weights(const std::filesystem::path& folder);
+// What open_archive(path) opens, for messages: the file itself, of a folder find_weights().
+std::filesystem::path weights_file(const std::filesystem::path& path);
 
 // Opens a safetensors file, a PyTorch archive of either form (archive/torch_archive.h), an index of shards, or a folder that holds one
 // (find_weights). `entry`: of a training checkpoint the dict under this key; empty: the usual one, and where more than one could be meant

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "archive/weight_archive.h"
 #include "core/error.h"
 #include "encoders/clip.h"
 #include "encoders/config_reader.h"
@@ -254,7 +255,7 @@ TensorMap without_text_scope(const TensorMap& tensors) {
 }
 
 ClipFiles read_clip_files(const std::filesystem::path& path, const std::filesystem::path& folder) {
-  const std::string where = path.string();
+  const std::string where = weights_file(path).string();
   TensorMap tensors = without_prefix(load_tensors(path), {"visual.conv1.weight", "vision_model.embeddings.class_embedding"}, where);
   if (!has_openai_names(tensors)) {
     ClipFiles files = {.options = of_config_in(folder, [&] { return clip_options_from_json(read_model_config(folder)); }),
@@ -300,7 +301,7 @@ PublishedClip load_clip(const std::filesystem::path& path) {
   const ClipOptions& options = files.options;
   PublishedClip published;
   published.model = ClipModel(options);
-  load_published(*published.model, files.tensors, kClipNames, path.string());
+  load_published(*published.model, files.tensors, kClipNames, weights_file(path).string());
   for (auto& parameter : published.model->parameters()) parameter.set_requires_grad(false);
   published.pixels = files.pixels;
   return published;

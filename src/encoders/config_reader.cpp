@@ -11,11 +11,12 @@
 
 namespace infig {
 
-void fail_config_of(const std::filesystem::path& folder, const ConfigError& error) {
+void fail_config_of(const std::filesystem::path& where, const ConfigError& error) {
   std::string what = error.what();
   constexpr std::string_view kFile = "config.json: ";
   if (const size_t named = what.find(kFile); named != std::string::npos) what.erase(named, kFile.size());
-  throw ConfigError(fmt::format("{}: {}", (folder / "config.json").string(), what));
+  const std::filesystem::path file = (std::filesystem::is_directory(where) ? where : where.parent_path()) / "config.json";
+  throw CheckpointError(fmt::format("{}: {}; docs/encoders.md lists what is supported", file.string(), what));
 }
 
 ConfigReader::ConfigReader(const nlohmann::json& json, std::string model) : json_(json), model_(std::move(model)) {

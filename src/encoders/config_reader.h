@@ -40,16 +40,16 @@ class ConfigReader {
 // Weights that a library has quantised (quantization_config) are refused: their tensors are not the network's own.
 void refuse_quantized(const ConfigReader& reader);
 
-// Throws the same error with the config.json of `folder` named in front of the message.
-[[noreturn]] void fail_config_of(const std::filesystem::path& folder, const ConfigError& error);
+// Throws a CheckpointError that names the config.json of a folder (or beside a file of it), what was wrong there and what to do.
+[[noreturn]] void fail_config_of(const std::filesystem::path& where, const ConfigError& error);
 
-// Returns make(); a ConfigError from it is thrown anew with the config.json of `folder` named.
+// Returns make(); a ConfigError from it concerns a file that the user did not write: it is thrown anew by fail_config_of().
 template <typename Make>
-auto of_config_in(const std::filesystem::path& folder, Make make) {
+auto of_config_in(const std::filesystem::path& where, Make make) {
   try {
     return make();
   } catch (const ConfigError& error) {
-    fail_config_of(folder, error);
+    fail_config_of(where, error);
   }
 }
 

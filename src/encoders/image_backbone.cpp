@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "archive/weight_archive.h"
 #include "core/error.h"
 #include "encoders/config_reader.h"
 #include "encoders/convolutional_files.h"
@@ -108,8 +109,10 @@ void check_pixel_values(const char* model, const at::Tensor& pixel_values) {
   }
 }
 
-PublishedBackbone load_image_backbone(const std::filesystem::path& path) {
-  const std::string where = path.string();
+namespace {
+
+PublishedBackbone load_any_backbone(const std::filesystem::path& path) {
+  const std::string where = weights_file(path).string();
   const bool folder = std::filesystem::is_directory(path);
   nlohmann::json config;
   if (folder && std::filesystem::exists(path / "config.json")) config = read_model_config(path);
@@ -136,6 +139,16 @@ PublishedBackbone load_image_backbone(const std::filesystem::path& path) {
   }
   if (folder) published.pixels = read_preprocessor(path, published.pixels);
   return published;
+}
+
+}  // namespace
+
+PublishedBackbone load_image_backbone(const std::filesystem::path& path) {
+  try {
+    return load_any_backbone(path);
+  } catch (const ConfigError& error) {  // of sizes that the network refuses: they are the file's
+    throw CheckpointError(fmt::format("{}: {}; docs/encoders.md lists what is supported", path.string(), error.what()));
+  }
 }
 
 }  // namespace infig

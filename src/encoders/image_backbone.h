@@ -61,7 +61,7 @@ struct PublishedBackbone {
 // package, a folder as transformers saves it (config.json of model_type resnet, convnext, efficientnet or a Vision Transformer) or timm
 // (config.json with `architecture`), or a folder with such weights and without such a config.json, where depth and widths come from names
 // and shapes. Also out of a training script's checkpoint. Pixels: as the folder's files state them (image/preprocessor.h); if they do not,
-// the network's own. Throws CheckpointError, ConfigError.
+// the network's own. Throws CheckpointError.
 PublishedBackbone load_image_backbone(const std::filesystem::path& path);
 
 // Throws ShapeError, whose message begins with `model`, unless the tensor is [B, 3, S, S'] float.

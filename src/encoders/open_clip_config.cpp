@@ -115,7 +115,7 @@ void read_text(const PixelConfig& config, const Json& section, bool quick, ClipO
 ImageOptions read_open_clip_config(const std::filesystem::path& file, ClipOptions& options) {
   const std::string where = file.string(), text = read_file(file);
   const Json config = parse_foreign_json(text);
-  if (config.is_discarded()) throw ConfigError(fmt::format("{}: not JSON: {}", where, foreign_json_fault(text)));
+  if (config.is_discarded()) throw CheckpointError(fmt::format("{}: not JSON: {}", where, foreign_json_fault(text)));
   if (!config.is_object() || !config.contains("model_cfg") || !config["model_cfg"].is_object())
     throw CheckpointError(fmt::format("{}: expected an object with model_cfg", where));
   constexpr std::array<std::string_view, 2> kParts = {"model_cfg", "preprocess_cfg"};
@@ -131,7 +131,7 @@ ImageOptions read_open_clip_config(const std::filesystem::path& file, ClipOption
   try {
     options.validate();
   } catch (const ConfigError& error) {
-    throw ConfigError(fmt::format("{}: {}", where, error.what()));
+    throw CheckpointError(fmt::format("{}: {}", where, error.what()));
   }
   ImageOptions own = clip_pixels(options);
   own.crop_rounding = CropRounding::kEven;

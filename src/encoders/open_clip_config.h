@@ -10,7 +10,7 @@ namespace infig {
 
 // Reads the file whole. `options` holds the sizes that the weights show; head widths, activations, norms and pooling are set, every size
 // that is stated must be the weights' own, and every key must be known. Returns the pixels of preprocess_cfg (open_clip's own where it is
-// absent). Throws ConfigError naming file, key, what was found and what is supported; CheckpointError where there is no model_cfg.
+// absent). Throws CheckpointError naming file, key, what was found and what is supported.
 ImageOptions read_open_clip_config(const std::filesystem::path& file, ClipOptions& options);
 
 }  // namespace infig

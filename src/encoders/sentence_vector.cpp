@@ -23,7 +23,7 @@ at::Tensor pooled(SentencePooling pooling, const at::Tensor& hidden, const at::T
   };
   switch (pooling) {
     case SentencePooling::kCls:
-      return hidden.select(1, 0);
+      return hidden.gather(1, mask.argmax(1).view({-1, 1, 1}).expand({-1, 1, hidden.size(2)})).squeeze(1);
     case SentencePooling::kMax:
       return hidden.masked_fill(shown.eq(0), -std::numeric_limits<float>::infinity()).amax(1);
     case SentencePooling::kMean:
@@ -37,8 +37,8 @@ at::Tensor pooled(SentencePooling pooling, const at::Tensor& hidden, const at::T
     case SentencePooling::kLastToken:
       break;
   }
-  const at::Tensor last = (mask.sum(1) - 1).clamp_min(0).view({-1, 1, 1}).expand({-1, 1, hidden.size(2)});
-  return hidden.gather(1, last).squeeze(1);
+  const at::Tensor last = (mask.size(1) - 1 - mask.flip({1}).argmax(1)).view({-1, 1, 1}).expand({-1, 1, hidden.size(2)});
+  return (hidden * shown).gather(1, last).squeeze(1);
 }
 
 at::Tensor after(const SentenceDense& dense, const at::Tensor& x) {
@@ -94,6 +94,7 @@ SentenceModules read_sentence_modules(const std::filesystem::path& folder) {
                              .pooling = std::move(read.pooling),
                              .steps = {},
                              .prompt = std::move(read.prompt),
+                             .include_prompt = read.include_prompt,
                              .max_length = read.max_length};
   for (const auto& step : read.steps) {
     if (const auto* dense = std::get_if<SentenceDenseFile>(&step)) {

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "archive/weight_archive.h"
 #include "core/error.h"
 #include "encoders/config_reader.h"
 #include "encoders/text_encoder.h"
@@ -120,7 +121,7 @@ at::Tensor SiglipModelImpl::text_embeds(const at::Tensor& input_ids) {
 PublishedImageText load_siglip(const std::filesystem::path& folder) {
   const SiglipOptions options = of_config_in(folder, [&] { return siglip_options_from_json(read_model_config(folder)); });
   const auto model = std::make_shared<SiglipModelImpl>(options);
-  load_published(*model, load_tensors(folder), kSiglipNames, folder.string());
+  load_published(*model, load_tensors(folder), kSiglipNames, weights_file(folder).string());
   for (auto& parameter : model->parameters()) parameter.set_requires_grad(false);
   return {.model = model, .pixels = read_preprocessor(folder, vision_pixels(options.vision))};
 }

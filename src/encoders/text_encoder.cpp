@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "archive/weight_archive.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
@@ -46,7 +47,7 @@ nlohmann::json read_model_config(const std::filesystem::path& folder) {
 
 std::shared_ptr<TextEncoder> load_text_encoder(const std::filesystem::path& folder) {
   const auto encoder = of_config_in(folder, [&] { return make_text_encoder(read_model_config(folder)); });
-  load_published(*encoder, load_tensors(folder), encoder->names(), folder.string());
+  load_published(*encoder, load_tensors(folder), encoder->names(), weights_file(folder).string());
   return encoder;
 }
 

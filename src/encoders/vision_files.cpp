@@ -24,6 +24,21 @@ const WeightNames kVisionNames = {.prefixes = {"vit.", "deit.", "dinov2.", "dino
 const WeightNames kTimmVisionNames = {
     .prefixes = {"module.", "model."}, .endings = {}, .other_parts = {"head.", "head_dist."}, .other_endings = {"mask_token"}};
 
+// What a training script put before the names goes first, so that the log says it; a library's own prefix ("vit.") is taken off later.
+TensorMap without_script(const TensorMap& published, bool timm, const std::string& where) {
+  if (timm) return without_prefix(published, {"patch_embed.proj.weight"}, where);
+  for (const char* own : {"vit.", "deit.", "dinov2.", "dinov2_with_registers.", "vision_model.", ""}) {
+    std::vector<std::string> anchors;
+    for (const char* anchor : {"embeddings.cls_token", "embeddings.class_embedding", "embeddings.patch_embedding.weight"})
+      anchors.push_back(std::string(own) + anchor);
+    const auto is_there = [&](const std::string& anchor) {
+      return std::ranges::any_of(published, [&](const auto& item) { return item.first == anchor || item.first.ends_with("." + anchor); });
+    };
+    if (std::ranges::any_of(anchors, is_there)) return without_prefix(published, anchors, where);
+  }
+  return published;
+}
+
 const std::vector<double> kHalf = {0.5, 0.5, 0.5};
 
 const at::Tensor& timm_tensor(const TensorMap& tensors, const std::string& name, int64_t dims, const std::string& where) {
@@ -247,7 +262,7 @@ TensorMap vision_from_timm(const TensorMap& tensors, const VisionTransformerOpti
 
 PublishedBackbone load_vision_transformer(const TensorMap& published, const nlohmann::json& config, const std::string& where) {
   const bool timm = config.contains("architecture");
-  TensorMap tensors = rename_weights(published, timm ? kTimmVisionNames : kVisionNames, where);
+  TensorMap tensors = rename_weights(without_script(published, timm, where), timm ? kTimmVisionNames : kVisionNames, where);
   const VisionTransformerOptions options =
       of_config_in(where, [&] { return timm ? vision_options_from_timm(config, tensors, where) : vision_options_from_json(config); });
   if (timm) tensors = vision_from_timm(tensors, options);

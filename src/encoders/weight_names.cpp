@@ -107,7 +107,9 @@ TensorMap fitted(TensorMap tensors, const TensorMap& own, const WeightNames& nam
   }
   if (whole.size() > 1) fail_several(whole, where);
   if (whole.size() == 1) best = whole.front();
-  const bool known = best.empty() || std::ranges::find(names.prefixes, best) != names.prefixes.end();
+  // Those of training scripts are said even where a library's own models have them, too.
+  const bool of_script = best == "model." || best == "module.";
+  const bool known = best.empty() || (!of_script && std::ranges::find(names.prefixes, best) != names.prefixes.end());
   // Below a published prefix the parts that a published file has beside the network are known; others, of a training script, are left out.
   const auto foreign = [&](const auto& item) { return !item.first.starts_with(best) && !belongs_elsewhere(item.first, names); };
   const bool alone = whole.empty() || std::ranges::none_of(tensors, foreign);

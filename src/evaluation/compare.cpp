@@ -44,12 +44,14 @@ std::string what_there_is(const fs::path& run) {
 class Answers {
  public:
   Answers(const ComparedSide& first, const ComparedSide& second, const CompareOptions& options) : options_(options) {
-    for (const auto& run : first.runs) first_.push_back(read(run));
-    for (const auto& run : second.runs) second_.push_back(read(run));
+    for (const auto& run : first.runs) first_.push_back(read(run, first_marks_));
+    for (const auto& run : second.runs) second_.push_back(read(run, second_marks_));
   }
   const std::vector<int64_t>& truths() const { return truths_; }
   const std::vector<std::vector<int64_t>>& first() const { return first_; }
   const std::vector<std::vector<int64_t>>& second() const { return second_; }
+  const std::set<std::string>& first_marks() const { return first_marks_; }
+  const std::set<std::string>& second_marks() const { return second_marks_; }
   const std::string& data() const { return data_; }
   const std::string& data_sha256() const { return data_sha256_; }
   int64_t classes() const { return static_cast<int64_t>(labels_.size()); }
@@ -89,7 +91,7 @@ class Answers {
                     what_there_is(origin_), what_there_is(run)));
   }
 
-  std::vector<int64_t> read(const fs::path& run) {
+  std::vector<int64_t> read(const fs::path& run, std::set<std::string>& marks) {
     const StoredEvaluation stored = find(run);
     check_same_data(run, stored);
     const std::string best = outdated_by(run, stored);
@@ -98,6 +100,7 @@ class Answers {
                   stored.checkpoint, best);
     const fs::path path = stored.path(run, "-predictions.csv");
     const EvaluationResult result = read_evaluation(run, stored);
+    marks.insert(result.marks.begin(), result.marks.end());
     if (places_.empty()) begin(run, result);
     if (result.labels != labels_) {
       throw DataError(fmt::format("{}: the labels are {}, those of {} are {}; only runs with the same labels can be compared", run.string(),
@@ -145,6 +148,7 @@ class Answers {
   std::unordered_map<std::string, size_t> places_;
   std::vector<int64_t> truths_;
   std::vector<std::vector<int64_t>> first_, second_;
+  std::set<std::string> first_marks_, second_marks_;
 };
 
 nlohmann::ordered_json to_json(const ScoreDifference& score) {
@@ -155,7 +159,9 @@ nlohmann::ordered_json to_json(const ScoreDifference& score) {
 nlohmann::ordered_json to_json(const ComparedSide& side) {
   nlohmann::ordered_json runs = nlohmann::ordered_json::array();
   for (const auto& run : side.runs) runs.push_back(run.generic_string());
-  return {{"name", side.name}, {"runs", runs}};
+  nlohmann::ordered_json json{{"name", side.name}, {"runs", runs}};
+  if (!side.marks.empty()) json["marks"] = side.marks;
+  return json;
 }
 
 }  // namespace
@@ -200,6 +206,8 @@ Comparison compare_runs(const ComparedSide& first, const ComparedSide& second, c
                         .posts = static_cast<int64_t>(answers.truths().size()),
                         .scores = {},
                         .mcnemar = {}};
+  comparison.first.marks.assign(answers.first_marks().begin(), answers.first_marks().end());
+  comparison.second.marks.assign(answers.second_marks().begin(), answers.second_marks().end());
   // Sides with equal names, such as the same seed of two experiments, are called by their whole paths instead.
   if (comparison.first.name == comparison.second.name) {
     comparison.first.name = first.runs.front().generic_string();

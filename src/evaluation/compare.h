@@ -21,6 +21,7 @@ struct CompareOptions {
 struct ComparedSide {
   std::string name;
   std::vector<std::filesystem::path> runs;  // one per seed
+  std::vector<std::string> marks = {};      // of any of them, set by compare_runs(): what stands in for something (docs/models.md)
 };
 
 struct Comparison {

@@ -8,9 +8,8 @@
 
 #include "core/files.h"
 #include "core/progress.h"
-#include "evaluation/predictions.h"
 #include "experiments/cost_chart.h"
-#include "experiments/paper_figures.h"
+#include "experiments/reproduce_lines.h"
 #include "experiments/score_chart.h"
 #include "experiments/tables.h"
 #include "pages/html.h"
@@ -19,68 +18,6 @@ namespace infig {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A model of the paper or a variant of ours.
-struct PaperLine {
-  std::string model;
-  std::optional<PaperScore> paper;
-  const VariantScores* ours = nullptr;
-  std::string instead;  // text in the place of our scores if there are none
-};
-
-// One score of a line.
-struct Figure {
-  double paper = 0;
-  Summary ours;
-  std::optional<Interval> interval = {};  // of our score: over three or more seeds, or over the posts of a single run
-};
-
-Figure figure_of(const PaperLine& line, bool f1, bool macro) {
-  Figure figure;
-  if (line.paper) figure.paper = f1 ? line.paper->f1 : line.paper->accuracy;
-  if (line.ours == nullptr) return figure;
-  figure.ours = !f1 ? line.ours->accuracy : macro ? line.ours->f1_macro : line.ours->f1_weighted;
-  figure.interval = figure.ours.interval;
-  if (figure.ours.count == 1 && line.ours->seeds.front().intervals) {
-    const ScoreIntervals& posts = *line.ours->seeds.front().intervals;
-    figure.interval = !f1 ? posts.accuracy : macro ? posts.f1_macro : posts.f1_weighted;
-  }
-  return figure;
-}
-
-std::vector<PaperLine> paper_lines(const std::vector<PaperRow>& rows, size_t place, const ExperimentScores* scores, const char* absent) {
-  std::vector<PaperLine> lines;
-  for (const PaperRow& row : rows) {
-    if (!row.scores[place]) continue;
-    PaperLine line{.model = row.model, .paper = row.scores[place], .ours = nullptr, .instead = "-"};
-    if (scores != nullptr) {
-      const auto found =
-          std::find_if(scores->variants.begin(), scores->variants.end(), [&](const auto& one) { return one.variant.name == row.variant; });
-      if (found == scores->variants.end()) line.instead = absent;
-      if (found != scores->variants.end() && !found->seeds.empty()) line.ours = &*found;
-    }
-    lines.push_back(std::move(line));
-  }
-  return lines;
-}
-
-// Figure 3's first point is the model of Table 2, whose scores are printed; those of the other points are not.
-std::vector<PaperLine> layer_lines(size_t place, const ExperimentScores* scores) {
-  std::vector<PaperLine> lines;
-  if (scores == nullptr) return lines;
-  for (const VariantScores& one : scores->variants) {
-    PaperLine line{.model = one.variant.title, .paper = std::nullopt, .ours = one.seeds.empty() ? nullptr : &one, .instead = "-"};
-    if (one.variant.axes.front().second == "1") line.paper = paper_table2().back().scores[place];
-    lines.push_back(std::move(line));
-  }
-  return lines;
-}
-
-std::vector<PaperLine> lines_of(PaperPart part, size_t place, const ExperimentScores* scores) {
-  if (part == PaperPart::kFigure3) return layer_lines(place, scores);
-  return part == PaperPart::kTable2 ? paper_lines(paper_table2(), place, scores, "not run")
-                                    : paper_lines(paper_table3(), place, scores, "not in this preset");
-}
 
 std::string paper_cell(const PaperLine& line, double value) { return line.paper ? fmt::format("{:.4f}", value) : "-"; }
 
@@ -209,12 +146,6 @@ std::vector<std::string> remarks(PaperPart part, const ReproducedSet& one) {
   return lines;
 }
 
-std::string title_of(PaperPart part) {
-  return part == PaperPart::kTable2   ? "Table 2 of the paper and ours"
-         : part == PaperPart::kTable3 ? "Table 3 of the paper and ours"
-                                      : "Figure 3 of the paper and ours";
-}
-
 std::string explanation(const Reproduction& all) {
   return "Ours: " +
          (all.seeds.size() > 1
@@ -225,66 +156,10 @@ std::string explanation(const Reproduction& all) {
          " Differences are ours minus the paper's; the standard error is that of the paper's accuracy on a test split of its size.";
 }
 
-nlohmann::ordered_json figure_json(const PaperLine& line, const Figure& figure) {
-  nlohmann::ordered_json json;
-  if (line.paper) json["paper"] = figure.paper;
-  if (line.ours != nullptr) {
-    json["ours"] = figure.ours.mean;
-    json["deviation"] = figure.ours.deviation;
-    if (figure.interval) {
-      json["low"] = figure.interval->low;
-      json["high"] = figure.interval->high;
-    }
-    json["runs"] = figure.ours.count;
-  }
-  return json;
-}
-
-nlohmann::ordered_json model_json(const ReproducedSet& one, const PaperLine& line, bool macro) {
-  nlohmann::ordered_json json{{"model", line.model},
-                              {"accuracy", figure_json(line, figure_of(line, false, macro))},
-                              {"f1", figure_json(line, figure_of(line, true, macro))}};
-  if (line.ours == nullptr) return json;
-  if (line.ours->against_first)
-    json[one.scores.variants.at(one.scores.reference).variant.name == "full" ? "against_infig" : "against_first"] =
-        to_json(*line.ours->against_first);
-  const auto cost = one.costs.find(line.ours->variant.name);
-  if (cost == one.costs.end()) return json;
-  json["parameters"] = cost->second.parameters;
-  json["train_seconds"] = cost->second.train_seconds;
-  json["train_posts_per_second"] = cost->second.train_rate;
-  json["predict_posts_per_second"] = cost->second.predict_rate;
-  json["marks"] = line.ours->seeds.back().marks;
-  return json;
-}
-
-nlohmann::ordered_json to_json(const Reproduction& all) {
-  nlohmann::ordered_json json{{"part", paper_part_name(all.part)}, {"preset", all.preset}, {"split", all.split}, {"seeds", all.seeds}};
-  json["data_sets"] = nlohmann::ordered_json::array();
-  for (const ReproducedSet& one : all.sets) {
-    const PaperDataSet& set = paper_data_sets()[one.data_set];
-    nlohmann::ordered_json own{{"name", set.name}, {"f1", set.macro ? "macro" : "weighted"}, {"notes", one.notes}};
-    own["models"] = nlohmann::ordered_json::array();
-    for (const PaperLine& line : lines_of(all.part, one.data_set, &one.scores)) own["models"].push_back(model_json(one, line, set.macro));
-    json["data_sets"].push_back(own);
-  }
-  json["missing"] = nlohmann::ordered_json::array();
-  for (const MissingSet& one : all.missing)
-    json["missing"].push_back({{"name", paper_data_sets()[one.data_set].name}, {"what", one.what}, {"how", one.how}});
-  return json;
-}
-
-std::string latex_text(const std::string& text) {
-  std::string out;
-  for (const char c : text)
-    out += std::string_view("&%$#_{}").find(c) != std::string_view::npos ? std::string("\\") + c : std::string(1, c);
-  return out;
-}
-
 }  // namespace
 
 std::string reproduction_markdown(const Reproduction& all) {
-  std::string text = fmt::format("# {}\n\nPreset {}, split {}, seeds {}. {}\n\n", title_of(all.part), all.preset, all.split,
+  std::string text = fmt::format("# {}\n\nPreset {}, split {}, seeds {}. {}\n\n", reproduction_title(all.part), all.preset, all.split,
                                  fmt::join(all.seeds, ", "), explanation(all));
   for (const ReproducedSet& one : all.sets) {
     text += fmt::format("## {}\n\n{}", paper_data_sets()[one.data_set].title, in_markdown(set_table(all.part, one.data_set, &one.scores)));
@@ -300,71 +175,13 @@ std::string reproduction_markdown(const Reproduction& all) {
   return text;
 }
 
-std::string reproduction_csv(const Reproduction& all) {
-  std::string text = "data_set,model,metric,paper,ours,low,high,runs\n";
-  const auto number = [](bool there, double value) { return there ? fmt::format("{:.9g}", value) : std::string(); };
-  for (const ReproducedSet& one : all.sets) {
-    const PaperDataSet& set = paper_data_sets()[one.data_set];
-    for (const PaperLine& line : lines_of(all.part, one.data_set, &one.scores)) {
-      for (const bool f1 : {false, true}) {
-        const Figure figure = figure_of(line, f1, set.macro);
-        const bool there = line.ours != nullptr;
-        text += fmt::format("{},{},{},{},{},{},{},{}\n", set.name, csv_field(line.model),
-                            !f1         ? "accuracy"
-                            : set.macro ? "f1_macro"
-                                        : "f1_weighted",
-                            number(line.paper.has_value(), figure.paper), number(there, figure.ours.mean),
-                            number(figure.interval.has_value(), figure.interval.value_or(Interval{}).low),
-                            number(figure.interval.has_value(), figure.interval.value_or(Interval{}).high), figure.ours.count);
-      }
-    }
-  }
-  return text;
-}
-
-std::string reproduction_latex(const Reproduction& all) {
-  std::string text = fmt::format("% {}: paper / ours in percent; preset {}, split {}, seeds {}\n\\begin{{tabular}}{{l", title_of(all.part),
-                                 all.preset, all.split, fmt::join(all.seeds, ", "));
-  std::string head = "Model";
-  std::vector<std::string> models;
-  std::vector<std::vector<PaperLine>> columns;
-  for (const ReproducedSet& one : all.sets) {
-    text += "cc";
-    const char* title = paper_data_sets()[one.data_set].title;
-    head += fmt::format(" & {0} Acc & {0} F1", title);
-    columns.push_back(lines_of(all.part, one.data_set, &one.scores));
-    for (const PaperLine& line : columns.back()) {
-      if (std::find(models.begin(), models.end(), line.model) == models.end()) models.push_back(line.model);
-    }
-  }
-  text += "}\n\\hline\n" + head + " \\\\\n\\hline\n";
-  for (const auto& model : models) {
-    text += latex_text(model);
-    for (size_t s = 0; s < columns.size(); ++s) {
-      const auto line = std::find_if(columns[s].begin(), columns[s].end(), [&](const PaperLine& one) { return one.model == model; });
-      for (const bool f1 : {false, true}) {
-        if (line == columns[s].end()) {
-          text += " & --";
-          continue;
-        }
-        const Figure figure = figure_of(*line, f1, paper_data_sets()[all.sets[s].data_set].macro);
-        const std::string spread = figure.ours.count > 2 ? fmt::format(" $\\pm$ {:.2f}", 100 * figure.ours.deviation) : "";
-        text += fmt::format(" & {} / {}", line->paper ? fmt::format("{:.2f}", 100 * figure.paper) : "--",
-                            line->ours != nullptr ? fmt::format("{:.2f}{}", 100 * figure.ours.mean, spread) : "--");
-      }
-    }
-    text += " \\\\\n";
-  }
-  return text + "\\hline\n\\end{tabular}\n";
-}
-
 std::string reproduction_page(const Reproduction& all) {
-  Page page{.title = title_of(all.part) + " \u2013 infig", .header = "", .sections = {}, .footer = ""};
+  Page page{.title = std::string(reproduction_title(all.part)) + " \u2013 infig", .header = "", .sections = {}, .footer = ""};
   page.header = fmt::format(
       "<p class=\"overline\">infig reproduction</p>\n<h1>{}</h1>\n<dl "
       "class=\"facts\"><div><dt>preset</dt><dd>{}</dd></div><div><dt>split</dt>"
       "<dd>{}</dd></div><div><dt>seeds</dt><dd>{}</dd></div></dl>\n<p class=\"lead\">{}</p>\n",
-      html_escape(title_of(all.part)), html_escape(all.preset), html_escape(all.split), fmt::join(all.seeds, ", "),
+      html_escape(reproduction_title(all.part)), html_escape(all.preset), html_escape(all.split), fmt::join(all.seeds, ", "),
       html_escape(explanation(all)));
   for (const ReproducedSet& one : all.sets) {
     const PaperDataSet& set = paper_data_sets()[one.data_set];
@@ -389,7 +206,7 @@ std::string reproduction_page(const Reproduction& all) {
 
 void write_reproduction(const Reproduction& all, const fs::path& folder) {
   make_folder(folder);
-  write_file_atomic(folder / "reproduction.json", to_json(all).dump(2) + "\n");
+  write_file_atomic(folder / "reproduction.json", reproduction_json(all).dump(2) + "\n");
   write_file_atomic(folder / "table.md", reproduction_markdown(all));
   write_file_atomic(folder / "table.csv", reproduction_csv(all));
   write_file_atomic(folder / "table.tex", reproduction_latex(all));

@@ -83,15 +83,6 @@ constexpr const char* kMeaningOfMarks =
 // The end of a variant's row.
 std::string marks_of_row(const VariantScores& one, bool marked) { return marked ? " " + marks_cell(one) + " |" : ""; }
 
-std::string latex_escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (std::string_view("&%$#_{}").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 std::string latex_cell(const Summary& summary) {
   if (summary.count == 0) return "--";
   if (summary.count == 1) return fmt::format("{:.2f}", 100 * summary.mean);
@@ -101,6 +92,15 @@ std::string latex_cell(const Summary& summary) {
 }
 
 }  // namespace
+
+std::string latex_escape(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view("&%$#_{}").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
 
 std::string compared_cell(const std::optional<Comparison>& comparison) {
   if (!comparison) return "";

@@ -21,6 +21,8 @@ std::string compared_cell(const std::optional<Comparison>& comparison);
 std::string marks_cell(const VariantScores& scores);
 bool has_marks(const ExperimentScores& scores);  // whether any variant has some: only then tables have a column of them
 
+std::string latex_escape(const std::string& text);
+
 // A sentence that explains the cells of score_cell() for this number of seeds.
 std::string summary_words(size_t seeds);
 

@@ -18,6 +18,9 @@ struct HandleFree {
 struct HeifImageFree {
   void operator()(heif_image* image) const { heif_image_release(image); }
 };
+struct OptionsFree {
+  void operator()(heif_decoding_options* options) const { heif_decoding_options_free(options); }
+};
 
 DecodedFile broken_heic(const heif_error& error) {
   return {.decoded = failed(ImageStatus::kBroken,
@@ -65,11 +68,23 @@ DecodedFile decode_heic(std::span<const uint8_t> bytes, const DecodeOptions& opt
   const bool alpha = heif_image_handle_has_alpha_channel(first) != 0;
   // Crop, rotation and mirroring are a part of the picture here: they can be had together or not at all. EXIF's orientation, which says the
   // same once more, is not looked at.
+  const std::unique_ptr<heif_decoding_options, OptionsFree> decoding(heif_decoding_options_alloc());
+  if (!decoding) return broken_heic({heif_error_Memory_allocation_error, heif_suberror_Unspecified, "out of memory"});
+  // Of some damaged streams libde265 returns, without a word, a picture with blocks that were never written: an error instead.
+  decoding->strict_decoding = 1;
   heif_image* pixels = nullptr;
-  error =
-      heif_decode_image(first, &pixels, heif_colorspace_RGB, alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, nullptr);
+  error = heif_decode_image(first, &pixels, heif_colorspace_RGB, alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB,
+                            decoding.get());
   if (error.code != heif_error_Ok) return broken_heic(error);
   const std::unique_ptr<heif_image, HeifImageFree> image(pixels);
+  // A stream whose picture is larger than the file says was not whole: its blocks beyond hold what was in memory before.
+  const int64_t decoded_width = heif_image_get_primary_width(pixels), decoded_height = heif_image_get_primary_height(pixels);
+  if (decoded_width != width || decoded_height != height) {
+    return {.decoded = failed(ImageStatus::kBroken, fmt::format("broken HEIC: no row could be decoded: the file states {} x {} pixels, its "
+                                                                "stream holds {} x {}",
+                                                                width, height, decoded_width, decoded_height)),
+            .exif = {}};
+  }
   return {.decoded = heic_pixels(*image, alpha, options.max_pixels), .exif = {}};
 }
 

@@ -1,11 +1,13 @@
 // What timm and open_clip write about pictures (preprocessor.h).
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
+#include "core/log.h"
 #include "image/pixel_config.h"
 #include "image/preprocessor.h"
 
@@ -23,6 +25,55 @@ int64_t timm_input_size(const PixelConfig& config, const json& stated) {
   return size[1].get<int64_t>();
 }
 
+// timm's PretrainedCfg: an object with another key is refused there, too. What is read; then the network's own, the classifier's, where the
+// weights come from, and words for people. The sides for its own validation (test_*) are not taken, see timm_pixels.
+constexpr std::array<std::string_view, 6> kTimmRead = {"input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std"};
+constexpr std::array<std::string_view, 32> kTimmIdle = {"architecture",
+                                                        "num_classes",
+                                                        "test_input_size",
+                                                        "min_input_size",
+                                                        "fixed_input_size",
+                                                        "test_crop_pct",
+                                                        "pool_size",
+                                                        "test_pool_size",
+                                                        "first_conv",
+                                                        "classifier",
+                                                        "label_offset",
+                                                        "label_names",
+                                                        "label_descriptions",
+                                                        "labels",
+                                                        "url",
+                                                        "file",
+                                                        "state_dict",
+                                                        "hf_hub_id",
+                                                        "hf_hub_filename",
+                                                        "source",
+                                                        "tag",
+                                                        "custom_load",
+                                                        "license",
+                                                        "description",
+                                                        "origin_url",
+                                                        "paper_name",
+                                                        "paper_ids",
+                                                        "notes",
+                                                        "num_features",
+                                                        "global_pool",
+                                                        "model_args",
+                                                        "pretrained_cfg"};
+
+void check_timm_keys(const PixelConfig& reader, const json& config, bool nested) {
+  const bool wrapped = config.contains("model_type") || config.contains("image_processor_type");  // transformers' keys are beside timm's
+  if (nested || !wrapped) reader.check_keys(kTimmRead, kTimmIdle);
+  if (!nested || wrapped) return;
+  std::vector<std::string> others;
+  for (const auto& item : config.items()) {
+    if (std::ranges::find(kTimmIdle, std::string_view(item.key())) == kTimmIdle.end())
+      others.push_back(json(item.key()).dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 80));
+  }
+  if (!others.empty())
+    log_info("{}: {} outside pretrained_cfg: no keys of timm's, which have no effect, as there", reader.where(), fmt::join(others, ", "));
+}
+
 }  // namespace
 
 bool is_timm_config(const json& config) {
@@ -34,6 +85,7 @@ ImageOptions timm_pixels(const json& config, const std::string& where) {
   const bool nested = config.contains("pretrained_cfg");  // files before 2023 have its keys beside `architecture`
   const json& stated = nested ? config["pretrained_cfg"] : config;
   const PixelConfig reader(stated, nested ? where + ": pretrained_cfg" : where);
+  check_timm_keys(reader, config, nested);
   ImageOptions options{.augment = Augment::kNone};
   options.crop_rounding = CropRounding::kEven;
   options.size = timm_input_size(reader, stated);

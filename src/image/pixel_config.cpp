@@ -23,12 +23,14 @@ std::string shown_value(const json& value) {
   return text;
 }
 
+constexpr const char* kWhatToDo = "write that into the file where the model bears it, else take another model (docs/weights.md)";
+
 bool states_nothing(const json& value) { return value.is_null() || value == false || (value.is_structured() && value.empty()); }
 
 }  // namespace
 
 PixelConfig::PixelConfig(const json& config, std::string where) : config_(config), where_(std::move(where)) {
-  if (!config.is_object()) throw ConfigError(fmt::format("{}: expected a JSON object", where_));
+  if (!config.is_object()) throw CheckpointError(fmt::format("{}: expected a JSON object", where_));
 }
 
 const json* PixelConfig::find(const std::string& key) const {
@@ -38,7 +40,8 @@ const json* PixelConfig::find(const std::string& key) const {
 
 void PixelConfig::refuse(const std::string& key, const std::string& expected) const {
   const json* found = find(key);
-  throw ConfigError(fmt::format("{}: {} is {}; supported is {}", where_, key, found == nullptr ? "absent" : shown_value(*found), expected));
+  throw CheckpointError(fmt::format("{}: {} is {}; supported is {}; {}", where_, key, found == nullptr ? "absent" : shown_value(*found),
+                                    expected, kWhatToDo));
 }
 
 bool PixelConfig::has(const std::string& key) const { return find(key) != nullptr; }
@@ -111,7 +114,7 @@ std::optional<PixelConfig::Sides> PixelConfig::sides(const std::string& key) con
 void PixelConfig::check_keys(std::span<const std::string_view> read, std::span<const std::string_view> without_effect) const {
   for (const auto& [key, value] : config_.items()) {
     if (states_nothing(value) || is_among_keys(read, key) || is_among_keys(without_effect, key)) continue;
-    throw ConfigError(fmt::format(
+    throw CheckpointError(fmt::format(
         "{}: {} is {}, a key that is not known or not supported here, so what it states would be lost; take it out if it changes nothing",
         where_, shown_value(json(key)), shown_value(value)));
   }
@@ -138,7 +141,7 @@ void validate_pixels(const ImageOptions& options, const std::string& where) {
   try {
     options.validate();
   } catch (const ConfigError& error) {
-    throw ConfigError(fmt::format("{}: {}", where, error.what()));
+    throw CheckpointError(fmt::format("{}: {}; {}", where, error.what(), kWhatToDo));
   }
 }
 

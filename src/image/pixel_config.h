@@ -1,5 +1,6 @@
 // Typed look-ups in the JSON of a folder that states how pictures become pixels, with messages that name file and key, what was found and
-// what can be done. An absent key or null gives the fallback. Everything throws ConfigError.
+// what can be done. An absent key or null gives the fallback. Everything throws CheckpointError: the user typed none of
+// these keys.
 #pragma once
 
 #include <cstdint>
@@ -48,10 +49,10 @@ class PixelConfig {
   std::string where_;
 };
 
-// "bicubic", ... as timm and open_clip name them. Throws ConfigError, `where` and `key` first.
+// "bicubic", ... as timm and open_clip name them. Throws CheckpointError, `where` and `key` first.
 Filter filter_named(const std::string& name, const PixelConfig& config, const std::string& key);
 
-// options.validate(), with `where` before what it says.
+// options.validate() as a CheckpointError, with `where` before what it says.
 void validate_pixels(const ImageOptions& options, const std::string& where);
 
 }  // namespace infig

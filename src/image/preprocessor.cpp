@@ -183,8 +183,8 @@ ImageOptions pixels_of(const json& config, const ImageOptions& own, const std::s
 json read_json(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   json config = parse_foreign_json(text);
-  if (config.is_discarded()) throw ConfigError(fmt::format("{}: not JSON: {}", path.string(), foreign_json_fault(text)));
-  if (!config.is_object()) throw ConfigError(fmt::format("{}: expected a JSON object", path.string()));
+  if (config.is_discarded()) throw CheckpointError(fmt::format("{}: not JSON: {}", path.string(), foreign_json_fault(text)));
+  if (!config.is_object()) throw CheckpointError(fmt::format("{}: expected a JSON object", path.string()));
   return config;
 }
 
@@ -214,7 +214,7 @@ bool same_pixels(const ImageOptions& a, const ImageOptions& b) {
 
 ImageOptions parse_preprocessor(const std::string& text, const ImageOptions& own, const std::string& where) {
   const json config = parse_foreign_json(text);
-  if (config.is_discarded()) throw ConfigError(fmt::format("{}: not JSON: {}", where, foreign_json_fault(text)));
+  if (config.is_discarded()) throw CheckpointError(fmt::format("{}: not JSON: {}", where, foreign_json_fault(text)));
   return pixels_of(config, own, where);
 }
 
@@ -226,7 +226,7 @@ ImageOptions read_preprocessor(const std::filesystem::path& folder, const ImageO
   }
   const std::optional<Stated> transformers = stated_by_transformers(folder, own);
   if (timm && transformers && !same_pixels(timm->pixels, transformers->pixels)) {
-    throw ConfigError(
+    throw CheckpointError(
         fmt::format("{} and {} state different pixels (sizes, filter, mean or deviation); keep the one that the weights were trained with",
                     timm->where, transformers->where));
   }

@@ -15,12 +15,12 @@ namespace infig {
 //   processor_config.json with an object image_processor, where transformers 5 keeps it (it goes before the next one, as there);
 //   preprocessor_config.json;
 //   config.json of timm (`architecture`, `pretrained_cfg`).
-// Where transformers' files and timm's are both there and differ, neither is taken: ConfigError names both.
+// Where transformers' files and timm's are both there and differ, neither is taken: CheckpointError names both.
 ImageOptions read_preprocessor(const std::filesystem::path& folder, const ImageOptions& own);
 
 // The text of a preprocessor_config.json or of the object image_processor; `where` names the source in messages. Absent keys are as the
 // named processor (image_processor_type, feature_extractor_type) has them, or as `own` where none is named; augmentation is none. Throws
-// ConfigError for a processor or key that is not known, and for what ImageOptions cannot say.
+// CheckpointError for a processor or key that is not known, and for what ImageOptions cannot say.
 ImageOptions parse_preprocessor(const std::string& json, const ImageOptions& own, const std::string& where);
 
 // Whether this config.json is timm's: `architecture` and no model_type but timm_wrapper.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "archive/weight_archive.h"
 #include "core/random.h"
 #include "encoders/image_encoder.h"
 #include "encoders/vision_tower.h"
@@ -75,7 +76,7 @@ void InfigModelImpl::initialize(uint64_t seed) {
 
 void InfigModelImpl::load_pretrained() {
   const std::string& text = options_.text.model;
-  if (!text.empty()) load_published(*text_encoder, load_tensors(text), text_encoder->names(), text);
+  if (!text.empty()) load_published(*text_encoder, load_tensors(text), text_encoder->names(), weights_file(text).string());
   const std::string& image = options_.image.model;
   if (!image.empty()) image_encoder->load_backbone(*load_image_backbone(image).backbone, image);
 }

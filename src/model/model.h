@@ -219,8 +219,9 @@ class ModelOptions {
   virtual std::shared_ptr<Model> make_model(int64_t num_labels) const = 0;  // weights not yet set
 
   virtual ClassificationLossOptions classification(const std::vector<int64_t>& /*posts_of_class*/) const { return {}; }
-  virtual void expect_missing_sides() {}                   // train.modality_dropout > 0: training posts will lose a side
-  virtual bool batch_statistics() const { return false; }  // BatchNorm uses batch statistics in training: no step_in_parts()
+  virtual void expect_missing_sides() {}                    // train.modality_dropout > 0: training posts will lose a side
+  virtual bool batch_statistics() const { return false; }   // BatchNorm uses batch statistics in training: no step_in_parts()
+  virtual int64_t passes_per_picture() const { return 1; }  // of the image network: a hundred and more take seconds a picture
   // Name prefixes of the parameters that start from published weights: optim.lr_new does not apply to them.
   virtual std::vector<std::string> pretrained_parameters() const { return {}; }
   // The files or folders of weights that the run starts from, each with the key that names it.

@@ -103,8 +103,6 @@ auto of_key(const char* key, Work&& work) {
     return work();
   } catch (const CheckpointError& error) {
     throw CheckpointError(fmt::format("{}: {}", key, error.what()));
-  } catch (const ConfigError& error) {
-    throw ConfigError(fmt::format("{}: {}", key, error.what()));
   }
 }
 

@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr const char* kModulesFile = "modules.json";
+constexpr const char* kWithoutPooled = "without --pooled the encoder alone is read";
 
 Json read_module_json(const fs::path& path) {
   if (!fs::exists(path)) throw CheckpointError(fmt::format("{}: is missing, and modules.json names its folder", path.string()));
@@ -47,7 +48,7 @@ SentencePooling pooling_named(const Json& mode, const PixelConfig& config) {
   config.refuse("pooling_mode", "cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken or a list of them");
 }
 
-std::vector<SentencePooling> read_pooling(const fs::path& folder, bool prompted) {
+std::vector<SentencePooling> read_pooling(const fs::path& folder, bool& include_prompt) {
   constexpr std::array<std::string_view, 10> kKeys = {"embedding_dimension",
                                                       "word_embedding_dimension",
                                                       "pooling_mode",
@@ -62,7 +63,7 @@ std::vector<SentencePooling> read_pooling(const fs::path& folder, bool prompted)
   const Json config = read_module_json(file);
   const PixelConfig reader(config, file.string());
   reader.check_keys(kKeys, {});
-  if (prompted && !reader.flag("include_prompt", true)) reader.refuse("include_prompt", "true where there is a default prompt");
+  include_prompt = reader.flag("include_prompt", true);
   std::vector<SentencePooling> pooling;
   if (reader.has("pooling_mode")) {
     const Json& mode = config["pooling_mode"];
@@ -164,8 +165,8 @@ std::vector<ModuleEntry> read_entries(const fs::path& folder) {
       throw CheckpointError(fmt::format("{}: a module without a type, or with a path that is no folder in here", file.string()));
     const auto type = one["type"].get<std::string>();
     if (!type.starts_with("sentence_transformers."))
-      throw ConfigError(
-          fmt::format("{}: type is {}; supported are modules of sentence_transformers alone", file.string(), Json(type).dump()));
+      throw CheckpointError(fmt::format("{}: type is {}; supported are modules of sentence_transformers alone; {}", file.string(),
+                                        Json(type).dump(), kWithoutPooled));
     entries.push_back({type.substr(type.rfind('.') + 1), path.empty() ? folder : folder / path});
   }
   return entries;
@@ -180,13 +181,14 @@ SentenceFolder read_sentence_folder(const fs::path& folder) {
   const std::vector<ModuleEntry> entries = read_entries(folder);
   SentenceFolder modules;
   if (entries.front().kind != "Transformer")
-    throw ConfigError(fmt::format("{}: the first module is {}; supported is Transformer", where, entries.front().kind));
+    throw CheckpointError(
+        fmt::format("{}: the first module is {}; supported is Transformer; {}", where, entries.front().kind, kWithoutPooled));
   modules.encoder = entries.front().folder;
   read_transformer(modules, folder);
   for (size_t i = 1; i < entries.size(); ++i) {
     const ModuleEntry& entry = entries[i];
     if (entry.kind == "Pooling" && modules.pooling.empty()) {
-      modules.pooling = read_pooling(entry.folder, !modules.prompt.empty());
+      modules.pooling = read_pooling(entry.folder, modules.include_prompt);
     } else if (entry.kind == "Dense" && !modules.pooling.empty()) {
       modules.steps.emplace_back(read_dense(entry.folder));
     } else if (entry.kind == "Normalize" && !modules.pooling.empty()) {
@@ -196,11 +198,12 @@ SentenceFolder read_sentence_folder(const fs::path& folder) {
       }
       modules.steps.emplace_back(SentenceNormalize{});
     } else if (entry.kind != "Dropout") {  // which is of training alone
-      throw ConfigError(
-          fmt::format("{}: module {} is {}; supported are Transformer, Pooling, then Dense, Normalize, Dropout", where, i, entry.kind));
+      throw CheckpointError(fmt::format("{}: module {} is {}; supported are Transformer, Pooling, then Dense, Normalize, Dropout; {}",
+                                        where, i, entry.kind, kWithoutPooled));
     }
   }
-  if (modules.pooling.empty()) throw ConfigError(fmt::format("{}: has no Pooling, so no vector of a sentence", where));
+  if (modules.pooling.empty())
+    throw CheckpointError(fmt::format("{}: has no Pooling, so no vector of a sentence; {}", where, kWithoutPooled));
   return modules;
 }
 

@@ -25,16 +25,17 @@ struct SentenceFolder {
   std::filesystem::path encoder;         // the folder of the encoder and its tokenizer: of the first module; `folder` or one in it
   std::vector<SentencePooling> pooling;  // one behind the other; at least one
   std::vector<std::variant<SentenceDenseFile, SentenceNormalize>> steps;
-  std::string prompt;      // before every text
-  int64_t max_length = 0;  // tokens of the longest text, special ones included; 0: as the encoder has it
+  std::string prompt;          // before every text
+  bool include_prompt = true;  // whether its tokens count in the pooling
+  int64_t max_length = 0;      // tokens of the longest text, special ones included; 0: as the encoder has it
 };
 
 // Whether `folder` has a modules.json.
 bool has_sentence_modules(const std::filesystem::path& folder);
 
 // modules.json, 1_Pooling/config.json (`pooling_mode` of sentence-transformers 6, or the keys pooling_mode_* before it), Dense and
-// Normalize; the default prompt, the longest text. Throws CheckpointError for a file that is missing or damaged, ConfigError naming file,
-// key and value for modules, keys and values that are not known or that would change a vector otherwise.
+// Normalize; the default prompt, the longest text. Throws CheckpointError for a file that is missing or damaged, and, naming file,
+// key and value, for modules, keys and values that are not known or that would change a vector otherwise.
 SentenceFolder read_sentence_folder(const std::filesystem::path& folder);
 
 }  // namespace infig

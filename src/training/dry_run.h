@@ -32,6 +32,7 @@ struct DryRun {
   double step_seconds = 0;        // mean of the two timed steps
   double evaluation_seconds = 0;  // for all of dev, extrapolated from one batch
   double cache_seconds = 0;       // to compute the features of frozen encoders once
+  int64_t timed_pictures = 0;     // pictures that cache_seconds was extrapolated from, where a picture takes many passes; else 0
   double seconds = 0;             // the whole run, except for writing checkpoints
   double peak_mib = 0;            // peak memory of the process after all steps, one of them on the longest texts
   double pictures_mib = 0;        // in addition: resized pictures kept in memory, up to data.cache_mb

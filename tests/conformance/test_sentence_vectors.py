@@ -44,3 +44,16 @@ def test_prompt_and_longest_text(base, tmp_path):
     found = encode("text", tmp_path / "model", rows, tmp_path, "--pooled")
     assert found["input_ids"].shape[1] == 16
     near(found["sentence_embedding"], torch.from_numpy(model.encode([row["text"] for row in rows])), 1e-5)
+
+
+@pytest.mark.parametrize("mode", ["cls", "max", "mean", "weightedmean", "lasttoken"])
+def test_a_prompt_that_does_not_count(mode, base, tmp_path):
+    model = sentence_transformers.SentenceTransformer(modules=[modules.Transformer(str(base)), modules.Pooling(32, mode, include_prompt=False)], device="cpu",
+                                                      prompts={"query": "find it: "}, default_prompt_name="query").eval()
+    model.save(str(tmp_path / "model"))
+    rows = posts([3, 1, 12, 30])
+    found = encode("text", tmp_path / "model", rows, tmp_path, "--pooled", "--batch-size", 2)
+    expected = torch.from_numpy(model.encode([row["text"] for row in rows]))
+    near(found["sentence_embedding"], expected, 1e-5)
+    counted = torch.from_numpy(model.encode([row["text"] for row in rows], prompt=""))
+    assert (expected - counted).abs().max() > 1e-3

@@ -52,10 +52,10 @@ def test_faults_are_named(tmp_path):
     assert done.code == 1 and "config.json" in done.err
     (model / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
-    assert done.code == 2 and f"{model}/config.json: model_type" in done.err and "gpt2" in done.err and "deberta-v2" in done.err
+    assert done.code == 1 and f"{model}/config.json: model_type" in done.err and "gpt2" in done.err and "deberta-v2" in done.err
     (model / "config.json").write_text(json.dumps({"model_type": "bert", "hidden_size": 4, "num_attention_heads": 3}))
     done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
-    assert done.code == 2 and f"{model}/config.json: " in done.err and "num_attention_heads is 3" in done.err, done.err
+    assert done.code == 1 and f"{model}/config.json: " in done.err and "num_attention_heads is 3" in done.err, done.err
     (model / "config.json").write_text(json.dumps(dict(model_type="bert", vocab_size=8, hidden_size=4, num_hidden_layers=1, num_attention_heads=2,
                                                        intermediate_size=4, max_position_embeddings=8)))
     done = infig("encode", "text", "--model", model, "--input", source, "--output", output)
@@ -131,3 +131,38 @@ def test_pooled_needs_a_folder_of_sentence_transformers(tmp_path):
     done = infig("encode", "text", "--model", tmp_path, "--input", source, "--output", tmp_path / "o.safetensors", "--pooled", "--gradients")
     assert done.code == 2
     assert not (tmp_path / "o.safetensors").exists()
+
+
+# What a folder states and cannot be done: changes to a ViT's or CLIP's files, and what the message names beside the file.
+REFUSED = {
+    "crop": ("vit", "preprocessor_config.json", {"do_center_crop": "yes"}, ["do_center_crop", "true or false"]),
+    "unknown": ("vit", "preprocessor_config.json", {"sharpen": 2}, ["sharpen", "take it out"]),
+    "processor": ("vit", "preprocessor_config.json", {"image_processor_type": "MadeUpImageProcessor"}, ["MadeUpImageProcessor"]),
+    "sides": ("vit", "preprocessor_config.json", {"crop_size": {"height": 32, "width": 16}}, ["crop_size", "equal height and width"]),
+    "network": ("vit", "config.json", {"num_attention_heads": 3}, ["num_attention_heads", "docs/encoders.md"]),
+    "kind": ("vit", "config.json", {"model_type": "swin"}, ["swin", "supported are"]),
+    "stages": ("vit", "config.json", {"model_type": "resnet", "depths": [1, 1, 1], "hidden_sizes": [4, 4, 4]}, ["expected 4", "docs/encoders.md"]),
+    "clip": ("clip", "config.json", {"text_config": {"hidden_act": "swiglu"}}, ["hidden_act", "swiglu", "docs/encoders.md"]),
+    "timm": ("vit", "config.json", {"model_type": None, "architecture": "resnet18", "pretrained_cfg": {"sharpen": 2}}, ["pretrained_cfg", "sharpen", "take it out"]),
+    "timm-flat": ("vit", "config.json", {"model_type": None, "architecture": "resnet18", "sharpen": 2}, ["sharpen", "take it out"]),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_folder_states_is_refused_by_file_and_key(tmp_path, postcards, case):
+    kind, name, change, words = REFUSED[case]
+    model, config = tmp_path / "model", tmp_path / "run.yaml"
+    (clip if kind == "clip" else vit)(model)
+    config.write_text("seed: 1\n")
+    if "architecture" in change:
+        (model / "preprocessor_config.json").unlink()
+        (model / "config.json").write_text("{}")
+    stated = {**json.loads((model / name).read_text()), **change}
+    (model / name).write_text(json.dumps({key: value for key, value in stated.items() if value is not None}))
+    key = "clip.model" if kind == "clip" else "image.model"
+    for done in [infig("encode", "clip" if kind == "clip" else "image", "--model", model, "--input", postcards / "posts.jsonl", "--output", tmp_path / "o.safetensors"),
+                 infig("train", "--config", config, "--data", postcards, "--output-dir", tmp_path / "run", f"{key}={model}", "loss.lambda_g=0" if kind == "vit" else "clip.variant=any")]:
+        assert done.code == 1, done.all
+        for word in [name, *words]:
+            assert word in done.err, (word, done.err)
+    assert not (tmp_path / "o.safetensors").exists() and not (tmp_path / "run").exists()

@@ -97,6 +97,22 @@ def test_table2_trains_the_other_models_too(data_root, tmp_path):
         assert one["train_seconds"] == pytest.approx(sum(times)) and one["parameters"] > 1000 and one["predict_posts_per_second"] > 0, one
         assert ("against_infig" in one) == (name != "INFIG")
         assert ("random vectors" in one["marks"] and "random picture features" in one["marks"]) == (name != "INFIG"), one["marks"]
+        row = rows[name]
+        assert row["marks"] == ", ".join(one["marks"]) and int(row["parameters"]) == one["parameters"] and float(row["train_seconds"]) == pytest.approx(one["train_seconds"])
+        assert float(row["predict_posts_per_second"]) == pytest.approx(one["predict_posts_per_second"], rel=1e-6)
+        if name != "INFIG":
+            difference = one["accuracy"]["ours"] - models["INFIG"]["accuracy"]["ours"]
+            assert float(row["less_reference"]) == pytest.approx(difference, abs=1e-8)
+            assert float(row["less_reference_low"]) <= difference <= float(row["less_reference_high"])
+    assert rows["INFIG"]["less_reference"] == "" and rows["MVAN"]["marks"] == rows["MVAN"]["parameters"] == ""
+    compared = infig("compare", out / "runs/mvsa-single/full/seed-1", out / "runs/mvsa-single/co-memory/seed-1", "--output", tmp_path / "compared.json")
+    sides = json.loads((tmp_path / "compared.json").read_text())
+    assert compared.code == 0 and "marks" not in sides["first"] and set(sides["second"]["marks"]) == set(models["Co-Memory"]["marks"])
+    assert next(line for line in compared.out.splitlines() if " B = " in line).endswith("marks: " + ", ".join(sorted(models["Co-Memory"]["marks"])))
+    latex = (out / "table2/table.tex").read_text()
+    assert latex.count("\\begin{tabular}") == latex.count("\\end{tabular}") == 2 and "Less INFIG" in latex
+    costs = latex[latex.rindex("\\begin{tabular}"):]
+    assert all(line.count(" & ") == 5 for line in costs.splitlines() if line.endswith("\\\\")) and "random vectors" in costs
     table = (out / "table2/table.md").read_text()
     assert "HSAN is left out: names of classes" in done.err and "- HSAN was not run: names of classes" in table and "make lite-weights" in table
     assert "| MVAN | 0.7298 | not run |" in table and "random vectors" in table and "the posts are of the data set postcards" in table

@@ -140,6 +140,10 @@ def test_regions_are_computed_once_for_every_model_that_reads_them(files, config
         (tmp_path / "cache").rename(tmp_path / "elsewhere") if found else None
     assert len(scores[0]) == len(scores[1]) > 10
     assert max(abs(one - other) for one, other in zip(*scores)) < 1e-5
+    # What each picture costs is told by two of them.
+    done = infig(*command("mmsd", config, files, tmp_path / "dry", *passes), "--dry-run")
+    assert done.code == 0 and "features of frozen encoders" in done.out and "(timed on 2 pictures)" in done.out, done.all
+    assert not (tmp_path / "dry").exists()
     done = infig(*command("mmsd", config, files, tmp_path / "odd", *passes, "image.size=48", "image.resize=48"))
     assert done.code == 2 and "image.size: 48 pixels cannot be cut into regions of 32" in done.err, done.all
 

@@ -107,7 +107,7 @@ TEST_F(ClipFolder, OpenClipConfigIsReadWhole) {
     try {
       with(vision, text, top);
       ADD_FAILURE() << key << " was accepted";
-    } catch (const ConfigError& error) {
+    } catch (const CheckpointError& error) {
       EXPECT_NE(std::string(error.what()).find(key), std::string::npos) << error.what();
       EXPECT_NE(std::string(error.what()).find("open_clip_config.json"), std::string::npos) << error.what();
     }

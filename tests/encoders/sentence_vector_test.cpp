@@ -31,7 +31,7 @@ class SentenceFolder : public ::testing::Test {
     try {
       read_sentence_modules(path_);
       ADD_FAILURE() << part << " was accepted";
-    } catch (const ConfigError& error) {
+    } catch (const CheckpointError& error) {
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
     }
   }
@@ -88,6 +88,23 @@ TEST_F(SentenceFolder, PromptAndLongestText) {
   EXPECT_EQ(read_sentence_modules(path_).max_length, 512);
   write("tokenizer_config.json", R"({"model_max_length": 1000000000000000019884624838656})");
   EXPECT_EQ(read_sentence_modules(path_).max_length, 0);
+}
+
+// include_prompt=false: the prompt's places are 0 in the mask. Worked by hand: mean of the two middle tokens, (2 x (3, 4) + 3 x (5, 6))
+// / 5.
+TEST_F(SentenceFolder, APromptMayNotCount) {
+  write("1_Pooling/config.json", R"({"pooling_mode": "mean", "include_prompt": false})");
+  EXPECT_FALSE(read_sentence_modules(path_).include_prompt);
+  const at::Tensor hidden = at::tensor({1., 2., 3., 4., 5., 6., 9., 9.}).view({1, 4, 2}).to(at::kFloat),
+                   mask = at::tensor({0, 1, 1, 0}).view({1, 4});
+  for (const auto& [pooling, x, y] : std::vector<std::tuple<SentencePooling, double, double>>{{SentencePooling::kMean, 4, 5},
+                                                                                              {SentencePooling::kCls, 3, 4},
+                                                                                              {SentencePooling::kLastToken, 5, 6},
+                                                                                              {SentencePooling::kMax, 5, 6},
+                                                                                              {SentencePooling::kWeightedMean, 4.2, 5.2}}) {
+    const at::Tensor found = sentence_vectors({.encoder = {}, .pooling = {pooling}, .steps = {}, .prompt = {}}, hidden, mask.to(at::kLong));
+    EXPECT_TRUE(reference::close(found, at::tensor({x, y}).view({1, 2}).to(at::kFloat), 1e-6)) << static_cast<int>(pooling) << found;
+  }
 }
 
 TEST_F(SentenceFolder, RefusesByName) {

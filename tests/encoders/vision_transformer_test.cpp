@@ -4,11 +4,13 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "encoders/image_backbones.h"
 #include "encoders/vision_tower.h"
 #include "reference/temporary_folder.h"
@@ -91,6 +93,29 @@ TEST_P(PublishedVision, MissingUnexpectedAndMisshapedKeysAreListed) {
   } catch (const CheckpointError& error) {
     EXPECT_NE(std::string(error.what()).find("missing"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find(strange), std::string::npos) << error.what();
+  }
+}
+
+TEST_P(PublishedVision, WhatATrainingScriptPutBeforeTheNamesIsSaid) {
+  const bool timm = golden_.settings.contains("architecture");
+  const at::Tensor expected = run().back();
+  for (const std::string script : {"module.", "model.", "module.net."}) {
+    for (const std::string own : {"", "vit."}) {  // a library's own prefix may follow
+      if (timm && !own.empty()) continue;
+      TensorMap named;
+      for (const auto& [name, tensor] : golden_.under("weight.")) named[script + own + name] = tensor;
+      named["epoch"] = at::ones({1});
+      save_tensors(folder_.path() / "model.safetensors", named);
+      std::vector<std::string> said;
+      const LogScope scope([&](LogLevel, const std::string& message) { said.push_back(message); });
+      published_ = load_image_backbone(folder_.path());
+      EXPECT_TRUE(at::equal(run().back(), expected)) << script << own;
+      const auto says = [&](const std::string& line) {
+        return line.find("model.safetensors: the weights are read under the prefix '" + script + "'") != std::string::npos &&
+               line.find("epoch") != std::string::npos;
+      };
+      EXPECT_TRUE(std::ranges::any_of(said, says)) << script << own;
+    }
   }
 }
 

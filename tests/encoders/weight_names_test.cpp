@@ -23,7 +23,8 @@ class Small : public torch::nn::Module {
   at::Tensor first_, second_;
 };
 
-const WeightNames kSmallNames = {.prefixes = {"small."}, .endings = {}, .other_parts = {"head."}, .other_endings = {"position_ids"}};
+const WeightNames kSmallNames = {
+    .prefixes = {"small.", "model."}, .endings = {}, .other_parts = {"head."}, .other_endings = {"position_ids"}};
 
 TensorMap small_weights(const std::string& prefix, double value = 1) {
   return {{prefix + "first.weight", at::full({2, 3}, value)}, {prefix + "layer.0.second.bias", at::full({4}, value)}};

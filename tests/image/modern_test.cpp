@@ -88,6 +88,21 @@ TEST(ModernFormats, CutFiles) {
   }
 }
 
+// What the file states and its stream must agree: where the one is larger, rows would come from memory that nobody wrote.
+TEST(ModernFormats, AHeicWhoseStreamHasAnotherSizeHasNoPixels) {
+  std::string bytes = modern("full.heic");
+  if (left_out(as_bytes(bytes))) GTEST_SKIP() << "this build has no support for HEIC";
+  bytes.replace(bytes.find("clap"), 4, "free");  // without its crop it is the square that was encoded
+  const DecodedImage whole = decode_image(as_bytes(bytes), {});
+  ASSERT_EQ(whole.status, ImageStatus::kOk) << whole.reason;
+  EXPECT_EQ(whole.image.width, 64);
+  EXPECT_EQ(whole.image.height, 64);
+  bytes[bytes.find("ispe") + 15] = 96;  // the last byte of the height
+  const DecodedImage other = decode_image(as_bytes(bytes), {});
+  EXPECT_EQ(other.status, ImageStatus::kBroken);
+  EXPECT_THAT(other.reason, HasSubstr("states 64 x 96 pixels, its stream holds 64 x 64"));
+}
+
 // The directory of a TIFF is at its end; of one whose strips come after it the first rows remain.
 TEST(ModernFormats, RowsOfABrokenTiffRemain) {
   std::string bytes = modern("strips.tiff");

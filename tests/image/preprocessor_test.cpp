@@ -129,9 +129,13 @@ TEST(Preprocessor, Timm) {
   EXPECT_EQ(border.fill, (std::vector<int64_t>{128, 128, 125}));  // 127.5 to the even one, 124.95
   // Files before 2023 have it all at the top.
   EXPECT_EQ(timm_pixels(nlohmann::json{{"architecture", "resnet18"}, {"crop_pct", 1.0}}, "file").resize, 224);
-  for (const char* bad : {R"({"input_size": [1, 224, 224]})", R"({"input_size": [3, 224, 225]})", R"({"crop_pct": 1.5})",
-                          R"({"interpolation": "random"})", R"({"crop_mode": "wide"})", R"({"mean": [0.5]})", R"(3)"}) {
-    EXPECT_THROW(read(bad), ConfigError) << bad;
+  EXPECT_THROW(timm_pixels(nlohmann::json{{"architecture", "resnet18"}, {"sharpen", 2}}, "file"), CheckpointError);
+  const nlohmann::json none = nlohmann::json::object();  // beside pretrained_cfg timm passes over what it does not know
+  EXPECT_EQ(timm_pixels(nlohmann::json{{"architecture", "resnet18"}, {"sharpen", 2}, {"pretrained_cfg", none}}, "file").resize, 256);
+  for (const char* bad :
+       {R"({"input_size": [1, 224, 224]})", R"({"input_size": [3, 224, 225]})", R"({"crop_pct": 1.5})", R"({"interpolation": "random"})",
+        R"({"sharpen": 2})", R"({"crop_mode": "wide"})", R"({"mean": [0.5]})", R"(3)"}) {
+    EXPECT_THROW(read(bad), CheckpointError) << bad;
   }
 }
 
@@ -150,7 +154,7 @@ TEST(Preprocessor, OpenClip) {
   EXPECT_EQ(read("{}").filter, Filter::kBicubic);
   for (const char* bad : {R"({"size": 64})", R"({"mode": "L"})", R"({"interpolation": "lanczos"})", R"({"resize_mode": "wide"})",
                           R"({"fill_color": 300})", R"({"crop": 3})"}) {
-    EXPECT_THROW(read(bad), ConfigError) << bad;
+    EXPECT_THROW(read(bad), CheckpointError) << bad;
   }
 }
 
@@ -168,14 +172,14 @@ TEST(Preprocessor, FilesOfAFolder) {
   EXPECT_EQ(read_preprocessor(folder.path(), {}).size, 32);
   EXPECT_EQ(read_preprocessor(folder.path(), {}).resize, 40);
   write("config.json", R"({"architecture": "resnet18", "pretrained_cfg": {"input_size": [3, 64, 64]}})");
-  EXPECT_THROW(read_preprocessor(folder.path(), {}), ConfigError);
+  EXPECT_THROW(read_preprocessor(folder.path(), {}), CheckpointError);
   std::filesystem::remove(folder.path() / "processor_config.json");
   std::filesystem::remove(folder.path() / "preprocessor_config.json");
   EXPECT_EQ(read_preprocessor(folder.path(), {}).size, 64);
   write("config.json", R"({"model_type": "resnet", "architecture": "x"})");
   EXPECT_EQ(read_preprocessor(folder.path(), {}).size, 224);
   write("config.json", "{");
-  EXPECT_THROW(read_preprocessor(folder.path(), {}), ConfigError);
+  EXPECT_THROW(read_preprocessor(folder.path(), {}), CheckpointError);
 }
 
 TEST(Preprocessor, RefusesWhatItCannotDo) {
@@ -206,7 +210,7 @@ TEST(Preprocessor, RefusesWhatItCannotDo) {
     try {
       parse(json);
       ADD_FAILURE() << json << " was accepted";
-    } catch (const ConfigError& error) {
+    } catch (const CheckpointError& error) {
       EXPECT_NE(std::string(error.what()).find(key), std::string::npos) << error.what();
     }
   }

@@ -46,6 +46,11 @@ bool BaselineOptions::names_classes() const {
   return (needs().captions && captions.from == PictureWords::kClasses) || (needs().attributes && attributes.from == PictureWords::kClasses);
 }
 
+int64_t BaselineOptions::passes_per_picture() const {
+  const int64_t side = image.pixels.size / kRegionSide;
+  return region_passes() ? side * side : 1;
+}
+
 std::vector<std::string> BaselineOptions::marks() const {
   std::vector<std::string> marks = net_marks();
   if (needs().regions && !region_passes()) marks.emplace_back("regions=grid");

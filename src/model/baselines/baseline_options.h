@@ -99,6 +99,7 @@ class BaselineOptions : public ModelOptions {
   bool reads_pictures() const { return needs_pooled() || needs_grid(); }
   bool own_scene() const { return needs_scene() && !image.scene_model.empty(); }  // whether scenes have a tower of their own
   bool region_passes() const { return needs().regions && image.regions == Regions::kPasses; }
+  int64_t passes_per_picture() const override;
   // Whether names of classes stand in for captions or attributes.
   bool names_classes() const;
   // What marks a run: what stood in for something, and what the network is. "random vectors", "caption=surrogate", ...

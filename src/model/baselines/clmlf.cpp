@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "archive/weight_archive.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "encoders/weight_names.h"
@@ -58,7 +59,7 @@ void ClmlfModelImpl::initialize(uint64_t seed) {
 
 void ClmlfModelImpl::load_pretrained() {
   const std::string &text = options_.towers.text.model, &picture = options_.towers.image.model;
-  if (!text.empty()) load_published(*text_encoder, load_tensors(text), text_encoder->names(), text);
+  if (!text.empty()) load_published(*text_encoder, load_tensors(text), text_encoder->names(), weights_file(text).string());
   if (!picture.empty()) load_state_dict(*image_backbone, state_dict(*load_image_backbone(picture).backbone), picture);
 }
 
