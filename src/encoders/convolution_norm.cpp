@@ -158,6 +158,22 @@ bool ConvolutionNorm::folds(const at::Tensor& x, bool batch_statistics) const {
   return !batch_statistics && !gradient && !convolution_->weight.is_inference();  // inference tensors have no version
 }
 
+// The convolution of training. oneDNN 3.x writes past the end of a buffer, and may add up wrongly, in the gradient of the weights of a 1x1
+// convolution with a stride whose channels are fewer than its block (8 with AVX2, 16 with AVX-512; uxlfoundation/oneDNN issue 6035): every
+// stride-th pixel is taken first then, which is the same sum.
+at::Tensor ConvolutionNorm::convolve(const at::Tensor& padded, const std::vector<int64_t>& padding) {
+  constexpr int64_t kLargestBlock = 16;
+  const int64_t stride = options_.stride;
+  const bool few = options_.in_channels / options_.groups < kLargestBlock;
+  if (options_.kernel == 1 && stride > 1 && few && padding == std::vector<int64_t>{0, 0} && padded.device().is_cpu()) {
+    const at::Tensor pixels = padded.slice(2, 0, std::nullopt, stride).slice(3, 0, std::nullopt, stride);
+    const std::vector<int64_t> every = {1, 1};
+    return at::conv2d(pixels.contiguous(at::MemoryFormat::ChannelsLast), convolution_->weight, {}, every, padding, {1, 1}, options_.groups);
+  }
+  const std::vector<int64_t> strides = {stride, stride};
+  return at::conv2d(padded, convolution_->weight, {}, strides, padding, {1, 1}, options_.groups);
+}
+
 at::Tensor ConvolutionNorm::forward(const at::Tensor& x, bool batch_statistics, std::optional<Activation> activation) {
   const auto [padded, padding] = pad(x);
   const std::vector<int64_t> stride = {options_.stride, options_.stride};
@@ -171,7 +187,7 @@ at::Tensor ConvolutionNorm::forward(const at::Tensor& x, bool batch_statistics, 
     return activate_fresh(at::conv2d(padded, folded.weight, folded.bias, stride, padding, {1, 1}, options_.groups), activation);
   }
   // Not decided by Module::train(): a frozen backbone keeps its statistics while the rest trains.
-  const at::Tensor convolved = at::conv2d(padded, convolution_->weight, {}, stride, padding, {1, 1}, options_.groups);
+  const at::Tensor convolved = convolve(padded, padding);
   if (batch_statistics) {
     norm_->num_batches_tracked.add_(1);
     const BatchNormState state = {.weight = norm_->weight,

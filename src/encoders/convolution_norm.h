@@ -49,6 +49,7 @@ class ConvolutionNorm {
   };
   bool folds(const at::Tensor& x, bool batch_statistics) const;
   FoldedWeights fold(const at::Tensor& padded, const std::vector<int64_t>& padding);
+  at::Tensor convolve(const at::Tensor& padded, const std::vector<int64_t>& padding);
   std::pair<at::Tensor, std::vector<int64_t>> pad(const at::Tensor& x) const;
   ConvolutionNormOptions options_;
   torch::nn::Conv2d convolution_;

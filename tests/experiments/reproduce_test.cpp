@@ -148,7 +148,7 @@ TEST_F(ReproduceTest, TablesShareRunsAndSayWhatIsMissing) {
     EXPECT_EQ(json["data_sets"][1]["f1"], "macro");
   }
   const std::string csv = read_file(out / "table3/table.csv");
-  EXPECT_THAT(csv, HasSubstr("\nhfm,w/o CLIP,f1_macro,0.8729,,,,0\n"));
+  EXPECT_THAT(csv, HasSubstr("\nhfm,w/o CLIP,f1_macro,0.8729,,,,0,,,,,,,,\n"));
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * 5 * 2);
   EXPECT_THAT(read_file(out / "table3/table.tex"), HasSubstr("w/o CLIP & 76.08 / --"));
 
