@@ -5,7 +5,7 @@ import struct
 
 import pytest
 from conftest import infig
-from published_models import clip, vit
+from published_models import clip, resnet, vit
 
 
 def rows(folder, *posts):
@@ -157,6 +157,7 @@ def test_what_a_folder_states_is_refused_by_file_and_key(tmp_path, postcards, ca
     if "architecture" in change:
         (model / "preprocessor_config.json").unlink()
         (model / "config.json").write_text("{}")
+        resnet(model / "model.safetensors")
     stated = {**json.loads((model / name).read_text()), **change}
     (model / name).write_text(json.dumps({key: value for key, value in stated.items() if value is not None}))
     key = "clip.model" if kind == "clip" else "image.model"

@@ -41,10 +41,12 @@ TEST(ConvolutionNorm, GradientsOfOneByOneConvolutionsWithAStride) {
       const at::Tensor upstream = at::randn_like(y);
       y.backward(upstream);
       const at::Tensor expected = gradient_of_weight(x, upstream, stride) / std::sqrt(1 + 1e-5);
-      EXPECT_TRUE(reference::close(layer.convolution()->weight.grad().flatten(1), expected.to(at::kFloat), 1e-5)) << stride << " " << channels;
+      EXPECT_TRUE(reference::close(layer.convolution()->weight.grad().flatten(1), expected.to(at::kFloat), 1e-5))
+          << stride << " " << channels;
       at::Tensor of_pixels = at::zeros_like(x.detach());
-      of_pixels.slice(2, 0, std::nullopt, stride).slice(3, 0, std::nullopt, stride).copy_(
-          at::einsum("nohw,oc->nchw", {upstream, layer.convolution()->weight.detach().flatten(1)}) / std::sqrt(1 + 1e-5));
+      of_pixels.slice(2, 0, std::nullopt, stride)
+          .slice(3, 0, std::nullopt, stride)
+          .copy_(at::einsum("nohw,oc->nchw", {upstream, layer.convolution()->weight.detach().flatten(1)}) / std::sqrt(1 + 1e-5));
       EXPECT_TRUE(reference::close(x.grad().contiguous(), of_pixels.contiguous(), 1e-5)) << stride << " " << channels;
     }
   }
