@@ -75,13 +75,11 @@ void time_few_pictures(DataSet& sample, DryRun& found) {
   constexpr int64_t kTimed = 2;
   for (Post& post : sample.posts) {
     if (!post.names_picture()) continue;
-    if (found.timed_pictures < kTimed) {
+    if (found.timed_pictures < kTimed || post.text.empty()) {  // a post keeps one side at least
       ++found.timed_pictures;
-    } else if (!post.text.empty()) {  // a post keeps one side at least
+    } else {
       post.image = {};
       post.picture.reset();
-    } else {
-      ++found.timed_pictures;
     }
   }
 }

@@ -103,7 +103,8 @@ TEST_P(PublishedVision, WhatATrainingScriptPutBeforeTheNamesIsSaid) {
     for (const std::string own : {"", "vit."}) {  // a library's own prefix may follow
       if (timm && !own.empty()) continue;
       TensorMap named;
-      for (const auto& [name, tensor] : golden_.under("weight.")) named[script + own + name] = tensor;
+      const std::string prefix = script + own;
+      for (const auto& [name, tensor] : golden_.under("weight.")) named[prefix + name] = tensor;
       named["epoch"] = at::ones({1});
       save_tensors(folder_.path() / "model.safetensors", named);
       std::vector<std::string> said;
