@@ -88,7 +88,18 @@ struct EncodedTexts {
   at::Tensor input_ids, attention_mask;
   std::vector<int64_t> lengths;
   int64_t pad_id = 0;
+  int64_t prompt_length = 0;  // the first tokens of every text, which are the prompt's
 };
+
+// Tokens of a prompt without the special one behind it, as sentence-transformers counts.
+int64_t prompt_length(const Tokenizer& tokenizer, const std::string& prompt, int64_t longest) {
+  if (prompt.empty()) return 0;
+  const std::vector<int64_t> ids = tokenizer.encode(prompt, longest).ids;
+  const SpecialIds& special = tokenizer.special_ids();
+  const bool framed = !ids.empty() && std::ranges::any_of(std::array{special.pad, special.cls, special.sep, special.unk, special.mask},
+                                                          [&](int32_t id) { return id == ids.back(); });
+  return static_cast<int64_t>(ids.size()) - (framed ? 1 : 0);
+}
 
 EncodedTexts encode_texts(const std::vector<Post>& posts, const fs::path& model, int64_t longest, int64_t workers,
                           ClipText clip_text = ClipText::kByFolder, const std::string& prompt = "") {
@@ -104,20 +115,11 @@ EncodedTexts encode_texts(const std::vector<Post>& posts, const fs::path& model,
   std::vector<int64_t> all(ids.size());
   std::iota(all.begin(), all.end(), 0);
   texts.pad_id = tokenizer->pad_id();
+  texts.prompt_length = prompt_length(*tokenizer, prompt, longest);
   PaddedTexts padded = pad_texts(ids, all, texts.pad_id);
   texts.input_ids = std::move(padded.input_ids);
   texts.attention_mask = std::move(padded.attention_mask);
   return texts;
-}
-
-// Tokens of a prompt without the special one behind it: as many of a text's first tokens are the prompt's. As sentence-transformers counts.
-int64_t prompt_length(const std::string& prompt, const fs::path& model, int64_t longest) {
-  const auto tokenizer = load_tokenizer(model, SpecialInText::kKeep);
-  const std::vector<int64_t> ids = tokenizer->encode(prompt, longest).ids;
-  const SpecialIds& special = tokenizer->special_ids();
-  const bool framed = !ids.empty() && std::ranges::any_of(std::array{special.pad, special.cls, special.sep, special.unk, special.mask},
-                                                          [&](int32_t id) { return id == ids.back(); });
-  return static_cast<int64_t>(ids.size()) - (framed ? 1 : 0);
 }
 
 // Calls `use(rows, input_ids, attention_mask)` batch by batch, texts of like length together, cut to the batch's longest.
@@ -151,8 +153,7 @@ void encode_sentences(const EncodeFlags& flags) {
   int64_t longest = encoder->max_length();
   if (modules.max_length > 0) longest = longest > 0 ? std::min(longest, modules.max_length) : modules.max_length;
   const EncodedTexts texts = encode_texts(posts, modules.encoder, longest, flags.workers, ClipText::kByFolder, modules.prompt);
-  const int64_t passed_over =
-      modules.include_prompt || modules.prompt.empty() ? 0 : prompt_length(modules.prompt, modules.encoder, longest);
+  const int64_t passed_over = modules.include_prompt ? 0 : texts.prompt_length;
   TensorMap tensors = {{"input_ids", texts.input_ids}, {"attention_mask", texts.attention_mask}};
   ProgressBar bar("encoding", static_cast<int64_t>(posts.size()));
   int64_t done = 0;
