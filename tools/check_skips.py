@@ -27,7 +27,11 @@ def data_folder():
 def skipped(reports):
     """(test, reason) of every skipped test; GoogleTest and pytest both write <skipped message=...> in a <testcase>."""
     for path in sorted(reports.glob("*.xml")):
-        for case in ElementTree.parse(path).getroot().iter("testcase"):
+        try:
+            root = ElementTree.parse(path).getroot()
+        except ElementTree.ParseError as error:
+            sys.exit(f"check_skips: {path.name} is not a test report: {error}; was it written by two processes at once?")
+        for case in root.iter("testcase"):
             mark = case.find("skipped")
             if mark is not None or case.get("result") == "skipped":
                 reason = "" if mark is None else mark.get("message") or mark.text or ""
