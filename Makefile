@@ -14,7 +14,7 @@ endif
 JOBS ?= $(shell awk -v cores=$$(nproc) '/MemAvailable/ {fit = int($$2 / 3e6)} END {n = fit < cores ? fit : cores; print n < 1 ? 1 : n}' /proc/meminfo)
 # Minutes of one core for a build from nothing, g++ 12.
 MINUTES_PROGRAM := 10
-MINUTES_ALL := 30
+MINUTES_ALL := 20
 PRESET ?= release
 PYTHON := .venv/bin/python
 INFIG := build/bin/infig

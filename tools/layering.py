@@ -39,8 +39,8 @@ def read_folders(cmake):
         for word in words[1:]:
             if word in ("LEVEL", "USES", "LINK"):
                 part = word
-            elif word == "TORCH":
-                torch = True
+            elif word in ("TORCH", "COLD"):  # options; COLD is about compiling alone
+                torch = torch or word == "TORCH"
             elif part == "LEVEL":
                 level = int(word)
             elif part == "USES":

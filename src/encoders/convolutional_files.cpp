@@ -35,12 +35,7 @@ const std::vector<std::string>& convolutional_anchors() {
 
 // A training script's checkpoint: the network without what stands before its names. A prefix of the makers' own is taken off later.
 TensorMap without_wrapper(const TensorMap& published, const std::string& where) {
-  for (const char* own : {"convnext.", "efficientnet.", "timm_model."}) {
-    for (const std::string& anchor : convolutional_anchors()) {
-      if (published.contains(own + anchor)) return published;
-    }
-  }
-  return without_prefix(published, convolutional_anchors(), where);
+  return without_prefix(published, convolutional_anchors(), where, {"convnext.", "efficientnet.", "timm_model."});
 }
 
 // Of ImageNet's training, in the size that networks were published for.

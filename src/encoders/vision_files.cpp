@@ -27,16 +27,8 @@ const WeightNames kTimmVisionNames = {
 // What a training script put before the names goes first, so that the log says it; a library's own prefix ("vit.") is taken off later.
 TensorMap without_script(const TensorMap& published, bool timm, const std::string& where) {
   if (timm) return without_prefix(published, {"patch_embed.proj.weight"}, where);
-  for (const char* own : {"vit.", "deit.", "dinov2.", "dinov2_with_registers.", "vision_model.", ""}) {
-    std::vector<std::string> anchors;
-    for (const char* anchor : {"embeddings.cls_token", "embeddings.class_embedding", "embeddings.patch_embedding.weight"})
-      anchors.push_back(std::string(own) + anchor);
-    const auto is_there = [&](const std::string& anchor) {
-      return std::ranges::any_of(published, [&](const auto& item) { return item.first == anchor || item.first.ends_with("." + anchor); });
-    };
-    if (std::ranges::any_of(anchors, is_there)) return without_prefix(published, anchors, where);
-  }
-  return published;
+  return without_prefix(published, {"embeddings.cls_token", "embeddings.class_embedding", "embeddings.patch_embedding.weight"}, where,
+                        {"vit.", "deit.", "dinov2.", "dinov2_with_registers.", "vision_model."});
 }
 
 const std::vector<double> kHalf = {0.5, 0.5, 0.5};

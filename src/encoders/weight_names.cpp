@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -143,12 +144,20 @@ TensorMap rename_weights(const TensorMap& tensors, const WeightNames& names, con
   return renamed;
 }
 
-TensorMap without_prefix(TensorMap tensors, const std::vector<std::string>& anchors, const std::string& where) {
+TensorMap without_prefix(TensorMap tensors, const std::vector<std::string>& anchors, const std::string& where,
+                         const std::vector<std::string>& makers) {
+  const auto ends_with_part = [](std::string_view name, std::string_view part) {
+    return name == part || (name.ends_with(part) && name[name.size() - part.size() - 1] == '.');
+  };
   std::vector<std::string> prefixes;
   for (const auto& item : tensors) {
     for (const std::string& anchor : anchors) {
-      const std::string& key = item.first;
-      if (key == anchor || key.ends_with("." + anchor)) prefixes.push_back(key.substr(0, key.size() - anchor.size()));
+      if (!ends_with_part(item.first, anchor)) continue;
+      std::string_view prefix(item.first);
+      prefix.remove_suffix(anchor.size());
+      const auto maker = std::ranges::find_if(makers, [&](const std::string& one) { return ends_with_part(prefix, one); });
+      if (maker != makers.end()) prefix.remove_suffix(maker->size());
+      prefixes.emplace_back(prefix);
     }
   }
   std::ranges::sort(prefixes);

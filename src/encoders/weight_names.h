@@ -30,9 +30,11 @@ TensorMap rename_weights(const TensorMap& tensors, const WeightNames& names, con
 
 // What training scripts put before names ("module.", "_orig_mod.", "model.backbone.", ...) is found by what follows it: the tensors whose
 // names begin with the one prefix that stands before one of `anchors`, without it. Where a prefix is taken off, the log says so and what
-// was left out. Without an anchor, or where it has no prefix, the tensors as they are. Throws CheckpointError naming all prefixes where an
-// anchor has more than one: the file then holds the network several times.
-TensorMap without_prefix(TensorMap tensors, const std::vector<std::string>& anchors, const std::string& where);
+// was left out. What ends the prefix and is one of `makers` ("vit.") belongs to the published names and stays. Without an anchor, or where
+// it has no prefix, the tensors as they are. Throws CheckpointError naming all prefixes where an anchor has more than one: the file then
+// holds the network several times.
+TensorMap without_prefix(TensorMap tensors, const std::vector<std::string>& anchors, const std::string& where,
+                         const std::vector<std::string>& makers = {});
 
 // rename_weights() and load_state_dict(): strict, all faults at once. Where the names do not fit, a common prefix of the keys is looked for
 // under which every parameter has its name and shape: it is taken off as by without_prefix(); several such are an error that names them.

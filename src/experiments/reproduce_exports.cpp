@@ -99,21 +99,19 @@ std::string score_tabular(const Reproduction& all) {
 
 // Cost and marks of one data set's models. Without a model that was measured there is no such table.
 std::string cost_tabular(const ReproducedSet& one) {
-  std::string rows;
-  for (const VariantScores& variant : one.scores.variants) {
-    const auto cost = one.costs.find(variant.variant.name);
-    if (cost == one.costs.end()) continue;
-    const auto cell = [](double value) { return value > 0 ? fmt::format("{:.3g}", value) : std::string("--"); };
-    const std::string marks = marks_cell(variant), less = variant.against_first ? compared_cell(variant.against_first) : "--";
-    rows += fmt::format("{} & {} & {} & {} & {} & {} \\\\\n", latex_escape(variant.variant.title), latex_escape(less),
-                        cell(static_cast<double>(cost->second.parameters) / 1e6), cell(cost->second.train_rate),
-                        cell(cost->second.predict_rate), marks.empty() ? "none" : latex_escape(marks));
+  const TextTable table = cost_table(one);
+  if (table.size() < 2) return "";
+  std::string text =
+      fmt::format("\n% {}: differences of accuracy are paired, with 95 % intervals\n\\begin{{tabular}}{{llrrrrl}}\n\\hline\n",
+                  paper_data_sets()[one.data_set].title);
+  for (size_t r = 0; r < table.size(); ++r) {
+    for (size_t c = 0; c < table[r].size(); ++c) {
+      const std::string& cell = table[r][c];
+      text += fmt::format("{}{}", c == 0 ? "" : " & ", cell == "-" ? "--" : latex_escape(cell));
+    }
+    text += r == 0 ? " \\\\\n\\hline\n" : " \\\\\n";
   }
-  if (rows.empty()) return "";
-  return fmt::format(
-      "\n% {}: differences of accuracy are paired, with 95 % intervals\n\\begin{{tabular}}{{llrrrl}}\n\\hline\n"
-      "Model & Less {} & M parameters & Posts/s, training & Posts/s, prediction & Marks \\\\\n\\hline\n{}\\hline\n\\end{{tabular}}\n",
-      paper_data_sets()[one.data_set].title, latex_escape(one.scores.variants.at(one.scores.reference).variant.title), rows);
+  return text + "\\hline\n\\end{tabular}\n";
 }
 
 }  // namespace

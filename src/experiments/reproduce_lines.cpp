@@ -1,9 +1,27 @@
 #include "experiments/reproduce_lines.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "core/progress.h"
+#include "experiments/tables.h"
 
 namespace infig {
 namespace {
+
+// A model's cost and marks, as a row of the second table.
+std::vector<std::string> cost_row(const VariantScores& variant, const RunCost& cost) {
+  const auto rate = [](double value) { return value > 0 ? fmt::format("{:.3g}", value) : std::string("-"); };
+  const std::string marks = marks_cell(variant);
+  return {variant.variant.title,
+          variant.against_first ? compared_cell(variant.against_first) : "-",
+          cost.parameters > 0 ? fmt::format("{:.3g}", static_cast<double>(cost.parameters) / 1e6) : "-",
+          cost.train_seconds > 0 ? format_duration(cost.train_seconds) : "-",
+          rate(cost.train_rate),
+          rate(cost.predict_rate),
+          marks.empty() ? "none" : marks};
+}
 
 std::vector<PaperLine> paper_lines(const std::vector<PaperRow>& rows, size_t place, const ExperimentScores* scores, const char* absent) {
   std::vector<PaperLine> lines;
@@ -58,6 +76,17 @@ const RunCost* cost_of(const ReproducedSet& one, const PaperLine& line) {
   if (line.ours == nullptr) return nullptr;
   const auto found = one.costs.find(line.ours->variant.name);
   return found == one.costs.end() ? nullptr : &found->second;
+}
+
+TextTable cost_table(const ReproducedSet& one) {
+  if (one.scores.variants.empty()) return {};
+  TextTable table = {{"model", fmt::format("accuracy less that of {}", one.scores.variants.at(one.scores.reference).variant.title),
+                      "million parameters", "one training", "posts/s in training", "posts/s in prediction", "marks"}};
+  for (const VariantScores& variant : one.scores.variants) {
+    const auto cost = one.costs.find(variant.variant.name);
+    if (cost != one.costs.end()) table.push_back(cost_row(variant, cost->second));
+  }
+  return table;
 }
 
 const char* reproduction_title(PaperPart part) {

@@ -34,6 +34,12 @@ std::vector<PaperLine> lines_of(PaperPart part, size_t place, const ExperimentSc
 // What the line's model cost; null where nothing was measured.
 const RunCost* cost_of(const ReproducedSet& one, const PaperLine& line);
 
+using TextTable = std::vector<std::vector<std::string>>;  // the first row is the header
+
+// What each model of Table 2 cost here, and what stood in for something that its paper has; without a row, nothing was measured. Columns:
+// model, accuracy less the reference's, million parameters, one training, posts/s in training, posts/s in prediction, marks.
+TextTable cost_table(const ReproducedSet& one);
+
 const char* reproduction_title(PaperPart part);
 
 }  // namespace infig

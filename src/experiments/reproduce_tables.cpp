@@ -40,21 +40,6 @@ std::string verdict_cell(const PaperLine& line, const Figure& figure, const Pape
                      100 * two);
 }
 
-// A model's cost and marks, as a row of the second table.
-std::vector<std::string> cost_row(const VariantScores& variant, const RunCost& cost) {
-  const auto rate = [](double value) { return value > 0 ? fmt::format("{:.3g}", value) : std::string("-"); };
-  const std::string marks = marks_cell(variant);
-  return {variant.variant.title,
-          variant.against_first ? compared_cell(variant.against_first) : "-",
-          cost.parameters > 0 ? fmt::format("{:.3g}", static_cast<double>(cost.parameters) / 1e6) : "-",
-          cost.train_seconds > 0 ? format_duration(cost.train_seconds) : "-",
-          rate(cost.train_rate),
-          rate(cost.predict_rate),
-          marks.empty() ? "none" : marks};
-}
-
-using TextTable = std::vector<std::vector<std::string>>;  // the first row is the header
-
 TextTable set_table(PaperPart part, size_t place, const ExperimentScores* scores) {
   const PaperDataSet& set = paper_data_sets()[place];
   const std::string f1 = set.macro ? "macro F1" : "weighted F1";
@@ -64,18 +49,6 @@ TextTable set_table(PaperPart part, size_t place, const ExperimentScores* scores
     const Figure accuracy = figure_of(line, false, set.macro), second = figure_of(line, true, set.macro);
     table.push_back({line.model, paper_cell(line, accuracy.paper), ours_cell(line, accuracy), verdict_cell(line, accuracy, set),
                      paper_cell(line, second.paper), ours_cell(line, second), difference_cell(line, second)});
-  }
-  return table;
-}
-
-// What each model of Table 2 cost here, and what stood in for something that its paper has.
-TextTable cost_table(const ReproducedSet& one) {
-  if (one.scores.variants.empty()) return {};
-  TextTable table = {{"model", fmt::format("accuracy less that of {}", one.scores.variants.at(one.scores.reference).variant.title),
-                      "million parameters", "one training", "posts/s in training", "posts/s in prediction", "marks"}};
-  for (const VariantScores& variant : one.scores.variants) {
-    const auto cost = one.costs.find(variant.variant.name);
-    if (cost != one.costs.end()) table.push_back(cost_row(variant, cost->second));
   }
   return table;
 }
