@@ -116,7 +116,7 @@ std::string wrong_lead(const ShownPosts& posts) {
 }
 
 std::string right_lead(const ShownPosts& posts) {
-  if (posts.all_right == 0) return "No post of the split was classified rightly.";
+  if (posts.all_right == 0) return "No post of the split was classified correctly.";
   return fmt::format("{} of {}: the same number of every class where there are enough, from sure to unsure.",
                      with_thousands(std::ssize(posts.right)), counted(posts.all_right, "right post"));
 }

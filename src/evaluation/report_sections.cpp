@@ -104,7 +104,7 @@ std::string parts_row(const std::string& name, const ClassificationScores& score
 
 std::string right_and_verdict(const EvaluationResult& result) {
   const auto right = std::llround(result.scores.accuracy * static_cast<double>(result.scores.count));
-  return fmt::format("<p class=\"lead\">{} of {} {} classified rightly. {}</p>\n", with_thousands(right),
+  return fmt::format("<p class=\"lead\">{} of {} {} classified correctly. {}</p>\n", with_thousands(right),
                      counted(result.scores.count, "post"), right == 1 || result.scores.count == 1 ? "is" : "are",
                      html_sentence(verdict_of(result).sentence));
 }

@@ -281,7 +281,7 @@ def test_a_page_of_one_post(own_run, postcards, tmp_path):
     page = (own_run / "report.html").read_text()
     for text in (out, page):
         assert not re.search(r"\b1 (posts|classes|runs|labels|pictures|mistakes)\b", re.sub(r"<[^>]+>", "", text))
-    assert re.search(r"[01] of 1 post is classified rightly", page)
+    assert re.search(r"[01] of 1 post is classified correctly", page)
 
 
 def test_every_command_that_trained_a_run_is_kept(postcards, tmp_path):
