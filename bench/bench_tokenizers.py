@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -24,8 +25,11 @@ def ours(binary, model, lines, threads):
     """Seconds by the clock and of processors."""
     done = subprocess.run([binary, "tokenize", "--model", model, "--threads", str(threads), "--time"], input=lines, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, check=True)
-    words = done.stderr.decode().split()
-    return float(words[words.index("seconds,") - 1]), float(words[words.index("of") - 1])
+    said = done.stderr.decode()
+    found = re.search(r"([\d.]+) seconds, ([\d.]+) of processor time", said)
+    if found is None:
+        sys.exit(f"bench_tokenizers: infig tokenize --time states no seconds; it said: {said}")
+    return float(found[1]), float(found[2])
 
 
 def theirs(backend, texts):
