@@ -95,13 +95,14 @@ std::string folder_of(const Variant& variant, uint64_t seed) {
 PageSection runs_section(const ExperimentScores& scores) {
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"numbers\">\n<thead><tr><th scope=\"col\">variant</th><th "
-      "scope=\"col\">seed</th><th scope=\"col\">folder</th><th "
+      "scope=\"col\">seed</th><th scope=\"col\" class=\"path\">folder</th><th "
       "scope=\"col\">accuracy</th><th scope=\"col\">macro F1</th><th scope=\"col\">weighted F1</th><th "
       "scope=\"col\">MCC</th></tr></thead>\n<tbody>\n";
   for (const auto& one : scores.variants) {
     for (const auto& run : one.seeds) {
       html += fmt::format(
-          "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td></tr>\n",
+          "<tr><th scope=\"row\">{}</th><td>{}</td><td "
+          "class=\"path\">{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td></tr>\n",
           html_name(one.variant.title), run.seed, html_escape(folder_of(one.variant, run.seed)), run.accuracy, run.f1_macro,
           run.f1_weighted, run.mcc);
     }

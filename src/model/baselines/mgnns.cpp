@@ -151,9 +151,10 @@ void MgnnsNet::initialize(uint64_t seed) {
 
 at::Tensor MgnnsNet::class_vector(const at::Tensor& grid, const at::Tensor& has_image, const at::Tensor& vectors,
                                   const at::Tensor& adjacency, LabelAttention& attention, DropoutSource* source) {
-  const at::Tensor inner = at::leaky_relu(at::matmul(adjacency, at::matmul(vectors, graph_first_)), 0.2);
-  const at::Tensor nodes = at::matmul(adjacency, at::matmul(inner, graph_second_));  // [n, c]
-  const at::Tensor scores = at::matmul(grid.amax(1), nodes.t());
+  // N itself is not made: from the picture's side the scores take B n (n + 1024) products, N alone n c (n + 1024), and posts are few.
+  const at::Tensor inner = at::leaky_relu(at::matmul(at::matmul(adjacency, vectors), graph_first_), 0.2);  // [n, 1024]
+  const at::Tensor seen = at::matmul(grid.amax(1), graph_second_.t());                                     // [B, 1024]
+  const at::Tensor scores = at::matmul(at::matmul(seen, inner.t()), adjacency.t());                        // [B, n] = o N^T
   return attention->forward(label_vectors_, scores, source).masked_fill(has_image.logical_not().unsqueeze(1), 0.0);
 }
 
