@@ -247,7 +247,10 @@ int run_command_line(CLI::App& app, const std::vector<std::string>& words) {
     const CLI::App& verb = parsed_verb(app);
     const std::string path = verb_path(verb), missing = missing_of(verb);
     std::string what = problem.what();
-    if (!missing.empty() && dynamic_cast<const CLI::RequiredError*>(&problem) != nullptr) what = "missing: " + missing;
+    if (!missing.empty() && dynamic_cast<const CLI::RequiredError*>(&problem) != nullptr) {
+      const std::vector<std::string> rest = verb.remaining();  // a value whose flag was left out
+      what = fmt::format("missing: {}{}", missing, rest.empty() ? "" : fmt::format("; found without a flag: {}", fmt::join(rest, " ")));
+    }
     throw ConfigError(fmt::format("{}: {}\n{} --help explains each flag", path, what, path));
   }
   return 0;

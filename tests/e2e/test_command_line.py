@@ -291,3 +291,11 @@ def test_every_help_has_examples_and_every_example_is_right_usage(helps, tmp_pat
             done = infig(*words, cwd=tmp_path)
             assert done.code in (0, 1), (example, done.all)
     assert len(seen) > 40
+
+
+def test_a_value_whose_flag_was_left_out_is_named():
+    """`prepare table own.csv` without --raw: the file that was typed stands in the error, beside what is missing."""
+    prepared = infig("prepare", "table", "own.csv")
+    assert prepared.code == 2 and "missing: --raw PATH, --out FOLDER; found without a flag: own.csv" in prepared.err
+    predicted = infig("predict", "own.csv", "--text", "hello")
+    assert predicted.code == 2 and "missing: --run FOLDER; found without a flag: own.csv" in predicted.err
