@@ -72,10 +72,13 @@ std::vector<PaperLine> lines_of(PaperPart part, size_t place, const ExperimentSc
                                     : paper_lines(paper_table3(), place, scores, "not in this preset");
 }
 
-const RunCost* cost_of(const ReproducedSet& one, const PaperLine& line) {
-  if (line.ours == nullptr) return nullptr;
-  const auto found = one.costs.find(line.ours->variant.name);
+const RunCost* cost_of(const ReproducedSet& one, const VariantScores& variant) {
+  const auto found = one.costs.find(variant.variant.name);
   return found == one.costs.end() ? nullptr : &found->second;
+}
+
+const RunCost* cost_of(const ReproducedSet& one, const PaperLine& line) {
+  return line.ours == nullptr ? nullptr : cost_of(one, *line.ours);
 }
 
 TextTable cost_table(const ReproducedSet& one) {
@@ -83,8 +86,7 @@ TextTable cost_table(const ReproducedSet& one) {
   TextTable table = {{"model", fmt::format("accuracy less that of {}", one.scores.variants.at(one.scores.reference).variant.title),
                       "million parameters", "one training", "posts/s in training", "posts/s in prediction", "marks"}};
   for (const VariantScores& variant : one.scores.variants) {
-    const auto cost = one.costs.find(variant.variant.name);
-    if (cost != one.costs.end()) table.push_back(cost_row(variant, cost->second));
+    if (const RunCost* cost = cost_of(one, variant)) table.push_back(cost_row(variant, *cost));
   }
   return table;
 }

@@ -31,7 +31,8 @@ Figure figure_of(const PaperLine& line, bool f1, bool macro);
 // The lines of one data set's table, in the paper's order; without `scores` the paper's figures alone.
 std::vector<PaperLine> lines_of(PaperPart part, size_t place, const ExperimentScores* scores);
 
-// What the line's model cost; null where nothing was measured.
+// What the variant, or the line's model, cost; null where nothing was measured.
+const RunCost* cost_of(const ReproducedSet& one, const VariantScores& variant);
 const RunCost* cost_of(const ReproducedSet& one, const PaperLine& line);
 
 using TextTable = std::vector<std::vector<std::string>>;  // the first row is the header

@@ -56,10 +56,10 @@ TextTable set_table(PaperPart part, size_t place, const ExperimentScores* scores
 std::string costs_chart(const ReproducedSet& one) {
   std::vector<CostPoint> points;
   for (const VariantScores& variant : one.scores.variants) {
-    const auto cost = one.costs.find(variant.variant.name);
-    if (cost == one.costs.end() || cost->second.train_seconds <= 0) continue;
+    const RunCost* cost = cost_of(one, variant);
+    if (cost == nullptr || cost->train_seconds <= 0) continue;
     points.push_back({.name = variant.variant.title,
-                      .seconds = cost->second.train_seconds,
+                      .seconds = cost->train_seconds,
                       .accuracy = variant.accuracy.mean,
                       .interval = variant.accuracy.interval});
   }
